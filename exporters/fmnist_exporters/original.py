@@ -1,0 +1,60 @@
+"""The original Keras model, behind the same interface as the artifacts made from it."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.files import require_file
+from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
+from numpy.typing import NDArray
+
+
+class KerasSession(Session):
+    """A Keras classifier that takes raw pixels 0–255."""
+
+    _block = 1000
+
+    def __init__(self, path: Path, labels: tuple[str, ...] | None = None) -> None:
+        """Load a ``.keras`` file.
+
+        Args:
+            path: The file.
+            labels: Class names; numbers when not given.
+
+        Raises:
+            ModelError: The file is missing, damaged, or not an image classifier.
+        """
+        self.model = _load(path)
+        shapes = (self.model.input_shape, self.model.output_shape)
+        if not all(isinstance(shape, tuple) and len(shape) >= 2 and None not in shape[1:] for shape in shapes):
+            raise ModelError(f"{path}: maps {shapes[0]} to {shapes[1]}; a classifier has one input and one output")
+        self.info = ModelInfo(
+            path=path,
+            format="keras",
+            scheme="original",
+            engine=f"keras {keras.version()}",
+            threads=0,
+            input_shape=tuple(self.model.input_shape[1:]),
+            labels=class_labels(labels, None, self.model.output_shape[-1], path),
+            size_bytes=path.stat().st_size,
+            metadata=None,
+        )
+
+    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        scores: Any = self.model(images.astype(np.float32), training=False)
+        return np.asarray(scores)
+
+
+def _load(path: Path) -> Any:
+    if path.suffix.lower() != ".keras":
+        raise ModelError(f"{path}: a Keras model's file ends in .keras")
+    require_file(path, "a .keras model", ModelError)
+    try:
+        return keras.saving.load_model(path, compile=False)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: not a model that Keras {keras.version()} can load ({error})") from error

@@ -1,0 +1,92 @@
+"""What machine this is, from Linux's own /proc and /sys. Elsewhere only what Python knows."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+_PACKAGES = ("fmnist", "numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", "tensorflow", "keras")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """The machine and the software a result was measured with."""
+
+    machine: str
+    """Architecture, such as x86_64 or aarch64."""
+    cpu: str
+    """The processor's own name; empty when unknown."""
+    cores: int
+    """Cores this process may use."""
+    governor: str
+    """CPU frequency governor of the first core; empty when unknown."""
+    memory_bytes: int
+    """Physical memory; 0 when unknown."""
+    system: str
+    """Operating system and kernel."""
+    python: str
+    """Version of Python."""
+    packages: dict[str, str]
+    """Versions of our package and of the engines that are installed."""
+
+
+def read_environment() -> Environment:
+    """Describe this machine now."""
+    return Environment(
+        machine=platform.machine(),
+        cpu=_cpu_name(),
+        cores=_usable_cores(),
+        governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        memory_bytes=_memory_bytes(),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        packages=_versions(),
+    )
+
+
+def package_version() -> str:
+    """Version of this distribution; ``unknown`` when the source tree is run without being installed."""
+    return _versions().get("fmnist", "unknown")
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text(errors="replace").strip("\0\n ")
+    except OSError:
+        return ""
+
+
+def _cpu_name() -> str:
+    """On ARM boards the device tree names the board, and /proc/cpuinfo often no model."""
+    board = _read("/proc/device-tree/model")
+    for line in _read("/proc/cpuinfo").splitlines():
+        key, _, value = line.partition(":")
+        if key.strip() in ("model name", "Model"):
+            return value.strip()
+    return board
+
+
+def _usable_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory_bytes() -> int:
+    for line in _read("/proc/meminfo").splitlines():
+        if line.startswith("MemTotal:"):
+            return int(line.split()[1]) * 1024  # the kernel's kB are 1024 bytes
+    return 0
+
+
+def _versions() -> dict[str, str]:
+    versions = {}
+    for package in _PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return versions

@@ -1,0 +1,91 @@
+"""Everything this project raises on purpose.
+
+    FmnistError                 one line for the user: what, which file, and what mends it
+    ├── DatasetError            a data set is missing, damaged or does not fit together
+    │   └── IdxError            one IDX file is not what its header says
+    ├── ModelError              a model file is missing, damaged or cannot be used
+    │   ├── ShapeError          images do not have the shape that the model takes
+    │   └── NonFiniteScoresError  a model answered with NaN or infinity
+    ├── ImageError              an image file cannot be read
+    ├── ResultError             a result file is missing, damaged or belongs to other inputs
+    ├── OutputError             a file cannot be written, or would overwrite one that is not ours
+    └── MissingExtraError       a package is not installed; names the extra that brings it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+class FmnistError(Exception):
+    """Base of every error that the user, not a developer, can mend. Its text is one line."""
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
+
+
+class DatasetError(FmnistError):
+    """A data set is missing, damaged or does not fit together."""
+
+
+class IdxError(DatasetError):
+    """An IDX file is not what its header says."""
+
+
+class ModelError(FmnistError):
+    """A model file is missing, damaged or cannot be used."""
+
+
+class ShapeError(ModelError):
+    """Images do not have the shape that the model takes."""
+
+
+class NonFiniteScoresError(ModelError):
+    """A model answered with NaN or infinity."""
+
+
+class ImageError(FmnistError):
+    """An image file cannot be read."""
+
+
+class ResultError(FmnistError):
+    """A result file is missing, damaged or belongs to other inputs."""
+
+
+class OutputError(FmnistError):
+    """A file cannot be written, or would overwrite one that is not ours."""
+
+
+class MissingExtraError(FmnistError):
+    """A package is not installed; the text names the extra that brings it."""
+
+
+_EXTRA_PACKAGES = {
+    "tflite": {"ai_edge_litert", "tflite_runtime"},
+    "onnx": {"onnxruntime"},
+    "images": {"PIL"},
+    "train": {"tensorflow", "keras", "tf2onnx", "onnx"},
+}
+
+
+@contextmanager
+def needs_extra(extra: str, purpose: str) -> Iterator[None]:
+    """Turn the failed import of one of an extra's packages into one line with the install command.
+
+    Args:
+        extra: Name of the extra, as in ``pip install 'fmnist[extra]'``.
+        purpose: What the package is needed for; the subject of the message.
+
+    Raises:
+        MissingExtraError: The block could not import a package of that extra.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRA_PACKAGES[extra]:
+            raise  # a module of our own that is missing is a bug, and keeps its traceback
+        raise MissingExtraError(
+            f"{purpose} needs {package}, which is not installed: pip install 'fmnist[{extra}]'"
+        ) from error

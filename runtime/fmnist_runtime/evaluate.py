@@ -1,0 +1,81 @@
+"""Accuracy of scores against the true classes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.errors import DatasetError, ModelError
+from fmnist_runtime.sessions.base import Session, require_finite
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How often a model is right, over all and by class."""
+
+    images: int
+    """How many images were scored."""
+    correct: int
+    """How many of them got their true class; of equal scores the lowest index counts."""
+    accuracy: float
+    """correct / images."""
+    class_accuracy: tuple[float, ...]
+    """Share of each true class that was found (its recall); NaN for a class without images."""
+    confusion: NDArray[np.int64]
+    """``[classes, classes]``: images of true class (row) that were given a class (column)."""
+
+
+def score_dataset(session: Session, dataset: Dataset) -> tuple[NDArray[np.float32], float]:
+    """Scores of every image of a data set, and the time they took.
+
+    Returns:
+        float32 ``[N, classes]`` and seconds for all of them, after a first block that is not timed.
+
+    Raises:
+        DatasetError: The data set has classes that the model does not know.
+        ShapeError: The images do not fit the model.
+        NonFiniteScoresError: The model answered with NaN or infinity.
+    """
+    classes = len(session.info.labels)
+    if int(dataset.targets.max()) >= classes:
+        raise DatasetError(
+            f"{session.info.path}: has {classes} classes, but {dataset.name} has {len(dataset.labels)}"
+        )
+    session.scores(dataset.images[:256])
+    start = time.perf_counter_ns()
+    scores = session.scores(dataset.images)
+    seconds = (time.perf_counter_ns() - start) / 1e9
+    return require_finite(scores, session.info.path), seconds
+
+
+def evaluate(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Evaluation:
+    """Compare scores with the true classes.
+
+    Args:
+        scores: float32 ``[N, classes]``.
+        targets: uint8 ``[N]``, each below classes.
+
+    Raises:
+        ModelError: There are not as many scores as targets.
+    """
+    if len(scores) != len(targets):
+        raise ModelError(f"{len(scores):,} rows of scores do not fit {len(targets):,} true classes")
+    classes = scores.shape[1]
+    answers = scores.argmax(axis=1)
+    cells = np.bincount(targets.astype(np.int64) * classes + answers, minlength=classes * classes)
+    confusion = cells.reshape(classes, classes)
+    totals = confusion.sum(axis=1)
+    with np.errstate(invalid="ignore"):
+        recall = np.diagonal(confusion) / totals
+    correct = int(np.trace(confusion))
+    return Evaluation(
+        images=len(targets),
+        correct=correct,
+        accuracy=correct / len(targets),
+        class_accuracy=tuple(float(share) for share in recall),
+        confusion=confusion,
+    )

@@ -1,0 +1,90 @@
+"""The IDX format of the MNIST family of data sets, gzipped or plain.
+
+The format, from http://yann.lecun.com/exdb/mnist/: two zero bytes, one byte for the element type
+(0x08 is uint8), one byte for the number of dimensions, each dimension as a big-endian 32-bit
+integer, then the elements in C order.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import math
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.errors import IdxError
+from fmnist_runtime.files import require_file
+
+_UINT8 = 0x08
+_GZIP_MAGIC = b"\x1f\x8b"
+_MAX_BYTES = 2**31
+"""No image set of this kind comes near 2 GiB; a header that promises more is damaged or hostile."""
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes.
+
+    Never holds more than the header promises, whatever a gzip stream would expand to.
+
+    Args:
+        path: A plain or gzipped IDX file; which of the two is told by its content.
+
+    Returns:
+        uint8 array with the header's dimensions, for instance ``[60000, 28, 28]`` or ``[60000]``.
+
+    Raises:
+        IdxError: The file is missing, cut off, too long, or not IDX of unsigned bytes.
+    """
+    require_file(path, "an IDX file", IdxError)
+    try:
+        with _open(path) as file:
+            shape = _read_header(file, path)
+            size = math.prod(shape)
+            if size > _MAX_BYTES:
+                raise IdxError(f"{path}: header promises {size:,} bytes, more than any such data set has")
+            content = file.read(size + 1)
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise IdxError(f"{path}: gzip stream is cut off or damaged ({error}); fetch the file again") from error
+    except OSError as error:
+        raise IdxError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) != size:
+        found = "more" if len(content) > size else f"{len(content):,}"
+        raise IdxError(f"{path}: header promises {size:,} bytes of data, the file holds {found}")
+    return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def idx_sha256(array: NDArray[np.uint8]) -> str:
+    """SHA-256 of the array as a plain IDX file: what ``zcat FILE.gz | sha256sum`` prints."""
+    digest = hashlib.sha256(idx_header(array))
+    digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def idx_header(array: NDArray[np.uint8]) -> bytes:
+    """The header bytes that an IDX file of this array starts with."""
+    return struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
+
+
+def _open(path: Path) -> BinaryIO:
+    with path.open("rb") as file:
+        gzipped = file.read(2) == _GZIP_MAGIC
+    return cast(BinaryIO, gzip.open(path, "rb")) if gzipped else path.open("rb")
+
+
+def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0":
+        raise IdxError(f"{path}: not an IDX file (it starts with {magic.hex() or 'nothing'})")
+    if magic[2] != _UINT8:
+        raise IdxError(f"{path}: IDX element type 0x{magic[2]:02x} is not unsigned byte (0x08)")
+    dimensions = magic[3]
+    header = file.read(4 * dimensions)
+    if dimensions == 0 or len(header) < 4 * dimensions:
+        raise IdxError(f"{path}: IDX header with {dimensions} dimensions is cut off")
+    return struct.unpack(f">{dimensions}I", header)

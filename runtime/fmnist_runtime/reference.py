@@ -1,0 +1,80 @@
+"""The original model's answers in a file, so that a device without TensorFlow can compare with them."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.errors import ResultError
+from fmnist_runtime.files import require_file, write_atomically
+
+SCHEMA = "fmnist.reference/1"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Scores of one model for the test split of one data set."""
+
+    model: str
+    """What the model is called in tables: the name of its file."""
+    model_sha256: str
+    """SHA-256 of the ``.keras`` file."""
+    dataset: str
+    """Name of the data set."""
+    dataset_digest: str
+    """Digest of its test split, as of `fmnist_runtime.datasets.Dataset`."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    scores: NDArray[np.float32]
+    """float32 ``[N, classes]``."""
+    targets: NDArray[np.uint8]
+    """uint8 ``[N]``, the true classes."""
+
+
+def write_reference(path: Path, reference: Reference) -> None:
+    """Write a reference atomically.
+
+    Raises:
+        OutputError: The file cannot be written.
+    """
+    header = {
+        "schema": SCHEMA,
+        "model": reference.model,
+        "model_sha256": reference.model_sha256,
+        "dataset": reference.dataset,
+        "dataset_digest": reference.dataset_digest,
+        "labels": reference.labels,
+    }
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer, header=np.array(json.dumps(header)), scores=reference.scores, targets=reference.targets
+    )
+    write_atomically(path, buffer.getvalue())
+
+
+def read_reference(path: Path) -> Reference:
+    """Read a reference.
+
+    Raises:
+        ResultError: The file is missing, damaged or something else.
+    """
+    require_file(path, "a reference.npz, which fmnist train writes", ResultError)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(archive["header"].item())
+            if header.pop("schema") != SCHEMA:
+                raise ResultError(f"{path}: is of another version; this reads {SCHEMA}")
+            header["labels"] = tuple(header["labels"])
+            reference = Reference(**header, scores=archive["scores"], targets=archive["targets"])
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise ResultError(f"{path}: not a reference that fmnist train wrote ({error})") from error
+    rows = (len(reference.targets), len(reference.labels))
+    if reference.scores.shape != rows or reference.scores.dtype != np.float32:
+        raise ResultError(f"{path}: scores of shape {reference.scores.shape} do not fit {rows}")
+    return reference

@@ -1,0 +1,49 @@
+"""Loading a model file with the engine that runs it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.files import require_file
+from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
+
+__all__ = ["MODEL_SUFFIXES", "ModelInfo", "Prediction", "Session", "load"]
+
+MODEL_SUFFIXES = (".tflite", ".onnx")
+
+
+def load(
+    path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, ...] | None = None
+) -> Session:
+    """Load an exported model.
+
+    The engine is imported here and not before, so that a device needs only the one it uses.
+
+    Args:
+        path: A ``.tflite`` or ``.onnx`` file, ours or anybody's.
+        threads: Threads one inference may use.
+        labels: Class names, for a file that carries none or others.
+
+    Returns:
+        A session, which is also a context manager.
+
+    Raises:
+        ModelError: The file is missing, damaged, or not a classifier of images.
+        MissingExtraError: The engine is not installed.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix in (".keras", ".h5") and path.is_file():
+        raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
+    if suffix not in MODEL_SUFFIXES:
+        raise ModelError(f"{path}: a model file ends in {' or '.join(MODEL_SUFFIXES)}, not {suffix or 'this'}")
+    require_file(path, "a model file", ModelError)
+    if suffix == ".tflite":
+        from fmnist_runtime.sessions.tflite import TfliteSession
+
+        return TfliteSession(path, threads, labels)
+    from fmnist_runtime.sessions.onnx import OnnxSession
+
+    return OnnxSession(path, threads, labels)

@@ -1,0 +1,71 @@
+"""Latency of models side by side, on real test images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from fmnist_runtime.latency import Latency, measure
+
+from fmnist.models import ModelFile, Splits, describe, open_model
+from fmnist.runs import run_of
+
+
+@dataclass(frozen=True)
+class ModelLatency:
+    """One model's latency for single images."""
+
+    model: ModelFile
+    """Which model."""
+    latency: Latency
+    """Every measured time."""
+
+
+def benchmark_models(
+    paths: Sequence[Path],
+    splits: Splits,
+    threads: int,
+    samples: int,
+    on_round: Callable[[int, int], None] = lambda done, total: None,
+) -> list[ModelLatency]:
+    """Time single-image inference of models, interleaved in one process.
+
+    Raises:
+        FmnistError: A model or data set is missing or damaged, or they do not fit together.
+    """
+    with ExitStack() as stack:
+        sessions = {str(path): stack.enter_context(open_model(path, threads)) for path in paths}
+        images = splits.of(next(iter(sessions.values()))).images
+        latencies = measure(sessions, images, samples, on_round=on_round)
+        return [ModelLatency(describe(sessions[name]), latency) for name, latency in latencies.items()]
+
+
+def with_baseline(paths: Sequence[Path]) -> list[Path]:
+    """The models, with their run's original before them where TensorFlow is installed."""
+    run = run_of(paths[0])
+    if run is None or run.model in paths or not run.model.is_file() or find_spec("tensorflow") is None:
+        return list(paths)
+    return [run.model, *paths]
+
+
+def benchmark_body(results: list[ModelLatency], threads: int) -> dict[str, Any]:
+    """The content of ``bench.json``."""
+    return {
+        "threads": threads,
+        "batch": 1,
+        "models": [
+            {
+                **asdict(item.model),
+                "p50_us": item.latency.percentile_us(50),
+                "p90_us": item.latency.percentile_us(90),
+                "p99_us": item.latency.percentile_us(99),
+                "max_us": item.latency.percentile_us(100),
+                "samples_ns": item.latency.samples_ns,
+            }
+            for item in results
+        ],
+    }

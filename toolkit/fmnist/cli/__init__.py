@@ -1,0 +1,48 @@
+"""The command `fmnist`: one verb a file, each of which parses, calls a function and renders its result."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from fmnist.cli import bench, data, evaluate, export, parity, predict, run, train
+
+app = typer.Typer(
+    name="fmnist",
+    help="Train a small image classifier, export it for a device, and prove that it still answers the same.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # twice as fast to start, and help that any terminal can show
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"fmnist {version('fmnist')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks and the engines' own logging; works after a verb, too.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("eval")(evaluate.evaluate)
+app.command("parity")(parity.parity)
+app.command("bench")(bench.bench)
+app.command("predict")(predict.predict)
+app.add_typer(data.app, name="data")

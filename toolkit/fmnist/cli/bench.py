@@ -1,0 +1,67 @@
+"""`fmnist bench`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist.cli import options
+
+if TYPE_CHECKING:
+    from fmnist.benchmark import ModelLatency
+
+
+def bench(
+    models: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[MODEL]...", help="Models. Default: all of the newest run.", show_default=False),
+    ] = None,
+    samples: options.Samples = options.DEFAULT_SAMPLES,
+    dataset: options.Dataset = None,
+    data_dir: options.DataDir = None,
+    threads: options.Threads = options.DEFAULT_THREADS,
+    json: options.Json = None,
+) -> None:
+    """Time single-image inference on real test images, models interleaved."""
+    from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
+    from fmnist.cli.output import say_run, show
+    from fmnist.models import Splits, select_artifacts
+    from fmnist.progress import Progress
+
+    selection = select_artifacts(models or [])
+    say_run(selection.run)
+    progress = Progress("bench", 20)
+    results = benchmark_models(
+        with_baseline(selection.paths),
+        Splits(dataset, data_dir),
+        threads,
+        samples,
+        lambda done, total: progress.step(),
+    )
+    show(_text(results, threads), "bench", benchmark_body(results, threads), json)
+
+
+def _text(results: list[ModelLatency], threads: int) -> str:
+    from fmnist.render import ABSENT, microseconds, size, table
+
+    baseline = next((item for item in results if item.model.format == "keras"), None)
+    rows = []
+    for item in results:
+        latency = item.latency
+        faster = baseline.latency.percentile_us(50) / latency.percentile_us(50) if baseline else None
+        rows.append(
+            [
+                item.model.name,
+                item.model.scheme,
+                item.model.engine,
+                *(microseconds(latency.percentile_us(percent)) for percent in (50, 90, 99, 100)),
+                f"{faster:,.0f}x" if faster else ABSENT,
+                size(item.model.size_bytes),
+            ]
+        )
+    header = ["model", "scheme", "engine", "p50 µs", "p90 µs", "p99 µs", "max µs", "vs keras", "size"]
+    plural = "" if threads == 1 else "s"
+    note = f"one image at a time, {len(results[0].latency.samples_ns):,} samples each, {threads} thread{plural}"
+    return f"{table(header, rows, left=3)}\n{note}"

@@ -1,0 +1,63 @@
+"""`fmnist data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist.cli import options
+
+app = typer.Typer(help="Data sets: where they are, and whether they are whole.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
+    """List the known data sets and where each was found."""
+    from dataclasses import asdict
+
+    from fmnist.cli.output import show
+    from fmnist.inventory import list_known
+    from fmnist.render import ABSENT, table
+
+    entries = list_known(data_dir)
+    rows = [
+        [
+            entry.name,
+            str(entry.folder or "not found"),
+            *(f"{count:,}" if count is not None else ABSENT for count in (entry.training_images, entry.test_images)),
+            "x".join(str(length) for length in entry.image_shape) or ABSENT,
+            str(len(entry.labels)),
+        ]
+        for entry in entries
+    ]
+    header = ["data set", "folder", "training images", "test images", "size", "classes"]
+    show(table(header, rows, left=2), "data", {"datasets": [asdict(entry) for entry in entries]}, json)
+
+
+@app.command("verify")
+def verify(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...", help="Data sets. Default: every known one that is found.", show_default=False
+        ),
+    ] = None,
+    data_dir: options.DataDir = None,
+    json: options.Json = None,
+) -> None:
+    """Check every file of data sets: format, counts, and for known ones the published SHA-256."""
+    from dataclasses import asdict
+
+    from fmnist.cli.output import show
+    from fmnist.inventory import verify_dataset, verifiable
+    from fmnist.render import table
+
+    files = [file for name in names or verifiable(data_dir) for file in verify_dataset(name, data_dir)]
+    rows = [
+        [str(file.path), "as published" if file.published else "readable", file.sha256[:16], f"{file.items:,}"]
+        for file in files
+    ]
+    body = {"files": [asdict(file) for file in files]}
+    show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)

@@ -1,0 +1,60 @@
+"""`fmnist export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist.cli import options
+
+
+def export(
+    model: Annotated[
+        Path | None, typer.Argument(help="A .keras model. Default: the newest run's.", show_default=False)
+    ] = None,
+    format: Annotated[str, typer.Option(help="tflite, onnx or all.")] = "tflite",
+    quantize: Annotated[
+        str, typer.Option(help="none (float32), float16, dynamic, int8, int8-full or all.")
+    ] = "none",
+    out: Annotated[
+        Path | None, typer.Option(help="File, or folder for several. Default: export/ beside the model.")
+    ] = None,
+    dataset: options.Dataset = None,
+    data_dir: options.DataDir = None,
+    force: options.Force = False,
+) -> None:
+    """Convert a trained model to files for a device."""
+    from fmnist_exporters.recipes import FORMATS, SCHEMES, select_recipes
+
+    from fmnist.cli.output import say_run
+    from fmnist.exporting import export_model, plan_targets
+    from fmnist.progress import Progress
+    from fmnist.render import size, table
+    from fmnist.runs import newest_run
+
+    scheme = "float32" if quantize == "none" else quantize
+    _require_choice("--format", format, (*FORMATS, "all"))
+    _require_choice("--quantize", scheme, (*SCHEMES, "none", "all"))
+    recipes = select_recipes(format, scheme)
+    if not recipes:
+        possible = ", ".join(recipe.scheme for recipe in select_recipes(format, "all"))
+        raise typer.BadParameter(f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize")
+    run = None if model else newest_run()
+    say_run(run)
+    model = run.model if run else model
+    assert model is not None
+    targets = plan_targets(model, recipes, out)
+    progress = Progress("export", len(targets))
+    rows = []
+    for artifact in export_model(model, targets, dataset, data_dir, force):
+        progress.step()
+        state = "kept" if artifact.kept else "written"
+        rows.append([str(artifact.path), artifact.recipe.description, state, size(artifact.size_bytes)])
+    print(table(["artifact", "contents", "", "size"], rows, left=3))
+
+
+def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)

@@ -1,0 +1,40 @@
+"""Options that several verbs share, so that they are called and explained alike."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_THREADS = 1
+DEFAULT_SAMPLES = 2000
+
+Dataset = Annotated[
+    str | None,
+    typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files. Default: the model's own."),
+]
+DataDir = Annotated[
+    Path | None, typer.Option(help="Folder that holds the data set, instead of the usual places.")
+]
+Json = Annotated[
+    Path | None, typer.Option("--json", help="Write the result as JSON to this file; - for stdout.")
+]
+Threads = Annotated[int, typer.Option(min=1, help="Threads that one inference may use.")]
+Samples = Annotated[
+    int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
+]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
+MaxDrop = Annotated[
+    float | None,
+    typer.Option(min=0, help="Allowed loss of accuracy in percentage points. Default: by scheme, 0.1 to 1."),
+]
+
+Epochs = Annotated[int, typer.Option(min=1, help="Times every training image is seen.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Images per step of the optimizer.")]
+Hidden = Annotated[int, typer.Option(min=1, help="Units of the hidden layer.")]
+Dropout = Annotated[float, typer.Option(min=0, max=0.99, help="Share of hidden units left out in training.")]
+ValidationSplit = Annotated[
+    float, typer.Option(min=0.001, max=0.9, help="Share of the training images kept for validation.")
+]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, shuffling and dropout.")]

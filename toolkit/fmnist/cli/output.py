@@ -1,0 +1,24 @@
+"""Where a verb's result goes: a table for people, JSON for programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
+    """Print the text, and write the JSON where it is wanted; JSON on stdout stands alone there."""
+    from fmnist.results import to_json, write_result
+
+    if json is not None:
+        write_result(json, to_json(kind, body))
+    if json is None or str(json) != "-":
+        print(text)
+
+
+def say_run(run: Any) -> None:
+    """Say which run was taken when the user named no model."""
+    from fmnist.progress import say
+
+    if run is not None:
+        say(f"newest run: {run.folder}")

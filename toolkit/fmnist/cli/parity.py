@@ -1,0 +1,73 @@
+"""`fmnist parity`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist.cli import options
+
+if TYPE_CHECKING:
+    from fmnist.drift import ModelParity
+
+GATE_FAILED = 3
+
+
+def parity(
+    candidates: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[CANDIDATE]...", help="Artifacts. Default: all of the newest run.", show_default=False
+        ),
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(help="The original: a .keras model or a reference.npz. Default: the artifacts' run."),
+    ] = None,
+    max_drop: options.MaxDrop = None,
+    dataset: options.Dataset = None,
+    data_dir: options.DataDir = None,
+    threads: options.Threads = options.DEFAULT_THREADS,
+    json: options.Json = None,
+) -> None:
+    """Compare artifacts with their original; exit 3 when one drifts beyond its gate."""
+    from fmnist.cli.output import say_run, show
+    from fmnist.drift import compare_models, find_reference, load_reference, parity_body
+    from fmnist.models import Splits, select_artifacts
+
+    selection = select_artifacts(candidates or [])
+    say_run(selection.run)
+    splits = Splits(dataset, data_dir)
+    original = load_reference(reference or find_reference(selection.paths), splits)
+    limit = None if max_drop is None else max_drop / 100
+    results = compare_models(selection.paths, original, splits, threads, limit, same_original=reference is None)
+    show(_text(results), "parity", parity_body(results, original, threads), json)
+    if not all(item.parity.passed for item in results):
+        raise typer.Exit(GATE_FAILED)
+
+
+def _text(results: list[ModelParity]) -> str:
+    from fmnist.render import percent, points, table
+
+    rows = [
+        [
+            item.model.name,
+            item.model.scheme,
+            "pass" if item.parity.passed else "FAIL",
+            percent(item.parity.reference_accuracy),
+            percent(item.parity.candidate_accuracy),
+            points(item.parity.accuracy_difference),
+            percent(item.parity.agreement),
+            str(len(item.parity.changed)),
+            str(item.parity.ties),
+            f"{item.parity.max_difference:.2g}",
+            f"{item.parity.mean_difference:.2g}",
+        ]
+        for item in results
+    ]
+    header = ["model", "scheme", "verdict", "original", "accuracy", "points", "agreement"]
+    header += ["changed", "ties", "max diff", "mean diff"]
+    failures = [f"{item.model.name}: {failure}" for item in results for failure in item.parity.failures]
+    return "\n".join([table(header, rows, left=3), *failures])

@@ -1,0 +1,79 @@
+"""`fmnist run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist.cli import options
+from fmnist.cli.parity import GATE_FAILED
+from fmnist.settings import DEFAULT_DATASET, TrainSettings
+
+if TYPE_CHECKING:
+    from fmnist.pipeline import SummaryRow
+
+_DEFAULT = TrainSettings()
+
+
+def run(
+    dataset: Annotated[
+        str, typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files.")
+    ] = DEFAULT_DATASET,
+    epochs: options.Epochs = _DEFAULT.epochs,
+    batch_size: options.BatchSize = _DEFAULT.batch_size,
+    hidden: options.Hidden = _DEFAULT.hidden,
+    dropout: options.Dropout = _DEFAULT.dropout,
+    validation_split: options.ValidationSplit = _DEFAULT.validation_split,
+    seed: options.Seed = _DEFAULT.seed,
+    samples: options.Samples = options.DEFAULT_SAMPLES,
+    threads: options.Threads = options.DEFAULT_THREADS,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET.")] = None,
+    data_dir: options.DataDir = None,
+    force: options.Force = False,
+    json: options.Json = None,
+) -> None:
+    """Train, export everything, evaluate, compare and time it, in one run directory.
+
+    Steps that are finished are kept. Exit 3 when an artifact drifts beyond its gate.
+    """
+    from dataclasses import asdict
+
+    from fmnist.cli.output import show
+    from fmnist.pipeline import Pipeline
+    from fmnist.runs import RUNS, Run
+
+    settings = TrainSettings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
+    where = Run(out or RUNS / Path(dataset).name)
+    rows = Pipeline(where, settings, data_dir, threads, samples, force).execute()
+    body = {"run": where.folder, "models": [asdict(row) for row in rows]}
+    show(f"\n{_text(rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
+    if any(row.failures for row in rows):
+        raise typer.Exit(GATE_FAILED)
+
+
+def _text(rows: list[SummaryRow]) -> str:
+    from fmnist.render import ABSENT, microseconds, percent, points, size, table
+
+    def optional(value: float | None, form: Callable[[float], str]) -> str:
+        return ABSENT if value is None else form(value)
+
+    cells = [
+        [
+            row.format,
+            row.scheme,
+            ABSENT if row.difference is None else "FAIL" if row.failures else "pass",
+            size(row.size_bytes),
+            percent(row.accuracy),
+            optional(row.difference, points),
+            optional(row.agreement, percent),
+            optional(row.p50_us, microseconds),
+            optional(row.p99_us, microseconds),
+        ]
+        for row in rows
+    ]
+    header = ["format", "scheme", "verdict", "size", "accuracy", "points", "agreement", "p50 µs", "p99 µs"]
+    failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
+    return "\n".join([table(header, cells, left=3), *failures])

@@ -1,0 +1,113 @@
+"""Holding artifacts against the original they were made from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from fmnist_exporters.recipes import gate_for
+from fmnist_runtime.errors import ResultError, needs_extra
+from fmnist_runtime.evaluate import score_dataset
+from fmnist_runtime.parity import Parity, compare
+from fmnist_runtime.reference import Reference, read_reference
+
+from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of_original, describe, open_model
+from fmnist.runs import newest_run, run_of
+
+
+@dataclass(frozen=True)
+class ModelParity:
+    """One artifact beside its original."""
+
+    model: ModelFile
+    """Which artifact."""
+    parity: Parity
+    """How it compares."""
+
+
+def load_reference(path: Path, splits: Splits) -> Reference:
+    """The original's scores: recorded in an ``.npz``, or made now from a ``.keras`` model.
+
+    Raises:
+        ResultError: The file is neither, missing or damaged.
+        MissingExtraError: It is a ``.keras`` model and TensorFlow is not installed.
+    """
+    if path.suffix.lower() == KERAS_SUFFIX:
+        with needs_extra("train", "running a .keras model"):
+            from fmnist.training import score_original
+        return score_original(path, splits.named(dataset_of_original(path)))
+    if path.suffix.lower() != ".npz":
+        raise ResultError(f"{path}: a reference is a reference.npz or a .keras model")
+    return read_reference(path)
+
+
+def find_reference(candidates: Iterable[Path]) -> Path:
+    """The recorded scores of the run that the artifacts lie in; else of the newest run."""
+    for candidate in candidates:
+        run = run_of(candidate)
+        if run:
+            return run.reference
+    return newest_run().reference
+
+
+def compare_models(
+    candidates: Iterable[Path],
+    reference: Reference,
+    splits: Splits,
+    threads: int,
+    max_drop: float | None = None,
+    same_original: bool = False,
+) -> list[ModelParity]:
+    """Run artifacts on the reference's test split and compare each with the original.
+
+    Args:
+        candidates: The artifacts.
+        reference: The original's scores.
+        splits: Where the reference's test split is found.
+        threads: Threads one inference may use.
+        max_drop: Allowed loss of accuracy as a fraction; each recipe's own when None.
+        same_original: Refuse an artifact that says it was made from another model.
+
+    Raises:
+        ResultError: The test split is not the one that the original was scored on, or an artifact
+            was made from another original.
+    """
+    dataset = splits.named(reference.dataset)
+    if dataset.digest != reference.dataset_digest:
+        raise ResultError(
+            f"{dataset.name}: is not the test split that {reference.model} was scored on; "
+            "name the folder that holds it with --data-dir"
+        )
+    results = []
+    for path in candidates:
+        with open_model(path, threads) as session:
+            metadata = session.info.metadata
+            if same_original and metadata and metadata.source_sha256 != reference.model_sha256:
+                raise ResultError(
+                    f"{path}: was made from another model than the reference; "
+                    "name the one it was made from with --reference"
+                )
+            gate = gate_for(session.info.format, session.info.scheme)
+            if max_drop is not None:
+                gate = replace(gate, max_drop=max_drop)
+            scores, _ = score_dataset(session, dataset)
+            results.append(ModelParity(describe(session), compare(reference.scores, scores, dataset.targets, gate)))
+    return results
+
+
+def parity_body(results: list[ModelParity], reference: Reference, threads: int) -> dict[str, Any]:
+    """The content of ``parity.json``."""
+    return {
+        "threads": threads,
+        "reference": {
+            "name": reference.model,
+            "sha256": reference.model_sha256,
+            "dataset": reference.dataset,
+            "dataset_digest": reference.dataset_digest,
+        },
+        "candidates": [
+            {**asdict(item.model), **asdict(item.parity), "passed": item.parity.passed} for item in results
+        ],
+    }

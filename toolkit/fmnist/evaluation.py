@@ -1,0 +1,96 @@
+"""Accuracy and throughput of models on the test split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
+from fmnist_runtime.reference import Reference
+
+from fmnist.models import ModelFile, Splits, describe, open_model
+from fmnist.runs import Run
+
+
+@dataclass(frozen=True)
+class ModelEvaluation:
+    """One model's evaluation."""
+
+    model: ModelFile
+    """Which model."""
+    labels: tuple[str, ...]
+    """Class names."""
+    dataset: str
+    """Name of the data set whose test split it ran on."""
+    dataset_digest: str
+    """Digest of that split."""
+    evaluation: Evaluation
+    """How often it was right."""
+    images_per_second: float | None
+    """Whole test split through `Session.scores`; None where recorded scores were taken."""
+
+
+def evaluate_models(paths: Iterable[Path], splits: Splits, threads: int) -> list[ModelEvaluation]:
+    """Run models on their test splits.
+
+    Raises:
+        FmnistError: A model or data set is missing or damaged, or they do not fit together.
+    """
+    evaluations = []
+    for path in paths:
+        with open_model(path, threads) as session:
+            dataset = splits.of(session)
+            scores, seconds = score_dataset(session, dataset)
+            evaluations.append(
+                ModelEvaluation(
+                    model=describe(session),
+                    labels=session.info.labels,
+                    dataset=dataset.name,
+                    dataset_digest=dataset.digest,
+                    evaluation=evaluate(scores, dataset.targets),
+                    images_per_second=len(scores) / seconds,
+                )
+            )
+    return evaluations
+
+
+def evaluate_reference(run: Run, reference: Reference) -> ModelEvaluation:
+    """The original's evaluation from its recorded scores, which needs no TensorFlow."""
+    return ModelEvaluation(
+        model=ModelFile(
+            name=reference.model,
+            format="keras",
+            scheme="original",
+            engine="recorded scores",
+            size_bytes=run.model.stat().st_size if run.model.exists() else 0,
+            sha256=reference.model_sha256,
+        ),
+        labels=reference.labels,
+        dataset=reference.dataset,
+        dataset_digest=reference.dataset_digest,
+        evaluation=evaluate(reference.scores, reference.targets),
+        images_per_second=None,
+    )
+
+
+def evaluation_body(evaluations: list[ModelEvaluation], threads: int) -> dict[str, Any]:
+    """The content of ``eval.json``."""
+    return {
+        "threads": threads,
+        "models": [
+            {
+                **asdict(item.model),
+                "dataset": item.dataset,
+                "dataset_digest": item.dataset_digest,
+                "images": item.evaluation.images,
+                "correct": item.evaluation.correct,
+                "accuracy": item.evaluation.accuracy,
+                "class_accuracy": dict(zip(item.labels, item.evaluation.class_accuracy, strict=True)),
+                "confusion": item.evaluation.confusion,
+                "images_per_second": item.images_per_second,
+            }
+            for item in evaluations
+        ],
+    }

@@ -1,0 +1,100 @@
+"""Which data sets are there, and whether their files are the published ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from fmnist_runtime.datasets import KNOWN, Split, file_names, find_files, load_dataset
+from fmnist_runtime.errors import DatasetError
+from fmnist_runtime.idx import idx_sha256
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A known data set on this machine."""
+
+    name: str
+    """Its name."""
+    labels: tuple[str, ...]
+    """Class names."""
+    folder: Path | None
+    """Where its test split lies; None when it was not found."""
+    training_images: int | None
+    """Number of training images; None when they were not found."""
+    test_images: int | None
+    """Number of test images; None when they were not found."""
+    image_shape: tuple[int, ...]
+    """Shape of one image; empty when none was found."""
+
+
+@dataclass(frozen=True)
+class VerifiedFile:
+    """One IDX file that was read whole and found good."""
+
+    path: Path
+    """The file."""
+    sha256: str
+    """SHA-256 of its decompressed content."""
+    items: int
+    """Images or labels in it."""
+    published: bool
+    """Whether a digest was published, and is this one. False for one's own data set."""
+
+
+def list_known(data_dir: Path | None = None) -> list[Entry]:
+    """The known data sets, found or not."""
+    return [_entry(name, data_dir) for name in KNOWN]
+
+
+def verifiable(data_dir: Path | None = None) -> list[str]:
+    """Names of the known data sets that are there.
+
+    Raises:
+        DatasetError: There is none.
+    """
+    names = [name for name in KNOWN if _is_found(name, "test", data_dir)]
+    if not names:
+        raise DatasetError(f"no data set found; known ones are {', '.join(KNOWN)}: name a folder with --data-dir")
+    return names
+
+
+def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile]:
+    """Read all four files of a data set and check them against each other and the published digests.
+
+    Raises:
+        DatasetError: A file is missing, damaged, does not fit the others, or is not the published one.
+    """
+    files = []
+    for split in get_args(Split):
+        dataset = load_dataset(name, split, data_dir)
+        paths = find_files(name, split, data_dir)
+        for path, file_name, array in zip(
+            paths, file_names(split), (dataset.images, dataset.targets), strict=True
+        ):
+            digest = idx_sha256(array)
+            published = KNOWN[name].sha256[file_name] if name in KNOWN else None
+            if published not in (None, digest):
+                raise DatasetError(f"{path}: is not the published file of {name} (sha256 {digest}); fetch it again")
+            files.append(VerifiedFile(path, digest, len(array), published is not None))
+    return files
+
+
+def _entry(name: str, data_dir: Path | None) -> Entry:
+    counts: dict[Split, int] = {}
+    folder, shape = None, ()
+    for split in get_args(Split):
+        if _is_found(name, split, data_dir):
+            dataset = load_dataset(name, split, data_dir)
+            counts[split] = len(dataset.images)
+            folder, shape = find_files(name, split, data_dir)[0].parent, dataset.images.shape[1:]
+    return Entry(name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), shape)
+
+
+def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
+    try:
+        find_files(name, split, data_dir)
+    except DatasetError:
+        return False
+    return True

@@ -1,0 +1,130 @@
+"""Which models a verb works on, opened behind one interface whatever their format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from fmnist_runtime import Session, load
+from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.errors import ModelError, ResultError, needs_extra
+from fmnist_runtime.files import sha256_file
+
+from fmnist.runs import Run, newest_run, run_of
+from fmnist.settings import DEFAULT_DATASET
+
+KERAS_SUFFIX = ".keras"
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The models a verb works on."""
+
+    paths: tuple[Path, ...]
+    """Model files; for a run its artifacts, in the order of its manifest."""
+    run: Run | None
+    """The run they were taken from because none was named; None when the user named them."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Which file a result is of."""
+
+    name: str
+    """Name of the file."""
+    format: str
+    """``keras``, ``tflite`` or ``onnx``."""
+    scheme: str
+    """``original``, a quantisation scheme, or ``unknown``."""
+    engine: str
+    """What ran it, with version."""
+    size_bytes: int
+    """Size of the file."""
+    sha256: str
+    """SHA-256 of the file."""
+
+
+def select_models(named: list[Path]) -> Selection:
+    """The models the user named, else all artifacts of the newest run.
+
+    Raises:
+        ResultError: None is named and there is no finished run.
+    """
+    if named:
+        return Selection(tuple(named), None)
+    run = newest_run()
+    return Selection(tuple(run.artifacts()), run)
+
+
+def select_artifacts(named: list[Path]) -> Selection:
+    """As `select_models`, for a verb that can do nothing without an artifact.
+
+    Raises:
+        ResultError: There is none.
+    """
+    selection = select_models(named)
+    if not selection.paths:
+        run = selection.run.folder if selection.run else ""
+        raise ResultError(f"{run}: nothing is exported yet; run: fmnist export --format all --quantize all")
+    return selection
+
+
+def open_model(path: Path, threads: int = 1) -> Session:
+    """Load an artifact, or a ``.keras`` model where TensorFlow is installed.
+
+    Raises:
+        ModelError: The file is missing, damaged or not a classifier.
+        MissingExtraError: What runs it is not installed.
+    """
+    if path.suffix.lower() != KERAS_SUFFIX:
+        return load(path, threads=threads)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; give the path of a model")
+    with needs_extra("train", "running a .keras model"):
+        from fmnist_exporters.original import KerasSession
+    run = run_of(path)
+    return KerasSession(path, tuple(run.training()["labels"]) if run else None)
+
+
+def describe(session: Session) -> ModelFile:
+    """Which file a session runs, for a result."""
+    info = session.info
+    return ModelFile(
+        name=info.path.name,
+        format=info.format,
+        scheme=info.scheme,
+        engine=info.engine,
+        size_bytes=info.size_bytes,
+        sha256=sha256_file(info.path),
+    )
+
+
+def dataset_name(session: Session) -> str:
+    """The data set a model was trained on: by its own metadata or its run; else the default."""
+    if session.info.metadata:
+        return session.info.metadata.dataset
+    return dataset_of_original(session.info.path)
+
+
+def dataset_of_original(path: Path) -> str:
+    """The data set a ``.keras`` model was trained on, by its run; else the default."""
+    run = run_of(path)
+    return str(run.training()["settings"]["dataset"]) if run else DEFAULT_DATASET
+
+
+class Splits:
+    """Test splits by data set, each read once."""
+
+    def __init__(self, dataset: str | None, data_dir: Path | None) -> None:
+        """Take every model's own data set, unless one is named for all."""
+        self._named = dataset
+        self._load = cache(lambda name: load_dataset(name, "test", data_dir))
+
+    def of(self, session: Session) -> Dataset:
+        """The test split to run a model on."""
+        return self._load(self._named or dataset_name(session))
+
+    def named(self, dataset: str) -> Dataset:
+        """The test split of a data set."""
+        return self._load(self._named or dataset)

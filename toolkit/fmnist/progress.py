@@ -1,0 +1,43 @@
+"""Progress of long work on stderr: a bar on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from typing import TextIO
+
+_WIDTH = 30
+_ERASE_LINE = "\r\x1b[K"
+
+
+class Progress:
+    """Steps of one piece of work."""
+
+    def __init__(self, label: str, total: int, stream: TextIO | None = None) -> None:
+        """Start at nothing done.
+
+        Args:
+            label: What is being done.
+            total: Number of steps.
+            stream: Where to; standard error when None.
+        """
+        self._label, self._total, self._done = label, total, 0
+        self._stream = stream or sys.stderr
+        self._terminal = self._stream.isatty()
+
+    def step(self, line: str | None = None) -> None:
+        """Count one step as done, and say what came of it."""
+        self._done += 1
+        if self._terminal:
+            self._stream.write(_ERASE_LINE)
+        if line:
+            self._stream.write(f"{line}\n")
+        if self._terminal and self._done < self._total:
+            filled = _WIDTH * self._done // self._total
+            bar = "█" * filled + "░" * (_WIDTH - filled)
+            self._stream.write(f"{self._label} {bar} {self._done}/{self._total}")
+        self._stream.flush()
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(line, file=sys.stderr, flush=True)

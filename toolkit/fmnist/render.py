@@ -1,0 +1,50 @@
+"""Results as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+ABSENT = "-"
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Columns padded to their widest cell.
+
+    Args:
+        header: Title of each column.
+        rows: Cells as text, each row as long as the header.
+        left: How many columns, from the first, are text and stand left; the others are numbers.
+    """
+    widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
+
+    def line(cells: Sequence[str]) -> str:
+        padded = (
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(cells, widths, strict=True))
+        )
+        return "  ".join(padded).rstrip()
+
+    rule = "  ".join("─" * width for width in widths)
+    return "\n".join([line(header), rule, *(line(row) for row in rows)])
+
+
+def percent(fraction: float, digits: int = 2) -> str:
+    """A fraction in per cent, such as ``87.63 %``."""
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def points(fraction: float) -> str:
+    """A difference of fractions in percentage points, with its sign."""
+    return f"{100 * fraction:+.2f}"
+
+
+def size(count: int) -> str:
+    """A file size as a person would say it; kB are 1000 bytes."""
+    if not count:
+        return ABSENT
+    return f"{count / 1e6:.2f} MB" if count >= 1e6 else f"{count / 1e3:.1f} kB"
+
+
+def microseconds(value: float) -> str:
+    """A latency in µs with three significant digits or all whole ones."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"

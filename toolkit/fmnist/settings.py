@@ -1,0 +1,27 @@
+"""What can be said of a training; known without loading TensorFlow."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DEFAULT_DATASET = "fashion-mnist"
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """The lecture's settings, unless others are given."""
+
+    dataset: str = DEFAULT_DATASET
+    """Name or folder of the data set."""
+    epochs: int = 10
+    """Times every training image is seen."""
+    batch_size: int = 32
+    """Images per step of the optimizer."""
+    hidden: int = 128
+    """Units of the hidden layer."""
+    dropout: float = 0.2
+    """Share of hidden units left out in each training step; 0 for none."""
+    validation_split: float = 0.1
+    """Share of the training images, from the end, that is kept for validation."""
+    seed: int = 0
+    """Seed of initial weights, shuffling and dropout."""
