@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_exporters.metadata import add_onnx_metadata, add_tflite_metadata, read_onnx_metadata, versions
+from fmnist_exporters.recipes import FORMATS, RECIPES, Recipe
 from fmnist_runtime.artifact import Metadata, read_tflite_metadata
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
-from numpy.typing import NDArray
-
-from fmnist_exporters.metadata import add_onnx_metadata, add_tflite_metadata, read_onnx_metadata, versions
-from fmnist_exporters.recipes import FORMATS, Recipe
 
 if TYPE_CHECKING:
     from fmnist_exporters.original import KerasSession
@@ -95,21 +95,22 @@ def read_metadata(path: Path) -> Metadata | None:
 
 
 def write_manifest(folder: Path, source: Path) -> None:
-    """List the artifacts of one original in a folder, with their digests, in ``manifest.json``."""
+    """List the artifacts of one original in a folder, in the recipes' order, in ``manifest.json``."""
     digest = sha256_file(source)
-    entries = []
-    for path in sorted(path for format in FORMATS for path in folder.glob(f"*.{format}")):
-        metadata = read_metadata(path)
-        if metadata and metadata.source_sha256 == digest:
-            entries.append(
-                {
-                    "file": path.name,
-                    "format": metadata.format,
-                    "scheme": metadata.scheme,
-                    "size_bytes": path.stat().st_size,
-                    "sha256": sha256_file(path),
-                }
-            )
+    found = [(path, read_metadata(path)) for format in FORMATS for path in sorted(folder.glob(f"*.{format}"))]
+    order = [(recipe.format, recipe.scheme) for recipe in RECIPES]
+    entries = [
+        {
+            "file": path.name,
+            "format": metadata.format,
+            "scheme": metadata.scheme,
+            "size_bytes": path.stat().st_size,
+            "sha256": sha256_file(path),
+        }
+        for path, metadata in found
+        if metadata and metadata.source_sha256 == digest
+    ]
+    entries.sort(key=lambda entry: order.index((entry["format"], entry["scheme"])))
     manifest = {"schema": MANIFEST_SCHEMA, "source_sha256": digest, "artifacts": entries}
     write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 
@@ -152,7 +153,9 @@ def _is_current(path: Path, wanted: Metadata, force: bool) -> bool:
         return False
     found = read_metadata(path) if path.is_file() else None
     if found is None and not force:
-        raise OutputError(f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere")
+        raise OutputError(
+            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
+        )
     return found is not None and dataclasses.replace(found, input_shape=()) == wanted
 
 

@@ -55,7 +55,12 @@ def _fold(layers: Sequence[Any]) -> list[Any]:
     ``W·(s·x + o) + b = (s·W)·x + (b + o·ΣW)``; computed in float64, so that each weight is rounded once.
     """
     match layers:
-        case [keras.layers.Rescaling() as rescaling, keras.layers.Flatten() as flatten, keras.layers.Dense() as dense, *rest]:
+        case [
+            keras.layers.Rescaling() as rescaling,
+            keras.layers.Flatten() as flatten,
+            keras.layers.Dense() as dense,
+            *rest,
+        ]:
             scale, offset = float(rescaling.scale), float(rescaling.offset)
             folded = keras.layers.Dense.from_config({**dense.get_config(), "use_bias": True})
             folded.build(dense.input.shape)

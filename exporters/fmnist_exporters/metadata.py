@@ -8,8 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import onnx
-from fmnist_runtime.artifact import LABELS_FILE, METADATA_FILE, ONNX_KEY, Metadata, parse_metadata
 from google.protobuf.message import DecodeError
+
+from fmnist_runtime.artifact import LABELS_FILE, METADATA_FILE, ONNX_KEY, Metadata, parse_metadata
 from fmnist_runtime.environment import package_version
 
 
@@ -34,7 +35,7 @@ def add_tflite_metadata(model: bytes, metadata: Metadata) -> bytes:
 def add_onnx_metadata(model: onnx.ModelProto, metadata: Metadata) -> bytes:
     """Put the metadata into ``metadata_props`` and serialise the model."""
     onnx.helper.set_model_props(model, {ONNX_KEY: metadata.to_json()})
-    return model.SerializeToString(deterministic=True)
+    return bytes(model.SerializeToString(deterministic=True))
 
 
 def read_onnx_metadata(path: Path) -> Metadata | None:

@@ -15,6 +15,7 @@ IR_VERSION = 8
 
 def convert(model: keras.Model) -> onnx.ModelProto:
     """Convert a model to float32 ONNX with a free batch size."""
+    proto: onnx.ModelProto
     proto, _ = tf2onnx.convert.from_function(
         inference_function(model), input_signature=[input_signature(model)], opset=OPSET
     )

@@ -8,10 +8,11 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
+
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
-from numpy.typing import NDArray
 
 
 class KerasSession(Session):
@@ -31,8 +32,12 @@ class KerasSession(Session):
         """
         self.model = _load(path)
         shapes = (self.model.input_shape, self.model.output_shape)
-        if not all(isinstance(shape, tuple) and len(shape) >= 2 and None not in shape[1:] for shape in shapes):
-            raise ModelError(f"{path}: maps {shapes[0]} to {shapes[1]}; a classifier has one input and one output")
+        if not all(
+            isinstance(shape, tuple) and len(shape) >= 2 and None not in shape[1:] for shape in shapes
+        ):
+            raise ModelError(
+                f"{path}: maps {shapes[0]} to {shapes[1]}; a classifier has one input and one output"
+            )
         self.info = ModelInfo(
             path=path,
             format="keras",
@@ -48,6 +53,10 @@ class KerasSession(Session):
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         scores: Any = self.model(images.astype(np.float32), training=False)
         return np.asarray(scores)
+
+    def close(self) -> None:
+        """Let go of the model and its memory."""
+        del self.model
 
 
 def _load(path: Path) -> Any:

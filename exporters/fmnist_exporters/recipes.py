@@ -38,7 +38,9 @@ RECIPES = (
     Recipe("tflite", "float32", False, Gate(0.001, FLOAT32_DIFFERENCE), "float32 throughout"),
     Recipe("tflite", "float16", False, Gate(0.003), "float16 weights, float32 arithmetic"),
     Recipe("tflite", "dynamic", False, Gate(0.003), "int8 weights, activations quantised as they come"),
-    Recipe("tflite", "int8", True, Gate(0.005), "int8 input and hidden layers, last layer and softmax float32"),
+    Recipe(
+        "tflite", "int8", True, Gate(0.005), "int8 input and hidden layers, last layer and softmax float32"
+    ),
     Recipe("tflite", "int8-full", True, Gate(0.010), "int8 throughout, for integer-only hardware"),
     Recipe("onnx", "float32", False, Gate(0.001, FLOAT32_DIFFERENCE), "float32 throughout"),
 )
@@ -50,9 +52,7 @@ SCHEMES = tuple(dict.fromkeys(recipe.scheme for recipe in RECIPES))
 def select_recipes(format: str, scheme: str) -> list[Recipe]:
     """The recipes of a format and scheme, either of which may be ``all``; empty when none fits."""
     return [
-        recipe
-        for recipe in RECIPES
-        if format in ("all", recipe.format) and scheme in ("all", recipe.scheme)
+        recipe for recipe in RECIPES if format in ("all", recipe.format) and scheme in ("all", recipe.scheme)
     ]
 
 

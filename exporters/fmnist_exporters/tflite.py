@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from fmnist_runtime.errors import ModelError
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fmnist_exporters.inference import inference_function
+from fmnist_runtime.errors import ModelError
 
 _LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
 
@@ -35,7 +35,9 @@ def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | No
         converter.target_spec.supported_types = [tf.float16]
     if calibration is None:
         return bytes(converter.convert())
-    converter.representative_dataset = lambda: ([image[np.newaxis].astype(np.float32)] for image in calibration)
+    converter.representative_dataset = lambda: (
+        [image[np.newaxis].astype(np.float32)] for image in calibration
+    )
     if scheme == "int8-full":
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
         converter.inference_input_type = converter.inference_output_type = tf.int8

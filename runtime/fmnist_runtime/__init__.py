@@ -1,9 +1,9 @@
 """Run exported image classifiers on a device with NumPy and one engine, without TensorFlow.
 
-    import fmnist_runtime
+import fmnist_runtime
 
-    with fmnist_runtime.load("model-int8.tflite") as session:
-        print(session.classify(image))  # Prediction(label='Ankle boot', index=9, probability=0.98)
+with fmnist_runtime.load("model-int8.tflite") as session:
+    print(session.classify(image))  # Prediction(label='Ankle boot', index=9, probability=0.98)
 """
 
 from fmnist_runtime.errors import FmnistError

@@ -1,15 +1,15 @@
 """Everything this project raises on purpose.
 
-    FmnistError                 one line for the user: what, which file, and what mends it
-    ├── DatasetError            a data set is missing, damaged or does not fit together
-    │   └── IdxError            one IDX file is not what its header says
-    ├── ModelError              a model file is missing, damaged or cannot be used
-    │   ├── ShapeError          images do not have the shape that the model takes
-    │   └── NonFiniteScoresError  a model answered with NaN or infinity
-    ├── ImageError              an image file cannot be read
-    ├── ResultError             a result file is missing, damaged or belongs to other inputs
-    ├── OutputError             a file cannot be written, or would overwrite one that is not ours
-    └── MissingExtraError       a package is not installed; names the extra that brings it
+FmnistError                 one line for the user: what, which file, and what mends it
+├── DatasetError            a data set is missing, damaged or does not fit together
+│   └── IdxError            one IDX file is not what its header says
+├── ModelError              a model file is missing, damaged or cannot be used
+│   ├── ShapeError          images do not have the shape that the model takes
+│   └── NonFiniteScoresError  a model answered with NaN or infinity
+├── ImageError              an image file cannot be read
+├── ResultError             a result file is missing, damaged or belongs to other inputs
+├── OutputError             a file cannot be written, or would overwrite one that is not ours
+└── MissingExtraError       a package is not installed; names the extra that brings it
 """
 
 from __future__ import annotations

@@ -25,15 +25,16 @@ def write_atomically(path: Path, content: bytes) -> None:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
         raise OutputError(f"{path}: cannot be written ({error.strerror}); choose another --out") from error
+    temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(name, 0o666 & ~_umask())  # mkstemp makes files that only their owner can read
-        os.replace(name, path)
+        temporary.chmod(0o666 & ~_umask())  # mkstemp makes files that only their owner can read
+        temporary.replace(path)
     except BaseException as error:
-        os.unlink(name)
+        temporary.unlink()
         if isinstance(error, OSError):
             raise OutputError(f"{path}: cannot be written ({error.strerror})") from error
         raise

@@ -50,7 +50,9 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
                 raise IdxError(f"{path}: header promises {size:,} bytes, more than any such data set has")
             content = file.read(size + 1)
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise IdxError(f"{path}: gzip stream is cut off or damaged ({error}); fetch the file again") from error
+        raise IdxError(
+            f"{path}: gzip stream is cut off or damaged ({error}); fetch the file again"
+        ) from error
     except OSError as error:
         raise IdxError(f"{path}: cannot be read ({error.strerror})") from error
     if len(content) != size:

@@ -14,7 +14,8 @@ from fmnist_runtime.sessions.base import Session
 
 MIN_SAMPLES = 1000
 """Below this the 99th percentile would rest on fewer than ten samples."""
-_ROUNDS = 20
+ROUNDS = 20
+"""In how many turns the models share the time of a measurement."""
 _WARM_UP_RUNS = 20
 _WARM_UP_NS = 200_000_000
 
@@ -36,7 +37,7 @@ def measure(
     images: NDArray[np.uint8],
     samples: int = 2000,
     seed: int = 0,
-    on_round: Callable[[int, int], None] = lambda done, total: None,
+    on_round: Callable[[], None] = lambda: None,
 ) -> dict[str, Latency]:
     """Time single-image inference of several models, interleaved.
 
@@ -48,7 +49,7 @@ def measure(
         images: uint8 ``[N, H, W]``, real images; used in turn.
         samples: How many inferences to time of each model.
         seed: Seed of the order.
-        on_round: Called with rounds done and rounds in all.
+        on_round: Called after each of the `ROUNDS` rounds.
 
     Returns:
         The latencies by name, in the order of the sessions.
@@ -64,12 +65,12 @@ def measure(
         _warm_up(session, singles)
     shuffle = random.Random(seed)
     names = list(sessions)
-    for number in range(_ROUNDS):
+    for number in range(ROUNDS):
         shuffle.shuffle(names)
-        block = range(samples * number // _ROUNDS, samples * (number + 1) // _ROUNDS)
+        block = range(samples * number // ROUNDS, samples * (number + 1) // ROUNDS)
         for name in names:
             _time_block(sessions[name], singles, times[name], block)
-        on_round(number + 1, _ROUNDS)
+        on_round()
     return {name: Latency(times[name]) for name in sessions}
 
 

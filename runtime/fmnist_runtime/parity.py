@@ -120,7 +120,5 @@ def _failures(lost: int, images: int, largest: float, gate: Gate) -> tuple[str, 
             f"accuracy is {100 * lost / images:.2f} points lower, {100 * gate.max_drop:g} are allowed"
         )
     if gate.max_difference is not None and largest > gate.max_difference:
-        failures.append(
-            f"a probability differs by {largest:.2g}, {gate.max_difference:g} is allowed"
-        )
+        failures.append(f"a probability differs by {largest:.2g}, {gate.max_difference:g} is allowed")
     return tuple(failures)

@@ -9,10 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fmnist_runtime.latency import Latency, measure
-
 from fmnist.models import ModelFile, Splits, describe, open_model
 from fmnist.runs import run_of
+from fmnist_runtime.latency import Latency, measure
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def benchmark_models(
     splits: Splits,
     threads: int,
     samples: int,
-    on_round: Callable[[int, int], None] = lambda done, total: None,
+    on_round: Callable[[], None] = lambda: None,
 ) -> list[ModelLatency]:
     """Time single-image inference of models, interleaved in one process.
 

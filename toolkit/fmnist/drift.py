@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of_original, describe, open_model
+from fmnist.runs import newest_run, run_of
 from fmnist_exporters.recipes import gate_for
 from fmnist_runtime.errors import ResultError, needs_extra
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.reference import Reference, read_reference
-
-from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of_original, describe, open_model
-from fmnist.runs import newest_run, run_of
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,9 @@ def compare_models(
             if max_drop is not None:
                 gate = replace(gate, max_drop=max_drop)
             scores, _ = score_dataset(session, dataset)
-            results.append(ModelParity(describe(session), compare(reference.scores, scores, dataset.targets, gate)))
+            results.append(
+                ModelParity(describe(session), compare(reference.scores, scores, dataset.targets, gate))
+            )
     return results
 
 

@@ -7,11 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
-from fmnist_runtime.reference import Reference
-
 from fmnist.models import ModelFile, Splits, describe, open_model
 from fmnist.runs import Run
+from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
+from fmnist_runtime.reference import Reference
 
 
 @dataclass(frozen=True)

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fmnist.models import KERAS_SUFFIX, dataset_of_original
+from fmnist.runs import run_of
 from fmnist_exporters.recipes import FORMATS, Recipe
 from fmnist_runtime.datasets import KNOWN, load_dataset
 from fmnist_runtime.errors import ModelError, OutputError, needs_extra
 from fmnist_runtime.files import require_file
-
-from fmnist.models import KERAS_SUFFIX, dataset_of_original
-from fmnist.runs import run_of
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact
@@ -34,7 +33,9 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
         folder = model.parent / "export" if out is None else out
         return {recipe: recipe.artifact_path(model.stem, folder) for recipe in recipes}
     if len(recipes) > 1:
-        raise OutputError(f"{out}: is one file, but {len(recipes)} artifacts are to be written; name a folder")
+        raise OutputError(
+            f"{out}: is one file, but {len(recipes)} artifacts are to be written; name a folder"
+        )
     if out.suffix != f".{recipes[0].format}":
         raise OutputError(f"{out}: a {recipes[0].format} artifact ends in .{recipes[0].format}")
     return {recipes[0]: out}

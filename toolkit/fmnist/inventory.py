@@ -56,7 +56,9 @@ def verifiable(data_dir: Path | None = None) -> list[str]:
     """
     names = [name for name in KNOWN if _is_found(name, "test", data_dir)]
     if not names:
-        raise DatasetError(f"no data set found; known ones are {', '.join(KNOWN)}: name a folder with --data-dir")
+        raise DatasetError(
+            f"no data set found; known ones are {', '.join(KNOWN)}: name a folder with --data-dir"
+        )
     return names
 
 
@@ -76,7 +78,9 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile
             digest = idx_sha256(array)
             published = KNOWN[name].sha256[file_name] if name in KNOWN else None
             if published not in (None, digest):
-                raise DatasetError(f"{path}: is not the published file of {name} (sha256 {digest}); fetch it again")
+                raise DatasetError(
+                    f"{path}: is not the published file of {name} (sha256 {digest}); fetch it again"
+                )
             files.append(VerifiedFile(path, digest, len(array), published is not None))
     return files
 

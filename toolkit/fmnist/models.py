@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fmnist.runs import Run, newest_run, run_of
+from fmnist.settings import DEFAULT_DATASET
 from fmnist_runtime import Session, load
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import ModelError, ResultError, needs_extra
 from fmnist_runtime.files import sha256_file
-
-from fmnist.runs import Run, newest_run, run_of
-from fmnist.settings import DEFAULT_DATASET
 
 KERAS_SUFFIX = ".keras"
 

@@ -8,13 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist_exporters.recipes import RECIPES
-from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.environment import package_version
-from fmnist_runtime.errors import OutputError, ResultError, needs_extra
-from fmnist_runtime.files import sha256_file, write_atomically
-from fmnist_runtime.reference import read_reference
-
 from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
 from fmnist.drift import compare_models, parity_body
 from fmnist.evaluation import evaluate_models, evaluate_reference, evaluation_body
@@ -24,6 +17,13 @@ from fmnist.progress import Progress, say
 from fmnist.results import to_json
 from fmnist.runs import Run, read_json, require_ours
 from fmnist.settings import TrainSettings
+from fmnist_exporters.recipes import RECIPES
+from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.environment import package_version
+from fmnist_runtime.errors import OutputError, ResultError, needs_extra
+from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.latency import ROUNDS
+from fmnist_runtime.reference import read_reference
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,9 @@ class Pipeline:
     def _compare(self, splits: Splits) -> dict[str, Any]:
         def work() -> dict[str, Any]:
             reference = read_reference(self.run.reference)
-            results = compare_models(self.run.artifacts(), reference, splits, self.threads, same_original=True)
+            results = compare_models(
+                self.run.artifacts(), reference, splits, self.threads, same_original=True
+            )
             return parity_body(results, reference, self.threads)
 
         return self._step("parity", {}, work)
@@ -100,13 +102,16 @@ class Pipeline:
     def _time(self, splits: Splits) -> dict[str, Any]:
         def work() -> dict[str, Any]:
             paths = with_baseline(self.run.artifacts())
-            bar = Progress("bench", 20)
-            results = benchmark_models(paths, splits, self.threads, self.samples, lambda done, total: bar.step())
+            results = benchmark_models(
+                paths, splits, self.threads, self.samples, Progress("bench", ROUNDS).step
+            )
             return benchmark_body(results, self.threads)
 
         return self._step("bench", {"samples": self.samples, "machine": platform.node()}, work)
 
-    def _step(self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def _step(
+        self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
         """A result that is there already, made from the same inputs; else made now and written."""
         inputs = {
             "fmnist": package_version(),
@@ -152,7 +157,9 @@ def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, forc
             f"val_loss {e.val_loss:.4f}  val_accuracy {e.val_accuracy:.4f}  {e.seconds:.1f} s"
         ),
     )
-    say(f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f} %")
+    say(
+        f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f} %"
+    )
 
 
 def _is_trained(run: Run, settings: TrainSettings, data_dir: Path | None) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from fmnist_runtime.environment import read_environment
 from fmnist_runtime.files import write_atomically
 

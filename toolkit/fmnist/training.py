@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+
+from fmnist.results import to_json
+from fmnist.runs import Run
+from fmnist.settings import TrainSettings
 from fmnist_exporters.original import KerasSession
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.reference import Reference, write_reference
-
-from fmnist.results import to_json
-from fmnist.runs import Run
-from fmnist.settings import TrainSettings
 
 _STEPS_PER_CALL = 64
 """Steps that run without returning to Python: twice as fast as one, and the same arithmetic."""
@@ -148,7 +148,7 @@ def score_original(path: Path, test: Dataset) -> Reference:
 def _fit(
     model: keras.Sequential, training: Dataset, settings: TrainSettings, on_epoch: Callable[[Epoch], None]
 ) -> list[Epoch]:
-    """Train epoch by epoch; the last tenth of the images, as Keras splits them, is for validation."""
+    """Train epoch by epoch. As Keras splits them, the last of the images are kept for validation."""
     epochs: list[Epoch] = []
     start = time.perf_counter()
 

@@ -14,9 +14,7 @@ __all__ = ["MODEL_SUFFIXES", "ModelInfo", "Prediction", "Session", "load"]
 MODEL_SUFFIXES = (".tflite", ".onnx")
 
 
-def load(
-    path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, ...] | None = None
-) -> Session:
+def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, ...] | None = None) -> Session:
     """Load an exported model.
 
     The engine is imported here and not before, so that a device needs only the one it uses.
@@ -38,7 +36,9 @@ def load(
     if suffix in (".keras", ".h5") and path.is_file():
         raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
     if suffix not in MODEL_SUFFIXES:
-        raise ModelError(f"{path}: a model file ends in {' or '.join(MODEL_SUFFIXES)}, not {suffix or 'this'}")
+        raise ModelError(
+            f"{path}: a model file ends in {' or '.join(MODEL_SUFFIXES)}, not {suffix or 'this'}"
+        )
     require_file(path, "a model file", ModelError)
     if suffix == ".tflite":
         from fmnist_runtime.sessions.tflite import TfliteSession

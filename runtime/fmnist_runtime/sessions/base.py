@@ -112,6 +112,7 @@ class Session(ABC):
         """The most probable class of one image; see `top`."""
         return self.top(image, 1)[0]
 
+    @abstractmethod
     def close(self) -> None:
         """Let go of the engine and its memory."""
 

@@ -67,6 +67,7 @@ class OnnxSession(Session):
         return scores[:count]
 
     def close(self) -> None:
+        """Let go of the engine and its memory."""
         del self._session
 
 

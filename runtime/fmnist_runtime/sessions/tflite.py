@@ -73,6 +73,7 @@ class TfliteSession(Session):
         self._batch = batch
 
     def close(self) -> None:
+        """Let go of the engine and its memory."""
         del self._interpreter
 
 

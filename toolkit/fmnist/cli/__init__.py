@@ -32,7 +32,10 @@ def _options(
         typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
     ] = False,
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks and the engines' own logging; works after a verb, too.")
+        bool,
+        typer.Option(
+            "--debug", help="Show tracebacks and the engines' own logging; works after a verb, too."
+        ),
     ] = False,
 ) -> None:
     pass

@@ -10,13 +10,16 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
+
     from fmnist.benchmark import ModelLatency
 
 
 def bench(
     models: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[MODEL]...", help="Models. Default: all of the newest run.", show_default=False),
+        typer.Argument(
+            metavar="[MODEL]...", help="Models. Default: all of the newest run.", show_default=False
+        ),
     ] = None,
     samples: options.Samples = options.DEFAULT_SAMPLES,
     dataset: options.Dataset = None,
@@ -29,16 +32,17 @@ def bench(
     from fmnist.cli.output import say_run, show
     from fmnist.models import Splits, select_artifacts
     from fmnist.progress import Progress
+    from fmnist_runtime.latency import ROUNDS
 
     selection = select_artifacts(models or [])
     say_run(selection.run)
-    progress = Progress("bench", 20)
+    progress = Progress("bench", ROUNDS)
     results = benchmark_models(
         with_baseline(selection.paths),
         Splits(dataset, data_dir),
         threads,
         samples,
-        lambda done, total: progress.step(),
+        progress.step,
     )
     show(_text(results, threads), "bench", benchmark_body(results, threads), json)
 
@@ -63,5 +67,7 @@ def _text(results: list[ModelLatency], threads: int) -> str:
         )
     header = ["model", "scheme", "engine", "p50 µs", "p90 µs", "p99 µs", "max µs", "vs keras", "size"]
     plural = "" if threads == 1 else "s"
-    note = f"one image at a time, {len(results[0].latency.samples_ns):,} samples each, {threads} thread{plural}"
+    note = (
+        f"one image at a time, {len(results[0].latency.samples_ns):,} samples each, {threads} thread{plural}"
+    )
     return f"{table(header, rows, left=3)}\n{note}"

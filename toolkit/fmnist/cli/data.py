@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,10 @@ def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -
         [
             entry.name,
             str(entry.folder or "not found"),
-            *(f"{count:,}" if count is not None else ABSENT for count in (entry.training_images, entry.test_images)),
+            *(
+                f"{count:,}" if count is not None else ABSENT
+                for count in (entry.training_images, entry.test_images)
+            ),
             "x".join(str(length) for length in entry.image_shape) or ABSENT,
             str(len(entry.labels)),
         ]
@@ -51,12 +53,17 @@ def verify(
     from dataclasses import asdict
 
     from fmnist.cli.output import show
-    from fmnist.inventory import verify_dataset, verifiable
+    from fmnist.inventory import verifiable, verify_dataset
     from fmnist.render import table
 
     files = [file for name in names or verifiable(data_dir) for file in verify_dataset(name, data_dir)]
     rows = [
-        [str(file.path), "as published" if file.published else "readable", file.sha256[:16], f"{file.items:,}"]
+        [
+            str(file.path),
+            "as published" if file.published else "readable",
+            file.sha256[:16],
+            f"{file.items:,}",
+        ]
         for file in files
     ]
     body = {"files": [asdict(file) for file in files]}

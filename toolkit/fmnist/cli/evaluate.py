@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 def evaluate(
     models: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[MODEL]...", help="Models. Default: all of the newest run.", show_default=False),
+        typer.Argument(
+            metavar="[MODEL]...", help="Models. Default: all of the newest run.", show_default=False
+        ),
     ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
@@ -24,11 +26,10 @@ def evaluate(
     json: options.Json = None,
 ) -> None:
     """Measure accuracy on the test images, over all and by class."""
-    from fmnist_runtime.reference import read_reference
-
     from fmnist.cli.output import say_run, show
     from fmnist.evaluation import evaluate_models, evaluate_reference, evaluation_body
     from fmnist.models import Splits, select_models
+    from fmnist_runtime.reference import read_reference
 
     selection = select_models(models or [])
     say_run(selection.run)

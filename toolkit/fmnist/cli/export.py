@@ -26,13 +26,12 @@ def export(
     force: options.Force = False,
 ) -> None:
     """Convert a trained model to files for a device."""
-    from fmnist_exporters.recipes import FORMATS, SCHEMES, select_recipes
-
     from fmnist.cli.output import say_run
     from fmnist.exporting import export_model, plan_targets
     from fmnist.progress import Progress
     from fmnist.render import size, table
     from fmnist.runs import newest_run
+    from fmnist_exporters.recipes import FORMATS, SCHEMES, select_recipes
 
     scheme = "float32" if quantize == "none" else quantize
     _require_choice("--format", format, (*FORMATS, "all"))
@@ -40,7 +39,9 @@ def export(
     recipes = select_recipes(format, scheme)
     if not recipes:
         possible = ", ".join(recipe.scheme for recipe in select_recipes(format, "all"))
-        raise typer.BadParameter(f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize")
+        raise typer.BadParameter(
+            f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize"
+        )
     run = None if model else newest_run()
     say_run(run)
     model = run.model if run else model

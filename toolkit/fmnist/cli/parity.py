@@ -42,7 +42,9 @@ def parity(
     splits = Splits(dataset, data_dir)
     original = load_reference(reference or find_reference(selection.paths), splits)
     limit = None if max_drop is None else max_drop / 100
-    results = compare_models(selection.paths, original, splits, threads, limit, same_original=reference is None)
+    results = compare_models(
+        selection.paths, original, splits, threads, limit, same_original=reference is None
+    )
     show(_text(results), "parity", parity_body(results, original, threads), json)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)

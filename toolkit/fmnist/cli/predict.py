@@ -21,11 +21,10 @@ def predict(
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of image files."""
-    from fmnist_runtime.images import INVERT, read_image
-
     from fmnist.cli.output import show
     from fmnist.models import describe, open_model
     from fmnist.render import percent, table
+    from fmnist_runtime.images import INVERT, read_image
 
     if invert not in INVERT:
         raise typer.BadParameter(f"{invert!r} is not one of {', '.join(INVERT)}", param_hint="--invert")

@@ -24,7 +24,8 @@ def train(
     validation_split: options.ValidationSplit = _DEFAULT.validation_split,
     seed: options.Seed = _DEFAULT.seed,
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET, with a number if that exists.")
+        Path | None,
+        typer.Option(help="Folder of the run. Default: runs/DATASET, with a number if that exists."),
     ] = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,

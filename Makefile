@@ -1,0 +1,39 @@
+# One command per chore. Everything is installed into .venv, once; nothing outside the folder is touched.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: demo test lint format bench clean
+
+demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
+	$(BIN)/fmnist run
+
+test: $(INSTALLED)  ## every test
+	$(BIN)/python -m pytest
+
+lint: $(INSTALLED)  ## style, types and import boundaries
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(INSTALLED)  ## mend what can be mended of style
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALLED)  ## the comparisons behind the figures in the README
+	$(BIN)/python benchmarks/help_start.py
+
+clean:  ## remove what was installed and made, but not runs/
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# The stamp is made last, so that an installation that was interrupted is begun again.
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "fmnist needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[train]' --group dev
+	touch $@

@@ -1,0 +1,30 @@
+"""Fixtures for all tests: the real test images, the tiny committed run, and the command."""
+
+from __future__ import annotations
+
+import shutil
+from functools import partial
+from pathlib import Path
+
+import pytest
+from fmnist_runtime.datasets import Dataset, load_dataset
+
+from support import DATA, TINY, run_fmnist
+
+
+@pytest.fixture(scope="session")
+def t10k() -> Dataset:
+    """The real 10,000 test images of Fashion-MNIST."""
+    return load_dataset("fashion-mnist", "test", DATA)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Path:
+    """A copy of the tiny run, at ``runs/tiny`` of the test's own folder."""
+    return Path(shutil.copytree(TINY, tmp_path / "runs" / "tiny"))
+
+
+@pytest.fixture
+def fmnist(tmp_path: Path) -> partial:
+    """The command, run in the test's own folder."""
+    return partial(run_fmnist, tmp_path)

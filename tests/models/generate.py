@@ -1,0 +1,26 @@
+"""Make the small trained model that the tests run on; needs the training stack, the tests do not.
+
+Run from the repository's root: .venv/bin/python tests/models/generate.py
+"""
+
+from pathlib import Path
+
+from fmnist.exporting import export_model, plan_targets
+from fmnist.runs import Run
+from fmnist.settings import TrainSettings
+from fmnist.training import train
+from fmnist_exporters.recipes import RECIPES
+
+KEPT = {("tflite", "float32"), ("tflite", "int8"), ("tflite", "int8-full"), ("onnx", "float32")}
+
+
+def main() -> None:
+    run = Run(Path(__file__).parent / "tiny")
+    train(TrainSettings(epochs=5, hidden=16), run, Path("data"), on_epoch=print)
+    recipes = [recipe for recipe in RECIPES if (recipe.format, recipe.scheme) in KEPT]
+    for artifact in export_model(run.model, plan_targets(run.model, recipes, None)):
+        print(artifact.path, artifact.size_bytes)
+
+
+if __name__ == "__main__":
+    main()

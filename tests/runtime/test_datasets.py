@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import gzip
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import DATA
+from fmnist_runtime.datasets import KNOWN, file_names, load_dataset, search_path
+from fmnist_runtime.errors import DatasetError
+from fmnist_runtime.idx import idx_header, idx_sha256
+
+
+def write_idx(path: Path, array: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(idx_header(array) + array.tobytes())
+
+
+def write_own(folder: Path, images: int = 4, labels: int = 4) -> Path:
+    """A test split of one's own: images of 2×3 pixels and labels 0, 1, 0, 1, …"""
+    write_idx(folder / "t10k-images-idx3-ubyte", np.zeros((images, 2, 3), np.uint8))
+    write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(labels, dtype=np.uint8) % 2)
+    return folder
+
+
+@pytest.mark.parametrize("name", KNOWN)
+@pytest.mark.parametrize(("split", "count"), [("train", 60_000), ("test", 10_000)])
+def test_the_committed_files_are_the_published_ones(name, split, count):
+    dataset = load_dataset(name, split, DATA)
+    assert dataset.images.shape == (count, 28, 28)
+    images, labels = file_names(split)
+    assert idx_sha256(dataset.images) == KNOWN[name].sha256[images]
+    assert idx_sha256(dataset.targets) == KNOWN[name].sha256[labels]
+    assert len(dataset.labels) == 10
+
+
+def test_digest_covers_images_and_labels(tmp_path):
+    first = load_dataset(str(write_own(tmp_path / "a")), "test")
+    assert first.digest == load_dataset(str(write_own(tmp_path / "b")), "test").digest
+    write_idx(tmp_path / "b" / "t10k-labels-idx1-ubyte", np.array([1, 0, 1, 0], np.uint8))
+    assert first.digest != load_dataset(str(tmp_path / "b"), "test").digest
+
+
+def test_own_folder_with_label_names(tmp_path):
+    folder = write_own(tmp_path)
+    assert load_dataset(str(folder), "test").labels == ("0", "1")
+    (folder / "labels.txt").write_text("cat\ndog\n")
+    assert load_dataset(str(folder), "test").labels == ("cat", "dog")
+
+
+def test_a_label_without_a_name_is_refused(tmp_path):
+    (write_own(tmp_path) / "labels.txt").write_text("cat\n")
+    with pytest.raises(DatasetError, match="label 1 has no name"):
+        load_dataset(str(tmp_path), "test")
+
+
+def test_different_counts_are_refused(tmp_path):
+    with pytest.raises(DatasetError, match="holds 4 images, but .* 3 labels"):
+        load_dataset(str(write_own(tmp_path, labels=3)), "test")
+
+
+def test_an_empty_split_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="holds no images"):
+        load_dataset(str(write_own(tmp_path, images=0, labels=0)), "test")
+
+
+def test_search_order(monkeypatch):
+    monkeypatch.setenv("FMNIST_DATA", "mine")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
+    assert [str(folder) for folder in search_path("mnist")] == [
+        "mine/mnist",
+        "mine",
+        "data/mnist",
+        "data",
+        "/cache/fmnist/mnist",
+        "/usr/share/datasets/mnist",
+    ]
+    assert search_path("mnist", Path("given")) == [Path("given/mnist"), Path("given")]
+
+
+def test_the_four_files_straight_in_data(tmp_path, monkeypatch):
+    """As the lectures have them."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FMNIST_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    write_own(tmp_path / "data")
+    assert len(load_dataset("mnist", "test").images) == 4
+
+
+def test_missing_says_where_it_was_looked_for(tmp_path):
+    with pytest.raises(DatasetError) as caught:
+        load_dataset("mnist", "test", tmp_path)
+    message = str(caught.value)
+    assert "t10k-images-idx3-ubyte[.gz]" in message
+    assert str(tmp_path / "mnist") in message
+    assert "--data-dir" in message
+
+
+def test_an_unknown_name_lists_the_known(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(DatasetError, match="known data sets are fashion-mnist, mnist"):
+        load_dataset("cifar", "test")
+
+
+def test_half_a_pair_is_not_a_data_set(tmp_path):
+    header = struct.pack(">HBBI", 0, 8, 1, 1)
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + b"\0"))
+    with pytest.raises(DatasetError, match="no folder holds"):
+        load_dataset("mnist", "test", tmp_path)

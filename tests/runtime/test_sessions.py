@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import TINY
+from fmnist_runtime import FmnistError, load
+from fmnist_runtime.artifact import METADATA_FILE, parse_metadata
+from fmnist_runtime.errors import ModelError, ShapeError
+from fmnist_runtime.evaluate import evaluate
+from fmnist_runtime.reference import read_reference
+
+ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
+FLOAT32 = [path for path in ARTIFACTS if "float32" in path.name]
+LABELS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
+
+@pytest.fixture(params=ARTIFACTS, ids=lambda path: path.name)
+def session(request):
+    with load(request.param) as session:
+        yield session
+
+
+def test_scores_are_probabilities(session, t10k):
+    scores = session.scores(t10k.images[:1000])
+    assert scores.dtype == np.float32
+    assert scores.shape == (1000, 10)
+    assert scores.min() >= 0
+    # float32 softmax sums to 1 within ten roundings; ten int8 scores of 1/256 each round by up to half.
+    tolerance = 10 / 512 if session.info.scheme == "int8-full" else 10 * np.finfo(np.float32).eps
+    assert np.abs(scores.sum(axis=1) - 1).max() <= tolerance
+
+
+def test_the_artifact_says_what_it_is(session):
+    info = session.info
+    assert info.labels == LABELS
+    assert info.input_shape == (28, 28)
+    assert info.metadata is not None
+    assert info.metadata.dataset == "fashion-mnist"
+    assert info.path.name == f"model-{info.scheme}.{info.format}"
+    assert info.size_bytes == info.path.stat().st_size
+
+
+@pytest.mark.parametrize("path", FLOAT32, ids=lambda path: path.name)
+def test_float32_answers_like_the_original(path, t10k):
+    """On all 10,000 images; 1e-5 is five times the largest difference that was ever measured."""
+    reference = read_reference(TINY / "reference.npz")
+    with load(path) as session:
+        scores = session.scores(t10k.images)
+    assert np.abs(scores - reference.scores).max() < 1e-5
+    assert evaluate(scores, t10k.targets).correct == evaluate(reference.scores, t10k.targets).correct
+
+
+def test_scores_do_not_depend_on_the_batch(session, t10k):
+    """Integers exactly. Floats may be summed in another order: within the float32 gate."""
+    images = t10k.images[:300]  # more than one block, and a remainder
+    together = session.scores(images)
+    one_by_one = np.concatenate([session.scores(images[i : i + 1]) for i in range(len(images))])
+    difference = np.abs(together - one_by_one).max()
+    assert difference == 0 if session.info.scheme == "int8-full" else difference < 1e-5
+
+
+def test_scores_belong_to_the_caller(session, t10k):
+    first = session.scores(t10k.images[:1])
+    kept = first.copy()
+    session.scores(t10k.images[1:2])
+    assert np.array_equal(first, kept)
+
+
+def test_no_images_give_no_scores(session, t10k):
+    assert session.scores(t10k.images[:0]).shape == (0, 10)
+
+
+def test_the_images_are_left_alone(session, t10k):
+    images = t10k.images[:10].copy()
+    session.scores(images)
+    assert np.array_equal(images, t10k.images[:10])
+
+
+def test_a_channel_axis_of_one_is_no_obstacle(session, t10k):
+    images = t10k.images[:5]
+    assert np.array_equal(session.scores(images[..., np.newaxis]), session.scores(images))
+
+
+def test_top_is_best_first(session, t10k):
+    best = session.top(t10k.images[0], 3)
+    assert [guess.index for guess in best] == np.argsort(-session.scores(t10k.images[:1])[0])[:3].tolist()
+    assert best[0].label == LABELS[best[0].index] == "Ankle boot"
+    assert best[0].probability >= best[1].probability >= best[2].probability
+    assert session.classify(t10k.images[0]) == best[0]
+
+
+def test_of_equal_scores_the_lowest_index_wins(session):
+    session.scores = lambda images: np.full((1, 10), 0.1, np.float32)
+    assert [guess.index for guess in session.top(np.zeros((28, 28), np.uint8), 4)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        np.zeros((1, 28, 28), np.float32),
+        np.zeros((1, 32, 32), np.uint8),
+        np.zeros((28, 28), np.uint8),
+        np.zeros((1, 28, 28, 3), np.uint8),
+        np.zeros(784, np.uint8),
+    ],
+    ids=lambda images: f"{images.shape} {images.dtype}",
+)
+def test_images_that_do_not_fit_are_refused(session, images):
+    with pytest.raises(ShapeError, match=r"takes (images of shape 28×28|raw uint8 pixels)"):
+        session.scores(images)
+
+
+@pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
+def test_labels_can_be_given(path):
+    names = tuple("abcdefghij")
+    with load(path, labels=names) as session:
+        assert session.info.labels == names
+    with pytest.raises(ModelError, match="has 10 classes, but there are 2 labels"):
+        load(path, labels=("a", "b"))
+
+
+def test_a_foreign_model_has_numbers_for_labels(tmp_path, t10k):
+    """The flatbuffer alone, as another converter would write it, without the ZIP behind it."""
+    ours = (TINY / "export" / "model-int8.tflite").read_bytes()
+    path = tmp_path / "foreign.tflite"
+    path.write_bytes(ours[: ours.index(b"PK\x03\x04")])
+    with load(path) as session, load(TINY / "export" / "model-int8.tflite") as original:
+        assert session.info.metadata is None
+        assert session.info.scheme == "unknown"
+        assert session.info.labels == tuple("0123456789")
+        images = t10k.images[:10]
+        assert np.array_equal(session.scores(images), original.scores(images))
+
+
+def damaged(folder: Path, name: str) -> Path:
+    """One broken file of each kind."""
+    tflite, onnx = ((TINY / "export" / file).read_bytes() for file in ("model-int8.tflite", "model-float32.onnx"))
+    content = {
+        "empty.tflite": b"",
+        "empty.onnx": b"",
+        "half.tflite": tflite[: len(tflite) // 2],
+        "half.onnx": onnx[: len(onnx) // 2],
+        "random.onnx": np.random.default_rng(0).bytes(5000),
+        "random.tflite": np.random.default_rng(0).bytes(5000),
+        "swapped.onnx": tflite,
+        "swapped.tflite": onnx,
+        "model.txt": b"hello",
+        "none": b"hello",
+    }
+    path = folder / name
+    path.write_bytes(content[name])
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("empty.tflite", "is empty"),
+        ("empty.onnx", "is empty"),
+        ("half.tflite", "not a TFLite classifier"),
+        ("half.onnx", "not an ONNX classifier"),
+        ("random.onnx", "not an ONNX classifier"),
+        ("random.tflite", "not a TFLite classifier"),
+        ("swapped.onnx", "not an ONNX classifier"),
+        ("swapped.tflite", "not a TFLite classifier"),
+        ("model.txt", "a model file ends in .tflite or .onnx, not .txt"),
+        ("none", "a model file ends in .tflite or .onnx"),
+    ],
+)
+def test_a_broken_file_is_named_in_one_line(tmp_path, name, complaint):
+    path = damaged(tmp_path, name)
+    with pytest.raises(ModelError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert complaint in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_missing_files_and_folders_are_named(tmp_path):
+    with pytest.raises(ModelError, match="no such file"):
+        load(tmp_path / "absent.tflite")
+    folder = tmp_path / "folder.onnx"
+    folder.mkdir()
+    with pytest.raises(ModelError, match="is a directory"):
+        load(folder)
+
+
+def test_a_keras_model_is_sent_to_export():
+    with pytest.raises(ModelError, match="fmnist export"):
+        load(TINY / "model.keras")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", '{"schema": "fmnist.artifact/99"}', '{"schema": "fmnist.artifact/1", "labels": 3}', "[" * 9999],
+)
+def test_damaged_metadata_is_named(text):
+    with pytest.raises(FmnistError, match="metadata"):
+        parse_metadata(text, Path("model.tflite"))
+
+
+def test_metadata_is_where_the_formats_convention_puts_it(tmp_path):
+    """`unzip -l model.tflite` lists it."""
+    shutil.unpack_archive(TINY / "export" / "model-int8.tflite", tmp_path, "zip")
+    assert (tmp_path / "labels.txt").read_text().splitlines() == list(LABELS)
+    metadata = parse_metadata((tmp_path / METADATA_FILE).read_text(), tmp_path)
+    assert metadata.calibration["split"] == "train"
