@@ -7,9 +7,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from fmnist_runtime.datasets import Dataset, load_dataset
-
 from support import DATA, TINY, run_fmnist
+
+from fmnist_runtime.datasets import Dataset, load_dataset
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import keras
 import onnx
 import tf2onnx
@@ -20,4 +22,26 @@ def convert(model: keras.Model) -> onnx.ModelProto:
         inference_function(model), input_signature=[input_signature(model)], opset=OPSET
     )
     proto.ir_version = IR_VERSION
+    _name_batch(proto.graph)
+    _renumber(proto.graph)
     return proto
+
+
+def _name_batch(graph: onnx.GraphProto) -> None:
+    for value in (*graph.input, *graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
+
+
+def _renumber(graph: onnx.GraphProto) -> None:
+    """Renumber names such as ``const_fold_opt__14`` in the order of their appearance.
+
+    The converter counts through the life of the process, so that a second export of the same model
+    would not have the same bytes as the first.
+    """
+    names: dict[str, str] = {}
+    for initializer in graph.initializer:
+        name = re.sub(r"__\d+$", f"__{len(names)}", initializer.name)
+        names[initializer.name] = name
+        initializer.name = name
+    for node in graph.node:
+        node.input[:] = [names.get(name, name) for name in node.input]

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
@@ -81,7 +82,7 @@ def _quantize_hidden_layers(converter: Any) -> bytes:
 
 def _last_layer_tensors(content: bytes) -> list[str]:
     """Names of the outputs of the last linear operator and of those after it."""
-    interpreter = tf.lite.Interpreter(model_content=content)
+    interpreter = Interpreter(model_content=content)
     operators = interpreter._get_ops_details()
     linear = [i for i, operator in enumerate(operators) if operator["op_name"] in _LINEAR]
     names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
@@ -91,7 +92,7 @@ def _last_layer_tensors(content: bytes) -> list[str]:
 
 def _check_input(content: bytes) -> None:
     """Pixels must map one to one onto the input's integers, so that quantising the input loses nothing."""
-    scale, zero_point = tf.lite.Interpreter(model_content=content).get_input_details()[0]["quantization"]
+    scale, zero_point = Interpreter(model_content=content).get_input_details()[0]["quantization"]
     if (scale, zero_point) != (1.0, -128):
         raise ModelError(
             f"calibration found input scale {scale} and zero point {zero_point} instead of 1 and -128: "

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import DATA
+
 from fmnist_runtime.datasets import KNOWN, file_names, load_dataset, search_path
 from fmnist_runtime.errors import DatasetError
 from fmnist_runtime.idx import idx_header, idx_sha256

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import DATA
+
 from fmnist_runtime.errors import IdxError
 from fmnist_runtime.idx import idx_header, idx_sha256, read_idx
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fmnist_runtime.quantization import pixel_encoder, score_decoder
 
 PIXELS = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
@@ -18,9 +19,7 @@ def test_pixels_map_one_to_one_onto_int8():
 )
 def test_other_inputs_are_rounded_and_clipped(dtype, scale, zero_point):
     limits = np.iinfo(dtype)
-    expected = [
-        min(max(round(pixel / scale) + zero_point, limits.min), limits.max) for pixel in range(256)
-    ]
+    expected = [min(max(round(pixel / scale) + zero_point, limits.min), limits.max) for pixel in range(256)]
     encoded = pixel_encoder(dtype, scale, zero_point)(PIXELS)
     assert encoded.dtype == dtype
     assert encoded.shape == PIXELS.shape
@@ -42,7 +41,9 @@ def test_scores_are_decoded(dtype, zero_point):
     assert np.array_equal(decoded, (every.astype(np.float32) - zero_point) / 256)
 
 
-@pytest.mark.parametrize(("dtype", "scale"), [(np.int16, 1.0), (np.int8, 0.0), (np.int8, np.nan), (np.int8, -1.0)])
+@pytest.mark.parametrize(
+    ("dtype", "scale"), [(np.int16, 1.0), (np.int8, 0.0), (np.int8, np.nan), (np.int8, -1.0)]
+)
 def test_what_cannot_be_encoded_is_refused(dtype, scale):
     with pytest.raises(ValueError, match="not supported|positive scale"):
         pixel_encoder(dtype, scale, 0)

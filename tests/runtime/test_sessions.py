@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import TINY
+
 from fmnist_runtime import FmnistError, load
 from fmnist_runtime.artifact import METADATA_FILE, parse_metadata
 from fmnist_runtime.errors import ModelError, ShapeError
@@ -14,7 +15,18 @@ from fmnist_runtime.reference import read_reference
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 FLOAT32 = [path for path in ARTIFACTS if "float32" in path.name]
-LABELS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+LABELS = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+)
 
 
 @pytest.fixture(params=ARTIFACTS, ids=lambda path: path.name)
@@ -137,7 +149,9 @@ def test_a_foreign_model_has_numbers_for_labels(tmp_path, t10k):
 
 def damaged(folder: Path, name: str) -> Path:
     """One broken file of each kind."""
-    tflite, onnx = ((TINY / "export" / file).read_bytes() for file in ("model-int8.tflite", "model-float32.onnx"))
+    tflite, onnx = (
+        (TINY / "export" / file).read_bytes() for file in ("model-int8.tflite", "model-float32.onnx")
+    )
     content = {
         "empty.tflite": b"",
         "empty.onnx": b"",
@@ -195,7 +209,14 @@ def test_a_keras_model_is_sent_to_export():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", '{"schema": "fmnist.artifact/99"}', '{"schema": "fmnist.artifact/1", "labels": 3}', "[" * 9999],
+    [
+        "",
+        "[]",
+        "{}",
+        '{"schema": "fmnist.artifact/99"}',
+        '{"schema": "fmnist.artifact/1", "labels": 3}',
+        "[" * 9999,
+    ],
 )
 def test_damaged_metadata_is_named(text):
     with pytest.raises(FmnistError, match="metadata"):

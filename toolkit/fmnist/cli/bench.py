@@ -10,7 +10,6 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-
     from fmnist.benchmark import ModelLatency
 
 

@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import os
+import stat
+
+import pytest
+
+from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import write_atomically
+
+
+def test_new_content_or_old_never_half(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+
+    def fail(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutputError, match="No space left on device"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_folders_are_made_and_permissions_are_usual(tmp_path):
+    path = tmp_path / "a" / "b" / "file"
+    write_atomically(path, b"content")
+    (tmp_path / "usual").touch()
+    assert path.read_bytes() == b"content"
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+
+
+def test_a_folder_is_not_overwritten(tmp_path):
+    with pytest.raises(OutputError, match="is a directory"):
+        write_atomically(tmp_path, b"content")
+
+
+def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="cannot be written"):
+        write_atomically(tmp_path / "file" / "below", b"content")

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fmnist_runtime.errors import ResultError
+from fmnist_runtime.parity import Gate, compare
+
+LENIENT = Gate(max_drop=1.0)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture
+def scores() -> np.ndarray:
+    return softmax(np.random.default_rng(1).normal(size=(1000, 10)))
+
+
+@pytest.fixture
+def targets() -> np.ndarray:
+    return np.random.default_rng(2).integers(0, 10, 1000).astype(np.uint8)
+
+
+def swap_best_two(scores: np.ndarray, rows: list[int]) -> np.ndarray:
+    changed = scores.copy()
+    for row in rows:
+        second, first = np.argsort(changed[row])[-2:]
+        changed[row, [first, second]] = changed[row, [second, first]]
+    return changed
+
+
+def test_a_model_agrees_with_itself(scores, targets):
+    result = compare(scores, scores, targets, Gate(0.0, 0.0))
+    assert result.passed
+    assert (result.agreement, result.changed, result.max_difference, result.accuracy_difference) == (
+        1.0,
+        (),
+        0,
+        0,
+    )
+    assert result.reference_accuracy == result.candidate_accuracy == (scores.argmax(1) == targets).mean()
+
+
+def test_changed_images_are_named(scores, targets):
+    result = compare(scores, swap_best_two(scores, [3, 700]), targets, LENIENT)
+    assert result.changed == (3, 700)
+    assert result.agreement == 0.998
+    assert result.changed_outside_ties == 2
+
+
+def test_differences_are_those_of_numpy(scores, targets):
+    candidate = softmax(np.log(scores) + np.random.default_rng(3).normal(scale=0.1, size=scores.shape))
+    result = compare(scores, candidate, targets, LENIENT)
+    difference = np.abs(candidate.astype(np.float64) - scores.astype(np.float64))
+    assert result.max_difference == difference.max()
+    assert result.mean_difference == difference.mean()
+
+
+@pytest.mark.parametrize(("lost", "passes"), [(4, True), (5, True), (6, False)])
+def test_a_drop_of_exactly_the_limit_passes(scores, lost, passes):
+    """δ of 0.5 points of 1,000 images allows 5 of them, and not 6."""
+    targets = scores.argmax(axis=1).astype(np.uint8)
+    result = compare(scores, swap_best_two(scores, list(range(lost))), targets, Gate(max_drop=0.005))
+    assert result.accuracy_difference == -lost / 1000
+    assert result.passed is passes
+    assert result.failures == (() if passes else ("accuracy is 0.60 points lower, 0.5 are allowed",))
+
+
+def test_a_better_model_passes(scores):
+    better = swap_best_two(scores, [1, 2])
+    result = compare(scores, better, better.argmax(axis=1).astype(np.uint8), Gate(max_drop=0.0))
+    assert result.accuracy_difference == 0.002
+    assert result.passed
+
+
+def test_one_probability_too_far_off_fails(scores, targets):
+    candidate = scores.copy()
+    candidate[17, 4] += np.float32(3e-5)
+    result = compare(scores, candidate, targets, Gate(1.0, 1e-5))
+    assert result.failures == ("a probability differs by 3e-05, 1e-05 is allowed",)
+    assert compare(scores, candidate, targets, Gate(1.0, 1e-4)).passed
+
+
+def test_ties_are_rows_whose_best_two_an_allowed_difference_could_swap():
+    """Twice 1e-3 on either side of a margin of 1.9e-3 can meet; of 2.1e-3 they cannot."""
+    reference = np.array([[0.5, 0.4981, 0.0019], [0.5, 0.4979, 0.0021]], np.float32)
+    candidate = np.array([[0.4990, 0.4991, 0.0019], [0.5, 0.4979, 0.0021]], np.float32)
+    result = compare(reference, candidate, np.zeros(2, np.uint8), Gate(1.0, 1e-3))
+    assert result.ties == 1
+    assert result.changed == (0,)
+    assert result.changed_outside_ties == 0
+
+
+def test_without_an_allowed_difference_only_equal_scores_tie():
+    reference = np.array([[0.6, 0.4], [0.5001, 0.4999]], np.float32)
+    candidate = np.array([[0.5, 0.5], [0.4999, 0.5001]], np.float32)
+    result = compare(reference, candidate, np.zeros(2, np.uint8), LENIENT)
+    assert result.ties == 1
+    assert result.changed == (1,)
+    assert result.changed_outside_ties == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("side", [0, 1])
+def test_nan_is_never_compared(scores, targets, value, side):
+    pair = [scores.copy(), scores.copy()]
+    pair[side][5, 5] = value
+    with pytest.raises(ResultError, match="NaN or infinity"):
+        compare(*pair, targets, LENIENT)
+
+
+def test_scores_of_other_images_are_refused(scores, targets):
+    with pytest.raises(ResultError, match="do not describe the same images"):
+        compare(scores, scores[:999], targets, LENIENT)
+    with pytest.raises(ResultError, match="do not describe the same images"):
+        compare(scores, scores, targets[:999], LENIENT)
+    with pytest.raises(ResultError, match="do not describe the same images"):
+        compare(scores[:0], scores[:0], targets[:0], LENIENT)

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import TINY
+
+from fmnist_runtime.datasets import KNOWN
+from fmnist_runtime.errors import ResultError
+from fmnist_runtime.files import sha256_file
+from fmnist_runtime.reference import read_reference, write_reference
+
+
+def test_the_tiny_runs_reference_is_of_its_model_and_the_real_test_split(t10k):
+    reference = read_reference(TINY / "reference.npz")
+    assert reference.model_sha256 == sha256_file(TINY / "model.keras")
+    assert reference.dataset_digest == t10k.digest
+    assert reference.labels == KNOWN["fashion-mnist"].labels
+    assert np.array_equal(reference.targets, t10k.targets)
+    assert reference.scores.shape == (10_000, 10)
+
+
+def test_written_and_read_back(tmp_path):
+    reference = read_reference(TINY / "reference.npz")
+    write_reference(tmp_path / "copy.npz", reference)
+    copy = read_reference(tmp_path / "copy.npz")
+    assert np.array_equal(copy.scores, reference.scores)
+    assert replace(copy, scores=None, targets=None) == replace(reference, scores=None, targets=None)
+    first = (tmp_path / "copy.npz").read_bytes()
+    write_reference(tmp_path / "copy.npz", reference)
+    assert (tmp_path / "copy.npz").read_bytes() == first
+
+
+def npz(**arrays: object) -> bytes:
+    buffer = io.BytesIO()
+    np.savez(buffer, **{name: np.asarray(array) for name, array in arrays.items()})
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"PK\3\4 and no more",
+        np.random.default_rng(0).bytes(1000),
+        npz(scores=np.zeros((2, 2))),
+        npz(header='{"schema": "fmnist.reference/9"}'),
+        npz(header="[]", scores=np.zeros((2, 2)), targets=np.zeros(2)),
+        npz(header=np.array([{"pickled": 1}], dtype=object)),
+        (TINY / "reference.npz").read_bytes()[:-2000],
+    ],
+)
+def test_what_is_no_reference_is_refused(tmp_path, content):
+    path = tmp_path / "reference.npz"
+    path.write_bytes(content)
+    with pytest.raises(ResultError, match=r"reference\.npz"):
+        read_reference(path)
