@@ -97,8 +97,12 @@ def read_metadata(path: Path) -> Metadata | None:
 def write_manifest(folder: Path, source: Path) -> None:
     """List the artifacts of one original in a folder, in the recipes' order, in ``manifest.json``."""
     digest = sha256_file(source)
-    found = [(path, read_metadata(path)) for format in FORMATS for path in sorted(folder.glob(f"*.{format}"))]
     order = [(recipe.format, recipe.scheme) for recipe in RECIPES]
+    artifacts = []
+    for path in sorted(path for format in FORMATS for path in folder.glob(f"*.{format}")):
+        metadata = read_metadata(path)
+        if metadata and metadata.source_sha256 == digest:
+            artifacts.append((order.index((metadata.format, metadata.scheme)), path, metadata))
     entries = [
         {
             "file": path.name,
@@ -107,10 +111,8 @@ def write_manifest(folder: Path, source: Path) -> None:
             "size_bytes": path.stat().st_size,
             "sha256": sha256_file(path),
         }
-        for path, metadata in found
-        if metadata and metadata.source_sha256 == digest
+        for _, path, metadata in sorted(artifacts, key=lambda artifact: artifact[:2])
     ]
-    entries.sort(key=lambda entry: order.index((entry["format"], entry["scheme"])))
     manifest = {"schema": MANIFEST_SCHEMA, "source_sha256": digest, "artifacts": entries}
     write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
 

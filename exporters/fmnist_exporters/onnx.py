@@ -23,7 +23,7 @@ def convert(model: keras.Model) -> onnx.ModelProto:
     )
     proto.ir_version = IR_VERSION
     _name_batch(proto.graph)
-    _renumber(proto.graph)
+    _forget_counters(proto.graph)
     return proto
 
 
@@ -32,12 +32,13 @@ def _name_batch(graph: onnx.GraphProto) -> None:
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
 
 
-def _renumber(graph: onnx.GraphProto) -> None:
+def _forget_counters(graph: onnx.GraphProto) -> None:
     """Renumber names such as ``const_fold_opt__14`` in the order of their appearance.
 
     The converter counts through the life of the process, so that a second export of the same model
     would not have the same bytes as the first.
     """
+    graph.ClearField("doc_string")
     names: dict[str, str] = {}
     for initializer in graph.initializer:
         name = re.sub(r"__\d+$", f"__{len(names)}", initializer.name)

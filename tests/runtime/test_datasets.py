@@ -57,7 +57,7 @@ def test_a_label_without_a_name_is_refused(tmp_path):
 
 
 def test_different_counts_are_refused(tmp_path):
-    with pytest.raises(DatasetError, match="holds 4 images, but .* 3 labels"):
+    with pytest.raises(DatasetError, match=r"holds 4 images, but .* 3 labels"):
         load_dataset(str(write_own(tmp_path, labels=3)), "test")
 
 

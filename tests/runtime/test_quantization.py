@@ -45,7 +45,7 @@ def test_scores_are_decoded(dtype, zero_point):
     ("dtype", "scale"), [(np.int16, 1.0), (np.int8, 0.0), (np.int8, np.nan), (np.int8, -1.0)]
 )
 def test_what_cannot_be_encoded_is_refused(dtype, scale):
-    with pytest.raises(ValueError, match="not supported|positive scale"):
+    with pytest.raises(ValueError, match=r"not supported|positive scale"):
         pixel_encoder(dtype, scale, 0)
-    with pytest.raises(ValueError, match="not supported|positive scale"):
+    with pytest.raises(ValueError, match=r"not supported|positive scale"):
         score_decoder(dtype, scale, 0)
