@@ -1,0 +1,254 @@
+"""A user's mistake gives one line that names the file, exit code 1, no traceback, and nothing written."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fmnist_runtime.idx import idx_header
+from support import DATA, TINY
+
+INT8 = TINY / "export" / "model-int8.tflite"
+ONNX = TINY / "export" / "model-float32.onnx"
+IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def fails(tmp_path, fmnist):
+    """Run a command that must fail and leave the folder as it was; gives its one line."""
+
+    def run(*arguments: object) -> str:
+        before = snapshot(tmp_path)
+        result = fmnist(*arguments)
+        assert result.returncode == 1, result.stderr
+        assert result.stdout == ""
+        assert result.stderr.startswith("fmnist: ")
+        assert result.stderr.count("\n") == 1
+        assert snapshot(tmp_path) == before
+        return result.stderr
+
+    return run
+
+
+def write(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+@pytest.mark.parametrize("verb", ["eval", "bench", "parity"])
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("absent.tflite", None, "no such file"),
+        ("absent.keras", None, "no such file"),
+        ("folder.tflite", ..., "is a directory"),
+        ("model.txt", b"text", "a model file ends in .tflite or .onnx"),
+        ("empty.tflite", b"", "is empty"),
+        ("half.tflite", INT8.read_bytes()[: INT8.stat().st_size // 2], "not a TFLite classifier"),
+        ("random.onnx", np.random.default_rng(0).bytes(9000), "not an ONNX classifier"),
+    ],
+)
+def test_models(tmp_path, fails, verb, name, content, complaint):
+    path = tmp_path / name
+    if content is ...:
+        path.mkdir()
+    elif content is not None:
+        write(path, content)
+    extra = ["--reference", TINY / "reference.npz"] if verb == "parity" else []
+    line = fails(verb, path, *extra)
+    assert str(path) in line
+    assert complaint in line
+
+
+@pytest.mark.parametrize("verb", ["eval", "parity", "bench", "export"])
+def test_no_run_yet(fails, verb):
+    assert "fmnist train" in fails(verb)
+
+
+@pytest.mark.parametrize("verb", ["parity", "bench"])
+def test_nothing_exported_yet(tiny, fmnist, verb):
+    shutil.rmtree(tiny / "export")
+    result = fmnist(verb)
+    assert result.returncode == 1
+    assert "nothing is exported yet; run: fmnist export" in result.stderr
+
+
+def bad_data(folder: Path, case: str) -> Path:
+    """A copy of the real test split with one thing wrong."""
+    folder.mkdir()
+    images, labels = ((DATA / "fashion-mnist" / name).read_bytes() for name in (IMAGES, LABELS))
+    plain = gzip.decompress(labels)
+    match case:
+        case "cut-off gz":
+            images = images[:100_000]
+        case "wrong magic":
+            labels = gzip.compress(b"\1\2\3\4" + plain[4:])
+        case "different counts":
+            fewer = np.frombuffer(plain, np.uint8, offset=8)[:9_999]
+            labels = idx_header(fewer) + fewer.tobytes()
+        case "other shape":
+            square = np.zeros((10_000, 32, 32), np.uint8)
+            images = idx_header(square) + square.tobytes()
+    write(folder / IMAGES, images)
+    write(folder / LABELS, labels)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("case", "complaint"),
+    [
+        ("cut-off gz", f"{IMAGES}: gzip stream is cut off"),
+        ("wrong magic", f"{LABELS}: not an IDX file (it starts with 01020304)"),
+        ("different counts", "10,000 images, but "),
+        ("other shape", "takes images of shape 28×28, but these are 32×32"),
+    ],
+)
+def test_data(tmp_path, fails, case, complaint):
+    folder = bad_data(tmp_path / "bad", case)
+    assert complaint in fails("eval", INT8, "--data-dir", folder)
+
+
+def test_missing_data_says_where_it_was_looked_for(tmp_path, fails):
+    assert str(tmp_path / "nowhere") in fails("eval", INT8, "--data-dir", tmp_path / "nowhere")
+    assert "known data sets are fashion-mnist, mnist" in fails("eval", INT8, "--dataset", "cifar")
+
+
+def test_a_damaged_file_fails_verification(tmp_path, fails):
+    folder = tmp_path / "mnist"
+    shutil.copytree(DATA / "mnist", folder)
+    shutil.copy(DATA / "fashion-mnist" / LABELS, folder / LABELS)
+    assert f"{LABELS}: is not the published file of mnist" in fails("data", "verify", "mnist", "--data-dir", folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("absent.png", None, "no such file"),
+        ("empty.png", b"", "is empty"),
+        ("text.png", b"not a picture", "not an image that Pillow can read"),
+        ("folder", ..., "is a directory"),
+    ],
+)
+def test_images(tmp_path, fails, name, content, complaint):
+    path = tmp_path / name
+    if content is ...:
+        path.mkdir()
+    elif content is not None:
+        write(path, content)
+    line = fails("predict", INT8, path)
+    assert str(path) in line
+    assert complaint in line
+
+
+@pytest.mark.parametrize("verb", ["eval", "parity", "predict"])
+def test_an_unwritable_result(tmp_path, fmnist, t10k, verb):
+    from PIL import Image
+
+    Image.fromarray(t10k.images[0]).save(tmp_path / "image.png")
+    extra = {"eval": [], "parity": ["--reference", TINY / "reference.npz"], "predict": ["image.png"]}[verb]
+    write(tmp_path / "file", b"in the way")
+    result = fmnist(verb, INT8, *extra, "--json", tmp_path / "file" / "result.json")
+    assert result.returncode == 1
+    assert "file/result.json: cannot be written" in result.stderr
+    assert (tmp_path / "file").read_bytes() == b"in the way"
+
+
+def test_a_reference_of_another_kind(tmp_path, fails):
+    assert "reference.npz or a .keras model" in fails("parity", INT8, "--reference", ONNX)
+    path = write(tmp_path / "reference.npz", b"not one")
+    assert "not a reference" in fails("parity", INT8, "--reference", path)
+
+
+def test_a_reference_for_other_images(tmp_path, fails, t10k):
+    folder = tmp_path / "other"
+    fewer = t10k.targets[::-1]
+    write(folder / "t10k-images-idx3-ubyte", idx_header(t10k.images) + t10k.images.tobytes())
+    write(folder / "t10k-labels-idx1-ubyte", idx_header(fewer) + fewer.tobytes())
+    arguments = ("parity", INT8, "--reference", TINY / "reference.npz", "--data-dir", folder)
+    assert "is not the test split that model.keras was scored on" in fails(*arguments)
+
+
+def test_an_artifact_of_another_model(tiny, fmnist):
+    """Held against the run it lies in, not against one that was named."""
+    other = tiny / "export" / "model-int8.tflite"
+    content = other.read_bytes()
+    digest = json.loads((tiny / "export" / "manifest.json").read_text())["source_sha256"]
+    other.write_bytes(content.replace(digest.encode(), b"0" * 64))
+    # The ZIP's checksum must fit the changed metadata, so it is written anew.
+    import io
+    import zipfile
+
+    with zipfile.ZipFile(INT8) as archive:
+        metadata = archive.read("fmnist.json").replace(digest.encode(), b"0" * 64)
+    buffer = io.BytesIO(content[: content.index(b"PK\3\4")])
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("fmnist.json", metadata)
+    other.write_bytes(buffer.getvalue())
+    result = fmnist("parity", other)
+    assert result.returncode == 1
+    assert "was made from another model than the reference" in result.stderr
+    assert fmnist("parity", other, "--reference", tiny / "reference.npz").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["export", INT8], "only a .keras model can be exported"),
+        (["export", "absent.keras"], "no such file"),
+        (["export", TINY / "model.keras", "--format", "all", "--out", "one.onnx"], "is one file, but 2 artifacts"),
+        (["export", TINY / "model.keras", "--out", "one.onnx"], "a tflite artifact ends in .tflite"),
+    ],
+)
+def test_export(fails, arguments, complaint):
+    assert complaint in fails(*arguments)
+
+
+def test_export_does_not_replace_what_is_not_ours(tmp_path, fails):
+    write(tmp_path / "model.tflite", b"somebody's")
+    line = fails("export", TINY / "model.keras", "--out", tmp_path / "model.tflite")
+    assert "exists and was not made by fmnist; --force" in line
+
+
+@pytest.mark.parametrize("verb", ["train", "run"])
+def test_training_is_not_begun_where_it_could_not_be_saved(tmp_path, fails, verb):
+    write(tmp_path / "file", b"in the way")
+    assert "cannot be written" in fails(verb, "--out", tmp_path / "file" / "run")
+    write(tmp_path / "thesis" / "thesis.tex", b"two years")
+    assert "holds files, but no run" in fails(verb, "--out", tmp_path / "thesis")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export", "--format", "coreml"],
+        ["export", "--quantize", "int4"],
+        ["export", "--format", "onnx", "--quantize", "int8-full"],
+        ["bench", INT8, "--samples", "20"],
+        ["eval", INT8, "--threads", "0"],
+        ["predict", INT8, "image.png", "--invert", "perhaps"],
+        ["train", "--epochs", "0"],
+        ["nonsense"],
+    ],
+    ids=lambda arguments: " ".join(map(str, arguments[:1] + arguments[-2:])),
+)
+def test_wrong_usage_exits_2(tmp_path, fmnist, arguments):
+    result = fmnist(*arguments)
+    assert result.returncode == 2
+    assert "Traceback" not in result.stderr
+    assert not any(tmp_path.iterdir())
+
+
+def test_debug_shows_the_traceback(fmnist):
+    result = fmnist("eval", "absent.tflite", "--debug")
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ModelError: absent.tflite: no such file" in result.stderr

@@ -1,0 +1,71 @@
+"""Help opens without anything heavy, and says what the code does."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from fmnist.cli import app
+from fmnist_exporters.recipes import FORMATS, SCHEMES
+from typer.main import get_command
+
+HEAVY = {"tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "PIL", "matplotlib", "numpy"}
+GROUPS = get_command(app).commands
+VERBS = [[name] for name in GROUPS] + [["data", name] for name in GROUPS["data"].commands]
+
+RUN = """
+import sys
+sys.argv = ["fmnist", *{arguments!r}, "--help"]
+from fmnist.cli.main import main
+try:
+    main()
+finally:
+    print(sorted({heavy!r} & set(sys.modules)))
+"""
+
+
+def help_of(*arguments: str) -> str:
+    result = subprocess.run(
+        [sys.executable, "-c", RUN.format(arguments=arguments, heavy=HEAVY)],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    return result.stdout
+
+
+@pytest.mark.parametrize("verb", [[], *VERBS], ids=" ".join)
+def test_help_opens_without_anything_heavy(verb):
+    text = help_of(*verb)
+    assert text.startswith("Usage: ")
+    assert text.endswith("[]\n")
+
+
+def test_help_names_every_verb():
+    text = help_of()
+    assert all(f"\n  {verb} " in text for verb in GROUPS)
+
+
+def test_help_of_export_names_every_format_and_scheme():
+    words = re.findall(r"[\w-]+", help_of("export"))
+    assert set(FORMATS) | set(SCHEMES) | {"none", "all"} <= set(words)
+
+
+def test_every_verb_and_option_is_explained():
+    for command in [*GROUPS.values(), *GROUPS["data"].commands.values()]:
+        assert command.help
+        assert all(parameter.help for parameter in command.params), command.name
+
+
+def test_options_of_the_same_name_mean_the_same():
+    """But for --dataset, whose default depends on whether there is a model yet, and --out."""
+    seen: dict[str, str] = {}
+    for command in [*GROUPS.values(), *GROUPS["data"].commands.values()]:
+        for parameter in command.params:
+            if parameter.param_type_name == "option" and parameter.name not in ("dataset", "out"):
+                assert seen.setdefault(parameter.opts[0], parameter.help) == parameter.help

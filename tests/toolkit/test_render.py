@@ -1,0 +1,42 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from fmnist.progress import Progress
+from fmnist.render import microseconds, percent, points, size, table
+
+
+def test_numbers_as_a_person_writes_them():
+    assert percent(0.87634) == "87.63 %"
+    assert (points(-0.0014), points(0.0001)) == ("-0.14", "+0.01")
+    assert [size(count) for count in (0, 112_300, 1_250_000)] == ["-", "112.3 kB", "1.25 MB"]
+    assert [microseconds(value) for value in (3.34, 99.94, 1490.4)] == ["3.3", "99.9", "1,490"]
+
+
+def test_text_stands_left_and_numbers_right():
+    assert table(["name", "n"], [["a", "10"], ["bcdef", "9"]]).splitlines() == [
+        "name    n",
+        "─────  ──",
+        "a      10",
+        "bcdef   9",
+    ]
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_every_line_of_progress_is_printed(stream):
+    progress = Progress("train", 2, stream)
+    progress.step("epoch 1")
+    progress.step("epoch 2")
+    text = stream.getvalue()
+    assert text.count("epoch 1\n") == text.count("epoch 2\n") == 1
+    if stream.isatty():
+        assert "train ███" in text
+        assert text.endswith("epoch 2\n")  # nothing of the bar is left
+    else:
+        assert text == "epoch 1\nepoch 2\n"

@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from fmnist.runs import Run, new_run, newest_run, require_ours, run_of
+from fmnist_runtime.errors import OutputError, ResultError
+from support import TINY
+
+
+def make_run(folder, finished):
+    folder.mkdir(parents=True)
+    (folder / "train.json").write_text(json.dumps({"finished": finished}))
+    return Run(folder)
+
+
+def test_the_newest_run_is_the_one_that_finished_last(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    make_run(tmp_path / "runs" / "z", "2026-01-01T00:00:00+00:00")
+    make_run(tmp_path / "runs" / "a", "2026-01-02T00:00:00+00:00")
+    make_run(tmp_path / "runs" / "unfinished", None)
+    (tmp_path / "runs" / "damaged").mkdir()
+    (tmp_path / "runs" / "damaged" / "train.json").write_text("{")
+    assert newest_run().folder.name == "a"
+
+
+def test_no_run_says_how_to_make_one(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ResultError, match="fmnist train"):
+        newest_run()
+
+
+def test_a_new_run_takes_the_next_free_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert str(new_run("mnist").folder) == "runs/mnist"
+    make_run(tmp_path / "runs" / "mnist", None)
+    assert str(new_run("mnist").folder) == "runs/mnist-2"
+    make_run(tmp_path / "runs" / "mnist-2", None)
+    assert str(new_run("/elsewhere/mnist").folder) == "runs/mnist-3"
+
+
+def test_artifacts_know_their_run():
+    assert run_of(TINY / "export" / "model-int8.tflite") == Run(TINY)
+    assert run_of(TINY / "model.keras") == Run(TINY)
+    assert run_of(TINY.parent / "generate.py") is None
+
+
+def test_the_manifest_decides_what_a_runs_artifacts_are(tmp_path):
+    run = Run(shutil.copytree(TINY, tmp_path / "run"))
+    (run.exports / "foreign.tflite").write_bytes(b"somebody's")
+    assert [path.name for path in run.artifacts()] == [
+        "model-float32.tflite",
+        "model-int8.tflite",
+        "model-int8-full.tflite",
+        "model-float32.onnx",
+    ]
+    (run.exports / "manifest.json").write_text('{"artifacts": [{}]}')
+    with pytest.raises(ResultError, match=r"manifest\.json: is damaged"):
+        run.artifacts()
+
+
+def test_training_goes_into_a_new_folder_an_empty_one_or_a_run(tmp_path):
+    require_ours(tmp_path / "new", force=False)
+    require_ours(tmp_path, force=False)
+    require_ours(TINY, force=False)
+    (tmp_path / "thesis.tex").write_text("")
+    with pytest.raises(OutputError, match="holds files, but no run"):
+        require_ours(tmp_path, force=False)
+    with pytest.raises(OutputError, match="is a file"):
+        require_ours(tmp_path / "thesis.tex", force=False)
+    require_ours(tmp_path, force=True)

@@ -1,0 +1,151 @@
+"""What the device's verbs print and write, on the tiny run and the real test images."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from fmnist_runtime.parity import Gate, compare
+from fmnist_runtime.reference import Reference, read_reference, write_reference
+from fmnist_runtime.sessions import load
+from PIL import Image
+from support import TINY
+
+EXPORT = TINY / "export"
+INT8 = EXPORT / "model-int8.tflite"
+
+
+def lines_starting(text: str, start: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(start)]
+
+
+@pytest.mark.parametrize("name", ["model-int8.tflite", "model-float32.onnx"])
+def test_eval_of_one_model(tmp_path, fmnist, t10k, name):
+    result = fmnist("eval", EXPORT / name, "--json", "eval.json")
+    assert (result.returncode, result.stderr) == (0, "")
+    with load(EXPORT / name) as session:
+        answers = session.scores(t10k.images).argmax(axis=1)
+    accuracy = (answers == t10k.targets).mean()
+    [row] = lines_starting(result.stdout, name)
+    assert f"{100 * accuracy:.2f} %" in row
+    assert "true class \\ answer" in result.stdout
+    record = json.loads((tmp_path / "eval.json").read_text())
+    assert record["schema"] == "fmnist.eval/1"
+    [model] = record["models"]
+    assert model["accuracy"] == accuracy
+    assert np.trace(model["confusion"]) == model["correct"] == (answers == t10k.targets).sum()
+    assert model["class_accuracy"]["Sandal"] == (answers[t10k.targets == 5] == 5).mean()
+    assert model["images_per_second"] > 0
+    assert record["environment"]["cores"] >= 1
+
+
+def test_eval_of_the_newest_run_has_the_original_first(tiny, fmnist, t10k):
+    result = fmnist("eval")
+    assert result.returncode == 0
+    assert result.stderr == "newest run: runs/tiny\n"
+    names = [line.split()[0] for line in lines_starting(result.stdout, "model")[1:]]
+    assert names == ["model.keras", *(f"model-{s}.tflite" for s in ("float32", "int8", "int8-full")), "model-float32.onnx"]
+    reference = read_reference(tiny / "reference.npz")
+    accuracy = (reference.scores.argmax(axis=1) == t10k.targets).mean()
+    assert f"{100 * accuracy:.2f} %" in lines_starting(result.stdout, "model.keras")[0]
+
+
+def test_json_on_stdout_stands_alone(fmnist):
+    result = fmnist("eval", INT8, "--json", "-")
+    assert json.loads(result.stdout)["schema"] == "fmnist.eval/1"
+
+
+def test_parity_of_the_newest_run_passes(tmp_path, tiny, fmnist, t10k):
+    result = fmnist("parity", "--json", "parity.json")
+    assert result.returncode == 0
+    assert result.stdout.count(" pass ") == 4
+    record = json.loads((tmp_path / "parity.json").read_text())
+    assert record["schema"] == "fmnist.parity/1"
+    reference = read_reference(tiny / "reference.npz")
+    with load(INT8) as session:
+        expected = compare(reference.scores, session.scores(t10k.images), t10k.targets, Gate(0.005))
+    entry = next(entry for entry in record["candidates"] if entry["scheme"] == "int8")
+    assert entry["agreement"] == expected.agreement
+    assert entry["changed"] == list(expected.changed)
+    assert entry["max_difference"] == expected.max_difference
+    assert entry["passed"] is True
+
+
+def test_parity_fails_where_the_model_got_worse(tmp_path, fmnist):
+    """A reference that is right where the artifact is wrong: 3 exit code, with the reason in words."""
+    reference = read_reference(TINY / "reference.npz")
+    perfect = np.eye(10, dtype=np.float32)[reference.targets]
+    write_reference(tmp_path / "perfect.npz", Reference(**{**vars(reference), "scores": perfect}))
+    result = fmnist("parity", INT8, EXPORT / "model-float32.onnx", "--reference", "perfect.npz", "--json", "out.json")
+    assert result.returncode == 3
+    assert result.stdout.count(" FAIL ") == 2
+    assert "model-int8.tflite: accuracy is" in result.stdout
+    assert "points lower, 0.5 are allowed" in result.stdout
+    assert "model-float32.onnx: a probability differs by" in result.stdout
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert [entry["passed"] for entry in record["candidates"]] == [False, False]
+
+
+def test_max_drop_is_in_percentage_points(tmp_path, fmnist):
+    """The artifact is wrong on one image in 200 that the reference has right: 0.5 points lower."""
+    reference = read_reference(TINY / "reference.npz")
+    with load(INT8) as session:
+        from fmnist_runtime.datasets import load_dataset
+        from support import DATA
+
+        scores = session.scores(load_dataset("fashion-mnist", "test", DATA).images)
+    wrong = np.flatnonzero(scores.argmax(axis=1) != reference.targets)[:50]
+    scores[wrong] = np.eye(10, dtype=np.float32)[reference.targets[wrong]]
+    write_reference(tmp_path / "better.npz", Reference(**{**vars(reference), "scores": scores}))
+    codes = [
+        fmnist("parity", INT8, "--reference", "better.npz", "--max-drop", drop).returncode for drop in (0.5, 0.49)
+    ]
+    assert codes == [0, 3]
+
+
+def test_bench_times_every_model(tmp_path, fmnist):
+    result = fmnist("bench", INT8, EXPORT / "model-float32.onnx", "--samples", 1000, "--json", "bench.json")
+    assert result.returncode == 0
+    record = json.loads((tmp_path / "bench.json").read_text())
+    assert record["schema"] == "fmnist.bench/1"
+    assert (record["threads"], record["batch"]) == (1, 1)
+    timed = {model["name"]: model for model in record["models"]}
+    # The run that the artifacts lie in has an original, and TensorFlow is installed here.
+    assert list(timed) == ["model.keras", "model-int8.tflite", "model-float32.onnx"]
+    for model in timed.values():
+        assert len(model["samples_ns"]) == 1000
+        assert model["p50_us"] <= model["p90_us"] <= model["p99_us"] <= model["max_us"]
+        assert model["p50_us"] == np.percentile(model["samples_ns"], 50, method="inverted_cdf") / 1000
+
+
+@pytest.fixture
+def pictures(tmp_path, t10k):
+    """The first ankle boot, enlarged, and the first trousers as a photograph on white."""
+    Image.fromarray(t10k.images[0]).resize((200, 300)).save(tmp_path / "boot.png")
+    Image.fromarray(255 - t10k.images[2]).convert("RGB").resize((64, 64)).save(tmp_path / "trousers.jpg")
+    return [tmp_path / "boot.png", tmp_path / "trousers.jpg"]
+
+
+@pytest.mark.parametrize("name", ["export/model-int8.tflite", "export/model-float32.onnx", "model.keras"])
+def test_predict_names_three_classes(tmp_path, fmnist, pictures, name):
+    result = fmnist("predict", TINY / name, *pictures, "--json", "predict.json")
+    assert (result.returncode, result.stderr) == (0, "")
+    record = json.loads((tmp_path / "predict.json").read_text())
+    guesses = [image["predictions"] for image in record["images"]]
+    assert [[len(image), image[0]["label"]] for image in guesses] == [[3, "Ankle boot"], [3, "Trouser"]]
+    assert all(image[0]["probability"] >= image[1]["probability"] >= image[2]["probability"] for image in guesses)
+    assert "Ankle boot" in lines_starting(result.stdout, str(pictures[0]))[0]
+
+
+def test_data_list_and_verify(fmnist):
+    listed = fmnist("data", "list")
+    assert listed.returncode == 0
+    assert lines_starting(listed.stdout, "fashion-mnist")[0].split()[2:] == ["60,000", "10,000", "28x28", "10"]
+    verified = fmnist("data", "verify")
+    assert verified.returncode == 0
+    assert verified.stdout.count("as published") == 8
+
+
+def test_version(fmnist):
+    assert fmnist("--version").stdout == "fmnist 0.1.0\n"
