@@ -1,0 +1,121 @@
+"""The built wheel, and a device: an empty environment with the wheel and the TFLite interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support import DATA, ROOT, TINY
+
+MAX_SITE_PACKAGES = 250_000_000
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--outdir", folder, ROOT], check=True, capture_output=True
+    )
+    [path] = folder.glob("*.whl")
+    return path
+
+
+@dataclass(frozen=True)
+class Device:
+    environment: Path
+    folder: Path
+
+    @property
+    def site_packages(self) -> Path:
+        [path] = self.environment.glob("lib/python3*/site-packages")
+        return path
+
+    def fmnist(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [self.environment / "bin" / "fmnist", *map(str, arguments)],
+            cwd=self.folder,
+            env={**os.environ, "PYTHONPATH": "", "PYTHONUTF8": "1"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            check=False,
+        )
+
+
+@pytest.fixture(scope="module")
+def device(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Device:
+    """What a Raspberry Pi gets: the wheel, one engine, an artifact, the recorded scores, the test images."""
+    environment = tmp_path_factory.mktemp("device") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, f"{wheel}[tflite,images]", "-c", ROOT / "constraints.txt"], check=True)
+    folder = tmp_path_factory.mktemp("home")
+    shutil.copy(TINY / "export" / "model-int8.tflite", folder)
+    shutil.copy(TINY / "reference.npz", folder)
+    (folder / "data").symlink_to(DATA)
+    return Device(environment, folder)
+
+
+def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    tops = {name.partition("/")[0] for name in names}
+    assert tops == {"fmnist", "fmnist_exporters", "fmnist_runtime", "fmnist-0.1.0.dist-info"}
+    assert {f"{top}/py.typed" for top in ("fmnist", "fmnist_exporters", "fmnist_runtime")} <= set(names)
+    assert "fmnist-0.1.0.dist-info/licenses/LICENSE" in names
+
+
+def test_a_device_gets_no_tensorflow_and_stays_small(device):
+    packages = {path.name.lower() for path in device.site_packages.iterdir()}
+    assert not {"tensorflow", "keras", "onnx", "tf2onnx", "onnxruntime", "matplotlib"} & packages
+    size = sum(path.stat().st_size for path in device.site_packages.rglob("*") if path.is_file())
+    assert size < MAX_SITE_PACKAGES
+
+
+def test_eval_and_parity_and_bench_and_predict_work_there(device, t10k):
+    evaluated = device.fmnist("eval", "model-int8.tflite", "--json", "eval.json")
+    assert (evaluated.returncode, evaluated.stderr) == (0, "")
+    record = json.loads((device.folder / "eval.json").read_text())
+    assert record["models"][0]["images"] == 10_000
+    assert "tensorflow" not in record["environment"]["packages"]
+
+    compared = device.fmnist("parity", "model-int8.tflite", "--reference", "reference.npz")
+    assert compared.returncode == 0
+    assert " pass " in compared.stdout
+
+    timed = device.fmnist("bench", "model-int8.tflite")
+    assert timed.returncode == 0
+    assert "2,000 samples each, 1 thread" in timed.stdout
+
+    Image.fromarray(t10k.images[0]).save(device.folder / "boot.png")
+    predicted = device.fmnist("predict", "model-int8.tflite", "boot.png")
+    assert predicted.returncode == 0
+    assert predicted.stdout.splitlines()[-1].split()[1:3] == ["Ankle", "boot"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "extra"),
+    [
+        (["train"], "train"),
+        (["run"], "train"),
+        (["export", TINY / "model.keras"], "train"),
+        (["eval", TINY / "model.keras"], "train"),
+        (["eval", TINY / "export" / "model-float32.onnx"], "onnx"),
+    ],
+    ids=["train", "run", "export", "eval keras", "eval onnx"],
+)
+def test_what_is_missing_there_names_its_extra(device, arguments, extra):
+    result = device.fmnist(*arguments)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert f"pip install 'fmnist[{extra}]'" in result.stderr
+    assert not (device.folder / "runs").exists()
