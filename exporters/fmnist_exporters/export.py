@@ -114,7 +114,10 @@ def write_manifest(folder: Path, source: Path) -> None:
         for _, path, metadata in sorted(artifacts, key=lambda artifact: artifact[:2])
     ]
     manifest = {"schema": MANIFEST_SCHEMA, "source_sha256": digest, "artifacts": entries}
-    write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1) + "\n").encode())
+    content = (json.dumps(manifest, indent=1) + "\n").encode()
+    path = folder / MANIFEST
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
 
 
 def _select_calibration(training: Dataset) -> NDArray[np.uint8]:

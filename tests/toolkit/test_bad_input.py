@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fmnist_runtime.idx import idx_header
 from support import DATA, TINY
+
+from fmnist_runtime.idx import idx_header
 
 INT8 = TINY / "export" / "model-int8.tflite"
 ONNX = TINY / "export" / "model-float32.onnx"
@@ -126,7 +127,9 @@ def test_a_damaged_file_fails_verification(tmp_path, fails):
     folder = tmp_path / "mnist"
     shutil.copytree(DATA / "mnist", folder)
     shutil.copy(DATA / "fashion-mnist" / LABELS, folder / LABELS)
-    assert f"{LABELS}: is not the published file of mnist" in fails("data", "verify", "mnist", "--data-dir", folder)
+    assert f"{LABELS}: is not the published file of mnist" in fails(
+        "data", "verify", "mnist", "--data-dir", folder
+    )
 
 
 @pytest.mark.parametrize(
@@ -204,7 +207,10 @@ def test_an_artifact_of_another_model(tiny, fmnist):
     [
         (["export", INT8], "only a .keras model can be exported"),
         (["export", "absent.keras"], "no such file"),
-        (["export", TINY / "model.keras", "--format", "all", "--out", "one.onnx"], "is one file, but 2 artifacts"),
+        (
+            ["export", TINY / "model.keras", "--format", "all", "--out", "one.onnx"],
+            "is one file, but 2 artifacts",
+        ),
         (["export", TINY / "model.keras", "--out", "one.onnx"], "a tflite artifact ends in .tflite"),
     ],
 )

@@ -7,11 +7,22 @@ import subprocess
 import sys
 
 import pytest
-from fmnist.cli import app
-from fmnist_exporters.recipes import FORMATS, SCHEMES
 from typer.main import get_command
 
-HEAVY = {"tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "ai_edge_litert", "PIL", "matplotlib", "numpy"}
+from fmnist.cli import app
+from fmnist_exporters.recipes import FORMATS, SCHEMES
+
+HEAVY = {
+    "tensorflow",
+    "keras",
+    "tf2onnx",
+    "onnx",
+    "onnxruntime",
+    "ai_edge_litert",
+    "PIL",
+    "matplotlib",
+    "numpy",
+}
 GROUPS = get_command(app).commands
 VERBS = [[name] for name in GROUPS] + [["data", name] for name in GROUPS["data"].commands]
 

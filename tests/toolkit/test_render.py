@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 
 import pytest
+
 from fmnist.progress import Progress
 from fmnist.render import microseconds, percent, points, size, table
 

@@ -4,9 +4,10 @@ import json
 import shutil
 
 import pytest
+from support import TINY
+
 from fmnist.runs import Run, new_run, newest_run, require_ours, run_of
 from fmnist_runtime.errors import OutputError, ResultError
-from support import TINY
 
 
 def make_run(folder, finished):

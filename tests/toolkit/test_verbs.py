@@ -6,11 +6,12 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
+from support import TINY
+
 from fmnist_runtime.parity import Gate, compare
 from fmnist_runtime.reference import Reference, read_reference, write_reference
 from fmnist_runtime.sessions import load
-from PIL import Image
-from support import TINY
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"
@@ -45,7 +46,11 @@ def test_eval_of_the_newest_run_has_the_original_first(tiny, fmnist, t10k):
     assert result.returncode == 0
     assert result.stderr == "newest run: runs/tiny\n"
     names = [line.split()[0] for line in lines_starting(result.stdout, "model")[1:]]
-    assert names == ["model.keras", *(f"model-{s}.tflite" for s in ("float32", "int8", "int8-full")), "model-float32.onnx"]
+    assert names == [
+        "model.keras",
+        *(f"model-{s}.tflite" for s in ("float32", "int8", "int8-full")),
+        "model-float32.onnx",
+    ]
     reference = read_reference(tiny / "reference.npz")
     accuracy = (reference.scores.argmax(axis=1) == t10k.targets).mean()
     assert f"{100 * accuracy:.2f} %" in lines_starting(result.stdout, "model.keras")[0]
@@ -77,7 +82,9 @@ def test_parity_fails_where_the_model_got_worse(tmp_path, fmnist):
     reference = read_reference(TINY / "reference.npz")
     perfect = np.eye(10, dtype=np.float32)[reference.targets]
     write_reference(tmp_path / "perfect.npz", Reference(**{**vars(reference), "scores": perfect}))
-    result = fmnist("parity", INT8, EXPORT / "model-float32.onnx", "--reference", "perfect.npz", "--json", "out.json")
+    result = fmnist(
+        "parity", INT8, EXPORT / "model-float32.onnx", "--reference", "perfect.npz", "--json", "out.json"
+    )
     assert result.returncode == 3
     assert result.stdout.count(" FAIL ") == 2
     assert "model-int8.tflite: accuracy is" in result.stdout
@@ -91,15 +98,17 @@ def test_max_drop_is_in_percentage_points(tmp_path, fmnist):
     """The artifact is wrong on one image in 200 that the reference has right: 0.5 points lower."""
     reference = read_reference(TINY / "reference.npz")
     with load(INT8) as session:
-        from fmnist_runtime.datasets import load_dataset
         from support import DATA
+
+        from fmnist_runtime.datasets import load_dataset
 
         scores = session.scores(load_dataset("fashion-mnist", "test", DATA).images)
     wrong = np.flatnonzero(scores.argmax(axis=1) != reference.targets)[:50]
     scores[wrong] = np.eye(10, dtype=np.float32)[reference.targets[wrong]]
     write_reference(tmp_path / "better.npz", Reference(**{**vars(reference), "scores": scores}))
     codes = [
-        fmnist("parity", INT8, "--reference", "better.npz", "--max-drop", drop).returncode for drop in (0.5, 0.49)
+        fmnist("parity", INT8, "--reference", "better.npz", "--max-drop", drop).returncode
+        for drop in (0.5, 0.49)
     ]
     assert codes == [0, 3]
 
@@ -134,14 +143,21 @@ def test_predict_names_three_classes(tmp_path, fmnist, pictures, name):
     record = json.loads((tmp_path / "predict.json").read_text())
     guesses = [image["predictions"] for image in record["images"]]
     assert [[len(image), image[0]["label"]] for image in guesses] == [[3, "Ankle boot"], [3, "Trouser"]]
-    assert all(image[0]["probability"] >= image[1]["probability"] >= image[2]["probability"] for image in guesses)
+    assert all(
+        image[0]["probability"] >= image[1]["probability"] >= image[2]["probability"] for image in guesses
+    )
     assert "Ankle boot" in lines_starting(result.stdout, str(pictures[0]))[0]
 
 
 def test_data_list_and_verify(fmnist):
     listed = fmnist("data", "list")
     assert listed.returncode == 0
-    assert lines_starting(listed.stdout, "fashion-mnist")[0].split()[2:] == ["60,000", "10,000", "28x28", "10"]
+    assert lines_starting(listed.stdout, "fashion-mnist")[0].split()[2:] == [
+        "60,000",
+        "10,000",
+        "28x28",
+        "10",
+    ]
     verified = fmnist("data", "verify")
     assert verified.returncode == 0
     assert verified.stdout.count("as published") == 8

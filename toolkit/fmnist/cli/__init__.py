@@ -1,6 +1,8 @@
-"""The command `fmnist`: one verb a file, each of which parses, calls a function and renders its result."""
+"""The command `fmnist`: one verb a file, each of which parses, calls a function and renders its result.
 
-from __future__ import annotations
+The verbs import what they need when they are called, so that help opens at once. For the same reason
+these modules do without postponed annotations, each of which Typer would have to compile.
+"""
 
 from typing import Annotated
 

@@ -1,7 +1,5 @@
 """`fmnist bench`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,7 +44,7 @@ def bench(
     show(_text(results, threads), "bench", benchmark_body(results, threads), json)
 
 
-def _text(results: list[ModelLatency], threads: int) -> str:
+def _text(results: "list[ModelLatency]", threads: int) -> str:
     from fmnist.render import ABSENT, microseconds, size, table
 
     baseline = next((item for item in results if item.model.format == "keras"), None)

@@ -1,7 +1,5 @@
 """`fmnist data`."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

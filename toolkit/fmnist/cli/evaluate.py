@@ -1,7 +1,5 @@
 """`fmnist eval`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,14 +38,14 @@ def evaluate(
     show(_text(results), "eval", evaluation_body(results, threads), json)
 
 
-def _text(results: list[ModelEvaluation]) -> str:
+def _text(results: "list[ModelEvaluation]") -> str:
     parts = [_accuracies(results), _classes(results)]
     if len(results) == 1:
         parts.append(_confusion(results[0]))
     return "\n\n".join(parts)
 
 
-def _accuracies(results: list[ModelEvaluation]) -> str:
+def _accuracies(results: "list[ModelEvaluation]") -> str:
     from fmnist.render import ABSENT, percent, size, table
 
     rows = [
@@ -66,7 +64,7 @@ def _accuracies(results: list[ModelEvaluation]) -> str:
     return table(header, rows, left=3)
 
 
-def _classes(results: list[ModelEvaluation]) -> str:
+def _classes(results: "list[ModelEvaluation]") -> str:
     from fmnist.render import percent, table
 
     header = ["accuracy by class", *(item.model.scheme for item in results)]
@@ -77,7 +75,7 @@ def _classes(results: list[ModelEvaluation]) -> str:
     return table(header, rows)
 
 
-def _confusion(result: ModelEvaluation) -> str:
+def _confusion(result: "ModelEvaluation") -> str:
     from fmnist.render import table
 
     header = ["true class \\ answer", *(str(index) for index in range(len(result.labels)))]

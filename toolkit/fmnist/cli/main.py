@@ -16,7 +16,7 @@ def main() -> None:
         os.environ["FMNIST_DEBUG"] = "1"
     debug = os.environ.get("FMNIST_DEBUG") == "1"
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take nothing else
-    if not debug:
+    if not debug and "--help" not in sys.argv:  # help loads no engine, and opens sooner without this
         _silence_engines()
     try:
         app()

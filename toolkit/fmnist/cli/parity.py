@@ -1,7 +1,5 @@
 """`fmnist parity`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -50,7 +48,7 @@ def parity(
         raise typer.Exit(GATE_FAILED)
 
 
-def _text(results: list[ModelParity]) -> str:
+def _text(results: "list[ModelParity]") -> str:
     from fmnist.render import percent, points, table
 
     rows = [

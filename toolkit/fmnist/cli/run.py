@@ -1,7 +1,5 @@
 """`fmnist run`."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -54,7 +52,7 @@ def run(
         raise typer.Exit(GATE_FAILED)
 
 
-def _text(rows: list[SummaryRow]) -> str:
+def _text(rows: "list[SummaryRow]") -> str:
     from fmnist.render import ABSENT, microseconds, percent, points, size, table
 
     def optional(value: float | None, form: Callable[[float], str]) -> str:
