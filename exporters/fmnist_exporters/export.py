@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.metadata import add_onnx_metadata, add_tflite_metadata, read_onnx_metadata, versions
+from fmnist_exporters.metadata import EMBED, READ, versions
 from fmnist_exporters.recipes import FORMATS, RECIPES, Recipe
-from fmnist_runtime.artifact import Metadata, read_tflite_metadata
+from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.errors import FmnistError, OutputError
-from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.errors import FmnistError, ModelError, OutputError
+from fmnist_runtime.files import require_writable, sha256_file, write_atomically
 
 if TYPE_CHECKING:
     from fmnist_exporters.original import KerasSession
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 MANIFEST_SCHEMA = "fmnist.manifest/1"
 CALIBRATION_IMAGES = 500
+"""Measured on the default model: from 100 to 5,000 images, int8 agrees on 99.78 to 99.85 % of the test
+images without a trend; int8-full falls from 98.8 to 98.2 %, as rare large activations stretch the range."""
 CALIBRATION_SEED = 0
 
 
@@ -37,9 +38,11 @@ class Source:
     path: Path
     """The ``.keras`` file."""
     dataset: str
-    """Name of the data set it was trained on."""
-    labels: tuple[str, ...]
-    """Class names, by class index."""
+    """Name of the data set it was trained on; empty when it is not known."""
+    dataset_digest: str
+    """Digest of that data set's test split; empty when it is not known."""
+    labels: tuple[str, ...] | None
+    """Class names, by class index; None for numbers."""
     load_training: Callable[[], Dataset]
     """Reads the training split; called only when something is to be calibrated."""
 
@@ -58,40 +61,128 @@ class Artifact:
     """True when it was there already, made from the same inputs."""
 
 
-def export(source: Source, targets: Mapping[Recipe, Path], force: bool = False) -> Iterator[Artifact]:
-    """Export an original by several recipes, yielding each artifact when its file is complete.
+class Exporter:
+    """Exports one original. It and the calibration images are read once, and only if needed."""
 
-    A file that is there already is kept when it was made from the same inputs, and replaced when it
-    was made by us from others.
+    def __init__(self, source: Source, force: bool = False) -> None:
+        """Export this source.
 
-    Args:
-        source: The original.
-        targets: Where the artifact of each recipe goes.
-        force: Replace files that are not ours, too.
+        Args:
+            source: The original.
+            force: Replace files that are not ours.
+        """
+        self._source, self._force = source, force
 
-    Raises:
-        OutputError: A file is in the way or cannot be written; found before anything is converted.
-        ModelError: The original cannot be loaded or converted.
-    """
-    calibration = _select_calibration(source.load_training()) if any(r.calibrated for r in targets) else None
-    described = {recipe: _describe(source, recipe, calibration) for recipe in targets}
-    current = {recipe: _is_current(path, described[recipe], force) for recipe, path in targets.items()}
-    load_original = cache(lambda: _load_original(source))
-    for recipe, path in targets.items():
-        if not current[recipe]:
-            original = load_original()
-            metadata = dataclasses.replace(described[recipe], input_shape=original.info.input_shape)
-            images = calibration if recipe.calibrated else None
-            write_atomically(path, _convert(original.model, recipe, images, metadata))
-        yield Artifact(path, recipe, path.stat().st_size, kept=current[recipe])
+    def require_free(self, path: Path) -> None:
+        """Check, before anything is converted, that an artifact may be written to a path.
+
+        Raises:
+            OutputError: Something is there that we did not make, or the folder cannot be written.
+        """
+        require_writable(path)
+        if path.exists() and not self._force and not is_ours(path):
+            raise OutputError(
+                f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
+            )
+
+    def export(self, recipe: Recipe, path: Path) -> Artifact:
+        """Make one artifact, or keep the one that is there and was made from the same inputs.
+
+        Raises:
+            OutputError: The file is in the way or cannot be written.
+            ModelError: The original cannot be loaded or converted.
+            DatasetError: There are no training images to calibrate on.
+        """
+        self.require_free(path)
+        metadata = self._describe(recipe)
+        kept = path.exists() and read_metadata(path) == metadata
+        if not kept:
+            images = self._calibration if recipe.calibrated else None
+            write_atomically(path, self._convert(recipe, images, metadata))
+        return Artifact(path, recipe, path.stat().st_size, kept)
+
+    @cached_property
+    def _original(self) -> KerasSession:
+        from fmnist_exporters.original import KerasSession  # loads TensorFlow
+
+        return KerasSession(self._source.path, self._source.labels)
+
+    @cached_property
+    def _labels(self) -> tuple[str, ...]:
+        return self._source.labels or self._original.info.labels
+
+    @cached_property
+    def _digest(self) -> str:
+        return sha256_file(self._source.path)
+
+    @cached_property
+    def _calibration(self) -> NDArray[np.uint8]:
+        """Training images to calibrate on, the same for the same data set."""
+        training = self._source.load_training().images
+        shuffled = np.random.default_rng(CALIBRATION_SEED).permutation(len(training))
+        return training[np.sort(shuffled[:CALIBRATION_IMAGES])]
+
+    def _describe(self, recipe: Recipe) -> Metadata:
+        calibration: dict[str, Any] = {}
+        if recipe.calibrated:
+            calibration = {
+                "split": "train",
+                "images": len(self._calibration),
+                "seed": CALIBRATION_SEED,
+                "sha256": hashlib.sha256(self._calibration.tobytes()).hexdigest(),
+            }
+        return Metadata(
+            format=recipe.format,
+            scheme=recipe.scheme,
+            labels=self._labels,
+            dataset=self._source.dataset,
+            dataset_digest=self._source.dataset_digest,
+            source_sha256=self._digest,
+            calibration=calibration,
+            versions=versions(),
+        )
+
+    def _convert(self, recipe: Recipe, images: NDArray[np.uint8] | None, metadata: Metadata) -> bytes:
+        from fmnist_exporters.convert import CONVERT  # loads TensorFlow
+
+        model = self._original.model
+        try:
+            content = CONVERT[recipe.format](model, recipe.scheme, images)
+        except FmnistError as error:
+            raise ModelError(f"{self._source.path}: {error}") from error
+        except Exception as error:  # what the converters raise has no common base but this
+            raise ModelError(
+                f"{self._source.path}: cannot be converted to {recipe.format} {recipe.scheme} "
+                f"({type(error).__name__}: {error})"
+            ) from error
+        return EMBED[recipe.format](content, metadata)
 
 
 def read_metadata(path: Path) -> Metadata | None:
     """What an artifact says of itself; None when it says nothing that we understand."""
     try:
-        return read_tflite_metadata(path) if path.suffix == ".tflite" else read_onnx_metadata(path)
+        return READ[path.suffix.lstrip(".")](path)
     except FmnistError:
         return None
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file carries our metadata, be it of another version or damaged."""
+    try:
+        return path.is_file() and READ[path.suffix.lstrip(".")](path) is not None
+    except FmnistError:
+        return True
+
+
+def require_manifest_free(folder: Path) -> None:
+    """Check that a manifest may be written into a folder.
+
+    Raises:
+        OutputError: There is a ``manifest.json`` of somebody else's.
+    """
+    path = folder / MANIFEST
+    if path.exists() and MANIFEST_SCHEMA.encode() not in path.read_bytes():
+        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out")
 
 
 def write_manifest(folder: Path, source: Path) -> None:
@@ -118,63 +209,3 @@ def write_manifest(folder: Path, source: Path) -> None:
     path = folder / MANIFEST
     if not path.is_file() or path.read_bytes() != content:
         write_atomically(path, content)
-
-
-def _select_calibration(training: Dataset) -> NDArray[np.uint8]:
-    """Training images to calibrate on, the same for the same data set."""
-    shuffled = np.random.default_rng(CALIBRATION_SEED).permutation(len(training.images))
-    return training.images[np.sort(shuffled[:CALIBRATION_IMAGES])]
-
-
-def _describe(source: Source, recipe: Recipe, calibration: NDArray[np.uint8] | None) -> Metadata:
-    """Metadata of an artifact that is to be, but for the input shape, which only the model knows."""
-    calibrated: dict[str, Any] = {}
-    if recipe.calibrated and calibration is not None:
-        calibrated = {
-            "split": "train",
-            "images": len(calibration),
-            "seed": CALIBRATION_SEED,
-            "sha256": hashlib.sha256(calibration.tobytes()).hexdigest(),
-        }
-    return Metadata(
-        format=recipe.format,
-        scheme=recipe.scheme,
-        labels=source.labels,
-        input_shape=(),
-        dataset=source.dataset,
-        source_sha256=sha256_file(source.path),
-        calibration=calibrated,
-        versions=versions(),
-    )
-
-
-def _is_current(path: Path, wanted: Metadata, force: bool) -> bool:
-    """Whether a file is there and made from the same inputs.
-
-    Raises:
-        OutputError: A file is there that is not ours.
-    """
-    if not path.exists():
-        return False
-    found = read_metadata(path) if path.is_file() else None
-    if found is None and not force:
-        raise OutputError(
-            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-        )
-    return found is not None and dataclasses.replace(found, input_shape=()) == wanted
-
-
-def _load_original(source: Source) -> KerasSession:
-    from fmnist_exporters.original import KerasSession  # loads TensorFlow
-
-    return KerasSession(source.path, source.labels)
-
-
-def _convert(model: Any, recipe: Recipe, calibration: NDArray[np.uint8] | None, metadata: Metadata) -> bytes:
-    if recipe.format == "tflite":
-        from fmnist_exporters import tflite  # loads TensorFlow
-
-        return add_tflite_metadata(tflite.convert(model, recipe.scheme, calibration), metadata)
-    from fmnist_exporters import onnx  # loads TensorFlow
-
-    return add_onnx_metadata(onnx.convert(model), metadata)

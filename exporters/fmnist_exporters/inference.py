@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import keras
@@ -39,9 +40,12 @@ def input_signature(model: keras.Model) -> Any:
 
 def _steps(model: keras.Model) -> list[Step]:
     if not isinstance(model, keras.Sequential):
-        return [lambda image: model(image, training=False)]
+        return [partial(model, training=False)]
     layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.Dropout)]
-    return [_reshape(layer) if isinstance(layer, keras.layers.Flatten) else layer for layer in _fold(layers)]
+    return [
+        _reshape(layer) if isinstance(layer, keras.layers.Flatten) else partial(layer, training=False)
+        for layer in _fold(layers)
+    ]
 
 
 def _reshape(layer: keras.layers.Layer) -> Step:
@@ -60,7 +64,7 @@ def _fold(layers: Sequence[Any]) -> list[Any]:
             keras.layers.Flatten() as flatten,
             keras.layers.Dense() as dense,
             *rest,
-        ]:
+        ] if np.ndim(rescaling.scale) == np.ndim(rescaling.offset) == 0:
             scale, offset = float(rescaling.scale), float(rescaling.offset)
             folded = keras.layers.Dense.from_config({**dense.get_config(), "use_bias": True})
             folded.build(dense.input.shape)

@@ -1,4 +1,4 @@
-"""Writing an artifact's description of itself into it."""
+"""Writing an artifact's description of itself into it, and reading it without an engine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,14 @@ from pathlib import Path
 import onnx
 from google.protobuf.message import DecodeError
 
-from fmnist_runtime.artifact import LABELS_FILE, METADATA_FILE, ONNX_KEY, Metadata, parse_metadata
+from fmnist_runtime.artifact import (
+    LABELS_FILE,
+    METADATA_FILE,
+    ONNX_KEY,
+    Metadata,
+    parse_metadata,
+    read_tflite_metadata,
+)
 from fmnist_runtime.environment import package_version
 
 
@@ -32,14 +39,19 @@ def add_tflite_metadata(model: bytes, metadata: Metadata) -> bytes:
     return buffer.getvalue()
 
 
-def add_onnx_metadata(model: onnx.ModelProto, metadata: Metadata) -> bytes:
-    """Put the metadata into ``metadata_props`` and serialise the model."""
-    onnx.helper.set_model_props(model, {ONNX_KEY: metadata.to_json()})
-    return bytes(model.SerializeToString(deterministic=True))
+def add_onnx_metadata(model: bytes, metadata: Metadata) -> bytes:
+    """Put the metadata into ``metadata_props``; the same bytes each time."""
+    proto = onnx.load_from_string(model)
+    onnx.helper.set_model_props(proto, {ONNX_KEY: metadata.to_json()})
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def read_onnx_metadata(path: Path) -> Metadata | None:
-    """Metadata from an ONNX file; None when there is none of ours."""
+    """Metadata from an ONNX file; None when there is none of ours.
+
+    Raises:
+        ModelError: There is one, but it is damaged.
+    """
     try:
         model = onnx.load(path, load_external_data=False)
     except DecodeError:
@@ -48,3 +60,7 @@ def read_onnx_metadata(path: Path) -> Metadata | None:
         if entry.key == ONNX_KEY:
             return parse_metadata(entry.value, path)
     return None
+
+
+EMBED = {"tflite": add_tflite_metadata, "onnx": add_onnx_metadata}
+READ = {"tflite": read_tflite_metadata, "onnx": read_onnx_metadata}

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 
 import keras
+import numpy as np
 import onnx
 import tf2onnx
+from numpy.typing import NDArray
 
 from fmnist_exporters.inference import inference_function, input_signature
 
@@ -15,16 +17,27 @@ IR_VERSION = 8
 """Opset 18 and IR version 8: the newest that onnxruntime 1.16 loads, which old boards still have."""
 
 
-def convert(model: keras.Model) -> onnx.ModelProto:
-    """Convert a model to float32 ONNX with a free batch size."""
-    proto: onnx.ModelProto
+def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
+    """Convert a model to ONNX with a free batch size.
+
+    Args:
+        model: A Keras classifier that takes raw pixels 0–255.
+        scheme: ``float32``.
+        calibration: Not used by any scheme yet.
+
+    Raises:
+        ValueError: There is no such scheme.
+    """
+    if scheme != "float32" or calibration is not None:
+        raise ValueError(f"ONNX is written in float32, not {scheme}")
     proto, _ = tf2onnx.convert.from_function(
         inference_function(model), input_signature=[input_signature(model)], opset=OPSET
     )
     proto.ir_version = IR_VERSION
     _name_batch(proto.graph)
     _forget_counters(proto.graph)
-    return proto
+    onnx.checker.check_model(proto)  # what tf2onnx cannot convert it only logs, and leaves in the graph
+    return bytes(proto.SerializeToString(deterministic=True))
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:

@@ -30,7 +30,7 @@ class KerasSession(Session):
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
         """
-        self.model = _load(path)
+        self._engine = _load(path)
         shapes = (self.model.input_shape, self.model.output_shape)
         if not all(
             isinstance(shape, tuple) and len(shape) >= 2 and None not in shape[1:] for shape in shapes
@@ -50,13 +50,14 @@ class KerasSession(Session):
             metadata=None,
         )
 
+    @property
+    def model(self) -> Any:
+        """The Keras model itself."""
+        return self._engine
+
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         scores: Any = self.model(images.astype(np.float32), training=False)
         return np.asarray(scores)
-
-    def close(self) -> None:
-        """Let go of the model and its memory."""
-        del self.model
 
 
 def _load(path: Path) -> Any:

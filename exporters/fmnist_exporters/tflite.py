@@ -27,8 +27,13 @@ def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | No
         calibration: uint8 ``[N, *image_shape]``, training images; int8 schemes need them.
 
     Raises:
+        ValueError: The scheme needs calibration images and got none, or the other way round.
         ModelError: A calibrated model's input does not take pixels one to one.
     """
+    if (calibration is not None) != (scheme in ("int8", "int8-full")):
+        raise ValueError(
+            f"{scheme} does not go with {'' if calibration is not None else 'no '}calibration images"
+        )
     converter = _converter(model)
     if scheme != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.idx import idx_header, read_idx
+from fmnist_runtime.idx import idx_header, idx_sha256, read_idx
 
 Split = Literal["train", "test"]
 
@@ -126,11 +126,17 @@ def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[P
     """
     folders = search_path(name, data_dir)
     names = file_names(split)
+    others = []
     for folder in folders:
         images, targets = (_find_file(folder, file) for file in names)
-        if images is not None and targets is not None:
+        if images is None or targets is None:
+            continue
+        if not _is_another(name, targets):
             return images, targets
-    if name not in KNOWN and data_dir is None:
+        others.append(str(folder))
+    if others:
+        mend = f"{', '.join(others)} holds another data set"
+    elif name not in KNOWN and data_dir is None:
         mend = f"known data sets are {', '.join(KNOWN)}; any other is the path of a folder"
     else:
         mend = "name the folder that holds them with --data-dir"
@@ -173,9 +179,28 @@ def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> tuple[str, .
     if name in KNOWN:
         return KNOWN[name].labels
     path = folder / "labels.txt"
-    if path.is_file():
-        return tuple(path.read_text(encoding="utf-8").splitlines())
-    return tuple(str(index) for index in range(int(targets.max()) + 1))
+    if not path.is_file():
+        return tuple(str(index) for index in range(int(targets.max()) + 1))
+    try:
+        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path}: cannot be read as UTF-8 text ({error})") from error
+    if not all(labels) or len(set(labels)) < len(labels):
+        raise DatasetError(f"{path}: needs one name a line, none of them empty or twice")
+    return labels
+
+
+def _is_another(name: str, targets: Path) -> bool:
+    """Whether a labels file is that of another known data set.
+
+    The lectures put the four files, which have the same names in every data set, straight into one
+    folder; asked for another data set, that folder is not the answer.
+    """
+    if name not in KNOWN:
+        return False
+    file_name = targets.name.removesuffix(".gz")
+    others = [other.sha256[file_name] for other in KNOWN.values() if other.name != name]
+    return idx_sha256(read_idx(targets)) in others
 
 
 def _find_file(folder: Path, name: str) -> Path | None:

@@ -43,13 +43,13 @@ def read_environment() -> Environment:
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        packages=_versions(),
+        packages=package_versions(),
     )
 
 
 def package_version() -> str:
     """Version of this distribution; ``unknown`` when the source tree is run without being installed."""
-    return _versions().get("fmnist", "unknown")
+    return package_versions().get("fmnist", "unknown")
 
 
 def _read(path: str) -> str:
@@ -82,7 +82,8 @@ def _memory_bytes() -> int:
     return 0
 
 
-def _versions() -> dict[str, str]:
+def package_versions() -> dict[str, str]:
+    """Versions of our package and of the engines that are installed."""
     versions = {}
     for package in _PACKAGES:
         try:

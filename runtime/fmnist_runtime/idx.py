@@ -12,6 +12,8 @@ import hashlib
 import math
 import struct
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -25,6 +27,10 @@ _UINT8 = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_BYTES = 2**31
 """No image set of this kind comes near 2 GiB; a header that promises more is damaged or hostile."""
+
+
+_MAX_DIMENSIONS = 4
+"""Images in colour have four: number, height, width, channels."""
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
@@ -41,24 +47,24 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         IdxError: The file is missing, cut off, too long, or not IDX of unsigned bytes.
     """
-    require_file(path, "an IDX file", IdxError)
-    try:
-        with _open(path) as file:
-            shape = _read_header(file, path)
-            size = math.prod(shape)
-            if size > _MAX_BYTES:
-                raise IdxError(f"{path}: header promises {size:,} bytes, more than any such data set has")
-            content = file.read(size + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise IdxError(
-            f"{path}: gzip stream is cut off or damaged ({error}); fetch the file again"
-        ) from error
-    except OSError as error:
-        raise IdxError(f"{path}: cannot be read ({error.strerror})") from error
+    with _opened(path) as file:
+        shape = _read_header(file, path)
+        size = math.prod(shape)
+        content = file.read(size + 1)
     if len(content) != size:
         found = "more" if len(content) > size else f"{len(content):,}"
         raise IdxError(f"{path}: header promises {size:,} bytes of data, the file holds {found}")
     return np.frombuffer(content, np.uint8).reshape(shape)
+
+
+def read_idx_shape(path: Path) -> tuple[int, ...]:
+    """The dimensions that an IDX file's header promises, without reading its data.
+
+    Raises:
+        IdxError: As of `read_idx`.
+    """
+    with _opened(path) as file:
+        return _read_header(file, path)
 
 
 def idx_sha256(array: NDArray[np.uint8]) -> str:
@@ -73,10 +79,21 @@ def idx_header(array: NDArray[np.uint8]) -> bytes:
     return struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
 
 
-def _open(path: Path) -> BinaryIO:
-    with path.open("rb") as file:
-        gzipped = file.read(2) == _GZIP_MAGIC
-    return cast(BinaryIO, gzip.open(path, "rb")) if gzipped else path.open("rb")
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    """The decompressed content as a stream; what goes wrong in reading it becomes one line."""
+    require_file(path, "an IDX file", IdxError)
+    try:
+        with path.open("rb") as file:
+            gzipped = file.read(2) == _GZIP_MAGIC
+            file.seek(0)
+            yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise IdxError(
+            f"{path}: gzip stream is cut off or damaged ({error}); fetch the file again"
+        ) from error
+    except OSError as error:
+        raise IdxError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
@@ -87,6 +104,11 @@ def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
         raise IdxError(f"{path}: IDX element type 0x{magic[2]:02x} is not unsigned byte (0x08)")
     dimensions = magic[3]
     header = file.read(4 * dimensions)
-    if dimensions == 0 or len(header) < 4 * dimensions:
+    if not 1 <= dimensions <= _MAX_DIMENSIONS:
+        raise IdxError(f"{path}: IDX header with {dimensions} dimensions; images have 3 or 4, labels 1")
+    if len(header) < 4 * dimensions:
         raise IdxError(f"{path}: IDX header with {dimensions} dimensions is cut off")
-    return struct.unpack(f">{dimensions}I", header)
+    shape = struct.unpack(f">{dimensions}I", header)
+    if math.prod(shape) > _MAX_BYTES or max(shape) > _MAX_BYTES:
+        raise IdxError(f"{path}: header promises {math.prod(shape):,} bytes, more than any such data set has")
+    return shape

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ImageError, needs_extra
 from fmnist_runtime.files import require_file
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 INVERT = ("auto", "always", "never")
 
@@ -35,14 +39,15 @@ def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDAr
         MissingExtraError: Pillow is not installed.
     """
     with needs_extra("images", "reading image files"):
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image, ImageOps, UnidentifiedImageError
     require_file(path, "an image file", ImageError)
     channels = shape[2] if len(shape) == 3 else 1
     if len(shape) not in (2, 3) or channels not in _MODES:
         raise ImageError(f"{path}: the model takes input of shape {shape}, which is not that of an image")
     try:
         with Image.open(path) as file:
-            flattened = file.convert("RGBA")
+            upright = ImageOps.exif_transpose(file)
+            flattened = _eight_bits(upright).convert("RGBA")
     except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
         raise ImageError(f"{path}: not an image that Pillow can read; give a PNG or JPEG file") from error
     except OSError as error:
@@ -55,6 +60,15 @@ def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDAr
     if invert == "always" or (invert == "auto" and _border_mean(pixels) > 127.5):
         pixels = 255 - pixels
     return pixels
+
+
+def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
+    """An image of 16-bit grey with its upper 8 bits, which Pillow would clip to white; others as they are."""
+    if not image.mode.startswith("I"):
+        return image
+    from PIL import Image
+
+    return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
 
 
 def _border_mean(pixels: NDArray[np.uint8]) -> float:

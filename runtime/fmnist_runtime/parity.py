@@ -19,6 +19,11 @@ class Gate:
     max_difference: float | None = None
     """Largest difference of any one probability; None where the scheme rounds too coarsely for one."""
 
+    def __post_init__(self) -> None:
+        """Refuse limits that no figure could break."""
+        if not (self.max_drop >= 0 and (self.max_difference is None or self.max_difference >= 0)):
+            raise ValueError(f"a gate's limits are numbers of 0 or more, not {self}")
+
 
 @dataclass(frozen=True)
 class Parity:

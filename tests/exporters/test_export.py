@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import onnx
 import pytest
+import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 from support import DATA, TINY
 
-from fmnist_exporters.export import Artifact, Source, export, read_metadata, write_manifest
+from fmnist_exporters import tflite
+from fmnist_exporters.export import (
+    Artifact,
+    Exporter,
+    Source,
+    read_metadata,
+    require_manifest_free,
+    write_manifest,
+)
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
-from fmnist_runtime.datasets import KNOWN, load_dataset
+from fmnist_runtime.datasets import KNOWN, Dataset, load_dataset
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.files import sha256_file
 
@@ -23,13 +34,15 @@ FLOAT32 = BY_NAME["tflite", "float32"]
 SOURCE = Source(
     path=TINY / "model.keras",
     dataset="fashion-mnist",
+    dataset_digest="of the test split",
     labels=KNOWN["fashion-mnist"].labels,
     load_training=lambda: load_dataset("fashion-mnist", "train", DATA),
 )
 
 
 def make(folder: Path, *recipes: Recipe, source: Source = SOURCE, force: bool = False) -> list[Artifact]:
-    return list(export(source, {recipe: recipe.artifact_path("model", folder) for recipe in recipes}, force))
+    exporter = Exporter(source, force)
+    return [exporter.export(recipe, recipe.artifact_path("model", folder)) for recipe in recipes]
 
 
 @dataclass(frozen=True)
@@ -108,15 +121,29 @@ def test_int8_answers_in_float_and_int8_full_in_integers(exported):
     assert types == {"int8": np.float32, "int8-full": np.int8}
 
 
-def test_the_calibration_images_are_training_images(exported, monkeypatch):
-    """Their digest is that of images that are in the training split, and it is recorded."""
+def test_the_calibration_images_are_training_images(exported):
+    """Their recorded digest is that of the training images which the recorded seed picks."""
     metadata = read_metadata(exported.path("tflite", "int8"))
     assert metadata is not None
-    assert metadata.calibration["split"] == "train"
-    assert metadata.calibration["images"] == 500
-    float_metadata = read_metadata(exported.path("tflite", "float32"))
-    assert float_metadata is not None
-    assert float_metadata.calibration == {}
+    training = load_dataset("fashion-mnist", "train", DATA).images
+    picked = np.random.default_rng(metadata.calibration["seed"]).permutation(60_000)[:500]
+    assert metadata.calibration == {
+        "split": "train",
+        "images": 500,
+        "seed": 0,
+        "sha256": hashlib.sha256(training[np.sort(picked)].tobytes()).hexdigest(),
+    }
+
+
+def test_float_artifacts_need_no_training_images(tmp_path):
+    def fail() -> Dataset:
+        raise AssertionError("read for nothing")
+
+    floats = [recipe for recipe in RECIPES if not recipe.calibrated]
+    for artifact in make(tmp_path, *floats, source=replace(SOURCE, load_training=fail)):
+        metadata = read_metadata(artifact.path)
+        assert metadata is not None
+        assert metadata.calibration == {}
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.format} {recipe.scheme}")
@@ -156,15 +183,35 @@ def test_what_we_made_from_other_inputs_is_replaced(tmp_path):
     assert metadata.labels == tuple("abcdefghij")
 
 
-def test_what_is_not_ours_is_refused_before_anything_is_written(tmp_path):
-    foreign = BY_NAME["onnx", "float32"].artifact_path("model", tmp_path)
+def test_what_is_not_ours_is_refused(tmp_path):
+    recipe = BY_NAME["onnx", "float32"]
+    foreign = recipe.artifact_path("model", tmp_path)
     foreign.write_bytes(b"somebody's")
     with pytest.raises(OutputError, match=r"model-float32\.onnx: exists and was not made by fmnist; --force"):
-        make(tmp_path, FLOAT32, BY_NAME["onnx", "float32"])
-    assert [path.name for path in tmp_path.iterdir()] == ["model-float32.onnx"]
+        make(tmp_path, recipe)
     assert foreign.read_bytes() == b"somebody's"
-    make(tmp_path, BY_NAME["onnx", "float32"], force=True)
+    make(tmp_path, recipe, force=True)
     assert read_metadata(foreign) is not None
+
+
+@pytest.mark.parametrize("recipe", [FLOAT32, BY_NAME["onnx", "float32"]], ids=lambda recipe: recipe.format)
+def test_what_another_version_of_us_made_is_replaced(tmp_path, recipe):
+    """Its metadata cannot be understood, but that it is ours can."""
+    [artifact] = make(tmp_path, recipe)
+    content = artifact.path.read_bytes()
+    artifact.path.write_bytes(content.replace(b"fmnist.artifact/1", b"fmnist.artifact/9"))
+    assert read_metadata(artifact.path) is None
+    [again] = make(tmp_path, recipe)
+    assert not again.kept
+    assert again.path.read_bytes() == content
+
+
+def test_somebodys_manifest_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"name": "web app"}')
+    with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist"):
+        require_manifest_free(tmp_path)
+    write_manifest(tmp_path / "ours", TINY / "model.keras")
+    require_manifest_free(tmp_path / "ours")
 
 
 def test_the_manifest_lists_the_artifacts_of_this_original_only(tmp_path):
@@ -186,6 +233,31 @@ def test_calibration_on_images_without_white_is_refused(tmp_path):
     with pytest.raises(ModelError, match="do not span 0 to 255"):
         make(tmp_path, BY_NAME["tflite", "int8"], source=source)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("scheme", "images"), [("int8", None), ("float32", np.zeros((1, 28, 28), np.uint8))])
+def test_a_scheme_without_its_calibration_is_refused(scheme, images):
+    """The converter would write a model of another scheme, and say nothing."""
+    with pytest.raises(ValueError, match="calibration images"):
+        tflite.convert(None, scheme, images)
+
+
+def test_what_a_converter_rejects_is_one_line(tmp_path):
+    """tf2onnx only logs what it cannot convert, and writes a file that no engine loads."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10), Unconvertible()]
+    keras.Sequential(layers).save(tmp_path / "odd.keras")
+    with pytest.raises(ModelError, match=r"odd\.keras: cannot be converted to onnx float32 \("):
+        make(tmp_path, BY_NAME["onnx", "float32"], source=replace(SOURCE, path=tmp_path / "odd.keras"))
+    assert [path.name for path in tmp_path.iterdir()] == ["odd.keras"]
+
+
+@keras.saving.register_keras_serializable("tests")
+class Unconvertible(keras.layers.Layer):
+    """Adds nothing, by an operator that ONNX has not."""
+
+    def call(self, inputs: object) -> object:
+        return inputs + tf.math.betainc(1.0, 1.0, tf.sigmoid(inputs)) * 0
 
 
 def test_wrong_labels_are_refused(tmp_path):

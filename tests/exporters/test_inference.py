@@ -40,8 +40,28 @@ DENSE = keras.layers.Dense
             keras.layers.Flatten(),
             DENSE(10, activation="softmax"),
         ],
+        lambda: [
+            keras.layers.RandomFlip(),
+            keras.layers.Rescaling(1 / 255),
+            keras.layers.Flatten(),
+            keras.layers.BatchNormalization(),
+            DENSE(10, activation="softmax"),
+        ],
+        lambda: [
+            keras.layers.Rescaling([1 / 255] * 28),
+            keras.layers.Flatten(),
+            DENSE(10, activation="softmax"),
+        ],
     ],
-    ids=["lecture", "offset", "no bias", "rescaled after flattening", "convolution"],
+    ids=[
+        "lecture",
+        "offset",
+        "no bias",
+        "rescaled after flattening",
+        "convolution",
+        "augmented",
+        "rescaled by column",
+    ],
 )
 def test_sequential(layers, t10k):
     model = network(*layers())

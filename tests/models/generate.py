@@ -16,10 +16,9 @@ KEPT = {("tflite", "float32"), ("tflite", "int8"), ("tflite", "int8-full"), ("on
 
 def main() -> None:
     run = Run(Path(__file__).parent / "tiny")
-    train(TrainSettings(epochs=5, hidden=16), run, Path("data"), on_epoch=print)
+    train(TrainSettings(epochs=5, hidden=(16,)), run, Path("data"), on_epoch=print)
     recipes = [recipe for recipe in RECIPES if (recipe.format, recipe.scheme) in KEPT]
-    for artifact in export_model(run.model, plan_targets(run.model, recipes, None)):
-        print(artifact.path, artifact.size_bytes)
+    export_model(run.model, plan_targets(run.model, recipes, None), force=True, on_artifact=print)
 
 
 if __name__ == "__main__":

@@ -109,3 +109,26 @@ def test_half_a_pair_is_not_a_data_set(tmp_path):
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(header + b"\0"))
     with pytest.raises(DatasetError, match="no folder holds"):
         load_dataset("mnist", "test", tmp_path)
+
+
+def test_another_data_sets_files_are_not_taken_for_this_one(tmp_path, monkeypatch):
+    """The four files have the same names in every data set of the family."""
+    with pytest.raises(DatasetError, match=r"fashion-mnist holds another data set"):
+        load_dataset("mnist", "test", DATA / "fashion-mnist")
+    assert load_dataset("fashion-mnist", "test", DATA / "fashion-mnist").labels[9] == "Ankle boot"
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("FMNIST_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "data").symlink_to(DATA / "fashion-mnist")
+    with pytest.raises(DatasetError, match=r"data holds another data set"):
+        load_dataset("mnist", "test")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [(b"cat\ncat\n", "empty or twice"), (b"cat\n\ndog\n", "empty or twice"), (b"\xff\xfe", "UTF-8")],
+)
+def test_names_that_are_none_are_refused(tmp_path, content, complaint):
+    (write_own(tmp_path) / "labels.txt").write_bytes(content)
+    with pytest.raises(DatasetError, match=complaint):
+        load_dataset(str(tmp_path), "test")

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import write_atomically
+from fmnist_runtime.files import require_writable, write_atomically
 
 
 def test_new_content_or_old_never_half(tmp_path, monkeypatch):
@@ -32,7 +32,7 @@ def test_folders_are_made_and_permissions_are_usual(tmp_path):
 
 
 def test_a_folder_is_not_overwritten(tmp_path):
-    with pytest.raises(OutputError, match="is a directory"):
+    with pytest.raises(OutputError, match="cannot be written"):
         write_atomically(tmp_path, b"content")
 
 
@@ -40,3 +40,27 @@ def test_a_file_in_the_way_of_a_folder_is_named(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot be written"):
         write_atomically(tmp_path / "file" / "below", b"content")
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "target").write_bytes(b"old")
+    (tmp_path / "link").symlink_to("target")
+    write_atomically(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_to_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(tmp_path / "pipe", b"content")
+    assert os.read(reader, 100) == b"content"
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+    os.close(reader)
+
+
+def test_a_folder_that_takes_no_files_is_found_before_the_work(tmp_path):
+    require_writable(tmp_path / "new" / "deep" / "result.json")
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(OutputError, match="takes no files"):
+        require_writable(tmp_path / "file" / "below" / "result.json")

@@ -92,3 +92,17 @@ def test_a_model_that_takes_no_images_is_named(tmp_path, t10k):
     path = save(tmp_path / "image.png", t10k.images[0])
     with pytest.raises(ImageError, match=r"input of shape \(784,\)"):
         read_image(path, (784,))
+
+
+def test_sixteen_bits_keep_their_shades(tmp_path, t10k):
+    """257 maps 0–255 onto 0–65535; Pillow alone would clip all above 255 to white."""
+    Image.fromarray(t10k.images[0].astype(np.uint16) * 257).save(tmp_path / "image.png")
+    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28), "never"), t10k.images[0])
+
+
+def test_a_photograph_is_turned_upright(tmp_path, t10k):
+    """6 in the EXIF data means: turn by 90° clockwise to see it upright."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.rot90(t10k.images[0])).save(tmp_path / "image.png", exif=exif)
+    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28), "never"), t10k.images[0])

@@ -119,3 +119,9 @@ def test_scores_of_other_images_are_refused(scores, targets):
         compare(scores, scores, targets[:999], LENIENT)
     with pytest.raises(ResultError, match="do not describe the same images"):
         compare(scores[:0], scores[:0], targets[:0], LENIENT)
+
+
+@pytest.mark.parametrize("limits", [(np.nan,), (-0.1,), (0.1, np.nan), (0.1, -1.0)])
+def test_a_gate_that_nothing_could_break_is_refused(limits):
+    with pytest.raises(ValueError, match="0 or more"):
+        Gate(*limits)

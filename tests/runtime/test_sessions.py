@@ -51,6 +51,7 @@ def test_the_artifact_says_what_it_is(session):
     assert info.input_shape == (28, 28)
     assert info.metadata is not None
     assert info.metadata.dataset == "fashion-mnist"
+    assert info.metadata.dataset_digest == read_reference(TINY / "reference.npz").dataset_digest
     assert info.path.name == f"model-{info.scheme}.{info.format}"
     assert info.size_bytes == info.path.stat().st_size
 
@@ -229,3 +230,19 @@ def test_metadata_is_where_the_formats_convention_puts_it(tmp_path):
     assert (tmp_path / "labels.txt").read_text().splitlines() == list(LABELS)
     metadata = parse_metadata((tmp_path / METADATA_FILE).read_text(), tmp_path)
     assert metadata.calibration["split"] == "train"
+
+
+def test_damaged_metadata_is_not_taken_for_a_foreign_model(tmp_path):
+    """A foreign model gets numbers for labels and a gate of its own; ours must not become one."""
+    content = (TINY / "export" / "model-int8.tflite").read_bytes()
+    path = tmp_path / "model.tflite"
+    path.write_bytes(content.replace(b"Ankle boot", b"Ankle b00t"))  # the ZIP's checksum is now wrong
+    with pytest.raises(ModelError, match="its metadata is damaged"):
+        load(path)
+
+
+def test_what_is_closed_stays_closed(session, t10k):
+    session.close()
+    session.close()
+    with pytest.raises(ModelError, match="its session is closed"):
+        session.scores(t10k.images[:1])

@@ -5,14 +5,16 @@ from __future__ import annotations
 import csv
 import json
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from support import run_fmnist
 
 from fmnist_exporters.recipes import RECIPES
+from fmnist_runtime.reference import read_reference, write_reference
 
 FLOAT32 = [("tflite", "float32"), ("onnx", "float32")]
 
@@ -112,6 +114,25 @@ def test_finished_steps_are_kept(full):
     assert "export: model-int8.tflite\n" in mended.stderr
     assert "export: model-float32.onnx (kept)" in mended.stderr
     assert "parity: kept" in mended.stderr  # the same bytes were made again
+
+
+def test_a_failed_gate_exits_3_and_one_failed_step_stops_no_other(full):
+    """The original's recorded scores are made better than any artifact's; a note lies where a result goes."""
+    run = full.folder / "runs" / "fashion-mnist"
+    reference = read_reference(run / "reference.npz")
+    perfect = np.eye(10, dtype=np.float32)[reference.targets]
+    write_reference(run / "reference.npz", replace(reference, scores=perfect))
+    failed = run_fmnist(full.folder, "run")
+    assert failed.returncode == 3
+    assert failed.stdout.count(" FAIL ") == len(RECIPES)
+    assert "tflite int8: accuracy is" in failed.stdout
+
+    (run / "bench.json").write_text("somebody's notes")
+    stopped = run_fmnist(full.folder, "run")
+    assert stopped.returncode == 1
+    assert "bench.json: exists and is not a result of fmnist" in stopped.stderr
+    assert stopped.stdout.count(" FAIL ") == len(RECIPES)
+    assert (run / "bench.json").read_text() == "somebody's notes"
 
 
 def test_one_verb_after_the_other_with_nothing_more_said(tmp_path):

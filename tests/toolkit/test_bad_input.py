@@ -127,9 +127,11 @@ def test_a_damaged_file_fails_verification(tmp_path, fails):
     folder = tmp_path / "mnist"
     shutil.copytree(DATA / "mnist", folder)
     shutil.copy(DATA / "fashion-mnist" / LABELS, folder / LABELS)
-    assert f"{LABELS}: is not the published file of mnist" in fails(
-        "data", "verify", "mnist", "--data-dir", folder
-    )
+    arguments = ("data", "verify", "mnist", "--data-dir", folder)
+    assert f"{folder} holds another data set" in fails(*arguments)
+    first_is_wrong = gzip.decompress((DATA / "mnist" / LABELS).read_bytes())
+    write(folder / LABELS, first_is_wrong[:8] + b"\0" + first_is_wrong[9:])
+    assert f"{LABELS}: is not the published file of mnist" in fails(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -258,3 +260,29 @@ def test_debug_shows_the_traceback(fmnist):
     assert result.returncode == 1
     assert "Traceback" in result.stderr
     assert "ModelError: absent.tflite: no such file" in result.stderr
+
+
+def test_a_result_does_not_replace_what_is_not_one(tmp_path, fails, fmnist):
+    """Such as the model itself, one word too far to the right."""
+    model = write(tmp_path / "model.tflite", INT8.read_bytes())
+    assert "exists and is not a result of fmnist" in fails("eval", model, "--json", model)
+    assert fmnist("eval", model, "--json", "eval.json").returncode == 0
+    assert fmnist("eval", model, "--json", "eval.json").returncode == 0
+
+
+def test_a_model_that_names_no_data_set_asks_for_one(tmp_path, fails, fmnist):
+    """A .keras outside of any run: what it was trained on is anybody's guess, and is not guessed."""
+    model = write(tmp_path / "mine.keras", (TINY / "model.keras").read_bytes())
+    assert "mine.keras: says nothing of its data set; name it with --dataset" in fails("eval", model)
+    result = fmnist("export", model, "--quantize", "all")
+    assert result.returncode == 1
+    assert result.stderr.splitlines() == [
+        f"fmnist: {model}: calibrating takes training images; name the data set with --dataset"
+    ]
+    made = {path.name for path in (tmp_path / "export").iterdir()}
+    assert made == {"mine-float32.tflite", "mine-float16.tflite", "mine-dynamic.tflite", "manifest.json"}
+    artifact = tmp_path / "export" / "mine-float32.tflite"
+    assert "--dataset" in fails("eval", artifact)
+    assert "name its original" in fails("parity", artifact)
+    assert fmnist("eval", artifact, "--dataset", "fashion-mnist").returncode == 0
+    assert fmnist("export", model, "--quantize", "int8", "--dataset", "fashion-mnist").returncode == 0

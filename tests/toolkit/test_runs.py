@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 from support import TINY
 
-from fmnist.runs import Run, new_run, newest_run, require_ours, run_of
+from fmnist.runs import Run, new_run, newest_run, require_ours, run_name, run_of
+from fmnist.settings import TrainSettings
 from fmnist_runtime.errors import OutputError, ResultError
+from fmnist_runtime.files import sha256_file
 
 
 def make_run(folder, finished):
     folder.mkdir(parents=True)
-    (folder / "train.json").write_text(json.dumps({"finished": finished}))
+    (folder / "train.json").write_text(json.dumps({"schema": "fmnist.train/1", "finished": finished}))
     return Run(folder)
 
 
@@ -20,7 +23,8 @@ def test_the_newest_run_is_the_one_that_finished_last(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_run(tmp_path / "runs" / "z", "2026-01-01T00:00:00+00:00")
     make_run(tmp_path / "runs" / "a", "2026-01-02T00:00:00+00:00")
-    make_run(tmp_path / "runs" / "unfinished", None)
+    (tmp_path / "runs" / "foreign").mkdir()
+    (tmp_path / "runs" / "foreign" / "train.json").write_text('{"finished": "2027"}')
     (tmp_path / "runs" / "damaged").mkdir()
     (tmp_path / "runs" / "damaged" / "train.json").write_text("{")
     assert newest_run().folder.name == "a"
@@ -41,10 +45,12 @@ def test_a_new_run_takes_the_next_free_name(tmp_path, monkeypatch):
     assert str(new_run("/elsewhere/mnist").folder) == "runs/mnist-3"
 
 
-def test_artifacts_know_their_run():
+def test_artifacts_know_their_run(monkeypatch):
     assert run_of(TINY / "export" / "model-int8.tflite") == Run(TINY)
     assert run_of(TINY / "model.keras") == Run(TINY)
     assert run_of(TINY.parent / "generate.py") is None
+    monkeypatch.chdir(TINY / "export")
+    assert run_of(Path("model-int8.tflite")) == Run(TINY)
 
 
 def test_the_manifest_decides_what_a_runs_artifacts_are(tmp_path):
@@ -56,7 +62,8 @@ def test_the_manifest_decides_what_a_runs_artifacts_are(tmp_path):
         "model-int8-full.tflite",
         "model-float32.onnx",
     ]
-    (run.exports / "manifest.json").write_text('{"artifacts": [{}]}')
+    digest = sha256_file(run.model)
+    (run.exports / "manifest.json").write_text(json.dumps({"source_sha256": digest, "artifacts": [{}]}))
     with pytest.raises(ResultError, match=r"manifest\.json: is damaged"):
         run.artifacts()
 
@@ -68,6 +75,25 @@ def test_training_goes_into_a_new_folder_an_empty_one_or_a_run(tmp_path):
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(OutputError, match="holds files, but no run"):
         require_ours(tmp_path, force=False)
-    with pytest.raises(OutputError, match="is a file"):
+    with pytest.raises(OutputError, match="takes no files"):
         require_ours(tmp_path / "thesis.tex", force=False)
     require_ours(tmp_path, force=True)
+
+
+def test_what_was_made_from_an_earlier_model_is_not_mixed_with_the_new(tmp_path):
+    run = Run(shutil.copytree(TINY, tmp_path / "run"))
+    run.model.write_bytes(b"trained anew")
+    assert run.artifacts() == []
+    with pytest.raises(ResultError, match=r"reference\.npz: is not of model\.keras"):
+        run.recorded_scores()
+
+
+def test_a_run_is_named_after_its_data_set():
+    assert [run_name(name) for name in ("mnist", "/elsewhere/cats", "cats/")] == ["mnist", "cats", "cats"]
+    assert run_name(".") == Path.cwd().name
+
+
+def test_settings_survive_their_record():
+    settings = TrainSettings(hidden=(256, 128), dropout=0)
+    assert TrainSettings.from_record(json.loads(json.dumps(settings.to_record()))) == settings
+    assert TrainSettings.from_record({"epochs": 3}) == TrainSettings(epochs=3)

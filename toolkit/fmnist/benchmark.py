@@ -51,10 +51,9 @@ def with_baseline(paths: Sequence[Path]) -> list[Path]:
     return [run.model, *paths]
 
 
-def benchmark_body(results: list[ModelLatency], threads: int) -> dict[str, Any]:
+def benchmark_body(results: list[ModelLatency]) -> dict[str, Any]:
     """The content of ``bench.json``."""
     return {
-        "threads": threads,
         "batch": 1,
         "models": [
             {

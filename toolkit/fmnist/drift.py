@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of_original, describe, open_model
-from fmnist.runs import newest_run, run_of
+from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of, describe, open_model
+from fmnist.runs import run_of
 from fmnist_exporters.recipes import gate_for
 from fmnist_runtime.errors import ResultError, needs_extra
 from fmnist_runtime.evaluate import score_dataset
@@ -36,19 +36,24 @@ def load_reference(path: Path, splits: Splits) -> Reference:
     if path.suffix.lower() == KERAS_SUFFIX:
         with needs_extra("train", "running a .keras model"):
             from fmnist.training import score_original
-        return score_original(path, splits.named(dataset_of_original(path)))
+        return score_original(path, splits.named(dataset_of(path), path))
     if path.suffix.lower() != ".npz":
         raise ResultError(f"{path}: a reference is a reference.npz or a .keras model")
     return read_reference(path)
 
 
-def find_reference(candidates: Iterable[Path]) -> Path:
-    """The recorded scores of the run that the artifacts lie in; else of the newest run."""
-    for candidate in candidates:
-        run = run_of(candidate)
-        if run:
-            return run.reference
-    return newest_run().reference
+def find_reference(candidates: Sequence[Path]) -> Reference:
+    """The recorded scores of the run that the artifacts lie in.
+
+    Raises:
+        ResultError: The first artifact lies in no run, or the run's scores are missing or damaged.
+    """
+    run = run_of(candidates[0])
+    if run is None:
+        raise ResultError(
+            f"{candidates[0]}: lies in no run; name its original, a .keras or reference.npz, with --reference"
+        )
+    return run.recorded_scores()
 
 
 def compare_models(
@@ -73,7 +78,7 @@ def compare_models(
         ResultError: The test split is not the one that the original was scored on, or an artifact
             was made from another original.
     """
-    dataset = splits.named(reference.dataset)
+    dataset = splits.named(reference.dataset, Path(reference.model))
     if dataset.digest != reference.dataset_digest:
         raise ResultError(
             f"{dataset.name}: is not the test split that {reference.model} was scored on; "
@@ -98,10 +103,9 @@ def compare_models(
     return results
 
 
-def parity_body(results: list[ModelParity], reference: Reference, threads: int) -> dict[str, Any]:
+def parity_body(results: list[ModelParity], reference: Reference) -> dict[str, Any]:
     """The content of ``parity.json``."""
     return {
-        "threads": threads,
         "reference": {
             "name": reference.model,
             "sha256": reference.model_sha256,

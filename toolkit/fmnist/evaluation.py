@@ -10,7 +10,6 @@ from typing import Any
 from fmnist.models import ModelFile, Splits, describe, open_model
 from fmnist.runs import Run
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
-from fmnist_runtime.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -55,14 +54,20 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, threads: int) -> list
     return evaluations
 
 
-def evaluate_reference(run: Run, reference: Reference) -> ModelEvaluation:
-    """The original's evaluation from its recorded scores, which needs no TensorFlow."""
+def evaluate_original(run: Run) -> ModelEvaluation:
+    """A run's original, by its recorded scores, which needs no TensorFlow.
+
+    Raises:
+        ResultError: The scores are missing, damaged, or of another model.
+    """
+    reference = run.recorded_scores()
     return ModelEvaluation(
         model=ModelFile(
             name=reference.model,
             format="keras",
             scheme="original",
             engine="recorded scores",
+            threads=0,
             size_bytes=run.model.stat().st_size if run.model.exists() else 0,
             sha256=reference.model_sha256,
         ),
@@ -74,10 +79,9 @@ def evaluate_reference(run: Run, reference: Reference) -> ModelEvaluation:
     )
 
 
-def evaluation_body(evaluations: list[ModelEvaluation], threads: int) -> dict[str, Any]:
+def evaluation_body(evaluations: list[ModelEvaluation]) -> dict[str, Any]:
     """The content of ``eval.json``."""
     return {
-        "threads": threads,
         "models": [
             {
                 **asdict(item.model),
@@ -86,7 +90,8 @@ def evaluation_body(evaluations: list[ModelEvaluation], threads: int) -> dict[st
                 "images": item.evaluation.images,
                 "correct": item.evaluation.correct,
                 "accuracy": item.evaluation.accuracy,
-                "class_accuracy": dict(zip(item.labels, item.evaluation.class_accuracy, strict=True)),
+                "labels": item.labels,
+                "class_accuracy": item.evaluation.class_accuracy,
                 "confusion": item.evaluation.confusion,
                 "images_per_second": item.images_per_second,
             }

@@ -7,10 +7,10 @@ from functools import cache
 from pathlib import Path
 
 from fmnist.runs import Run, newest_run, run_of
-from fmnist.settings import DEFAULT_DATASET
 from fmnist_runtime import Session, load
+from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import ModelError, ResultError, needs_extra
+from fmnist_runtime.errors import DatasetError, ModelError, ResultError, needs_extra
 from fmnist_runtime.files import sha256_file
 
 KERAS_SUFFIX = ".keras"
@@ -38,6 +38,8 @@ class ModelFile:
     """``original``, a quantisation scheme, or ``unknown``."""
     engine: str
     """What ran it, with version."""
+    threads: int
+    """Threads one inference may use; 0 where the engine decides."""
     size_bytes: int
     """Size of the file."""
     sha256: str
@@ -94,22 +96,18 @@ def describe(session: Session) -> ModelFile:
         format=info.format,
         scheme=info.scheme,
         engine=info.engine,
+        threads=info.threads,
         size_bytes=info.size_bytes,
         sha256=sha256_file(info.path),
     )
 
 
-def dataset_name(session: Session) -> str:
-    """The data set a model was trained on: by its own metadata or its run; else the default."""
-    if session.info.metadata:
-        return session.info.metadata.dataset
-    return dataset_of_original(session.info.path)
-
-
-def dataset_of_original(path: Path) -> str:
-    """The data set a ``.keras`` model was trained on, by its run; else the default."""
+def dataset_of(path: Path, metadata: Metadata | None = None) -> str | None:
+    """The data set a model was trained on, by its own metadata or its run; None when neither says."""
+    if metadata:
+        return metadata.dataset or None
     run = run_of(path)
-    return str(run.training()["settings"]["dataset"]) if run else DEFAULT_DATASET
+    return str(run.training()["settings"]["dataset"]) if run else None
 
 
 class Splits:
@@ -121,9 +119,16 @@ class Splits:
         self._load = cache(lambda name: load_dataset(name, "test", data_dir))
 
     def of(self, session: Session) -> Dataset:
-        """The test split to run a model on."""
-        return self._load(self._named or dataset_name(session))
+        """The test split to run a model on; see `named`."""
+        return self.named(dataset_of(session.info.path, session.info.metadata), session.info.path)
 
-    def named(self, dataset: str) -> Dataset:
-        """The test split of a data set."""
-        return self._load(self._named or dataset)
+    def named(self, dataset: str | None, path: Path) -> Dataset:
+        """The test split of a data set.
+
+        Raises:
+            DatasetError: It is missing or damaged, or nobody says which to take for the model at the path.
+        """
+        name = self._named or dataset
+        if name is None:
+            raise DatasetError(f"{path}: says nothing of its data set; name it with --dataset")
+        return self._load(name)

@@ -10,20 +10,19 @@ from typing import Any
 
 from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
 from fmnist.drift import compare_models, parity_body
-from fmnist.evaluation import evaluate_models, evaluate_reference, evaluation_body
+from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
 from fmnist.exporting import export_model, plan_targets
 from fmnist.models import Splits
 from fmnist.progress import Progress, say
-from fmnist.results import to_json
+from fmnist.results import require_replaceable, to_json
 from fmnist.runs import Run, read_json, require_ours
 from fmnist.settings import TrainSettings
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.environment import package_version
-from fmnist_runtime.errors import OutputError, ResultError, needs_extra
+from fmnist_runtime.environment import package_versions
+from fmnist_runtime.errors import FmnistError, ResultError, needs_extra
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.latency import ROUNDS
-from fmnist_runtime.reference import read_reference
 
 
 @dataclass(frozen=True)
@@ -51,87 +50,110 @@ class SummaryRow:
 
 
 @dataclass(frozen=True)
+class Summary:
+    """What came of the whole job."""
+
+    rows: tuple[SummaryRow, ...]
+    """One for the original, then one for each artifact."""
+    failures: tuple[FmnistError, ...]
+    """Steps that could not be done, and why."""
+
+
 class Pipeline:
-    """What every step needs to know."""
+    """The steps of the whole job, each of which is kept when it was done from the same inputs."""
 
-    run: Run
-    settings: TrainSettings
-    data_dir: Path | None
-    threads: int
-    samples: int
-    force: bool
+    def __init__(self, run: Run, data_dir: Path | None, threads: int, samples: int, force: bool) -> None:
+        """Work in a run directory.
 
-    def execute(self) -> list[SummaryRow]:
-        """Do every step that is not done yet.
-
-        Returns:
-            A row for the original, then one for each artifact.
-
-        Raises:
-            FmnistError: A step could not be done; those before it are kept.
+        Args:
+            run: The directory; it holds a trained model.
+            data_dir: Where the data set lies, if not in one of the usual places.
+            threads: Threads one inference may use.
+            samples: Inferences to time of each model.
+            force: Replace files that are not ours.
         """
-        train_or_keep(self.run, self.settings, self.data_dir, self.force)
+        self._run, self._data_dir, self._threads = run, data_dir, threads
+        self._samples, self._force = samples, force
+        self._splits = Splits(None, data_dir)
+        self._failures: list[FmnistError] = []
+
+    def execute(self) -> Summary:
+        """Do every step that can be done; one that fails stops no other."""
         self._export()
-        splits = Splits(None, self.data_dir)
-        return summarise(self._evaluate(splits), self._compare(splits), self._time(splits))
+        gates = {f"{recipe.format} {recipe.scheme}": asdict(recipe.gate) for recipe in RECIPES}
+        results = {
+            kind: self._step(kind, settings, work)
+            for kind, settings, work in (
+                ("eval", {}, self._evaluate),
+                ("parity", {"gates": gates}, self._compare),
+                ("bench", {"samples": self._samples, "machine": platform.node()}, self._time),
+            )
+        }
+        return Summary(tuple(summarise(**results)), tuple(self._failures))
 
     def _export(self) -> None:
-        targets = plan_targets(self.run.model, list(RECIPES), None)
+        model = self._run.model
+        targets = plan_targets(model, list(RECIPES), None)
         progress = Progress("export", len(targets))
-        for artifact in export_model(self.run.model, targets, data_dir=self.data_dir, force=self.force):
-            progress.step(f"export: {artifact.path.name}{' (kept)' if artifact.kept else ''}")
-
-    def _evaluate(self, splits: Splits) -> dict[str, Any]:
-        def work() -> dict[str, Any]:
-            original = evaluate_reference(self.run, read_reference(self.run.reference))
-            artifacts = evaluate_models(self.run.artifacts(), splits, self.threads)
-            return evaluation_body([original, *artifacts], self.threads)
-
-        return self._step("eval", {}, work)
-
-    def _compare(self, splits: Splits) -> dict[str, Any]:
-        def work() -> dict[str, Any]:
-            reference = read_reference(self.run.reference)
-            results = compare_models(
-                self.run.artifacts(), reference, splits, self.threads, same_original=True
+        try:
+            exported = export_model(
+                model,
+                targets,
+                data_dir=self._data_dir,
+                force=self._force,
+                on_artifact=lambda a: progress.step(f"export: {a.path.name}{' (kept)' if a.kept else ''}"),
             )
-            return parity_body(results, reference, self.threads)
+        except FmnistError as error:
+            self._failures.append(error)
+        else:
+            self._failures += exported.failures
 
-        return self._step("parity", {}, work)
+    def _evaluate(self) -> dict[str, Any]:
+        artifacts = evaluate_models(self._run.artifacts(), self._splits, self._threads)
+        return evaluation_body([evaluate_original(self._run), *artifacts])
 
-    def _time(self, splits: Splits) -> dict[str, Any]:
-        def work() -> dict[str, Any]:
-            paths = with_baseline(self.run.artifacts())
-            results = benchmark_models(
-                paths, splits, self.threads, self.samples, Progress("bench", ROUNDS).step
-            )
-            return benchmark_body(results, self.threads)
+    def _compare(self) -> dict[str, Any]:
+        reference = self._run.recorded_scores()
+        artifacts = self._run.artifacts()
+        return parity_body(
+            compare_models(artifacts, reference, self._splits, self._threads, same_original=True), reference
+        )
 
-        return self._step("bench", {"samples": self.samples, "machine": platform.node()}, work)
+    def _time(self) -> dict[str, Any]:
+        paths = with_baseline(self._run.artifacts())
+        progress = Progress("bench", ROUNDS)
+        return benchmark_body(
+            benchmark_models(paths, self._splits, self._threads, self._samples, progress.step)
+        )
 
     def _step(
         self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]
     ) -> dict[str, Any]:
-        """A result that is there already, made from the same inputs; else made now and written."""
-        inputs = {
-            "fmnist": package_version(),
-            "threads": self.threads,
-            "reference": sha256_file(self.run.reference),
-            "artifacts": {path.name: sha256_file(path) for path in self.run.artifacts()},
-            **settings,
+        """A result that is kept or made now; empty when it cannot be made."""
+        path = self._run.result(kind)
+        try:
+            require_replaceable(path, self._force)
+            inputs = self._inputs() | settings
+            if path.exists():
+                record = read_json(path)
+                if record.get("inputs") == inputs:
+                    say(f"{kind}: kept")
+                    return record
+            write_atomically(path, to_json(kind, {"inputs": inputs, **work()}).encode())
+            say(f"{kind}: done")
+            return read_json(path)
+        except FmnistError as error:
+            self._failures.append(error)
+            return {}
+
+    def _inputs(self) -> dict[str, Any]:
+        """All that the results depend on."""
+        return {
+            "packages": package_versions(),
+            "threads": self._threads,
+            "reference": sha256_file(self._run.reference),
+            "artifacts": {path.name: sha256_file(path) for path in self._run.artifacts()},
         }
-        path = self.run.result(kind)
-        if path.exists():
-            record = read_json(path)
-            if record.get("schema") != f"fmnist.{kind}/1" and not self.force:
-                raise OutputError(f"{path}: exists and was not made by fmnist; --force replaces it")
-            if record.get("inputs") == inputs:
-                say(f"{kind}: kept")
-                return record
-        body = {"inputs": inputs, **work()}
-        write_atomically(path, to_json(kind, body).encode())
-        say(f"{kind}: done")
-        return read_json(path)
 
 
 def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, force: bool) -> None:
@@ -170,19 +192,19 @@ def _is_trained(run: Run, settings: TrainSettings, data_dir: Path | None) -> boo
     files = run.model.is_file() and run.reference.is_file() and run.history.is_file()
     return (
         files
-        and record["settings"] == asdict(settings)
+        and TrainSettings.from_record(record["settings"]) == settings
         and record["model_sha256"] == sha256_file(run.model)
         and record["train_digest"] == load_dataset(settings.dataset, "train", data_dir).digest
         and record["test_digest"] == load_dataset(settings.dataset, "test", data_dir).digest
     )
 
 
-def summarise(evaluation: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:
-    """One row a model from the three results."""
-    compared = {entry["name"]: entry for entry in parity["candidates"]}
-    timed = {entry["name"]: entry for entry in bench["models"]}
+def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:
+    """One row a model from the three results, of which any may be empty."""
+    compared = {entry["name"]: entry for entry in parity.get("candidates", ())}
+    timed = {entry["name"]: entry for entry in bench.get("models", ())}
     rows = []
-    for model in evaluation["models"]:
+    for model in eval.get("models", ()):
         candidate = compared.get(model["name"], {})
         latency = timed.get(model["name"], {})
         rows.append(

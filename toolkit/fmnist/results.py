@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fmnist_runtime.environment import read_environment
-from fmnist_runtime.files import write_atomically
+from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import require_writable, write_atomically
+
+_START = b'{\n "schema": "fmnist.'
+"""How every result begins, which tells ours from others'."""
+_NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
+"""A list of numbers, which is put on one line: thousands of samples are not read one by one."""
 
 
 def to_json(kind: str, body: dict[str, Any], version: int = 1) -> str:
@@ -26,7 +33,23 @@ def to_json(kind: str, body: dict[str, Any], version: int = 1) -> str:
         "environment": dataclasses.asdict(read_environment()),
         **body,
     }
-    return json.dumps(_plain(document), indent=1, allow_nan=False) + "\n"
+    text = json.dumps(_plain(document), indent=1, allow_nan=False)
+    return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
+
+
+def require_replaceable(path: Path, force: bool = False) -> None:
+    """Check, before anything is measured, that a result may be written to a path.
+
+    Raises:
+        OutputError: A file is there that is not one of our results, or none can be written there.
+    """
+    require_writable(path)
+    if not path.is_file() or force or path.stat().st_size == 0:
+        return
+    with path.open("rb") as file:
+        start = file.read(len(_START))
+    if start != _START:
+        raise OutputError(f"{path}: exists and is not a result of fmnist; choose another file")
 
 
 def write_result(path: Path, text: str) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
-from fmnist_runtime.files import require_file
+from fmnist_runtime.files import require_file, require_writable, sha256_file
+from fmnist_runtime.reference import Reference, read_reference
 
 RUNS = Path("runs")
+TRAIN_SCHEMA = "fmnist.train/1"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,7 @@ class Run:
 
     @property
     def train_json(self) -> Path:
-        """Settings and results of the training. Written first without, last with a finishing time."""
+        """Settings and results of the training, and when it finished. Written last."""
         return self.folder / "train.json"
 
     @property
@@ -52,20 +54,37 @@ class Run:
         """What the training recorded.
 
         Raises:
-            ResultError: It has not finished, or the record is missing or damaged.
+            ResultError: The record is missing, damaged, or not one of ours.
         """
         record = read_json(self.train_json)
-        if not record.get("finished"):
-            raise ResultError(f"{self.folder}: its training has not finished; fmnist train starts a new one")
+        if record.get("schema") != TRAIN_SCHEMA:
+            raise ResultError(f"{self.train_json}: is not a record of fmnist train ({TRAIN_SCHEMA})")
         return record
 
+    def recorded_scores(self) -> Reference:
+        """The original's scores on the test split.
+
+        Raises:
+            ResultError: They are missing, damaged, or of another model than the one that lies here.
+        """
+        reference = read_reference(self.reference)
+        if self.model.is_file() and sha256_file(self.model) != reference.model_sha256:
+            raise ResultError(f"{self.reference}: is not of {self.model.name}; train the run again")
+        return reference
+
     def artifacts(self) -> list[Path]:
-        """The exported files of this run's model, in the order of the manifest; none before an export."""
+        """The exported files of this run's model, in the order of the manifest.
+
+        None before an export, nor when the model was trained anew since.
+        """
         path = self.exports / "manifest.json"
         if not path.exists():
             return []
         try:
-            return [self.exports / Path(entry["file"]).name for entry in read_json(path)["artifacts"]]
+            manifest = read_json(path)
+            if self.model.is_file() and sha256_file(self.model) != manifest["source_sha256"]:
+                return []
+            return [self.exports / Path(entry["file"]).name for entry in manifest["artifacts"]]
         except (KeyError, TypeError) as error:
             raise ResultError(f"{path}: is damaged; run: fmnist export {self.model}") from error
 
@@ -80,9 +99,9 @@ def newest_run() -> Run:
     for path in RUNS.glob("*/train.json"):
         run = Run(path.parent)
         try:
-            finished.append((str(run.training()["finished"]), run))
+            finished.append((str(run.training().get("finished")), run))
         except FmnistError:
-            continue  # unfinished or damaged: not one to take unasked
+            continue  # damaged: not one to take unasked
     if not finished:
         raise ResultError(f"no finished run under {RUNS}/: name a model, or make one with: fmnist train")
     return max(finished, key=lambda entry: entry[0])[1]
@@ -90,15 +109,24 @@ def newest_run() -> Run:
 
 def run_of(model: Path) -> Run | None:
     """The run that a model or artifact lies in, if any."""
-    for folder in (model.parent, model.parent.parent):
-        if (folder / "train.json").is_file():
+    absolute = model.absolute()  # not resolved: a link stays in the run it lies in
+    for folder in (absolute.parent, absolute.parent.parent):
+        if is_run(folder):
             return Run(folder)
     return None
 
 
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds a training's record of ours."""
+    try:
+        return bool(Run(folder).training())
+    except FmnistError:
+        return False
+
+
 def new_run(dataset: str) -> Run:
     """A run directory that does not exist yet: ``runs/DATASET``, else ``runs/DATASET-2`` and so on."""
-    name = Path(dataset).name
+    name = run_name(dataset)
     number = 1
     while True:
         folder = RUNS / (name if number == 1 else f"{name}-{number}")
@@ -107,17 +135,21 @@ def new_run(dataset: str) -> Run:
         number += 1
 
 
+def run_name(dataset: str) -> str:
+    """The name of a data set's runs: its own, or that of its folder."""
+    return Path(dataset).resolve().name or "data"
+
+
 def require_ours(folder: Path, force: bool) -> None:
     """Check that a training may write into a folder: it is new, empty, or a run already.
 
     Raises:
         OutputError: It holds something else.
     """
-    if force or (folder / "train.json").is_file() or not folder.exists():
+    require_writable(Run(folder).train_json)
+    if not folder.exists():
         return
-    if not folder.is_dir():
-        raise OutputError(f"{folder}: is a file; --out names the folder of a run")
-    if any(folder.iterdir()):
+    if any(folder.iterdir()) and not force and not is_run(folder):
         raise OutputError(f"{folder}: holds files, but no run; choose another --out, or --force to use it")
 
 

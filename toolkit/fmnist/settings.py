@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 DEFAULT_DATASET = "fashion-mnist"
 
@@ -17,11 +18,25 @@ class TrainSettings:
     """Times every training image is seen."""
     batch_size: int = 32
     """Images per step of the optimizer."""
-    hidden: int = 128
-    """Units of the hidden layer."""
+    hidden: tuple[int, ...] = (128,)
+    """Units of each hidden layer."""
     dropout: float = 0.2
     """Share of hidden units left out in each training step; 0 for none."""
     validation_split: float = 0.1
     """Share of the training images, from the end, that is kept for validation."""
     seed: int = 0
     """Seed of initial weights, shuffling and dropout."""
+
+    def to_record(self) -> dict[str, Any]:
+        """The settings in JSON's own types, for a training's record."""
+        return {**asdict(self), "hidden": list(self.hidden)}
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> TrainSettings:
+        """The settings of a record; what an older version did not yet know had its default.
+
+        Raises:
+            TypeError: The record has settings that this version does not know.
+        """
+        known = {**record, "hidden": tuple(record["hidden"])} if "hidden" in record else record
+        return cls(**known)

@@ -7,10 +7,9 @@ import io
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import keras
 
@@ -19,6 +18,7 @@ from fmnist.runs import Run
 from fmnist.settings import TrainSettings
 from fmnist_exporters.original import KerasSession
 from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.errors import DatasetError
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.reference import Reference, write_reference
@@ -72,10 +72,11 @@ def build_model(settings: TrainSettings, image_shape: tuple[int, ...], classes: 
         keras.Input(image_shape, name="image"),
         keras.layers.Rescaling(1 / 255, name="normalisation"),
         keras.layers.Flatten(name="flatten"),
-        keras.layers.Dense(settings.hidden, activation="relu", name="hidden"),
-        keras.layers.Dropout(settings.dropout, name="dropout"),
-        keras.layers.Dense(classes, activation="softmax", name="probabilities"),
     ]
+    for number, units in enumerate(settings.hidden, start=1):
+        layers.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{number}"))
+        layers.append(keras.layers.Dropout(settings.dropout, name=f"dropout_{number}"))
+    layers.append(keras.layers.Dense(classes, activation="softmax", name="probabilities"))
     model = keras.Sequential(layers, name="classifier")
     model.compile(
         optimizer="adam",
@@ -98,19 +99,11 @@ def train(
         on_epoch: Called after each epoch.
 
     Raises:
-        DatasetError: The data set is missing or damaged.
-        OutputError: The run directory cannot be written; found before training.
+        DatasetError: The data set is missing or damaged, or its splits do not fit together.
+        OutputError: A file cannot be written.
     """
     training = load_dataset(settings.dataset, "train", data_dir)
-    test = load_dataset(settings.dataset, "test", data_dir)
-    record: dict[str, Any] = {
-        "settings": asdict(settings),
-        "labels": training.labels,
-        "train_digest": training.digest,
-        "test_digest": test.digest,
-        "finished": None,
-    }
-    write_atomically(run.train_json, to_json("train", record).encode())
+    test = _test_split(training, data_dir)
     keras.utils.set_random_seed(settings.seed)
     model = build_model(settings, training.images.shape[1:], len(training.labels))
     epochs = _fit(model, training, settings, on_epoch)
@@ -119,7 +112,11 @@ def train(
     reference = score_original(run.model, test)
     write_reference(run.reference, reference)
     accuracy = evaluate(reference.scores, test.targets).accuracy
-    record |= {
+    record = {
+        "settings": settings.to_record(),
+        "labels": training.labels,
+        "train_digest": training.digest,
+        "test_digest": test.digest,
         "model_sha256": reference.model_sha256,
         "parameters": model.count_params(),
         "test_accuracy": accuracy,
@@ -128,6 +125,26 @@ def train(
     }
     write_atomically(run.train_json, to_json("train", record).encode())
     return Training(run, accuracy, model.count_params())
+
+
+def _test_split(training: Dataset, data_dir: Path | None) -> Dataset:
+    """The test split, with the training split's classes.
+
+    Raises:
+        DatasetError: It has other classes or images of another shape.
+    """
+    test = load_dataset(training.name, "test", data_dir)
+    if test.images.shape[1:] != training.images.shape[1:]:
+        raise DatasetError(
+            f"{training.name}: training images have shape {training.images.shape[1:]}, "
+            f"test images {test.images.shape[1:]}"
+        )
+    if int(test.targets.max()) >= len(training.labels):
+        raise DatasetError(
+            f"{training.name}: test label {test.targets.max()} is none of the "
+            f"{len(training.labels)} classes of the training images"
+        )
+    return replace(test, labels=training.labels)
 
 
 def score_original(path: Path, test: Dataset) -> Reference:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +44,7 @@ class ModelInfo:
     engine: str
     """Name and version of the package that runs it."""
     threads: int
-    """Threads one inference may use."""
+    """Threads one inference may use; 0 where the engine decides."""
     input_shape: tuple[int, ...]
     """Shape of one image as the model takes it."""
     labels: tuple[str, ...]
@@ -62,6 +62,8 @@ class Session(ABC):
     """
 
     info: ModelInfo
+    _engine: Any
+    """The engine's own object; None once the session is closed."""
 
     @abstractmethod
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -85,12 +87,18 @@ class Session(ABC):
 
         Raises:
             ShapeError: The images are not uint8 or do not have the model's shape.
+            ModelError: The session is closed, or the engine cannot run the model.
         """
+        if self._engine is None:
+            raise ModelError(f"{self.info.path}: its session is closed; load it again")
         images = self._fit(images)
         scores = np.empty((len(images), len(self.info.labels)), np.float32)
-        for start in range(0, len(images), self._block):
-            stop = start + self._block
-            scores[start:stop] = self._run(images[start:stop])
+        try:
+            for start in range(0, len(images), self._block):
+                stop = start + self._block
+                scores[start:stop] = self._run(images[start:stop])
+        except RuntimeError as error:
+            raise ModelError(f"{self.info.path}: {self.info.engine} cannot run it ({error})") from error
         return scores
 
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
@@ -112,9 +120,9 @@ class Session(ABC):
         """The most probable class of one image; see `top`."""
         return self.top(image, 1)[0]
 
-    @abstractmethod
     def close(self) -> None:
-        """Let go of the engine and its memory."""
+        """Let go of the engine and its memory; what is closed stays closed."""
+        self._engine = None
 
     def __enter__(self) -> Self:
         return self
@@ -165,6 +173,16 @@ def class_labels(
     if len(labels) != classes:
         raise ModelError(f"{path}: has {classes} classes, but there are {len(labels)} labels")
     return labels
+
+
+def check_rank(rank: int, role: str) -> None:
+    """A classifier takes images of any rank by the batch, and gives one row of scores for each.
+
+    Raises:
+        ValueError: The tensor has no batch dimension, or an output more than its classes.
+    """
+    if rank < 2 or (role == "output" and rank != 2):
+        raise ValueError(f"its {role} has {rank} dimensions, a classifier's has batch and classes")
 
 
 def _times(shape: tuple[int, ...]) -> str:

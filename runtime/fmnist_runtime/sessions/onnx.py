@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.artifact import ONNX_KEY, parse_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, class_labels
+from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
 
 with needs_extra("onnx", "running an .onnx model"):
     import onnxruntime
@@ -30,18 +30,18 @@ class OnnxSession(Session):
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
         try:
-            self._session = onnxruntime.InferenceSession(
+            self._engine = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
-            pixels = _only(self._session.get_inputs(), "input")
-            scores = _only(self._session.get_outputs(), "output")
+            pixels = _only(self._engine.get_inputs(), "input")
+            scores = _only(self._engine.get_outputs(), "output")
             if pixels.type != "tensor(float)" or scores.type != "tensor(float)":
                 raise ValueError(f"it maps {pixels.type} to {scores.type}, not float to float")
             shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
             classes = _fixed(scores.shape[-1], scores.name)
         except Exception as error:  # the engine's exceptions have no common base but this
             raise ModelError(f"{path}: not an ONNX classifier that {_ENGINE} can run ({error})") from error
-        carried = self._session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
+        carried = self._engine.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         metadata = parse_metadata(carried, path) if carried else None
         self._input_name, self._output_names = pixels.name, [scores.name]
         self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
@@ -63,20 +63,18 @@ class OnnxSession(Session):
         if self._batch and count != self._batch:  # a model with a fixed batch gets its last block filled up
             images = np.resize(images, (self._batch, *images.shape[1:]))
         feed = {self._input_name: images.astype(np.float32)}
-        scores: NDArray[np.float32] = self._session.run(self._output_names, feed)[0]
+        try:
+            scores: NDArray[np.float32] = self._engine.run(self._output_names, feed)[0]
+        except Exception as error:  # as above
+            raise RuntimeError(error) from error
         return scores[:count]
-
-    def close(self) -> None:
-        """Let go of the engine and its memory."""
-        del self._session
 
 
 def _only(tensors: list[Any], role: str) -> Any:
     """The single input or output of a classifier."""
     if len(tensors) != 1:
         raise ValueError(f"it has {len(tensors)} {role}s, a classifier has one")
-    if len(tensors[0].shape) < 2:
-        raise ValueError(f"its {role} has no batch dimension")
+    check_rank(len(tensors[0].shape), role)
     return tensors[0]
 
 

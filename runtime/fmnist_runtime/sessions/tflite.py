@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.artifact import read_tflite_metadata
+from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.quantization import pixel_encoder, score_decoder
-from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, class_labels
+from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
         from ai_edge_litert.interpreter import Interpreter
 
-        _ENGINE = f"ai-edge-litert {version('ai-edge-litert')}"
-    except ModuleNotFoundError:
-        from tflite_runtime.interpreter import Interpreter
+        _PACKAGE = "ai-edge-litert"
+    except ModuleNotFoundError as missing:
+        try:
+            from tflite_runtime.interpreter import Interpreter
+        except ModuleNotFoundError:
+            raise missing from None
+        _PACKAGE = "tflite-runtime"
 
-        _ENGINE = f"tflite-runtime {version('tflite-runtime')}"
+_ENGINE = f"{_PACKAGE} {package_versions().get(_PACKAGE, 'of unknown version')}"
 
 
 class TfliteSession(Session):
@@ -31,10 +35,10 @@ class TfliteSession(Session):
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
         metadata = read_tflite_metadata(path)
         try:
-            self._interpreter = Interpreter(model_path=str(path), num_threads=threads)
-            self._interpreter.allocate_tensors()
-            pixels = _only(self._interpreter.get_input_details(), "input")
-            scores = _only(self._interpreter.get_output_details(), "output")
+            self._engine = Interpreter(model_path=str(path), num_threads=threads)
+            self._engine.allocate_tensors()
+            pixels = _only(self._engine.get_input_details(), "input")
+            scores = _only(self._engine.get_output_details(), "output")
             self._encode = pixel_encoder(pixels["dtype"], *pixels["quantization"])
             self._decode = score_decoder(scores["dtype"], *scores["quantization"])
         except (ValueError, RuntimeError) as error:
@@ -63,24 +67,19 @@ class TfliteSession(Session):
                 self._resize(count)
             else:  # a model with a fixed batch gets its last block filled up
                 images = np.resize(images, (self._batch, *images.shape[1:]))
-        self._interpreter.set_tensor(self._input_index, self._encode(images))
-        self._interpreter.invoke()
-        return self._decode(self._interpreter.get_tensor(self._output_index))[:count]
+        self._engine.set_tensor(self._input_index, self._encode(images))
+        self._engine.invoke()
+        return self._decode(self._engine.get_tensor(self._output_index))[:count]
 
     def _resize(self, batch: int) -> None:
-        self._interpreter.resize_tensor_input(self._input_index, (batch, *self.info.input_shape))
-        self._interpreter.allocate_tensors()
+        self._engine.resize_tensor_input(self._input_index, (batch, *self.info.input_shape))
+        self._engine.allocate_tensors()
         self._batch = batch
-
-    def close(self) -> None:
-        """Let go of the engine and its memory."""
-        del self._interpreter
 
 
 def _only(tensors: list[dict[str, Any]], role: str) -> dict[str, Any]:
     """The single input or output of a classifier."""
     if len(tensors) != 1:
         raise ValueError(f"it has {len(tensors)} {role}s, a classifier has one")
-    if len(tensors[0]["shape"]) < 2:
-        raise ValueError(f"its {role} has no batch dimension")
+    check_rank(len(tensors[0]["shape"]), role)
     return tensors[0]

@@ -41,7 +41,7 @@ def bench(
         samples,
         progress.step,
     )
-    show(_text(results, threads), "bench", benchmark_body(results, threads), json)
+    show(_text(results, threads), "bench", benchmark_body(results), json)
 
 
 def _text(results: "list[ModelLatency]", threads: int) -> str:
@@ -63,8 +63,8 @@ def _text(results: "list[ModelLatency]", threads: int) -> str:
             ]
         )
     header = ["model", "scheme", "engine", "p50 µs", "p90 µs", "p99 µs", "max µs", "vs keras", "size"]
-    plural = "" if threads == 1 else "s"
-    note = (
-        f"one image at a time, {len(results[0].latency.samples_ns):,} samples each, {threads} thread{plural}"
-    )
+    samples = len(results[0].latency.samples_ns)
+    note = f"one image at a time, {samples:,} samples each, {threads} thread{'s'[: threads != 1]}"
+    if baseline:
+        note += " (Keras: as many as TensorFlow takes)"
     return f"{table(header, rows, left=3)}\n{note}"

@@ -25,21 +25,26 @@ def evaluate(
 ) -> None:
     """Measure accuracy on the test images, over all and by class."""
     from fmnist.cli.output import say_run, show
-    from fmnist.evaluation import evaluate_models, evaluate_reference, evaluation_body
+    from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
     from fmnist.models import Splits, select_models
-    from fmnist_runtime.reference import read_reference
 
     selection = select_models(models or [])
     say_run(selection.run)
-    results = evaluate_models(selection.paths, Splits(dataset, data_dir), threads)
-    if selection.run:
-        reference = read_reference(selection.run.reference)
-        results = [evaluate_reference(selection.run, reference), *results]
-    show(_text(results), "eval", evaluation_body(results, threads), json)
+    paths = list(selection.paths)
+    recorded = selection.run is not None and dataset is None
+    if selection.run and not recorded:
+        paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
+    results = evaluate_models(paths, Splits(dataset, data_dir), threads)
+    if selection.run and recorded:
+        results.insert(0, evaluate_original(selection.run))
+    show(_text(results), "eval", evaluation_body(results), json)
 
 
 def _text(results: "list[ModelEvaluation]") -> str:
-    parts = [_accuracies(results), _classes(results)]
+    groups: dict[tuple[str, ...], list[ModelEvaluation]] = {}
+    for item in results:
+        groups.setdefault((item.dataset_digest, *item.labels), []).append(item)
+    parts = [_accuracies(results), *(_classes(group) for group in groups.values())]
     if len(results) == 1:
         parts.append(_confusion(results[0]))
     return "\n\n".join(parts)
@@ -65,13 +70,18 @@ def _accuracies(results: "list[ModelEvaluation]") -> str:
 
 
 def _classes(results: "list[ModelEvaluation]") -> str:
-    from fmnist.render import percent, table
+    """Accuracy by class, for models of the same classes on the same images."""
+    from fmnist.render import ABSENT, percent, table
 
-    header = ["accuracy by class", *(item.model.scheme for item in results)]
+    schemes = [item.model.scheme for item in results]
+    header = ["accuracy by class"]
+    for item, scheme in zip(results, schemes, strict=True):
+        header.append(scheme if schemes.count(scheme) == 1 else f"{item.model.format} {scheme}")
     rows = []
     for index, label in enumerate(results[0].labels):
         shares = [item.evaluation.class_accuracy[index] for item in results]
-        rows.append([label, *(percent(share, 1) for share in shares)])
+        # A class without images has NaN, which is not equal to itself.
+        rows.append([label, *(percent(share, 1) if share == share else ABSENT for share in shares)])
     return table(header, rows)
 
 

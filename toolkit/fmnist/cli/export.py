@@ -24,7 +24,7 @@ def export(
     force: options.Force = False,
 ) -> None:
     """Convert a trained model to files for a device."""
-    from fmnist.cli.output import say_run
+    from fmnist.cli.output import fail, say_run
     from fmnist.exporting import export_model, plan_targets
     from fmnist.progress import Progress
     from fmnist.render import size, table
@@ -46,12 +46,14 @@ def export(
     assert model is not None
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    rows = []
-    for artifact in export_model(model, targets, dataset, data_dir, force):
-        progress.step()
-        state = "kept" if artifact.kept else "written"
-        rows.append([str(artifact.path), artifact.recipe.description, state, size(artifact.size_bytes)])
-    print(table(["artifact", "contents", "", "size"], rows, left=3))
+    exported = export_model(model, targets, dataset, data_dir, force, lambda artifact: progress.step())
+    rows = [
+        [str(a.path), a.recipe.description, "kept" if a.kept else "written", size(a.size_bytes)]
+        for a in exported.artifacts
+    ]
+    if rows:
+        print(table(["artifact", "contents", "state", "size"], rows, left=3))
+    fail(exported.failures)
 
 
 def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+from typing import TextIO
 
 from fmnist.cli import app
 
@@ -19,7 +20,19 @@ def main() -> None:
     if not debug and "--help" not in sys.argv:  # help loads no engine, and opens sooner without this
         _silence_engines()
     try:
-        app()
+        try:
+            app()
+        finally:
+            _flush()
+    except BrokenPipeError:  # the reader, such as head, has had enough
+        _discard_output()
+        raise SystemExit(1) from None
+    except OSError as error:
+        if debug or error.filename is not None:  # a file's error is not one of standard output
+            raise
+        _discard_output()
+        print(f"fmnist: standard output cannot be written ({error.strerror})", file=sys.stderr)
+        raise SystemExit(1) from error
     except Exception as error:
         if debug or not _is_users_mistake(error):
             raise
@@ -31,6 +44,16 @@ def _is_users_mistake(error: Exception) -> bool:
     from fmnist_runtime.errors import FmnistError  # not before: it loads NumPy, which --help does without
 
     return isinstance(error, FmnistError)
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """Let what is still buffered go nowhere, or Python would complain of it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _silence_engines() -> None:
@@ -47,18 +70,18 @@ def _silence_engines() -> None:
     warnings.simplefilter("ignore")
     void = os.open(os.devnull, os.O_WRONLY)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        stream = getattr(sys, name)
-        stream.flush()
-        copy = os.dup(descriptor)
-        interactive = os.isatty(copy)
-        moved = open(  # noqa: SIM115 - lives as long as the process
-            copy,
-            "w",
-            buffering=1 if interactive or name == "stderr" else -1,
-            encoding=stream.encoding,
-            errors=stream.errors,
-        )
-        setattr(sys, name, moved)
-        os.dup2(void, descriptor)
+        if getattr(sys, name) is not None:  # it is None where the caller closed the descriptor
+            setattr(sys, name, _moved(getattr(sys, name), descriptor))
+            os.dup2(void, descriptor)
     os.close(void)
-    faulthandler.enable(sys.stderr)  # a crash in native code still says where
+    if sys.stderr is not None:
+        faulthandler.enable(sys.stderr)  # a crash in native code still says where
+
+
+def _moved(stream: TextIO, descriptor: int) -> TextIO:
+    """The same stream on a copy of its descriptor."""
+    stream.flush()
+    copy = os.dup(descriptor)
+    line_buffered = os.isatty(copy) or descriptor == 2
+    # A terminal that knows no µ shows a question mark, and the figure all the same.
+    return open(copy, "w", buffering=1 if line_buffered else -1, encoding=stream.encoding, errors="replace")

@@ -8,6 +8,16 @@ import typer
 DEFAULT_THREADS = 1
 DEFAULT_SAMPLES = 2000
 
+
+def _checked(path: Path | None) -> Path | None:
+    """Found before anything is measured: that the result could not be written."""
+    if path is not None and str(path) != "-":
+        from fmnist.results import require_replaceable
+
+        require_replaceable(path)
+    return path
+
+
 Dataset = Annotated[
     str | None,
     typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files. Default: the model's own."),
@@ -16,7 +26,8 @@ DataDir = Annotated[
     Path | None, typer.Option(help="Folder that holds the data set, instead of the usual places.")
 ]
 Json = Annotated[
-    Path | None, typer.Option("--json", help="Write the result as JSON to this file; - for stdout.")
+    Path | None,
+    typer.Option("--json", help="Write the result as JSON to this file; - for stdout.", callback=_checked),
 ]
 Threads = Annotated[int, typer.Option(min=1, help="Threads that one inference may use.")]
 Samples = Annotated[
@@ -30,7 +41,9 @@ MaxDrop = Annotated[
 
 Epochs = Annotated[int, typer.Option(min=1, help="Times every training image is seen.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images per step of the optimizer.")]
-Hidden = Annotated[int, typer.Option(min=1, help="Units of the hidden layer.")]
+Hidden = Annotated[
+    list[int], typer.Option(min=1, help="Units of a hidden layer; again for each further layer.")
+]
 Dropout = Annotated[float, typer.Option(min=0, max=0.99, help="Share of hidden units left out in training.")]
 ValidationSplit = Annotated[
     float, typer.Option(min=0.001, max=0.9, help="Share of the training images kept for validation.")

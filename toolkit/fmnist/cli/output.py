@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,18 @@ def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
         write_result(json, to_json(kind, body))
     if json is None or str(json) != "-":
         print(text)
+
+
+def fail(failures: Sequence[Exception]) -> None:
+    """Exit with 1 when something could not be done, saying each reason once."""
+    import sys
+
+    import typer
+
+    for reason in dict.fromkeys(str(failure) for failure in failures):
+        print(f"fmnist: {reason}", file=sys.stderr)
+    if failures:
+        raise typer.Exit(1)
 
 
 def say_run(run: Any) -> None:

@@ -38,12 +38,12 @@ def parity(
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
     splits = Splits(dataset, data_dir)
-    original = load_reference(reference or find_reference(selection.paths), splits)
+    original = load_reference(reference, splits) if reference else find_reference(selection.paths)
     limit = None if max_drop is None else max_drop / 100
     results = compare_models(
         selection.paths, original, splits, threads, limit, same_original=reference is None
     )
-    show(_text(results), "parity", parity_body(results, original, threads), json)
+    show(_text(results), "parity", parity_body(results, original), json)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 

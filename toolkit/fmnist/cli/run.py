@@ -1,6 +1,6 @@
 """`fmnist run`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -22,7 +22,7 @@ def run(
     ] = DEFAULT_DATASET,
     epochs: options.Epochs = _DEFAULT.epochs,
     batch_size: options.BatchSize = _DEFAULT.batch_size,
-    hidden: options.Hidden = _DEFAULT.hidden,
+    hidden: options.Hidden = list(_DEFAULT.hidden),  # noqa: B006 - Typer wants a list, and copies it
     dropout: options.Dropout = _DEFAULT.dropout,
     validation_split: options.ValidationSplit = _DEFAULT.validation_split,
     seed: options.Seed = _DEFAULT.seed,
@@ -39,20 +39,22 @@ def run(
     """
     from dataclasses import asdict
 
-    from fmnist.cli.output import show
-    from fmnist.pipeline import Pipeline
-    from fmnist.runs import RUNS, Run
+    from fmnist.cli.output import fail, show
+    from fmnist.pipeline import Pipeline, train_or_keep
+    from fmnist.runs import RUNS, Run, run_name
 
-    settings = TrainSettings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
-    where = Run(out or RUNS / Path(dataset).name)
-    rows = Pipeline(where, settings, data_dir, threads, samples, force).execute()
-    body = {"run": where.folder, "models": [asdict(row) for row in rows]}
-    show(f"\n{_text(rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
-    if any(row.failures for row in rows):
+    settings = TrainSettings(dataset, epochs, batch_size, tuple(hidden), dropout, validation_split, seed)
+    where = Run(out or RUNS / run_name(dataset))
+    train_or_keep(where, settings, data_dir, force)
+    summary = Pipeline(where, data_dir, threads, samples, force).execute()
+    body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
+    show(f"\n{_text(summary.rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
+    fail(summary.failures)
+    if any(row.failures for row in summary.rows):
         raise typer.Exit(GATE_FAILED)
 
 
-def _text(rows: "list[SummaryRow]") -> str:
+def _text(rows: "Sequence[SummaryRow]") -> str:
     from fmnist.render import ABSENT, microseconds, percent, points, size, table
 
     def optional(value: float | None, form: Callable[[float], str]) -> str:

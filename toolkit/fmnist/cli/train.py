@@ -17,7 +17,7 @@ def train(
     ] = DEFAULT_DATASET,
     epochs: options.Epochs = _DEFAULT.epochs,
     batch_size: options.BatchSize = _DEFAULT.batch_size,
-    hidden: options.Hidden = _DEFAULT.hidden,
+    hidden: options.Hidden = list(_DEFAULT.hidden),  # noqa: B006 - Typer wants a list, and copies it
     dropout: options.Dropout = _DEFAULT.dropout,
     validation_split: options.ValidationSplit = _DEFAULT.validation_split,
     seed: options.Seed = _DEFAULT.seed,
@@ -32,5 +32,5 @@ def train(
     from fmnist.pipeline import train_or_keep
     from fmnist.runs import Run, new_run
 
-    settings = TrainSettings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
+    settings = TrainSettings(dataset, epochs, batch_size, tuple(hidden), dropout, validation_split, seed)
     train_or_keep(Run(out) if out else new_run(dataset), settings, data_dir, force)

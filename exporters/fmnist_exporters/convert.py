@@ -1,0 +1,5 @@
+"""The converter of each format: from a model, a scheme and calibration images to a file's bytes."""
+
+from fmnist_exporters import onnx, tflite
+
+CONVERT = {"tflite": tflite.convert, "onnx": onnx.convert}
