@@ -95,7 +95,7 @@ class Exporter:
         """
         self.require_free(path)
         metadata = self._describe(recipe)
-        kept = path.exists() and read_metadata(path) == metadata
+        kept = not self._force and path.exists() and read_metadata(path) == metadata and _is_intact(path)
         if not kept:
             images = self._calibration if recipe.calibrated else None
             write_atomically(path, self._convert(recipe, images, metadata))
@@ -117,8 +117,8 @@ class Exporter:
 
     @cached_property
     def _calibration(self) -> NDArray[np.uint8]:
-        """Training images to calibrate on, the same for the same data set."""
-        training = self._source.load_training().images
+        """Training images to calibrate on, the same for the same data set, in the model's shape."""
+        training = self._original.fit(self._source.load_training().images)
         shuffled = np.random.default_rng(CALIBRATION_SEED).permutation(len(training))
         return training[np.sort(shuffled[:CALIBRATION_IMAGES])]
 
@@ -166,6 +166,19 @@ def read_metadata(path: Path) -> Metadata | None:
         return None
 
 
+def _is_intact(path: Path) -> bool:
+    """Whether an artifact has the digest that the manifest beside it records, if it records one."""
+    manifest = path.parent / MANIFEST
+    if not manifest.is_file():
+        return True
+    try:
+        entries = json.loads(manifest.read_bytes())["artifacts"]
+        recorded = {entry["file"]: entry["sha256"] for entry in entries}
+    except (ValueError, KeyError, TypeError):
+        return False
+    return recorded.get(path.name) in (None, sha256_file(path))
+
+
 def is_ours(path: Path) -> bool:
     """Whether a file carries our metadata, be it of another version or damaged."""
     try:
@@ -191,7 +204,7 @@ def write_manifest(folder: Path, source: Path) -> None:
     order = [(recipe.format, recipe.scheme) for recipe in RECIPES]
     artifacts = []
     for path in sorted(path for format in FORMATS for path in folder.glob(f"*.{format}")):
-        metadata = read_metadata(path)
+        metadata = read_metadata(path) if path.is_file() else None
         if metadata and metadata.source_sha256 == digest:
             artifacts.append((order.index((metadata.format, metadata.scheme)), path, metadata))
     entries = [

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
-from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
+from fmnist_runtime.sessions.base import ModelInfo, Session, check_rank, class_labels
 
 
 class KerasSession(Session):
@@ -31,13 +31,16 @@ class KerasSession(Session):
             ModelError: The file is missing, damaged, or not an image classifier.
         """
         self._engine = _load(path)
-        shapes = (self.model.input_shape, self.model.output_shape)
-        if not all(
-            isinstance(shape, tuple) and len(shape) >= 2 and None not in shape[1:] for shape in shapes
-        ):
+        shapes = [getattr(self.model, name, None) for name in ("input_shape", "output_shape")]
+        if not all(isinstance(shape, tuple) and None not in shape[1:] for shape in shapes):
             raise ModelError(
                 f"{path}: maps {shapes[0]} to {shapes[1]}; a classifier has one input and one output"
             )
+        try:
+            check_rank(len(self.model.input_shape), "input")
+            check_rank(len(self.model.output_shape), "output")
+        except ValueError as error:
+            raise ModelError(f"{path}: is no classifier of images ({error})") from error
         self.info = ModelInfo(
             path=path,
             format="keras",

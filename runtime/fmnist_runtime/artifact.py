@@ -81,7 +81,9 @@ def read_tflite_metadata(path: Path) -> Metadata | None:
     """
     try:
         archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile:
+    except zipfile.BadZipFile as error:
+        if METADATA_FILE.encode() in path.read_bytes():
+            raise ModelError(f"{path}: its end is cut off or damaged ({error}); copy it again") from error
         return None
     with archive:
         if METADATA_FILE not in archive.namelist():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +18,7 @@ from fmnist_runtime.idx import idx_header, idx_sha256, read_idx
 Split = Literal["train", "test"]
 
 _STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}
+_KNOWN_SHAPE = (28, 28)
 _SYSTEM_FOLDER = Path("/usr/share/datasets")
 """Where Debian and Raspberry Pi OS put the package dataset-fashion-mnist."""
 
@@ -84,7 +86,7 @@ class Dataset:
     labels: tuple[str, ...]
     """Class names, by class index."""
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the decompressed images file followed by the decompressed labels file."""
         digest = hashlib.sha256()
@@ -98,6 +100,11 @@ def file_names(split: Split) -> tuple[str, str]:
     """Names of a split's images file and labels file, without ``.gz``."""
     stem = _STEMS[split]
     return f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte"
+
+
+def dataset_reference(name: str) -> str:
+    """What to record of a data set, so that it is found again from any folder: its name or whole path."""
+    return name if name in KNOWN else str(Path(name).resolve())
 
 
 def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
@@ -167,8 +174,13 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
         raise DatasetError(
             f"{images_path} holds {len(images):,} images, but {targets_path} {len(targets):,} labels"
         )
-    if len(images) == 0:
+    if images.size == 0:
         raise DatasetError(f"{images_path}: holds no images")
+    if name in KNOWN and images.shape[1:] != _KNOWN_SHAPE:
+        raise DatasetError(
+            f"{images_path}: images of {name} are 28×28; "
+            f"for a data set of your own say --dataset {images_path.parent}"
+        )
     labels = _labels(name, targets_path.parent, targets)
     if int(targets.max()) >= len(labels):
         raise DatasetError(f"{targets_path}: label {targets.max()} has no name; there are {len(labels)}")
@@ -182,7 +194,8 @@ def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> tuple[str, .
     if not path.is_file():
         return tuple(str(index) for index in range(int(targets.max()) + 1))
     try:
-        labels = tuple(line.strip() for line in path.read_text(encoding="utf-8").splitlines())
+        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin with a mark
+        labels = tuple(line.strip() for line in text.strip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as UTF-8 text ({error})") from error
     if not all(labels) or len(set(labels)) < len(labels):

@@ -17,12 +17,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_MAX_LENGTH = 600
+"""Libraries put whole graphs into their messages; what a person reads is the start."""
+
 
 class FmnistError(Exception):
     """Base of every error that the user, not a developer, can mend. Its text is one line."""
 
     def __str__(self) -> str:
-        return " ".join(super().__str__().split())
+        line = " ".join(super().__str__().split())
+        return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]} … (--debug shows all)"
 
 
 class DatasetError(FmnistError):

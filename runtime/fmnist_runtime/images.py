@@ -23,7 +23,8 @@ _MODES = {1: "L", 3: "RGB"}
 def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDArray[np.uint8]:
     """Read an image file of any size and colour mode for a model.
 
-    Transparent pixels become black, then the image is scaled to the model's size.
+    Transparent pixels become black, or white behind a dark object; then the image is scaled to the
+    model's size.
 
     Args:
         path: A file in any format that Pillow reads.
@@ -48,11 +49,14 @@ def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDAr
         with Image.open(path) as file:
             upright = ImageOps.exif_transpose(file)
             flattened = _eight_bits(upright).convert("RGBA")
-    except (UnidentifiedImageError, Image.DecompressionBombError, SyntaxError, ValueError) as error:
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path}: is too large an image; scale it down first") from error
+    except (UnidentifiedImageError, SyntaxError, ValueError) as error:
         raise ImageError(f"{path}: not an image that Pillow can read; give a PNG or JPEG file") from error
     except OSError as error:
         raise ImageError(f"{path}: image file is cut off or cannot be read ({error})") from error
-    background = Image.new("RGBA", flattened.size, (0, 0, 0, 255))
+    shade = 255 if _is_dark(flattened) else 0
+    background = Image.new("RGBA", flattened.size, (shade, shade, shade, 255))
     background.alpha_composite(flattened)
     height, width = shape[:2]
     resized = background.convert(_MODES[channels]).resize((width, height), Image.Resampling.LANCZOS)
@@ -64,11 +68,30 @@ def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDAr
 
 def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     """An image of 16-bit grey with its upper 8 bits, which Pillow would clip to white; others as they are."""
+    if image.mode == "F":
+        raise ValueError("floating-point pixels have no range that all agree on")
     if not image.mode.startswith("I"):
         return image
     from PIL import Image
 
     return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
+
+
+def _is_dark(image: PIL.Image.Image) -> bool:
+    """Whether what can be seen of an image with transparency is nearer black than white."""
+    alpha = np.asarray(image.getchannel("A"), np.int64)
+    if alpha.min() == 255:
+        return False
+    grey = np.asarray(image.convert("L"), np.int64)
+    return bool((grey * alpha).sum() < 127.5 * alpha.sum())
+
+
+def image_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of image to read for a model: its own; for flattened input the square of that many pixels."""
+    side = math.isqrt(input_shape[0])
+    if len(input_shape) == 1 and side * side == input_shape[0]:
+        return side, side
+    return input_shape
 
 
 def _border_mean(pixels: NDArray[np.uint8]) -> float:

@@ -18,9 +18,9 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(idx_header(array) + array.tobytes())
 
 
-def write_own(folder: Path, images: int = 4, labels: int = 4) -> Path:
-    """A test split of one's own: images of 2×3 pixels and labels 0, 1, 0, 1, …"""
-    write_idx(folder / "t10k-images-idx3-ubyte", np.zeros((images, 2, 3), np.uint8))
+def write_own(folder: Path, images: int = 4, labels: int = 4, shape: tuple[int, int] = (2, 3)) -> Path:
+    """A test split of one's own: black images and labels 0, 1, 0, 1, …"""
+    write_idx(folder / "t10k-images-idx3-ubyte", np.zeros((images, *shape), np.uint8))
     write_idx(folder / "t10k-labels-idx1-ubyte", np.arange(labels, dtype=np.uint8) % 2)
     return folder
 
@@ -85,8 +85,11 @@ def test_the_four_files_straight_in_data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("FMNIST_DATA", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    write_own(tmp_path / "data")
+    write_own(tmp_path / "data", shape=(28, 28))
     assert len(load_dataset("mnist", "test").images) == 4
+    write_own(tmp_path / "data")
+    with pytest.raises(DatasetError, match="images of mnist are 28×28"):
+        load_dataset("mnist", "test")
 
 
 def test_missing_says_where_it_was_looked_for(tmp_path):

@@ -7,7 +7,7 @@ from support import TINY
 
 from fmnist_runtime import load
 from fmnist_runtime.errors import ImageError
-from fmnist_runtime.images import read_image
+from fmnist_runtime.images import image_shape, read_image
 
 
 def save(path, pixels, mode="L"):
@@ -88,10 +88,25 @@ def test_a_cut_off_image_is_named(tmp_path, t10k):
         read_image(path, (28, 28))
 
 
+def test_a_dark_object_on_transparent_ground_is_seen(tmp_path, t10k):
+    """On black it would vanish; on white it is a photograph, and inverted like one."""
+    pixels = np.zeros((28, 28, 4), np.uint8)
+    pixels[..., 3] = t10k.images[0]
+    Image.fromarray(pixels).save(tmp_path / "image.png")
+    # Blending 0 with 255 by alpha rounds once: off by one is allowed.
+    read = read_image(tmp_path / "image.png", (28, 28)).astype(int)
+    assert np.abs(read - t10k.images[0]).max() <= 1
+
+
+def test_flattened_models_take_square_images(tmp_path, t10k):
+    assert image_shape((784,)) == (28, 28)
+    assert [image_shape(shape) for shape in ((28, 28), (8, 8, 3), (783,))] == [(28, 28), (8, 8, 3), (783,)]
+
+
 def test_a_model_that_takes_no_images_is_named(tmp_path, t10k):
     path = save(tmp_path / "image.png", t10k.images[0])
-    with pytest.raises(ImageError, match=r"input of shape \(784,\)"):
-        read_image(path, (784,))
+    with pytest.raises(ImageError, match=r"input of shape \(783,\)"):
+        read_image(path, (783,))
 
 
 def test_sixteen_bits_keep_their_shades(tmp_path, t10k):

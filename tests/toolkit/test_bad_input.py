@@ -110,7 +110,7 @@ def bad_data(folder: Path, case: str) -> Path:
         ("cut-off gz", f"{IMAGES}: gzip stream is cut off"),
         ("wrong magic", f"{LABELS}: not an IDX file (it starts with 01020304)"),
         ("different counts", "10,000 images, but "),
-        ("other shape", "takes images of shape 28×28, but these are 32×32"),
+        ("other shape", "images of fashion-mnist are 28×28"),
     ],
 )
 def test_data(tmp_path, fails, case, complaint):
@@ -286,3 +286,53 @@ def test_a_model_that_names_no_data_set_asks_for_one(tmp_path, fails, fmnist):
     assert "name its original" in fails("parity", artifact)
     assert fmnist("eval", artifact, "--dataset", "fashion-mnist").returncode == 0
     assert fmnist("export", model, "--quantize", "int8", "--dataset", "fashion-mnist").returncode == 0
+
+
+def test_images_that_do_not_fit_the_model(tmp_path, fails):
+    own = tmp_path / "own"
+    square, targets = np.zeros((4, 32, 32), np.uint8), np.arange(4, dtype=np.uint8)
+    write(own / "t10k-images-idx3-ubyte", idx_header(square) + square.tobytes())
+    write(own / "t10k-labels-idx1-ubyte", idx_header(targets) + targets.tobytes())
+    assert "takes images of shape 28×28, but these are 32×32" in fails("eval", INT8, "--dataset", own)
+
+
+def test_images_of_another_data_set_under_the_same_name(tmp_path, fails, t10k):
+    """As many, as large, of as many classes: only the digest that the artifact carries can tell."""
+    folder = tmp_path / "other"
+    write(folder / "t10k-images-idx3-ubyte", idx_header(t10k.images) + t10k.images[::-1].tobytes())
+    write(folder / "t10k-labels-idx1-ubyte", idx_header(t10k.targets) + t10k.targets[::-1].tobytes())
+    line = fails("eval", INT8, "--data-dir", folder)
+    assert "is not the data set that" in line
+    assert "was trained on, though its name is" in line
+
+
+def test_a_file_that_lost_its_end_is_not_taken_for_a_foreign_one(tmp_path, fails):
+    path = write(tmp_path / "model.tflite", INT8.read_bytes()[:-100])
+    assert "its end is cut off" in fails("eval", path)
+
+
+def test_a_damaged_artifact_is_made_again(tiny, fmnist):
+    """The manifest beside it records its digest."""
+    artifact = tiny / "export" / "model-float32.tflite"
+    content = artifact.read_bytes()
+    artifact.write_bytes(content[:5000] + bytes(1000) + content[6000:])
+    result = fmnist("export")
+    assert result.returncode == 0, result.stderr
+    assert " written " in result.stdout
+    artifact.unlink()
+    assert "model-float32.tflite: is gone; make it again with: fmnist export" in fmnist("eval").stderr
+
+
+def test_a_training_that_could_not_end_well_is_not_begun(tmp_path, fails):
+    """The test images are of a class that the training images have not."""
+    own = tmp_path / "own"
+    for stem, targets in (("train", [0, 1, 0, 1]), ("t10k", [0, 1, 2])):
+        images, labels = np.zeros((len(targets), 8, 8), np.uint8), np.array(targets, np.uint8)
+        write(own / f"{stem}-images-idx3-ubyte", idx_header(images) + images.tobytes())
+        write(own / f"{stem}-labels-idx1-ubyte", idx_header(labels) + labels.tobytes())
+    assert "test label 2 is none of the 2 classes" in fails("train", "--dataset", own)
+    one = np.zeros((1, 8, 8), np.uint8)
+    (own / "labels.txt").write_text("a\nb\nc\n")
+    (own / "train-images-idx3-ubyte").write_bytes(idx_header(one) + one.tobytes())
+    (own / "train-labels-idx1-ubyte").write_bytes(idx_header(labels[:1]) + bytes(1))
+    assert "1 training images cannot be split" in fails("train", "--dataset", own)

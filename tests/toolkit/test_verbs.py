@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -48,7 +49,7 @@ def test_eval_of_one_model(tmp_path, fmnist, t10k, name):
 def test_eval_of_the_newest_run_has_the_original_first(tiny, fmnist, t10k):
     result = fmnist("eval")
     assert result.returncode == 0
-    assert result.stderr == "newest run: runs/tiny\n"
+    assert result.stderr == "run: runs/tiny\n"
     names = [line.split()[0] for line in lines_starting(result.stdout, "model")[1:]]
     assert names == [
         "model.keras",
@@ -204,3 +205,33 @@ def test_output_goes_where_the_shell_says(tmp_path, fmnist):
     ascii_only = shell("fmnist data list", PYTHONIOENCODING="ascii", PYTHONUTF8="0")
     assert (ascii_only.returncode, ascii_only.stderr) == (0, "")
     assert "60,000" in ascii_only.stdout
+
+
+def test_a_run_can_be_named_like_a_model(tiny, fmnist):
+    named = fmnist("eval", tiny)
+    assert named.returncode == 0
+    assert named.stdout.count("\n") == fmnist("eval").stdout.count("\n")
+    exported = fmnist("export", tiny)
+    assert exported.returncode == 0
+    assert "model-float32.tflite" in exported.stdout
+
+
+def test_parity_says_when_the_reference_is_another_model(tmp_path, fmnist):
+    reference = read_reference(TINY / "reference.npz")
+    write_reference(tmp_path / "other.npz", Reference(**{**vars(reference), "model_sha256": "0" * 64}))
+    result = fmnist("parity", INT8, "--reference", "other.npz", "--json", "parity.json")
+    assert result.returncode == 0
+    assert "was made from another model than this reference" in result.stdout
+    assert json.loads((tmp_path / "parity.json").read_text())["candidates"][0]["same_original"] is False
+
+
+def test_verify_goes_on_after_a_damaged_data_set(tmp_path, fmnist):
+    for name in ("fashion-mnist", "mnist"):
+        shutil.copytree(DATA / name, tmp_path / "own" / name)
+    damaged = tmp_path / "own" / "fashion-mnist" / "train-images-idx3-ubyte.gz"
+    damaged.write_bytes(damaged.read_bytes()[:1000])
+    result = fmnist("data", "verify", "--data-dir", "own")
+    assert result.returncode == 1
+    assert result.stdout.count("as published") == 4
+    assert "train-images-idx3-ubyte.gz: gzip stream is cut off" in result.stderr
+    assert fmnist("data", "list", "--data-dir", "own").returncode == 0

@@ -24,6 +24,8 @@ class ModelParity:
     """Which artifact."""
     parity: Parity
     """How it compares."""
+    same_original: bool | None
+    """Whether it was made from the reference's model; None when it does not say."""
 
 
 def load_reference(path: Path, splits: Splits) -> Reference:
@@ -62,7 +64,7 @@ def compare_models(
     splits: Splits,
     threads: int,
     max_drop: float | None = None,
-    same_original: bool = False,
+    require_same: bool = False,
 ) -> list[ModelParity]:
     """Run artifacts on the reference's test split and compare each with the original.
 
@@ -72,7 +74,7 @@ def compare_models(
         splits: Where the reference's test split is found.
         threads: Threads one inference may use.
         max_drop: Allowed loss of accuracy as a fraction; each recipe's own when None.
-        same_original: Refuse an artifact that says it was made from another model.
+        require_same: Refuse an artifact that says it was made from another model.
 
     Raises:
         ResultError: The test split is not the one that the original was scored on, or an artifact
@@ -88,7 +90,8 @@ def compare_models(
     for path in candidates:
         with open_model(path, threads) as session:
             metadata = session.info.metadata
-            if same_original and metadata and metadata.source_sha256 != reference.model_sha256:
+            same = metadata.source_sha256 == reference.model_sha256 if metadata else None
+            if require_same and same is False:
                 raise ResultError(
                     f"{path}: was made from another model than the reference; "
                     "name the one it was made from with --reference"
@@ -97,9 +100,8 @@ def compare_models(
             if max_drop is not None:
                 gate = replace(gate, max_drop=max_drop)
             scores, _ = score_dataset(session, dataset)
-            results.append(
-                ModelParity(describe(session), compare(reference.scores, scores, dataset.targets, gate))
-            )
+            parity = compare(reference.scores, scores, dataset.targets, gate)
+            results.append(ModelParity(describe(session), parity, same))
     return results
 
 
@@ -113,6 +115,12 @@ def parity_body(results: list[ModelParity], reference: Reference) -> dict[str, A
             "dataset_digest": reference.dataset_digest,
         },
         "candidates": [
-            {**asdict(item.model), **asdict(item.parity), "passed": item.parity.passed} for item in results
+            {
+                **asdict(item.model),
+                **asdict(item.parity),
+                "passed": item.parity.passed,
+                "same_original": item.same_original,
+            }
+            for item in results
         ],
     }

@@ -8,7 +8,7 @@ from typing import get_args
 
 from fmnist_runtime.datasets import KNOWN, Split, file_names, find_files, load_dataset
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.idx import idx_sha256
+from fmnist_runtime.idx import idx_sha256, read_idx_shape
 
 
 @dataclass(frozen=True)
@@ -87,13 +87,14 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile
 
 def _entry(name: str, data_dir: Path | None) -> Entry:
     counts: dict[Split, int] = {}
-    folder, shape = None, ()
+    folder: Path | None = None
+    shape: list[int] = []
     for split in get_args(Split):
         if _is_found(name, split, data_dir):
-            dataset = load_dataset(name, split, data_dir)
-            counts[split] = len(dataset.images)
-            folder, shape = find_files(name, split, data_dir)[0].parent, dataset.images.shape[1:]
-    return Entry(name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), shape)
+            images, _ = find_files(name, split, data_dir)
+            counts[split], *shape = read_idx_shape(images)
+            folder = images.parent
+    return Entry(name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), tuple(shape))
 
 
 def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fmnist.runs import Run, newest_run, run_of
+from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset, load_dataset
@@ -23,7 +23,7 @@ class Selection:
     paths: tuple[Path, ...]
     """Model files; for a run its artifacts, in the order of its manifest."""
     run: Run | None
-    """The run they were taken from because none was named; None when the user named them."""
+    """The run they are all of; None when the user named files."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +47,13 @@ class ModelFile:
 
 
 def select_models(named: list[Path]) -> Selection:
-    """The models the user named, else all artifacts of the newest run.
+    """The models the user named, a run's folder standing for its artifacts; else those of the newest run.
 
     Raises:
         ResultError: None is named and there is no finished run.
     """
+    if len(named) == 1 and is_run(named[0]):
+        return Selection(tuple(Run(named[0]).artifacts()), Run(named[0]))
     if named:
         return Selection(tuple(named), None)
     run = newest_run()
@@ -110,6 +112,11 @@ def dataset_of(path: Path, metadata: Metadata | None = None) -> str | None:
     return str(run.training()["settings"]["dataset"]) if run else None
 
 
+def _recorded_digest(path: Path) -> str:
+    run = run_of(path)
+    return str(run.training()["test_digest"]) if run else ""
+
+
 class Splits:
     """Test splits by data set, each read once."""
 
@@ -120,7 +127,15 @@ class Splits:
 
     def of(self, session: Session) -> Dataset:
         """The test split to run a model on; see `named`."""
-        return self.named(dataset_of(session.info.path, session.info.metadata), session.info.path)
+        path, metadata = session.info.path, session.info.metadata
+        split = self.named(dataset_of(path, metadata), path)
+        digest = metadata.dataset_digest if metadata else _recorded_digest(path)
+        if not self._named and digest not in ("", split.digest):
+            raise DatasetError(
+                f"{split.name}: is not the data set that {path} was trained on, though its name is; "
+                "name it with --dataset or --data-dir"
+            )
+        return split
 
     def named(self, dataset: str | None, path: Path) -> Dataset:
         """The test split of a data set.

@@ -116,7 +116,7 @@ class Pipeline:
         reference = self._run.recorded_scores()
         artifacts = self._run.artifacts()
         return parity_body(
-            compare_models(artifacts, reference, self._splits, self._threads, same_original=True), reference
+            compare_models(artifacts, reference, self._splits, self._threads, require_same=True), reference
         )
 
     def _time(self) -> dict[str, Any]:
@@ -134,11 +134,10 @@ class Pipeline:
         try:
             require_replaceable(path, self._force)
             inputs = self._inputs() | settings
-            if path.exists():
-                record = read_json(path)
-                if record.get("inputs") == inputs:
-                    say(f"{kind}: kept")
-                    return record
+            record = _read_or_empty(path)
+            if record.get("inputs") == inputs:
+                say(f"{kind}: kept")
+                return record
             write_atomically(path, to_json(kind, {"inputs": inputs, **work()}).encode())
             say(f"{kind}: done")
             return read_json(path)
@@ -154,6 +153,14 @@ class Pipeline:
             "reference": sha256_file(self._run.reference),
             "artifacts": {path.name: sha256_file(path) for path in self._run.artifacts()},
         }
+
+
+def _read_or_empty(path: Path) -> dict[str, Any]:
+    """A result of an earlier run; a missing or damaged one is made again."""
+    try:
+        return read_json(path)
+    except ResultError:
+        return {}
 
 
 def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, force: bool) -> None:

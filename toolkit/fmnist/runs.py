@@ -84,9 +84,13 @@ class Run:
             manifest = read_json(path)
             if self.model.is_file() and sha256_file(self.model) != manifest["source_sha256"]:
                 return []
-            return [self.exports / Path(entry["file"]).name for entry in manifest["artifacts"]]
+            paths = [self.exports / Path(entry["file"]).name for entry in manifest["artifacts"]]
         except (KeyError, TypeError) as error:
             raise ResultError(f"{path}: is damaged; run: fmnist export {self.model}") from error
+        for artifact in paths:
+            if not artifact.is_file():
+                raise ResultError(f"{artifact}: is gone; make it again with: fmnist export {self.model}")
+        return paths
 
 
 def newest_run() -> Run:

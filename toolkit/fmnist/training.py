@@ -104,6 +104,7 @@ def train(
     """
     training = load_dataset(settings.dataset, "train", data_dir)
     test = _test_split(training, data_dir)
+    _require_enough(training, settings)
     keras.utils.set_random_seed(settings.seed)
     model = build_model(settings, training.images.shape[1:], len(training.labels))
     epochs = _fit(model, training, settings, on_epoch)
@@ -145,6 +146,22 @@ def _test_split(training: Dataset, data_dir: Path | None) -> Dataset:
             f"{len(training.labels)} classes of the training images"
         )
     return replace(test, labels=training.labels)
+
+
+def _require_enough(training: Dataset, settings: TrainSettings) -> None:
+    """Check that there is something to learn and something to validate on.
+
+    Raises:
+        DatasetError: There is not.
+    """
+    if len(training.labels) < 2:
+        raise DatasetError(f"{training.name}: has one class; telling classes apart takes two")
+    kept = int(len(training.images) * (1 - settings.validation_split))  # as Keras splits
+    if not 0 < kept < len(training.images):
+        raise DatasetError(
+            f"{training.name}: {len(training.images)} training images cannot be split into training and "
+            f"validation by {settings.validation_split:g}"
+        )
 
 
 def score_original(path: Path, test: Dataset) -> Reference:

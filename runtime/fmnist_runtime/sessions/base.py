@@ -91,7 +91,7 @@ class Session(ABC):
         """
         if self._engine is None:
             raise ModelError(f"{self.info.path}: its session is closed; load it again")
-        images = self._fit(images)
+        images = self.fit(images)
         scores = np.empty((len(images), len(self.info.labels)), np.float32)
         try:
             for start in range(0, len(images), self._block):
@@ -132,8 +132,12 @@ class Session(ABC):
     ) -> None:
         self.close()
 
-    def _fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The images in the model's own shape: a channel axis of 1 and flattening are no obstacle."""
+    def fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The images in the model's own shape: a channel axis of 1 and flattening are no obstacle.
+
+        Raises:
+            ShapeError: They are not uint8, or no such image.
+        """
         shape = self.info.input_shape
         if images.dtype != np.uint8:
             raise ShapeError(f"{self.info.path}: takes raw uint8 pixels, not {images.dtype}")

@@ -39,9 +39,9 @@ class OnnxSession(Session):
                 raise ValueError(f"it maps {pixels.type} to {scores.type}, not float to float")
             shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
             classes = _fixed(scores.shape[-1], scores.name)
+            carried = self._engine.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         except Exception as error:  # the engine's exceptions have no common base but this
             raise ModelError(f"{path}: not an ONNX classifier that {_ENGINE} can run ({error})") from error
-        carried = self._engine.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         metadata = parse_metadata(carried, path) if carried else None
         self._input_name, self._output_names = pixels.name, [scores.name]
         self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None

@@ -15,7 +15,7 @@ def bench(
     models: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[MODEL]...", help="Models. Default: all of the newest run.", show_default=False
+            metavar="[MODEL]...", help="Models, or a run. Default: the newest run.", show_default=False
         ),
     ] = None,
     samples: options.Samples = options.DEFAULT_SAMPLES,

@@ -50,11 +50,17 @@ def verify(
     """Check every file of data sets: format, counts, and for known ones the published SHA-256."""
     from dataclasses import asdict
 
-    from fmnist.cli.output import show
+    from fmnist.cli.output import fail, show
     from fmnist.inventory import verifiable, verify_dataset
     from fmnist.render import table
+    from fmnist_runtime.errors import FmnistError
 
-    files = [file for name in names or verifiable(data_dir) for file in verify_dataset(name, data_dir)]
+    files, failures = [], []
+    for name in names or verifiable(data_dir):
+        try:
+            files += verify_dataset(name, data_dir)
+        except FmnistError as error:
+            failures.append(error)
     rows = [
         [
             str(file.path),
@@ -65,4 +71,6 @@ def verify(
         for file in files
     ]
     body = {"files": [asdict(file) for file in files]}
-    show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)
+    if rows:
+        show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)
+    fail(failures)

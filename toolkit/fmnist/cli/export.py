@@ -10,7 +10,8 @@ from fmnist.cli import options
 
 def export(
     model: Annotated[
-        Path | None, typer.Argument(help="A .keras model. Default: the newest run's.", show_default=False)
+        Path | None,
+        typer.Argument(help="A .keras model, or a run. Default: the newest run.", show_default=False),
     ] = None,
     format: Annotated[str, typer.Option(help="tflite, onnx or all.")] = "tflite",
     quantize: Annotated[
@@ -28,7 +29,7 @@ def export(
     from fmnist.exporting import export_model, plan_targets
     from fmnist.progress import Progress
     from fmnist.render import size, table
-    from fmnist.runs import newest_run
+    from fmnist.runs import Run, is_run, newest_run
     from fmnist_exporters.recipes import FORMATS, SCHEMES, select_recipes
 
     scheme = "float32" if quantize == "none" else quantize
@@ -40,10 +41,11 @@ def export(
         raise typer.BadParameter(
             f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize"
         )
-    run = None if model else newest_run()
-    say_run(run)
-    model = run.model if run else model
-    assert model is not None
+    if model is None:
+        model = newest_run().folder
+    if is_run(model):
+        say_run(Run(model))
+        model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
     exported = export_model(model, targets, dataset, data_dir, force, lambda artifact: progress.step())

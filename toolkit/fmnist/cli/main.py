@@ -36,7 +36,8 @@ def main() -> None:
     except Exception as error:
         if debug or not _is_users_mistake(error):
             raise
-        print(f"fmnist: {error}", file=sys.stderr)
+        erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""  # a bar may stand there
+        print(f"{erase}fmnist: {error}", file=sys.stderr)
         raise SystemExit(1) from error
 
 

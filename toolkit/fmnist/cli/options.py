@@ -29,7 +29,7 @@ Json = Annotated[
     Path | None,
     typer.Option("--json", help="Write the result as JSON to this file; - for stdout.", callback=_checked),
 ]
-Threads = Annotated[int, typer.Option(min=1, help="Threads that one inference may use.")]
+Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inference may use.")]
 Samples = Annotated[
     int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
 ]
@@ -42,10 +42,10 @@ MaxDrop = Annotated[
 Epochs = Annotated[int, typer.Option(min=1, help="Times every training image is seen.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Images per step of the optimizer.")]
 Hidden = Annotated[
-    list[int], typer.Option(min=1, help="Units of a hidden layer; again for each further layer.")
+    list[int], typer.Option(min=1, max=16384, help="Units of a hidden layer; again for each further layer.")
 ]
 Dropout = Annotated[float, typer.Option(min=0, max=0.99, help="Share of hidden units left out in training.")]
 ValidationSplit = Annotated[
     float, typer.Option(min=0.001, max=0.9, help="Share of the training images kept for validation.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of weights, shuffling and dropout.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of weights, shuffling and dropout.")]

@@ -30,8 +30,8 @@ def fail(failures: Sequence[Exception]) -> None:
 
 
 def say_run(run: Any) -> None:
-    """Say which run was taken when the user named no model."""
+    """Say which run a verb works on when the user named no file."""
     from fmnist.progress import say
 
     if run is not None:
-        say(f"newest run: {run.folder}")
+        say(f"run: {run.folder}")

@@ -9,6 +9,7 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.drift import ModelParity
+    from fmnist_runtime.reference import Reference
 
 GATE_FAILED = 3
 
@@ -17,7 +18,7 @@ def parity(
     candidates: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[CANDIDATE]...", help="Artifacts. Default: all of the newest run.", show_default=False
+            metavar="[CANDIDATE]...", help="Artifacts, or a run. Default: the newest run.", show_default=False
         ),
     ] = None,
     reference: Annotated[
@@ -41,14 +42,14 @@ def parity(
     original = load_reference(reference, splits) if reference else find_reference(selection.paths)
     limit = None if max_drop is None else max_drop / 100
     results = compare_models(
-        selection.paths, original, splits, threads, limit, same_original=reference is None
+        selection.paths, original, splits, threads, limit, require_same=reference is None
     )
-    show(_text(results), "parity", parity_body(results, original), json)
+    show(_text(results, original), "parity", parity_body(results, original), json)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
 
-def _text(results: "list[ModelParity]") -> str:
+def _text(results: "list[ModelParity]", reference: "Reference") -> str:
     from fmnist.render import percent, points, table
 
     rows = [
@@ -69,5 +70,12 @@ def _text(results: "list[ModelParity]") -> str:
     ]
     header = ["model", "scheme", "verdict", "original", "accuracy", "points", "agreement"]
     header += ["changed", "ties", "max diff", "mean diff"]
-    failures = [f"{item.model.name}: {failure}" for item in results for failure in item.parity.failures]
-    return "\n".join([table(header, rows, left=3), *failures])
+    lines = [f"{item.model.name}: {failure}" for item in results for failure in item.parity.failures]
+    lines += [
+        f"{item.model.name}: was made from another model than this reference"
+        for item in results
+        if item.same_original is False
+    ]
+    images = results[0].parity.images
+    title = f"against {reference.model} on {images:,} test images of {reference.dataset}"
+    return "\n".join([title, "", table(header, rows, left=3), *lines])

@@ -22,12 +22,13 @@ def predict(
     from fmnist.cli.output import show
     from fmnist.models import describe, open_model
     from fmnist.render import percent, table
-    from fmnist_runtime.images import INVERT, read_image
+    from fmnist_runtime.images import INVERT, image_shape, read_image
 
     if invert not in INVERT:
         raise typer.BadParameter(f"{invert!r} is not one of {', '.join(INVERT)}", param_hint="--invert")
     with open_model(model, threads) as session:
-        pixels = [read_image(path, session.info.input_shape, invert) for path in images]
+        shape = image_shape(session.info.input_shape)
+        pixels = [read_image(path, shape, invert) for path in images]
         answers = [session.top(image, top) for image in pixels]
         file = describe(session)
     rows = [

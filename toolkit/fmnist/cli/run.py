@@ -42,7 +42,9 @@ def run(
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline, train_or_keep
     from fmnist.runs import RUNS, Run, run_name
+    from fmnist_runtime.datasets import dataset_reference
 
+    dataset = dataset_reference(dataset)
     settings = TrainSettings(dataset, epochs, batch_size, tuple(hidden), dropout, validation_split, seed)
     where = Run(out or RUNS / run_name(dataset))
     train_or_keep(where, settings, data_dir, force)

@@ -31,6 +31,8 @@ def train(
     """Train the lectures' network and record its answers on the test images."""
     from fmnist.pipeline import train_or_keep
     from fmnist.runs import Run, new_run
+    from fmnist_runtime.datasets import dataset_reference
 
+    dataset = dataset_reference(dataset)
     settings = TrainSettings(dataset, epochs, batch_size, tuple(hidden), dropout, validation_split, seed)
     train_or_keep(Run(out) if out else new_run(dataset), settings, data_dir, force)
