@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import zipfile
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ModelError
@@ -15,21 +17,29 @@ from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Session, check_rank, class_labels
 
 
+def limit_threads(threads: int) -> None:
+    """Let TensorFlow use so many threads for one operation, if it has not begun to work with others."""
+    with contextlib.suppress(RuntimeError):  # too late; `KerasSession.info` says how many there are
+        tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+
 class KerasSession(Session):
     """A Keras classifier that takes raw pixels 0–255."""
 
     _block = 1000
 
-    def __init__(self, path: Path, labels: tuple[str, ...] | None = None) -> None:
+    def __init__(self, path: Path, labels: tuple[str, ...] | None = None, threads: int = 1) -> None:
         """Load a ``.keras`` file.
 
         Args:
             path: The file.
             labels: Class names; numbers when not given.
+            threads: Threads one inference may use, unless TensorFlow works already in this process.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
         """
+        limit_threads(threads)
         self._engine = _load(path)
         shapes = [getattr(self.model, name, None) for name in ("input_shape", "output_shape")]
         if not all(isinstance(shape, tuple) and None not in shape[1:] for shape in shapes):
@@ -46,7 +56,7 @@ class KerasSession(Session):
             format="keras",
             scheme="original",
             engine=f"keras {keras.version()}",
-            threads=0,
+            threads=tf.config.threading.get_intra_op_parallelism_threads(),
             input_shape=tuple(self.model.input_shape[1:]),
             labels=class_labels(labels, None, self.model.output_shape[-1], path),
             size_bytes=path.stat().st_size,

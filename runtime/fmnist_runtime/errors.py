@@ -9,7 +9,8 @@ FmnistError                 one line for the user: what, which file, and what me
 ├── ImageError              an image file cannot be read
 ├── ResultError             a result file is missing, damaged or belongs to other inputs
 ├── OutputError             a file cannot be written, or would overwrite one that is not ours
-└── MissingExtraError       a package is not installed; names the extra that brings it
+    ├── TrainingStoppedError    a training ended early; says what is saved and how to go on
+    └── MissingExtraError       a package is not installed; names the extra that brings it
 """
 
 from __future__ import annotations
@@ -59,6 +60,10 @@ class ResultError(FmnistError):
 
 class OutputError(FmnistError):
     """A file cannot be written, or would overwrite one that is not ours."""
+
+
+class TrainingStoppedError(FmnistError):
+    """A training ended early; the text says what is saved and how to go on."""
 
 
 class MissingExtraError(FmnistError):

@@ -69,15 +69,15 @@ def test_the_manifest_decides_what_a_runs_artifacts_are(tmp_path):
 
 
 def test_training_goes_into_a_new_folder_an_empty_one_or_a_run(tmp_path):
-    require_ours(tmp_path / "new", force=False)
-    require_ours(tmp_path, force=False)
-    require_ours(TINY, force=False)
+    require_ours(Run(tmp_path / "new"), force=False)
+    require_ours(Run(tmp_path), force=False)
+    require_ours(Run(TINY), force=False)
     (tmp_path / "thesis.tex").write_text("")
     with pytest.raises(OutputError, match="holds files, but no run"):
-        require_ours(tmp_path, force=False)
+        require_ours(Run(tmp_path), force=False)
     with pytest.raises(OutputError, match="takes no files"):
-        require_ours(tmp_path / "thesis.tex", force=False)
-    require_ours(tmp_path, force=True)
+        require_ours(Run(tmp_path / "thesis.tex"), force=False)
+    require_ours(Run(tmp_path), force=True)
 
 
 def test_what_was_made_from_an_earlier_model_is_not_mixed_with_the_new(tmp_path):

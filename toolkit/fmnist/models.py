@@ -87,7 +87,7 @@ def open_model(path: Path, threads: int = 1) -> Session:
     with needs_extra("train", "running a .keras model"):
         from fmnist_exporters.original import KerasSession
     run = run_of(path)
-    return KerasSession(path, tuple(run.training()["labels"]) if run else None)
+    return KerasSession(path, tuple(run.training()["labels"]) if run else None, threads)
 
 
 def describe(session: Session) -> ModelFile:

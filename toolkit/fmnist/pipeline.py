@@ -15,12 +15,10 @@ from fmnist.exporting import export_model, plan_targets
 from fmnist.models import Splits
 from fmnist.progress import Progress, say
 from fmnist.results import require_replaceable, to_json
-from fmnist.runs import Run, read_json, require_ours
-from fmnist.settings import TrainSettings
+from fmnist.runs import Run, read_json
 from fmnist_exporters.recipes import RECIPES
-from fmnist_runtime.datasets import load_dataset
 from fmnist_runtime.environment import package_versions
-from fmnist_runtime.errors import FmnistError, ResultError, needs_extra
+from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.latency import ROUNDS
 
@@ -161,49 +159,6 @@ def _read_or_empty(path: Path) -> dict[str, Any]:
         return read_json(path)
     except ResultError:
         return {}
-
-
-def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, force: bool) -> None:
-    """Train into a run directory, unless the same training has finished there already.
-
-    Raises:
-        OutputError: The folder holds something else than a run.
-        FmnistError: The training could not be done.
-    """
-    require_ours(run.folder, force)
-    if _is_trained(run, settings, data_dir):
-        say(f"train: kept {run.model}")
-        return
-    with needs_extra("train", "training"):
-        from fmnist.training import train
-    progress = Progress("train", settings.epochs)
-    result = train(
-        settings,
-        run,
-        data_dir,
-        lambda e: progress.step(
-            f"epoch {e.epoch:2}/{settings.epochs}  loss {e.loss:.4f}  accuracy {e.accuracy:.4f}  "
-            f"val_loss {e.val_loss:.4f}  val_accuracy {e.val_accuracy:.4f}  {e.seconds:.1f} s"
-        ),
-    )
-    say(
-        f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f} %"
-    )
-
-
-def _is_trained(run: Run, settings: TrainSettings, data_dir: Path | None) -> bool:
-    try:
-        record = run.training()
-    except ResultError:
-        return False
-    files = run.model.is_file() and run.reference.is_file() and run.history.is_file()
-    return (
-        files
-        and TrainSettings.from_record(record["settings"]) == settings
-        and record["model_sha256"] == sha256_file(run.model)
-        and record["train_digest"] == load_dataset(settings.dataset, "train", data_dir).digest
-        and record["test_digest"] == load_dataset(settings.dataset, "test", data_dir).digest
-    )
 
 
 def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:

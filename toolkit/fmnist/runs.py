@@ -37,6 +37,16 @@ class Run:
         return self.folder / "train.json"
 
     @property
+    def initial_weights(self) -> Path:
+        """The weights before training, an array for each trained variable, by its Keras path."""
+        return self.folder / "initial.npz"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the state after the last epoch, from which a training goes on."""
+        return self.folder / "checkpoints"
+
+    @property
     def reference(self) -> Path:
         """The original's scores on the test split."""
         return self.folder / "reference.npz"
@@ -144,17 +154,18 @@ def run_name(dataset: str) -> str:
     return Path(dataset).resolve().name or "data"
 
 
-def require_ours(folder: Path, force: bool) -> None:
-    """Check that a training may write into a folder: it is new, empty, or a run already.
+def require_ours(run: Run, force: bool) -> None:
+    """Check that a training may write into a run's folder: it is new, empty, or a run already.
 
     Raises:
-        OutputError: It holds something else.
+        OutputError: It holds something else, or cannot be written.
     """
-    require_writable(Run(folder).train_json)
-    if not folder.exists():
+    require_writable(run.train_json)
+    if not run.folder.exists() or force or is_run(run.folder):
         return
-    if any(folder.iterdir()) and not force and not is_run(folder):
-        raise OutputError(f"{folder}: holds files, but no run; choose another --out, or --force to use it")
+    begun = {run.initial_weights, run.checkpoints}  # by a training that was interrupted
+    if set(run.folder.iterdir()) - begun:
+        raise OutputError(f"{run.folder}: holds files, but no run; --out goes elsewhere, --force uses it")
 
 
 def read_json(path: Path) -> dict[str, Any]:

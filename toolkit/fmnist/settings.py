@@ -1,4 +1,4 @@
-"""What can be said of a training; known without loading TensorFlow."""
+"""What can be said of a training, and the presets; known without loading TensorFlow."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ class TrainSettings:
     """Share of the training images, from the end, that is kept for validation."""
     seed: int = 0
     """Seed of initial weights, shuffling and dropout."""
+    learning_rate: float = 0.001
+    """Step size of Adam, in the first epoch; its own default, which the lectures leave as it is."""
+    cosine_decay: bool = False
+    """Whether the learning rate falls to 0 over the epochs along half a cosine."""
+    label_smoothing: float = 0.0
+    """Share of each label's weight that is spread over all classes."""
+    averaged_epochs: int = 0
+    """The final weights are the mean of those after each of so many last epochs; 0 for the last alone."""
 
     def to_record(self) -> dict[str, Any]:
         """The settings in JSON's own types, for a training's record."""
@@ -40,3 +48,9 @@ class TrainSettings:
         """
         known = {**record, "hidden": tuple(record["hidden"])} if "hidden" in record else record
         return cls(**known)
+
+
+PRESETS = {
+    "lecture": TrainSettings(),
+    "best": TrainSettings(),
+}

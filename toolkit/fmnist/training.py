@@ -1,48 +1,48 @@
-"""Training the lectures' network, with the normalisation they teach inside the model."""
+"""Training a model into a run directory, from the start or from a checkpoint."""
 
 from __future__ import annotations
 
-import csv
 import io
+import math
+import shutil
 import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import keras
+import numpy as np
 
+from fmnist.checkpoints import (
+    HISTORY,
+    MODEL,
+    STATE,
+    WEIGHT_SUM,
+    Checkpoint,
+    Epoch,
+    history_csv,
+    remove_checkpoints,
+    state_json,
+    write_checkpoint,
+)
+from fmnist.loop import EpochLoop
+from fmnist.network import build_model
 from fmnist.results import to_json
 from fmnist.runs import Run
 from fmnist.settings import TrainSettings
-from fmnist_exporters.original import KerasSession
+from fmnist_exporters.original import KerasSession, limit_threads
 from fmnist_runtime.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError
+from fmnist_runtime.errors import DatasetError, ModelError, OutputError, TrainingStoppedError
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.reference import Reference, write_reference
 
-_STEPS_PER_CALL = 64
-"""Steps that run without returning to Python: twice as fast as one, and the same arithmetic."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to."""
-
-    epoch: int
-    """Number of the epoch, from 1."""
-    loss: float
-    """Mean cross-entropy on the training images, dropout on."""
-    accuracy: float
-    """Accuracy on the training images, dropout on."""
-    val_loss: float
-    """Mean cross-entropy on the validation images."""
-    val_accuracy: float
-    """Accuracy on the validation images."""
-    seconds: float
-    """Duration."""
+_BYTES_PER_WEIGHT = 50
+"""Free space to ask for: model, checkpoint and the one before it, each with two moments of Adam in
+float32, and the weights before training make 40."""
 
 
 @dataclass(frozen=True)
@@ -57,59 +57,140 @@ class Training:
     """Number of trained weights."""
 
 
-def build_model(settings: TrainSettings, image_shape: tuple[int, ...], classes: int) -> keras.Sequential:
-    """The lectures' network: flatten, one hidden layer, dropout, softmax; fed with raw pixels.
-
-    Args:
-        settings: Hidden units and dropout rate.
-        image_shape: ``(H, W)`` or ``(H, W, C)``.
-        classes: Number of classes.
-
-    Returns:
-        A compiled model from raw pixels 0–255 to probabilities.
-    """
-    layers = [
-        keras.Input(image_shape, name="image"),
-        keras.layers.Rescaling(1 / 255, name="normalisation"),
-        keras.layers.Flatten(name="flatten"),
-    ]
-    for number, units in enumerate(settings.hidden, start=1):
-        layers.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{number}"))
-        layers.append(keras.layers.Dropout(settings.dropout, name=f"dropout_{number}"))
-    layers.append(keras.layers.Dense(classes, activation="softmax", name="probabilities"))
-    model = keras.Sequential(layers, name="classifier")
-    model.compile(
-        optimizer="adam",
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
-        steps_per_execution=_STEPS_PER_CALL,
-    )
-    return model
-
-
 def train(
-    settings: TrainSettings, run: Run, data_dir: Path | None, on_epoch: Callable[[Epoch], None]
+    settings: TrainSettings,
+    run: Run,
+    data_dir: Path | None,
+    on_epoch: Callable[[Epoch], None],
+    start: Checkpoint | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Training:
-    """Train a model and write ``model.keras``, ``history.csv``, ``reference.npz`` and ``train.json``.
+    """Train a model and write what belongs into a run, ``train.json`` last.
+
+    After each epoch there is a checkpoint; what is killed can go on from there.
 
     Args:
         settings: What to train and how.
-        run: Where to; files of an earlier training there are replaced.
+        run: Where to; files of an earlier training there are replaced when this one has finished.
         data_dir: Where the data set lies, if not in one of the usual places.
         on_epoch: Called after each epoch.
+        start: The state to go on from; None for the start.
+        callbacks: Keras's own, told of the begin and end of the training and of its epochs.
 
     Raises:
-        DatasetError: The data set is missing or damaged, or its splits do not fit together.
-        OutputError: A file cannot be written.
+        DatasetError: The data set is missing, damaged, or not the one that was trained on.
+        ModelError: The state to go on from is damaged or does not fit the data set.
+        OutputError: A file cannot be written; a full disk is found before training.
+        TrainingStoppedError: The loss is no number any more, or the user pressed Ctrl-C.
     """
     training = load_dataset(settings.dataset, "train", data_dir)
     test = _test_split(training, data_dir)
     _require_enough(training, settings)
+    if start and start.train_digest not in ("", training.digest):
+        raise DatasetError(f"{training.name}: is not the data set that {start.model} was trained on")
+    limit_threads(1)  # see fmnist.loop
     keras.utils.set_random_seed(settings.seed)
-    model = build_model(settings, training.images.shape[1:], len(training.labels))
-    epochs = _fit(model, training, settings, on_epoch)
-    write_atomically(run.model, _model_bytes(model))
-    write_atomically(run.history, _history_csv(epochs).encode())
+    model = _load(start.model, training, settings) if start else _build(training, settings)
+    _require_space(run, model)
+    if start is None or not run.initial_weights.exists():
+        write_atomically(run.initial_weights, _arrays(model.trainable_variables))
+    if start is None:
+        remove_checkpoints(run)
+    epochs, weights = _run_epochs(model, training, settings, run, on_epoch, start, callbacks)
+    model.set_weights(weights)
+    return _finish(model, epochs, training, test, settings, run)
+
+
+def _run_epochs(
+    model: Any,
+    training: Dataset,
+    settings: TrainSettings,
+    run: Run,
+    on_epoch: Callable[[Epoch], None],
+    start: Checkpoint | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> tuple[tuple[Epoch, ...], list[Any]]:
+    """The epochs that are still to be done, a checkpoint after each; gives history and final weights."""
+    loop = EpochLoop(model, training, settings)
+    listeners = keras.callbacks.CallbackList(list(callbacks), model=model)
+    epochs = start.epochs if start else ()
+    average = _Average(model, settings, start)
+    model.stop_training = False
+    listeners.on_train_begin()
+    try:
+        for number in range(len(epochs), settings.epochs):
+            listeners.on_epoch_begin(number)
+            begin = time.perf_counter()
+            figures = loop.run(number)
+            if not math.isfinite(figures["loss"]):
+                raise _diverged(run, number)
+            average.add(number)
+            epochs = (*epochs, Epoch(epoch=number + 1, seconds=time.perf_counter() - begin, **figures))
+            files = {
+                MODEL: model_bytes(model),
+                HISTORY: history_csv(epochs),
+                STATE: state_json(settings, training.digest),
+            }
+            write_checkpoint(run, number + 1, files | average.files())
+            on_epoch(epochs[-1])
+            listeners.on_epoch_end(number, figures)
+            if model.stop_training:
+                break
+    except KeyboardInterrupt:
+        done = f"{len(epochs)} epochs are saved" if epochs else "no epoch was finished"
+        raise TrainingStoppedError(
+            f"{run.folder}: stopped; {done}; go on with: fmnist train --resume {run.folder}"
+        ) from None
+    listeners.on_train_end()
+    return epochs, average.weights()
+
+
+def _diverged(run: Run, number: int) -> TrainingStoppedError:
+    kept = f"the checkpoint after epoch {number} is kept" if number else "nothing was learned"
+    return TrainingStoppedError(f"{run.folder}: the loss is not a number in epoch {number + 1}; {kept}")
+
+
+class _Average:
+    """The mean of the weights after the last epochs, where the settings ask for one."""
+
+    def __init__(self, model: Any, settings: TrainSettings, start: Checkpoint | None) -> None:
+        self._model = model
+        self._first = settings.epochs - settings.averaged_epochs
+        self._sums: list[Any] | None = None
+        self._count = 0
+        if start and start.weight_sum:
+            with np.load(start.weight_sum, allow_pickle=False) as archive:
+                self._count = int(archive["count"])
+                self._sums = [archive[f"sum_{i}"] for i in range(len(archive.files) - 1)]
+
+    def add(self, number: int) -> None:
+        """Take in the weights after an epoch, counted from 0, if it is one of the last."""
+        if number >= self._first:
+            weights = [weight.astype(np.float64) for weight in self._model.get_weights()]
+            self._sums = [a + b for a, b in zip(self._sums, weights, strict=True)] if self._sums else weights
+            self._count += 1
+
+    def files(self) -> dict[str, bytes]:
+        """What a checkpoint has to keep of it."""
+        if self._sums is None:
+            return {}
+        buffer = io.BytesIO()
+        np.savez(buffer, count=self._count, **{f"sum_{i}": array for i, array in enumerate(self._sums)})
+        return {WEIGHT_SUM: buffer.getvalue()}
+
+    def weights(self) -> list[Any]:
+        """The mean; without one, the weights as they are."""
+        own = self._model.get_weights()
+        if self._sums is None:
+            return list(own)
+        return [(total / self._count).astype(w.dtype) for total, w in zip(self._sums, own, strict=True)]
+
+
+def _finish(
+    model: Any, epochs: tuple[Epoch, ...], training: Dataset, test: Dataset, settings: TrainSettings, run: Run
+) -> Training:
+    write_atomically(run.model, model_bytes(model))
+    write_atomically(run.history, history_csv(epochs))
     reference = score_original(run.model, test)
     write_reference(run.reference, reference)
     accuracy = evaluate(reference.scores, test.targets).accuracy
@@ -126,6 +207,53 @@ def train(
     }
     write_atomically(run.train_json, to_json("train", record).encode())
     return Training(run, accuracy, model.count_params())
+
+
+def score_original(path: Path, test: Dataset) -> Reference:
+    """The reference that artifacts of a ``.keras`` file are compared with: its scores for a test split."""
+    with KerasSession(path, test.labels) as session:
+        scores, _ = score_dataset(session, test)
+    return Reference(
+        model=path.name,
+        model_sha256=sha256_file(path),
+        dataset=test.name,
+        dataset_digest=test.digest,
+        labels=test.labels,
+        scores=scores,
+        targets=test.targets,
+    )
+
+
+def model_bytes(model: Any) -> bytes:
+    """The ``.keras`` file's content: Keras writes only to a path, and not atomically."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        return path.read_bytes()
+
+
+def _build(training: Dataset, settings: TrainSettings) -> Any:
+    return build_model(settings, training.images.shape[1:], len(training.labels))
+
+
+def _load(path: Path, training: Dataset, settings: TrainSettings) -> Any:
+    """A model with its optimizer's state; one that was saved without gets the settings' optimizer."""
+    with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
+        session.fit(training.images[:1])
+    try:
+        model: Any = keras.saving.load_model(path)
+    except (ValueError, TypeError, KeyError) as error:
+        raise ModelError(f"{path}: its optimizer cannot be restored ({error})") from error
+    if model.optimizer is None:
+        model.compile(keras.optimizers.Adam(settings.learning_rate), "sparse_categorical_crossentropy")
+    return model
+
+
+def _arrays(variables: Sequence[Any]) -> bytes:
+    buffer = io.BytesIO()
+    arrays: dict[str, Any] = {variable.path: np.asarray(variable) for variable in variables}
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def _test_split(training: Dataset, data_dir: Path | None) -> Dataset:
@@ -164,58 +292,14 @@ def _require_enough(training: Dataset, settings: TrainSettings) -> None:
         )
 
 
-def score_original(path: Path, test: Dataset) -> Reference:
-    """The reference that artifacts of a ``.keras`` file are compared with: its scores for a test split."""
-    with KerasSession(path, test.labels) as session:
-        scores, _ = score_dataset(session, test)
-    return Reference(
-        model=path.name,
-        model_sha256=sha256_file(path),
-        dataset=test.name,
-        dataset_digest=test.digest,
-        labels=test.labels,
-        scores=scores,
-        targets=test.targets,
-    )
+def _require_space(run: Run, model: Any) -> None:
+    """Check that the disk has room for the run.
 
-
-def _fit(
-    model: keras.Sequential, training: Dataset, settings: TrainSettings, on_epoch: Callable[[Epoch], None]
-) -> list[Epoch]:
-    """Train epoch by epoch. As Keras splits them, the last of the images are kept for validation."""
-    epochs: list[Epoch] = []
-    start = time.perf_counter()
-
-    def finish(number: int, logs: dict[str, float]) -> None:
-        nonlocal start
-        now = time.perf_counter()
-        epochs.append(Epoch(epoch=number + 1, seconds=now - start, **logs))
-        start = now
-        on_epoch(epochs[-1])
-
-    model.fit(
-        training.images,
-        training.targets,
-        batch_size=settings.batch_size,
-        epochs=settings.epochs,
-        validation_split=settings.validation_split,
-        verbose=0,
-        callbacks=[keras.callbacks.LambdaCallback(on_epoch_end=finish)],
-    )
-    return epochs
-
-
-def _model_bytes(model: keras.Sequential) -> bytes:
-    """The ``.keras`` file's content: Keras writes only to a path, and not atomically."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return path.read_bytes()
-
-
-def _history_csv(epochs: list[Epoch]) -> str:
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=list(Epoch.__dataclass_fields__), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in epochs)
-    return buffer.getvalue()
+    Raises:
+        OutputError: It has not.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    needed = _BYTES_PER_WEIGHT * model.count_params() + 2_000_000  # and scores, history, records
+    free = shutil.disk_usage(run.folder).free
+    if free < needed:
+        raise OutputError(f"{run.folder}: {free / 1e6:.1f} MB are free, training needs {needed / 1e6:.1f} MB")

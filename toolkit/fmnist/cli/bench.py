@@ -65,6 +65,4 @@ def _text(results: "list[ModelLatency]", threads: int) -> str:
     header = ["model", "scheme", "engine", "p50 µs", "p90 µs", "p99 µs", "max µs", "vs keras", "size"]
     samples = len(results[0].latency.samples_ns)
     note = f"one image at a time, {samples:,} samples each, {threads} thread{'s'[: threads != 1]}"
-    if baseline:
-        note += " (Keras: as many as TensorFlow takes)"
     return f"{table(header, rows, left=3)}\n{note}"

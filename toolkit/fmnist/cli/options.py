@@ -39,13 +39,31 @@ MaxDrop = Annotated[
     typer.Option(min=0, help="Allowed loss of accuracy in percentage points. Default: by scheme, 0.1 to 1."),
 ]
 
-Epochs = Annotated[int, typer.Option(min=1, help="Times every training image is seen.")]
-BatchSize = Annotated[int, typer.Option(min=1, help="Images per step of the optimizer.")]
+Preset = Annotated[
+    str,
+    typer.Option(help="Settings to start from: lecture, or best for the most out of the same network."),
+]
+Epochs = Annotated[
+    int | None, typer.Option(min=1, help="Times every training image is seen, in all. Default: 10.")
+]
+BatchSize = Annotated[int | None, typer.Option(min=1, help="Images per step of the optimizer. Default: 32.")]
 Hidden = Annotated[
-    list[int], typer.Option(min=1, max=16384, help="Units of a hidden layer; again for each further layer.")
+    list[int] | None,
+    typer.Option(min=1, max=16384, help="Units of a hidden layer; again for each further one. Default: 128."),
 ]
-Dropout = Annotated[float, typer.Option(min=0, max=0.99, help="Share of hidden units left out in training.")]
+Dropout = Annotated[
+    float | None,
+    typer.Option(min=0, max=0.99, help="Share of hidden units left out in training. Default: 0.2."),
+]
 ValidationSplit = Annotated[
-    float, typer.Option(min=0.001, max=0.9, help="Share of the training images kept for validation.")
+    float | None,
+    typer.Option(min=0.001, max=0.9, help="Share of training images kept for validation. Default: 0.1."),
 ]
-Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Seed of weights, shuffling and dropout.")]
+Seed = Annotated[
+    int | None,
+    typer.Option(min=0, max=2**32 - 1, help="Seed of weights, shuffling and dropout. Default: 0."),
+]
+TrainDataset = Annotated[
+    str | None,
+    typer.Option("--dataset", help="fashion-mnist, mnist, or a folder of IDX files. Default: fashion-mnist."),
+]

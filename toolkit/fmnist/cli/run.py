@@ -8,24 +8,21 @@ import typer
 
 from fmnist.cli import options
 from fmnist.cli.parity import GATE_FAILED
-from fmnist.settings import DEFAULT_DATASET, TrainSettings
+from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
     from fmnist.pipeline import SummaryRow
 
-_DEFAULT = TrainSettings()
-
 
 def run(
-    dataset: Annotated[
-        str, typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files.")
-    ] = DEFAULT_DATASET,
-    epochs: options.Epochs = _DEFAULT.epochs,
-    batch_size: options.BatchSize = _DEFAULT.batch_size,
-    hidden: options.Hidden = list(_DEFAULT.hidden),  # noqa: B006 - Typer wants a list, and copies it
-    dropout: options.Dropout = _DEFAULT.dropout,
-    validation_split: options.ValidationSplit = _DEFAULT.validation_split,
-    seed: options.Seed = _DEFAULT.seed,
+    dataset: options.TrainDataset = None,
+    preset: options.Preset = "lecture",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hidden: options.Hidden = None,
+    dropout: options.Dropout = None,
+    validation_split: options.ValidationSplit = None,
+    seed: options.Seed = None,
     samples: options.Samples = options.DEFAULT_SAMPLES,
     threads: options.Threads = options.DEFAULT_THREADS,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET.")] = None,
@@ -40,13 +37,13 @@ def run(
     from dataclasses import asdict
 
     from fmnist.cli.output import fail, show
-    from fmnist.pipeline import Pipeline, train_or_keep
+    from fmnist.pipeline import Pipeline
     from fmnist.runs import RUNS, Run, run_name
-    from fmnist_runtime.datasets import dataset_reference
+    from fmnist.training_step import train_or_keep
 
-    dataset = dataset_reference(dataset)
-    settings = TrainSettings(dataset, epochs, batch_size, tuple(hidden), dropout, validation_split, seed)
-    where = Run(out or RUNS / run_name(dataset))
+    given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
+    settings = settings_of(preset, given)
+    where = Run(out or RUNS / run_name(settings.dataset))
     train_or_keep(where, settings, data_dir, force)
     summary = Pipeline(where, data_dir, threads, samples, force).execute()
     body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}

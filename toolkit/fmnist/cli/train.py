@@ -1,26 +1,26 @@
 """`fmnist train`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from fmnist.cli import options
-from fmnist.settings import DEFAULT_DATASET, TrainSettings
-
-_DEFAULT = TrainSettings()
 
 
 def train(
-    dataset: Annotated[
-        str, typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files.")
-    ] = DEFAULT_DATASET,
-    epochs: options.Epochs = _DEFAULT.epochs,
-    batch_size: options.BatchSize = _DEFAULT.batch_size,
-    hidden: options.Hidden = list(_DEFAULT.hidden),  # noqa: B006 - Typer wants a list, and copies it
-    dropout: options.Dropout = _DEFAULT.dropout,
-    validation_split: options.ValidationSplit = _DEFAULT.validation_split,
-    seed: options.Seed = _DEFAULT.seed,
+    dataset: options.TrainDataset = None,
+    preset: options.Preset = "lecture",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hidden: options.Hidden = None,
+    dropout: options.Dropout = None,
+    validation_split: options.ValidationSplit = None,
+    seed: options.Seed = None,
+    resume: Annotated[
+        Path | None,
+        typer.Option(help="Go on with a run, up to --epochs in all; or with a .keras file, in a new run."),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder of the run. Default: runs/DATASET, with a number if that exists."),
@@ -29,10 +29,48 @@ def train(
     force: options.Force = False,
 ) -> None:
     """Train the lectures' network and record its answers on the test images."""
-    from fmnist.pipeline import train_or_keep
+    from fmnist import training_step
     from fmnist.runs import Run, new_run
+
+    given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
+    if resume:
+        training_step.resume(resume, given, out, data_dir, force)
+        return
+    settings = settings_of(preset, given)
+    run = Run(out) if out else new_run(settings.dataset)
+    training_step.train_or_keep(run, settings, data_dir, force)
+
+
+def given_settings(
+    dataset: str | None,
+    epochs: int | None,
+    batch_size: int | None,
+    hidden: list[int] | None,
+    dropout: float | None,
+    validation_split: float | None,
+    seed: int | None,
+) -> dict[str, Any]:
+    """The settings that were named on the command line."""
     from fmnist_runtime.datasets import dataset_reference
 
-    dataset = dataset_reference(dataset)
-    settings = TrainSettings(dataset, epochs, batch_size, tuple(hidden), dropout, validation_split, seed)
-    train_or_keep(Run(out) if out else new_run(dataset), settings, data_dir, force)
+    named = {
+        "dataset": dataset_reference(dataset) if dataset is not None else None,
+        "epochs": epochs,
+        "batch_size": batch_size,
+        "hidden": tuple(hidden) if hidden else None,
+        "dropout": dropout,
+        "validation_split": validation_split,
+        "seed": seed,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def settings_of(preset: str, given: dict[str, Any]) -> Any:
+    """A preset with the settings that were named."""
+    from dataclasses import replace
+
+    from fmnist.settings import PRESETS
+
+    if preset not in PRESETS:
+        raise typer.BadParameter(f"{preset!r} is not one of {', '.join(PRESETS)}", param_hint="--preset")
+    return replace(PRESETS[preset], **given)
