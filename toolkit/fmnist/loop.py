@@ -76,7 +76,7 @@ class EpochLoop:
 
     def _seed_dropout(self, epoch: int) -> None:
         for number, layer in enumerate(self._model.layers):
-            if isinstance(layer, keras.layers.Dropout):
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
                 state = np.random.SeedSequence([self._settings.seed, epoch, number]).generate_state(2)
                 layer.seed_generator.state.assign(state)
 

@@ -52,5 +52,7 @@ class TrainSettings:
 
 PRESETS = {
     "lecture": TrainSettings(),
-    "best": TrainSettings(),
+    # Chosen on the validation images, mean of two seeds each: 30 to 60 epochs, batches of 32 to 128,
+    # dropout of 0.2 and 0.3, smoothing of 0 to 0.2, averaging beside and instead of the decay.
+    "best": TrainSettings(epochs=40, cosine_decay=True, label_smoothing=0.1),
 }

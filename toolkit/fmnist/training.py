@@ -93,7 +93,7 @@ def train(
     model = _load(start.model, training, settings) if start else _build(training, settings)
     _require_space(run, model)
     if start is None or not run.initial_weights.exists():
-        write_atomically(run.initial_weights, _arrays(model.trainable_variables))
+        write_atomically(run.initial_weights, _trained_arrays(model))
     if start is None:
         remove_checkpoints(run)
     epochs, weights = _run_epochs(model, training, settings, run, on_epoch, start, callbacks)
@@ -249,9 +249,11 @@ def _load(path: Path, training: Dataset, settings: TrainSettings) -> Any:
     return model
 
 
-def _arrays(variables: Sequence[Any]) -> bytes:
+def _trained_arrays(model: Any) -> bytes:
+    """An ``.npz`` with the trained weights, named such as ``hidden_1/kernel``."""
+    prefix = f"{model.name}/"
+    arrays: dict[str, Any] = {v.path.removeprefix(prefix): np.asarray(v) for v in model.trainable_variables}
     buffer = io.BytesIO()
-    arrays: dict[str, Any] = {variable.path: np.asarray(variable) for variable in variables}
     np.savez(buffer, **arrays)
     return buffer.getvalue()
 
@@ -299,7 +301,12 @@ def _require_space(run: Run, model: Any) -> None:
         OutputError: It has not.
     """
     run.folder.mkdir(parents=True, exist_ok=True)
-    needed = _BYTES_PER_WEIGHT * model.count_params() + 2_000_000  # and scores, history, records
+    needed = space_needed(model.count_params())
     free = shutil.disk_usage(run.folder).free
     if free < needed:
         raise OutputError(f"{run.folder}: {free / 1e6:.1f} MB are free, training needs {needed / 1e6:.1f} MB")
+
+
+def space_needed(parameters: int) -> int:
+    """Bytes that a run of so many weights takes at most while it trains."""
+    return _BYTES_PER_WEIGHT * parameters + 2_000_000  # and scores, history, records
