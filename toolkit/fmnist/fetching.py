@@ -81,7 +81,7 @@ def fetch_dataset(
     missing = [f"{file}.gz" for file, path in kept.items() if path is None]
     if missing and offline:
         raise DatasetError(
-            f"{folder}: {', '.join(missing)} missing; fetch without --offline, or {_mend(name)}"
+            f"{folder}: {', '.join(missing)} missing or damaged; fetch without --offline, or {_mend(name)}"
         )
     order = list(mirrors or MIRRORS[name])
     fetched = []
