@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -13,14 +14,22 @@ TINY = Path(__file__).parent / "models" / "tiny"
 """A small trained run (784-16-10) with artifacts; tests/models/generate.py made it."""
 
 
-def run_fmnist(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run ``fmnist`` in a process of its own, as a user does who has the data in $FMNIST_DATA."""
-    environment = {**os.environ, "FMNIST_DATA": str(DATA), "PYTHONUTF8": "1"}
-    environment.pop("FMNIST_DEBUG", None)
+def run_fmnist(
+    folder: Path, *arguments: object, environment: Mapping[str, str | None] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``fmnist`` in a process of its own, as a user does who has the data in $FMNIST_DATA.
+
+    Args:
+        folder: The working directory.
+        arguments: What follows ``fmnist`` on the command line.
+        environment: Variables to set besides, or to take away where the value is None.
+    """
+    wanted = {"FMNIST_DATA": str(DATA), "PYTHONUTF8": "1", "FMNIST_DEBUG": None, **(environment or {})}
+    variables = {key: value for key, value in {**os.environ, **wanted}.items() if value is not None}
     return subprocess.run(
         [sys.executable, "-m", "fmnist", *map(str, arguments)],
         cwd=folder,
-        env=environment,
+        env=variables,
         capture_output=True,
         text=True,
         encoding="utf-8",

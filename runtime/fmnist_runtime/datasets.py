@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -107,6 +108,12 @@ def dataset_reference(name: str) -> str:
     return name if name in KNOWN else str(Path(name).resolve())
 
 
+def cache_folder() -> Path:
+    """Where fetched data sets are kept, each in a subfolder of its name."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "fmnist"
+
+
 def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
     """Folders where a data set is looked for, in order.
 
@@ -118,11 +125,24 @@ def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
         return [data_dir / name, data_dir]
     if name not in KNOWN:
         return [Path(name)]
-    folders = [Path("data") / name, Path("data"), _cache_folder() / name, _SYSTEM_FOLDER / name]
+    folders = [Path("data") / name, Path("data"), cache_folder() / name, _SYSTEM_FOLDER / name]
     if "FMNIST_DATA" in os.environ:
         own = Path(os.environ["FMNIST_DATA"])
         folders = [own / name, own, *folders]
     return folders
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """An IDX file in a folder, gzipped or plain; None when there is neither.
+
+    Args:
+        folder: The folder, which need not exist.
+        name: The file's name without ``.gz``.
+    """
+    for path in (folder / f"{name}.gz", folder / name):
+        if path.is_file():
+            return path
+    return None
 
 
 def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[Path, Path]:
@@ -135,18 +155,18 @@ def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[P
     names = file_names(split)
     others = []
     for folder in folders:
-        images, targets = (_find_file(folder, file) for file in names)
+        images, targets = (find_file(folder, file) for file in names)
         if images is None or targets is None:
             continue
         if not _is_another(name, targets):
             return images, targets
         others.append(str(folder))
     if others:
-        mend = f"{', '.join(others)} holds another data set"
+        mend = f"{', '.join(others)} holds another data set{_or_fetch(name, data_dir)}"
     elif name not in KNOWN and data_dir is None:
         mend = f"known data sets are {', '.join(KNOWN)}; any other is the path of a folder"
     else:
-        mend = "name the folder that holds them with --data-dir"
+        mend = f"name the folder that holds them with --data-dir{_or_fetch(name, data_dir)}"
     wanted = " and ".join(f"{file}[.gz]" for file in names)
     places = ", ".join(str(folder) for folder in folders)
     raise DatasetError(f"{name}: no folder holds {wanted} (looked in {places}); {mend}")
@@ -187,6 +207,14 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
     return Dataset(name, split, images, targets, labels)
 
 
+def _or_fetch(name: str, data_dir: Path | None) -> str:
+    """The command that brings a known data set to where it was looked for."""
+    if name not in KNOWN:
+        return ""
+    where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir is not None else ""
+    return f", or run: fmnist data fetch {name}{where}"
+
+
 def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> tuple[str, ...]:
     if name in KNOWN:
         return KNOWN[name].labels
@@ -214,15 +242,3 @@ def _is_another(name: str, targets: Path) -> bool:
     file_name = targets.name.removesuffix(".gz")
     others = [other.sha256[file_name] for other in KNOWN.values() if other.name != name]
     return idx_sha256(read_idx(targets)) in others
-
-
-def _find_file(folder: Path, name: str) -> Path | None:
-    for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
-            return path
-    return None
-
-
-def _cache_folder() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "fmnist"

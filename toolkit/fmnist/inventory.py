@@ -57,7 +57,8 @@ def verifiable(data_dir: Path | None = None) -> list[str]:
     names = [name for name in KNOWN if _is_found(name, "test", data_dir)]
     if not names:
         raise DatasetError(
-            f"no data set found; known ones are {', '.join(KNOWN)}: name a folder with --data-dir"
+            f"no data set found; known ones are {', '.join(KNOWN)}: "
+            "name a folder with --data-dir, or run: fmnist data fetch NAME"
         )
     return names
 

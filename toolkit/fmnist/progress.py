@@ -37,6 +37,12 @@ class Progress:
             self._stream.write(f"{self._label} {bar} {self._done}/{self._total}")
         self._stream.flush()
 
+    def remove(self) -> None:
+        """Take the bar away, when the work ended before its last step."""
+        if self._terminal and 0 < self._done < self._total:
+            self._stream.write(_ERASE_LINE)
+            self._stream.flush()
+
 
 def say(line: str) -> None:
     """One line of progress."""

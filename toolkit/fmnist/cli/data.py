@@ -74,3 +74,36 @@ def verify(
     if rows:
         show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)
     fail(failures)
+
+
+@app.command("fetch")
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set: fashion-mnist or mnist.")],
+    mirror: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="URL",
+            help="Address to fetch from, instead of the built-in ones; again for each further one.",
+            show_default=False,
+        ),
+    ] = None,
+    offline: Annotated[
+        bool, typer.Option("--offline", help="Use no network: only say which files are missing.")
+    ] = False,
+    data_dir: options.DataDir = None,
+) -> None:
+    """Download a data set into the user's cache, or with --data-dir DIR into DIR/NAME.
+
+    Files that are there already are kept. The published SHA-256 of each is checked.
+    """
+    from fmnist.fetching import fetch_dataset
+    from fmnist.render import ABSENT, table
+
+    for url in mirror or []:
+        if not url.startswith(("http://", "https://")):
+            raise typer.BadParameter(
+                f"{url!r} does not begin with http:// or https://", param_hint="--mirror"
+            )
+    files = fetch_dataset(name, data_dir, mirror or (), offline)
+    rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
+    print(table(["file", "state", "from"], rows, left=3))
