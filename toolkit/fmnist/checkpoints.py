@@ -19,7 +19,7 @@ from fmnist.runs import Run, read_json
 from fmnist.settings import TrainSettings
 from fmnist_runtime.errors import OutputError, ResultError
 
-MODEL, HISTORY, STATE, WEIGHT_SUM = "model.keras", "history.csv", "state.json", "weight_sum.npz"
+MODEL, HISTORY, STATE = "model.keras", "history.csv", "state.json"
 SCHEMA = "fmnist.checkpoint/1"
 
 
@@ -53,8 +53,6 @@ class Checkpoint:
     """What the training was; None for a model that came without a record."""
     train_digest: str
     """Digest of the training split; empty when it is not known."""
-    weight_sum: Path | None
-    """Sums of the weights after the last epochs, where the training averages them."""
 
 
 def latest_checkpoint(run: Run) -> Checkpoint | None:
@@ -72,13 +70,11 @@ def latest_checkpoint(run: Run) -> Checkpoint | None:
         if state["schema"] != SCHEMA:
             raise ValueError(f"its schema is {state['schema']}")
         settings = TrainSettings.from_record(state["settings"])
-        sums = folder / WEIGHT_SUM
         return Checkpoint(
             model=folder / MODEL,
             epochs=read_history(folder / HISTORY),
             settings=settings,
             train_digest=str(state["train_digest"]),
-            weight_sum=sums if sums.exists() else None,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ResultError(f"{folder}: is damaged ({error}); delete it") from error

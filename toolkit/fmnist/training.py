@@ -20,7 +20,6 @@ from fmnist.checkpoints import (
     HISTORY,
     MODEL,
     STATE,
-    WEIGHT_SUM,
     Checkpoint,
     Epoch,
     history_csv,
@@ -96,8 +95,7 @@ def train(
         write_atomically(run.initial_weights, _trained_arrays(model))
     if start is None:
         remove_checkpoints(run)
-    epochs, weights = _run_epochs(model, training, settings, run, on_epoch, start, callbacks)
-    model.set_weights(weights)
+    epochs = _run_epochs(model, training, settings, run, on_epoch, start, callbacks)
     return _finish(model, epochs, training, test, settings, run)
 
 
@@ -109,12 +107,11 @@ def _run_epochs(
     on_epoch: Callable[[Epoch], None],
     start: Checkpoint | None,
     callbacks: Sequence[keras.callbacks.Callback],
-) -> tuple[tuple[Epoch, ...], list[Any]]:
-    """The epochs that are still to be done, a checkpoint after each; gives history and final weights."""
+) -> tuple[Epoch, ...]:
+    """Do the epochs that are still to be done, with a checkpoint after each; gives the whole history."""
     loop = EpochLoop(model, training, settings)
     listeners = keras.callbacks.CallbackList(list(callbacks), model=model)
     epochs = start.epochs if start else ()
-    average = _Average(model, settings, start)
     model.stop_training = False
     listeners.on_train_begin()
     try:
@@ -124,14 +121,13 @@ def _run_epochs(
             figures = loop.run(number)
             if not math.isfinite(figures["loss"]):
                 raise _diverged(run, number)
-            average.add(number)
             epochs = (*epochs, Epoch(epoch=number + 1, seconds=time.perf_counter() - begin, **figures))
             files = {
                 MODEL: model_bytes(model),
                 HISTORY: history_csv(epochs),
                 STATE: state_json(settings, training.digest),
             }
-            write_checkpoint(run, number + 1, files | average.files())
+            write_checkpoint(run, number + 1, files)
             on_epoch(epochs[-1])
             listeners.on_epoch_end(number, figures)
             if model.stop_training:
@@ -142,48 +138,12 @@ def _run_epochs(
             f"{run.folder}: stopped; {done}; go on with: fmnist train --resume {run.folder}"
         ) from None
     listeners.on_train_end()
-    return epochs, average.weights()
+    return epochs
 
 
 def _diverged(run: Run, number: int) -> TrainingStoppedError:
     kept = f"the checkpoint after epoch {number} is kept" if number else "nothing was learned"
     return TrainingStoppedError(f"{run.folder}: the loss is not a number in epoch {number + 1}; {kept}")
-
-
-class _Average:
-    """The mean of the weights after the last epochs, where the settings ask for one."""
-
-    def __init__(self, model: Any, settings: TrainSettings, start: Checkpoint | None) -> None:
-        self._model = model
-        self._first = settings.epochs - settings.averaged_epochs
-        self._sums: list[Any] | None = None
-        self._count = 0
-        if start and start.weight_sum:
-            with np.load(start.weight_sum, allow_pickle=False) as archive:
-                self._count = int(archive["count"])
-                self._sums = [archive[f"sum_{i}"] for i in range(len(archive.files) - 1)]
-
-    def add(self, number: int) -> None:
-        """Take in the weights after an epoch, counted from 0, if it is one of the last."""
-        if number >= self._first:
-            weights = [weight.astype(np.float64) for weight in self._model.get_weights()]
-            self._sums = [a + b for a, b in zip(self._sums, weights, strict=True)] if self._sums else weights
-            self._count += 1
-
-    def files(self) -> dict[str, bytes]:
-        """What a checkpoint has to keep of it."""
-        if self._sums is None:
-            return {}
-        buffer = io.BytesIO()
-        np.savez(buffer, count=self._count, **{f"sum_{i}": array for i, array in enumerate(self._sums)})
-        return {WEIGHT_SUM: buffer.getvalue()}
-
-    def weights(self) -> list[Any]:
-        """The mean; without one, the weights as they are."""
-        own = self._model.get_weights()
-        if self._sums is None:
-            return list(own)
-        return [(total / self._count).astype(w.dtype) for total, w in zip(self._sums, own, strict=True)]
 
 
 def _finish(

@@ -128,14 +128,13 @@ def _state_of_file(path: Path) -> Checkpoint:
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
     if run is None:
-        return Checkpoint(path, (), None, "", None)
+        return Checkpoint(path, (), None, "")
     record = run.training()
     return Checkpoint(
         model=path,
         epochs=read_history(run.history),
         settings=TrainSettings.from_record(record["settings"]),
         train_digest=str(record["train_digest"]),
-        weight_sum=None,
     )
 
 

@@ -1,0 +1,118 @@
+"""`fmnist train` beside the lecture's own loop: time per epoch and test accuracy.
+
+Three ways to train the same network, each in a process of its own, in turn, for each of five seeds:
+
+- ``lecture as written``: plain `model.fit` on raw pixels, the normalisation left out;
+- ``lecture, normalised``: the same on pixels divided by 255, as it teaches;
+- ``fmnist train``: the command's own training, with a checkpoint after each epoch.
+
+Same epochs, batch size, optimizer and number of steps. Time per epoch is the median over the epochs
+after the first of each process, which includes tracing. ``--preset best`` and the second lecture, on
+MNIST digits, are trained beside them. Writes results/training.json.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from fmnist.results import to_json
+
+ROOT = Path(__file__).parent.parent
+RESULT = Path(__file__).parent / "results" / "training.json"
+SEEDS = range(5)
+SPEED_LIMIT, ACCURACY_LIMIT = 3.0, 0.003
+
+LECTURE = """
+import json, os, sys, time
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+import keras
+from pathlib import Path
+from fmnist_runtime.datasets import load_dataset
+
+seed, scale = int(sys.argv[1]), float(sys.argv[2])
+training, test = (load_dataset("fashion-mnist", split, Path("data")) for split in ("train", "test"))
+keras.utils.set_random_seed(seed)
+model = keras.Sequential([
+    keras.Input((28, 28)),
+    keras.layers.Flatten(),
+    keras.layers.Dense(128, activation="relu"),
+    keras.layers.Dropout(0.2),
+    keras.layers.Dense(10, activation="softmax"),
+])
+model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+begins, ends = [], []
+clock = keras.callbacks.LambdaCallback(
+    on_epoch_begin=lambda epoch, logs: begins.append(time.perf_counter()),
+    on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()),
+)
+model.fit(training.images / scale, training.targets, epochs=10, validation_split=0.1, verbose=0, callbacks=[clock])
+_, accuracy = model.evaluate(test.images / scale, test.targets, verbose=0)
+print(json.dumps({"seconds": [end - begin for begin, end in zip(begins, ends)], "accuracy": accuracy}))
+"""
+
+
+def lecture(seed: int, scale: float) -> dict[str, Any]:
+    """The lecture's script in a process of its own; pixels are divided by the scale."""
+    command = [sys.executable, "-c", LECTURE, str(seed), str(scale)]
+    output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return result
+
+
+def ours(seed: int, *arguments: str) -> dict[str, Any]:
+    """`fmnist train`; an epoch's time is from one line of its output to the next, checkpoint included."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "fmnist", "train", "--seed", str(seed), "--out", f"{folder}/run"]
+        subprocess.run([*command, *arguments], cwd=ROOT, check=True, capture_output=True)
+        record = json.loads(Path(folder, "run", "train.json").read_text())
+    return {
+        "seconds": [epoch["seconds"] for epoch in record["epochs"]],
+        "accuracy": record["test_accuracy"],
+    }
+
+
+def main() -> None:
+    """Measure, print, write; exit 1 where a limit is missed."""
+    ways = {
+        "lecture as written": lambda seed: lecture(seed, 1.0),
+        "lecture, normalised": lambda seed: lecture(seed, 255.0),
+        "fmnist train": ours,
+        "fmnist train --preset best": lambda seed: ours(seed, "--preset", "best"),
+        "second lecture: MNIST": lambda seed: ours(
+            seed, "--dataset", "mnist", "--dropout", "0", "--epochs", "5"
+        ),
+    }
+    results: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
+    for seed in SEEDS:
+        for name, train in ways.items():
+            results[name].append(train(seed))
+            print(f"seed {seed}  {name}: {100 * results[name][-1]['accuracy']:.2f} %", file=sys.stderr)
+    seconds = {
+        name: statistics.median(second for run in runs for second in run["seconds"][1:])
+        for name, runs in results.items()
+    }
+    accuracy = {name: statistics.mean(run["accuracy"] for run in runs) for name, runs in results.items()}
+    for name in ways:
+        figures = " ".join(f"{100 * run['accuracy']:.2f}" for run in results[name])
+        print(f"{name:27} {seconds[name]:5.2f} s/epoch  {100 * accuracy[name]:.2f} % mean of {figures}")
+    speed = seconds["lecture, normalised"] / seconds["fmnist train"]
+    loss = accuracy["lecture, normalised"] - accuracy["fmnist train"]
+    print(
+        f"fmnist train is {speed:.1f} times as fast as the normalised lecture; {SPEED_LIMIT:g} are promised"
+    )
+    print(
+        f"its mean accuracy is {100 * -loss:+.2f} points; no more than {100 * ACCURACY_LIMIT:.1f} lower is promised"
+    )
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(to_json("benchmark-training", {"speed_ratio": speed, "ways": results}))
+    sys.exit(speed < SPEED_LIMIT or loss > ACCURACY_LIMIT)
+
+
+if __name__ == "__main__":
+    main()
