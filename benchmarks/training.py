@@ -18,6 +18,9 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +54,9 @@ clock = keras.callbacks.LambdaCallback(
     on_epoch_begin=lambda epoch, logs: begins.append(time.perf_counter()),
     on_epoch_end=lambda epoch, logs: ends.append(time.perf_counter()),
 )
-model.fit(training.images / scale, training.targets, epochs=10, validation_split=0.1, verbose=0, callbacks=[clock])
+model.fit(
+    training.images / scale, training.targets, epochs=10, validation_split=0.1, verbose=0, callbacks=[clock]
+)
 _, accuracy = model.evaluate(test.images / scale, test.targets, verbose=0)
 print(json.dumps({"seconds": [end - begin for begin, end in zip(begins, ends)], "accuracy": accuracy}))
 """
@@ -69,24 +74,26 @@ def ours(seed: int, *arguments: str) -> dict[str, Any]:
     """`fmnist train`; an epoch's time is from one line of its output to the next, checkpoint included."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "fmnist", "train", "--seed", str(seed), "--out", f"{folder}/run"]
-        subprocess.run([*command, *arguments], cwd=ROOT, check=True, capture_output=True)
+        process = subprocess.Popen([*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        assert process.stderr is not None
+        ends = [time.perf_counter() for line in process.stderr if line.startswith("epoch ")]
+        if process.wait():
+            raise SystemExit(f"{' '.join(command)} failed")
         record = json.loads(Path(folder, "run", "train.json").read_text())
-    return {
-        "seconds": [epoch["seconds"] for epoch in record["epochs"]],
-        "accuracy": record["test_accuracy"],
-    }
+    # The first epoch has no line before it; its time, which is not used, is that of the second.
+    seconds = [later - earlier for earlier, later in pairwise(ends)]
+    return {"seconds": [seconds[0], *seconds], "accuracy": record["test_accuracy"]}
 
 
 def main() -> None:
     """Measure, print, write; exit 1 where a limit is missed."""
-    ways = {
+    mnist = ("--dataset", "mnist", "--dropout", "0", "--epochs", "5")
+    ways: dict[str, Callable[[int], dict[str, Any]]] = {
         "lecture as written": lambda seed: lecture(seed, 1.0),
         "lecture, normalised": lambda seed: lecture(seed, 255.0),
         "fmnist train": ours,
         "fmnist train --preset best": lambda seed: ours(seed, "--preset", "best"),
-        "second lecture: MNIST": lambda seed: ours(
-            seed, "--dataset", "mnist", "--dropout", "0", "--epochs", "5"
-        ),
+        "second lecture on MNIST": lambda seed: ours(seed, *mnist),
     }
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in ways}
     for seed in SEEDS:
@@ -103,12 +110,8 @@ def main() -> None:
         print(f"{name:27} {seconds[name]:5.2f} s/epoch  {100 * accuracy[name]:.2f} % mean of {figures}")
     speed = seconds["lecture, normalised"] / seconds["fmnist train"]
     loss = accuracy["lecture, normalised"] - accuracy["fmnist train"]
-    print(
-        f"fmnist train is {speed:.1f} times as fast as the normalised lecture; {SPEED_LIMIT:g} are promised"
-    )
-    print(
-        f"its mean accuracy is {100 * -loss:+.2f} points; no more than {100 * ACCURACY_LIMIT:.1f} lower is promised"
-    )
+    print(f"fmnist train is {speed:.1f} times as fast as the normalised lecture ({SPEED_LIMIT:g} promised)")
+    print(f"its mean accuracy is {-100 * loss:+.2f} points off (-{100 * ACCURACY_LIMIT:.1f} allowed)")
     RESULT.parent.mkdir(exist_ok=True)
     RESULT.write_text(to_json("benchmark-training", {"speed_ratio": speed, "ways": results}))
     sys.exit(speed < SPEED_LIMIT or loss > ACCURACY_LIMIT)

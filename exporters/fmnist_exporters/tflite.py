@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import flatbuffers
 import keras
 import numpy as np
 import tensorflow as tf
+from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
@@ -41,15 +43,17 @@ def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | No
         converter.target_spec.supported_types = [tf.float16]
     if calibration is None:
         return bytes(converter.convert())
-    converter.representative_dataset = lambda: (
-        [image[np.newaxis].astype(np.float32)] for image in calibration
+    calibrated = _calibrate(converter, calibration)
+    whole = scheme == "int8-full"
+    content = bytes(
+        mlir_quantize(
+            calibrated,
+            fully_quantize=whole,
+            input_data_type=tf.int8,
+            output_data_type=tf.int8 if whole else tf.float32,
+            denylisted_nodes=None if whole else _last_layer_tensors(calibrated),
+        )
     )
-    if scheme == "int8-full":
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = converter.inference_output_type = tf.int8
-        content = bytes(converter.convert())
-    else:
-        content = _quantize_hidden_layers(converter)
     _check_input(content)
     return content
 
@@ -66,27 +70,41 @@ def _converter(model: keras.Model) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([frozen], holder)
 
 
-def _quantize_hidden_layers(converter: Any) -> bytes:
-    """Calibrate, then quantise all but the last linear layer and what follows it.
-
-    With integers to the end, the scores of 2–3 % of the test images tie and one answer in a hundred
-    changes. A float last layer costs four bytes a weight of the smallest layer, and changes two in a
-    thousand. Input is int8, output float32.
-    """
+def _calibrate(converter: Any, images: NDArray[np.uint8]) -> bytes:
+    """The float model with the range of every activation on these images; of the input, 0 to 255."""
+    converter.representative_dataset = lambda: ([image[np.newaxis].astype(np.float32)] for image in images)
     converter._experimental_calibrate_only = True  # as TensorFlow's own QuantizationDebugger does
-    calibrated = bytes(converter.convert())
-    return bytes(
-        mlir_quantize(
-            calibrated,
-            input_data_type=tf.int8,
-            output_data_type=tf.float32,
-            denylisted_nodes=_last_layer_tensors(calibrated),
-        )
-    )
+    return _with_full_input_range(bytes(converter.convert()))
+
+
+def _with_full_input_range(calibrated: bytes) -> bytes:
+    """Pixels are 0 to 255, whatever the calibration images happen to hold.
+
+    Then they map one to one onto the input's integers, and quantising the input loses nothing. What only
+    reshapes the input has its range.
+    """
+    model = schema.ModelT.InitFromPackedBuf(calibrated, 0)
+    [graph] = model.subgraphs
+    inputs = {int(graph.inputs[0])}
+    for operator in graph.operators:
+        code = model.operatorCodes[operator.opcodeIndex].builtinCode
+        if code == schema.BuiltinOperator.RESHAPE and int(operator.inputs[0]) in inputs:
+            inputs.add(int(operator.outputs[0]))
+    for index in inputs:
+        quantization = graph.tensors[index].quantization
+        quantization.min, quantization.max = np.array([0], np.float32), np.array([255], np.float32)
+    builder = flatbuffers.Builder()
+    builder.Finish(model.Pack(builder), b"TFL3")
+    return bytes(builder.Output())
 
 
 def _last_layer_tensors(content: bytes) -> list[str]:
-    """Names of the outputs of the last linear operator and of those after it."""
+    """Names of the outputs of the last linear operator and of those after it, which int8 leaves in float.
+
+    With integers to the end, the scores of 2–3 % of the test images tie and one answer in a hundred
+    changes. A float last layer costs four bytes a weight of the smallest layer, and changes two in a
+    thousand.
+    """
     interpreter = Interpreter(model_content=content)
     operators = interpreter._get_ops_details()
     linear = [i for i, operator in enumerate(operators) if operator["op_name"] in _LINEAR]
@@ -96,10 +114,7 @@ def _last_layer_tensors(content: bytes) -> list[str]:
 
 
 def _check_input(content: bytes) -> None:
-    """Pixels must map one to one onto the input's integers, so that quantising the input loses nothing."""
+    """The converter must have taken the input's range as it was told."""
     scale, zero_point = Interpreter(model_content=content).get_input_details()[0]["quantization"]
     if (scale, zero_point) != (1.0, -128):
-        raise ModelError(
-            f"calibration found input scale {scale} and zero point {zero_point} instead of 1 and -128: "
-            "the calibration images do not span 0 to 255; calibrate on the images the model was trained on"
-        )
+        raise ModelError(f"its input got scale {scale} and zero point {zero_point} instead of 1 and -128")

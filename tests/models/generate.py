@@ -3,6 +3,7 @@
 Run from the repository's root: .venv/bin/python tests/models/generate.py
 """
 
+import shutil
 from pathlib import Path
 
 from fmnist.exporting import export_model, plan_targets
@@ -17,6 +18,7 @@ KEPT = {("tflite", "float32"), ("tflite", "int8"), ("tflite", "int8-full"), ("on
 def main() -> None:
     run = Run(Path(__file__).parent / "tiny")
     train(TrainSettings(epochs=5, hidden=(16,)), run, Path("data"), on_epoch=print)
+    shutil.rmtree(run.checkpoints)  # the tests that need one make their own
     recipes = [recipe for recipe in RECIPES if (recipe.format, recipe.scheme) in KEPT]
     export_model(run.model, plan_targets(run.model, recipes, None), force=True, on_artifact=print)
 
