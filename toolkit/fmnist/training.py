@@ -246,6 +246,11 @@ def _require_enough(training: Dataset, settings: TrainSettings) -> None:
     """
     if len(training.labels) < 2:
         raise DatasetError(f"{training.name}: has one class; telling classes apart takes two")
+    if int(training.targets.max()) + 1 < len(training.labels):
+        raise DatasetError(
+            f"{training.name}: labels.txt names {len(training.labels)} classes, but the training images "
+            f"are of the first {training.targets.max() + 1}"
+        )
     kept = int(len(training.images) * (1 - settings.validation_split))  # as Keras splits
     if not 0 < kept < len(training.images):
         raise DatasetError(
