@@ -32,6 +32,11 @@ class Run:
         return self.folder / "history.csv"
 
     @property
+    def initial_weights(self) -> Path:
+        """The original's weights before training."""
+        return self.folder / "initial.npz"
+
+    @property
     def train_json(self) -> Path:
         """Settings and results of the training, and when it finished. Written last."""
         return self.folder / "train.json"
@@ -45,6 +50,10 @@ class Run:
     def exports(self) -> Path:
         """Folder of the artifacts."""
         return self.folder / "export"
+
+    def plot(self, name: str) -> Path:
+        """File of a picture: ``history``, ``predictions``, ``mistakes``, ``weights`` or ``confusion``."""
+        return self.folder / "plots" / f"{name}.png"
 
     def result(self, kind: str) -> Path:
         """File of a verb's result: ``eval``, ``parity`` or ``bench``."""
@@ -109,6 +118,20 @@ def newest_run() -> Run:
     if not finished:
         raise ResultError(f"no finished run under {RUNS}/: name a model, or make one with: fmnist train")
     return max(finished, key=lambda entry: entry[0])[1]
+
+
+def select_run(named: Path | None) -> Run:
+    """The run the user named, else the newest.
+
+    Raises:
+        ResultError: That is no run, or none is named and there is none.
+    """
+    if named is None:
+        return newest_run()
+    if not Run(named).train_json.exists():
+        raise ResultError(f"{named}: is not a run; give the folder that fmnist train wrote")
+    Run(named).training()
+    return Run(named)
 
 
 def run_of(model: Path) -> Run | None:
