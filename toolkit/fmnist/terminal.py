@@ -64,7 +64,9 @@ def _shrink(images: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.
     """Means of blocks of so many rows and columns; what is missing at the edges is black."""
     count, height, width = images.shape
     padded = np.pad(images, ((0, 0), (0, -height % rows), (0, -width % columns)))
-    return padded.reshape(count, -(-height // rows), rows, -(-width // columns), columns).mean(axis=(2, 4))
+    blocks = padded.reshape(count, -(-height // rows), rows, -(-width // columns), columns)
+    means: NDArray[np.float64] = blocks.mean(axis=(2, 4))
+    return means
 
 
 def _ink(image: NDArray[np.float64]) -> list[str]:

@@ -10,7 +10,9 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from fmnist.runs import Run
 
-app = typer.Typer(help="Pictures of a run: its training, answers, weights and mistakes.", no_args_is_help=True)
+app = typer.Typer(
+    help="Pictures of a run: its training, answers, weights and mistakes.", no_args_is_help=True
+)
 
 _Named = Annotated[
     Path | None, typer.Argument(metavar="[RUN]", help="A run. Default: the newest.", show_default=False)

@@ -24,7 +24,5 @@ def sample_figure(dataset: Dataset, side: int) -> Figure:
         show_image(axes, image)
         label = dataset.labels[int(dataset.targets[number])]
         axes.set_title(shortened(label, _LONGEST), fontsize=10, parse_math=False)
-    figure.suptitle(
-        f"{dataset.name}: the first {len(images)} training images", fontsize=12, parse_math=False
-    )
+    figure.suptitle(f"{dataset.name}: the first {len(images)} training images", fontsize=12, parse_math=False)
     return figure
