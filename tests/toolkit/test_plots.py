@@ -226,6 +226,13 @@ def test_weights_are_drawn_before_and_after(tiny):
         assert -low == high > 0
 
 
+@pytest.mark.parametrize("value", [0, np.nan])
+def test_weights_that_show_nothing_are_drawn_all_the_same(tmp_path, value):
+    write_figure(tmp_path / "weights.png", weights_figure(None, np.full((3, 28, 28), value, np.float32)))
+    with Image.open(tmp_path / "weights.png") as image:
+        assert image.format == "PNG"
+
+
 def test_a_unit_is_shown_as_the_pixels_lie():
     """Weight of row 3, column 5 of unit 1 stands there in its image."""
     kernel = np.zeros((28 * 28, 2), np.float32)

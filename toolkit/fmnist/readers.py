@@ -24,10 +24,9 @@ def read_keras(model: Any) -> Contents:
         )
         for layer in model.layers
     ]
-    ends = (  # an output's own name is numbered anew by each process; that of its layer stays
-        (model.inputs[0].name, "input", model.inputs[0]),
-        (model.output_names[0], "output", model.outputs[0]),
-    )
+    # An output's own name is numbered anew by each process, its layer's stays; a Sequential ends in its last.
+    [output] = getattr(model, "output_names", [model.layers[-1].name])
+    ends = ((model.inputs[0].name, "input", model.inputs[0]), (output, "output", model.outputs[0]))
     tensors = [Tensor(name, role, tuple(end.shape), str(end.dtype), (), ()) for name, role, end in ends]
     weights = [measure_weight(weight.path, np.asarray(weight)) for weight in model.weights]
     return Contents(tuple(layers), tuple(tensors), tuple(weights))

@@ -37,7 +37,8 @@ def weights_figure(before: NDArray[np.float32] | None, after: NDArray[np.float32
 
 def _draw(part: SubFigure, title: str, images: NDArray[np.float32]) -> None:
     rows = -(-len(images) // _COLUMNS)
-    limit = float(np.percentile(np.abs(images), _CLIPPED_PERCENT)) or 1.0
+    sizes = np.abs(images[np.isfinite(images)])  # a training that failed leaves NaN, which stays blank
+    limit = (float(np.percentile(sizes, _CLIPPED_PERCENT)) if sizes.size else 0) or 1.0
     grid = part.subplots(rows, _COLUMNS, squeeze=False)
     for axes in grid.flat:
         axes.set_axis_off()
