@@ -74,7 +74,7 @@ _EXTRA_PACKAGES = {
     "tflite": {"ai_edge_litert", "tflite_runtime"},
     "onnx": {"onnxruntime"},
     "images": {"PIL"},
-    "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch"},
+    "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch", "matplotlib"},
 }
 
 

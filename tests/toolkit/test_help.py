@@ -24,7 +24,9 @@ HEAVY = {
     "numpy",
 }
 GROUPS = get_command(app).commands
-VERBS = [[name] for name in GROUPS] + [["data", name] for name in GROUPS["data"].commands]
+NESTED = [(group, name) for group in ("data", "plot") for name in GROUPS[group].commands]
+VERBS = [[name] for name in GROUPS] + [list(path) for path in NESTED]
+COMMANDS = [*GROUPS.values(), *(GROUPS[group].commands[name] for group, name in NESTED)]
 
 RUN = """
 import sys
@@ -68,7 +70,7 @@ def test_help_of_export_names_every_format_and_scheme():
 
 
 def test_every_verb_and_option_is_explained():
-    for command in [*GROUPS.values(), *GROUPS["data"].commands.values()]:
+    for command in COMMANDS:
         assert command.help
         assert all(parameter.help for parameter in command.params), command.name
 
@@ -76,7 +78,7 @@ def test_every_verb_and_option_is_explained():
 def test_options_of_the_same_name_mean_the_same():
     """But for --dataset, whose default depends on whether there is a model yet, and --out."""
     seen: dict[str, str] = {}
-    for command in [*GROUPS.values(), *GROUPS["data"].commands.values()]:
+    for command in COMMANDS:
         for parameter in command.params:
             if parameter.param_type_name == "option" and parameter.name not in ("dataset", "out"):
                 assert seen.setdefault(parameter.opts[0], parameter.help) == parameter.help

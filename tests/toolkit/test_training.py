@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 from support import DATA, TINY, run_fmnist
 
-from fmnist.checkpoints import latest_checkpoint, read_history
+from fmnist.checkpoints import latest_checkpoint
+from fmnist.history import read_history
 from fmnist.runs import Run
 from fmnist.settings import PRESETS, TrainSettings
 from fmnist.training import train

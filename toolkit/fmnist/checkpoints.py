@@ -6,39 +6,20 @@ epoch, and what the training was. It is written under another name and renamed w
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import shutil
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fmnist.history import Epoch, read_history
 from fmnist.runs import Run, read_json
 from fmnist.settings import TrainSettings
 from fmnist_runtime.errors import OutputError, ResultError
 
 MODEL, HISTORY, STATE = "model.keras", "history.csv", "state.json"
 SCHEMA = "fmnist.checkpoint/1"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to."""
-
-    epoch: int
-    """Number of the epoch, from 1."""
-    loss: float
-    """Mean cross-entropy on the training images, dropout on."""
-    accuracy: float
-    """Accuracy on the training images, dropout on."""
-    val_loss: float
-    """Mean cross-entropy on the validation images."""
-    val_accuracy: float
-    """Accuracy on the validation images."""
-    seconds: float
-    """Duration."""
 
 
 @dataclass(frozen=True)
@@ -122,28 +103,3 @@ def state_json(settings: TrainSettings, train_digest: str) -> bytes:
         "train_digest": train_digest,
     }
     return (json.dumps(state, indent=1) + "\n").encode()
-
-
-def history_csv(epochs: tuple[Epoch, ...]) -> bytes:
-    """A history as CSV, a line an epoch."""
-    buffer = io.StringIO()
-    writer = csv.DictWriter(buffer, fieldnames=[field.name for field in fields(Epoch)], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(asdict(epoch) for epoch in epochs)
-    return buffer.getvalue().encode()
-
-
-def read_history(path: Path) -> tuple[Epoch, ...]:
-    """Read a history.
-
-    Raises:
-        ResultError: The file is missing or damaged.
-    """
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        return tuple(
-            Epoch(int(row["epoch"]), *(float(row[field.name]) for field in fields(Epoch)[1:])) for row in rows
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise ResultError(f"{path}: is missing or no history that fmnist train wrote ({error})") from error

@@ -10,6 +10,7 @@ from typing import Any
 from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of, describe, open_model
 from fmnist.runs import run_of
 from fmnist_exporters.recipes import gate_for
+from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import Parity, compare
@@ -58,6 +59,22 @@ def find_reference(candidates: Sequence[Path]) -> Reference:
     return run.recorded_scores()
 
 
+def scored_split(reference: Reference, splits: Splits) -> Dataset:
+    """The test split that a reference's scores are of.
+
+    Raises:
+        DatasetError: It is missing or damaged.
+        ResultError: The one that was found is another.
+    """
+    dataset = splits.named(reference.dataset, Path(reference.model))
+    if dataset.digest != reference.dataset_digest:
+        raise ResultError(
+            f"{dataset.name}: is not the test split that {reference.model} was scored on; "
+            "name the folder that holds it with --data-dir"
+        )
+    return dataset
+
+
 def compare_models(
     candidates: Iterable[Path],
     reference: Reference,
@@ -80,12 +97,7 @@ def compare_models(
         ResultError: The test split is not the one that the original was scored on, or an artifact
             was made from another original.
     """
-    dataset = splits.named(reference.dataset, Path(reference.model))
-    if dataset.digest != reference.dataset_digest:
-        raise ResultError(
-            f"{dataset.name}: is not the test split that {reference.model} was scored on; "
-            "name the folder that holds it with --data-dir"
-        )
+    dataset = scored_split(reference, splits)
     results = []
     for path in candidates:
         with open_model(path, threads) as session:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def write_result(path: Path, text: str) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """The value in JSON's own types. NaN, which JSON has not, becomes null."""
+    """The value in JSON's own types. NaN and infinity, which JSON has not, become null."""
     match value:
         case dict():
             return {str(key): _plain(item) for key, item in value.items()}
@@ -75,7 +76,7 @@ def _plain(value: Any) -> Any:
             return _plain(value.tolist())
         case np.generic():
             return _plain(value.item())
-        case float() if value != value:
+        case float() if not math.isfinite(value):
             return None
         case Path():
             return str(value)

@@ -32,14 +32,14 @@ class Run:
         return self.folder / "history.csv"
 
     @property
-    def train_json(self) -> Path:
-        """Settings and results of the training, and when it finished. Written last."""
-        return self.folder / "train.json"
-
-    @property
     def initial_weights(self) -> Path:
         """The weights before training, an array for each trained variable, by its Keras path."""
         return self.folder / "initial.npz"
+
+    @property
+    def train_json(self) -> Path:
+        """Settings and results of the training, and when it finished. Written last."""
+        return self.folder / "train.json"
 
     @property
     def checkpoints(self) -> Path:
@@ -55,6 +55,10 @@ class Run:
     def exports(self) -> Path:
         """Folder of the artifacts."""
         return self.folder / "export"
+
+    def plot(self, name: str) -> Path:
+        """File of a picture: ``history``, ``predictions``, ``mistakes``, ``weights`` or ``confusion``."""
+        return self.folder / "plots" / f"{name}.png"
 
     def result(self, kind: str) -> Path:
         """File of a verb's result: ``eval``, ``parity`` or ``bench``."""
@@ -119,6 +123,20 @@ def newest_run() -> Run:
     if not finished:
         raise ResultError(f"no finished run under {RUNS}/: name a model, or make one with: fmnist train")
     return max(finished, key=lambda entry: entry[0])[1]
+
+
+def select_run(named: Path | None) -> Run:
+    """The run the user named, else the newest.
+
+    Raises:
+        ResultError: That is no run, or none is named and there is none.
+    """
+    if named is None:
+        return newest_run()
+    if not Run(named).train_json.exists():
+        raise ResultError(f"{named}: is not a run; give the folder that fmnist train wrote")
+    Run(named).training()
+    return Run(named)
 
 
 def run_of(model: Path) -> Run | None:

@@ -21,12 +21,11 @@ from fmnist.checkpoints import (
     MODEL,
     STATE,
     Checkpoint,
-    Epoch,
-    history_csv,
     remove_checkpoints,
     state_json,
     write_checkpoint,
 )
+from fmnist.history import Epoch, history_csv
 from fmnist.loop import EpochLoop
 from fmnist.network import build_model
 from fmnist.results import to_json

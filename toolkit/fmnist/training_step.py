@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.checkpoints import Checkpoint, latest_checkpoint, read_history
+from fmnist.checkpoints import Checkpoint, latest_checkpoint
+from fmnist.history import read_history
 from fmnist.progress import Progress, say
 from fmnist.runs import Run, new_run, require_ours, run_of
 from fmnist.settings import PRESETS, TrainSettings

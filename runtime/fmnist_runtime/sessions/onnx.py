@@ -58,6 +58,11 @@ class OnnxSession(Session):
             metadata=metadata,
         )
 
+    @property
+    def inference_session(self) -> Any:
+        """The engine's own session."""
+        return self._engine
+
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         count = len(images)
         if self._batch and count != self._batch:  # a model with a fixed batch gets its last block filled up

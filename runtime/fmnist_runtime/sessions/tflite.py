@@ -77,6 +77,11 @@ class TfliteSession(Session):
         self._batch = batch
 
 
+def open_unallocated(path: Path) -> Any:
+    """An interpreter with nothing allocated: of its tensors only the constants can be read."""
+    return Interpreter(model_path=str(path))
+
+
 def _only(tensors: list[dict[str, Any]], role: str) -> dict[str, Any]:
     """The single input or output of a classifier."""
     if len(tensors) != 1:

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist.cli import bench, data, evaluate, export, parity, predict, run, train
+from fmnist.cli import bench, data, evaluate, export, inspect, parity, plot, predict, run, train
 
 app = typer.Typer(
     name="fmnist",
@@ -50,4 +50,6 @@ app.command("eval")(evaluate.evaluate)
 app.command("parity")(parity.parity)
 app.command("bench")(bench.bench)
 app.command("predict")(predict.predict)
+app.command("inspect")(inspect.inspect)
+app.add_typer(plot.app, name="plot")
 app.add_typer(data.app, name="data")

@@ -1,12 +1,18 @@
 """`fmnist data`."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fmnist.cli import options
+from fmnist.settings import DEFAULT_DATASET
 
-app = typer.Typer(help="Data sets: where they are, and whether they are whole.", no_args_is_help=True)
+app = typer.Typer(
+    help="Data sets: where they are, whether they are whole, and what is in them.", no_args_is_help=True
+)
+
+_SIDE = 5
 
 
 @app.command("list")
@@ -107,3 +113,35 @@ def fetch(
     files = fetch_dataset(name, data_dir, mirror or (), offline)
     rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
     print(table(["file", "state", "from"], rows, left=3))
+
+
+@app.command("show")
+def show_images(
+    dataset: Annotated[
+        str, typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files.")
+    ] = DEFAULT_DATASET,
+    data_dir: options.DataDir = None,
+    out: Annotated[Path | None, typer.Option(help="PNG file. Default: a picture in the terminal.")] = None,
+    force: options.Force = False,
+) -> None:
+    """Show the first 25 training images with their class names."""
+    import shutil
+    import sys
+
+    from fmnist.png import require_picture_free
+    from fmnist.terminal import draw_grid, takes_colours
+    from fmnist_runtime.datasets import load_dataset
+    from fmnist_runtime.errors import needs_extra
+
+    if out is None:
+        training = load_dataset(dataset, "train", data_dir)
+        labels = [training.labels[target] for target in training.targets[: _SIDE**2]]
+        width, _ = shutil.get_terminal_size()
+        print(draw_grid(training.images[: _SIDE**2], labels, _SIDE, width, takes_colours(sys.stdout)))
+        return
+    with needs_extra("train", "plotting"):
+        from fmnist.plots.sample import sample_figure
+        from fmnist.plots.style import write_figure
+    require_picture_free(out, force)
+    write_figure(out, sample_figure(load_dataset(dataset, "train", data_dir), _SIDE))
+    print(out)

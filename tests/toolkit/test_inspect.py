@@ -1,0 +1,179 @@
+"""What is in a model file."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import pytest
+from support import TINY
+
+from fmnist.contents import measure_weight
+from fmnist.inspection import inspect_model
+from fmnist.results import to_json
+from fmnist.weights import trained_weights
+from fmnist_runtime.artifact import read_tflite_metadata
+from fmnist_runtime.files import sha256_file
+
+EXPORT = TINY / "export"
+INT8 = EXPORT / "model-int8.tflite"
+ONNX = EXPORT / "model-float32.onnx"
+
+
+def row(text: str, start: str) -> list[str]:
+    [line] = [line for line in text.splitlines() if line.startswith(start)]
+    return re.split(r"  +", line)
+
+
+def test_the_newest_run_shows_its_original(tiny, fmnist):
+    result = fmnist("inspect")
+    assert (result.returncode, result.stderr) == (0, "run: runs/tiny\n")
+    assert row(result.stdout, "flatten") == ["flatten", "Flatten", "?×784", "0"]
+    assert row(result.stdout, "hidden_1 ") == ["hidden_1", "Dense", "?×16", "12,560"]
+    assert "total: 12,730 parameters" in result.stdout
+    assert row(result.stdout, "image")[:4] == ["image", "input", "?×28×28", "float32"]
+    assert row(result.stdout, "probabilities  output")[2] == "?×10"
+    weights, _ = trained_weights(tiny / "model.keras")
+    kernel = weights["hidden_1/kernel"].astype(np.float64)
+    expected = [f"{value:.3g}" for value in (kernel.min(), kernel.max(), kernel.mean(), kernel.std())]
+    assert row(result.stdout, "hidden_1/kernel") == [
+        "hidden_1/kernel", "784×16", "float32", *expected, "0.0 %",
+    ]  # fmt: skip
+    assert "before training" not in result.stdout
+
+
+def test_weights_before_and_after_training_are_shown(tiny, fmnist):
+    only_after = fmnist("inspect", "--weights")
+    assert "runs/tiny/initial.npz: not there, so only the weights after training" in only_after.stderr
+    assert "hidden_1/bias\n[" in only_after.stdout
+    weights, _ = trained_weights(tiny / "model.keras")
+    np.savez(tiny / "initial.npz", **{name: np.zeros_like(array) for name, array in weights.items()})
+    both = fmnist("inspect", "runs/tiny/model.keras", "--weights")
+    assert (both.returncode, both.stderr) == (0, "")
+    assert "probabilities/bias before training\n[0. 0. 0." in both.stdout
+    assert f"probabilities/bias after training\n{weights['probabilities/bias']}" in both.stdout
+    assert both.stdout.index("weights before training") > both.stdout.index("hidden_1/kernel")
+
+
+def test_a_tflite_tells_its_quantisation_and_where_it_comes_from(fmnist):
+    result = fmnist("inspect", INT8)
+    assert (result.returncode, result.stderr) == (0, "")
+    metadata = read_tflite_metadata(INT8)
+    assert row(result.stdout, "format")[1] == "tflite int8"
+    assert row(result.stdout, "data set")[1] == "fashion-mnist"
+    assert sha256_file(TINY / "model.keras") in row(result.stdout, "made from")[1]
+    assert f"keras {metadata.versions['keras']}" in row(result.stdout, "made with")[1]
+    assert "images 500" in row(result.stdout, "calibration")[1]
+    assert "Ankle boot" in row(result.stdout, "labels")[1]
+    assert row(result.stdout, "serving_default_image")[1:] == ["input", "?×28×28", "int8", "1", "-128"]
+    assert row(result.stdout, "PartitionedCall")[1:] == ["output", "?×10", "float32", "-", "-"]
+
+
+def test_stored_integers_times_their_scales_are_the_weights(tiny):
+    """To half a step: the weights are rounded to the nearest integer."""
+    contents = inspect_model(INT8).contents
+    [kernel] = [weight for weight in contents.weights if weight.shape == (16, 784)]
+    assert (kernel.dtype, len(kernel.scales), set(kernel.zero_points)) == ("int8", 16, {0})
+    scales = np.array(kernel.scales)[:, np.newaxis]
+    weights, _ = trained_weights(tiny / "model.keras")
+    trained = weights["hidden_1/kernel"].T / 255  # the converter folds the normalisation into the layer
+    assert np.abs(kernel.values * scales - trained).max(axis=1) == pytest.approx(scales[:, 0] / 2, rel=0.02)
+
+
+def test_an_onnx_tells_the_same(fmnist):
+    result = fmnist("inspect", ONNX)
+    assert (result.returncode, result.stderr) == (0, "")
+    assert row(result.stdout, "format")[1] == "onnx float32"
+    assert row(result.stdout, "image")[1:4] == ["input", "?×28×28", "float32"]
+    assert row(result.stdout, "probabilities_1/Cast")[1:3] == ["16×10", "float32"]
+
+
+def test_without_the_package_onnx_the_rest_is_shown():
+    code = """
+import sys
+sys.modules["onnx"] = None
+from fmnist.cli.main import main
+main()
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code, "inspect", ONNX],
+        capture_output=True, text=True, encoding="utf-8", check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "image" in result.stdout
+    assert "weights: ONNX Runtime does not show them; pip install 'fmnist[train]'" in result.stdout
+
+
+def test_scales_of_a_quantised_onnx(tmp_path):
+    """Others' file, without our metadata: one linear layer whose weights are integers by channel."""
+    values = np.arange(-10, 10, dtype=np.int8).reshape(4, 5)
+    constants = {
+        "kernel": values,
+        "kernel_scale": np.linspace(0.1, 0.5, 5).astype(np.float32),
+        "kernel_zero_point": np.zeros(5, np.int8),
+    }
+    helper, float32 = onnx.helper, onnx.TensorProto.FLOAT
+    graph = helper.make_graph(
+        [
+            helper.make_node("DequantizeLinear", list(constants), ["weights"], axis=1),
+            helper.make_node("MatMul", ["pixels", "weights"], ["scores"]),
+        ],
+        "linear",
+        [helper.make_tensor_value_info("pixels", float32, ["batch", 4])],
+        [helper.make_tensor_value_info("scores", float32, ["batch", 5])],
+        [onnx.numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+    onnx.save(model, tmp_path / "linear.onnx")
+    inspection = inspect_model(tmp_path / "linear.onnx")
+    assert inspection.metadata is None
+    kernel = inspection.contents.weights[0]
+    assert (kernel.minimum, kernel.maximum, kernel.zeros) == (-10, 9, 0.05)
+    assert kernel.scales == pytest.approx((0.1, 0.2, 0.3, 0.4, 0.5))
+    assert kernel.zero_points == (0,) * 5
+
+
+def test_json_has_figures_and_by_wish_every_weight(tmp_path, fmnist):
+    record = json.loads(fmnist("inspect", INT8, "--json", "-").stdout)
+    assert record["schema"] == "fmnist.inspect/1"
+    assert record["model"]["sha256"] == sha256_file(INT8)
+    assert record["metadata"]["scheme"] == "int8"
+    assert record["tensors"][0]["shape"] == [None, 28, 28]
+    assert all("values" not in weight for weight in record["weights"])
+    result = fmnist("inspect", INT8, "--weights", "--json", "out.json")
+    assert "hidden_1_1/MatMul" in result.stdout
+    record = json.loads((tmp_path / "out.json").read_text())
+    kernel = next(weight for weight in record["weights"] if weight["shape"] == [16, 784])
+    assert np.shape(kernel["values"]) == (16, 784)
+
+
+def test_weights_of_a_failed_training_are_shown_as_they_are():
+    weight = measure_weight("kernel", np.array([np.inf, 0, 1, np.nan], np.float32))
+    assert np.isnan(weight.mean)
+    assert weight.zeros == 0.25
+    assert json.loads(to_json("inspect", {"weight": weight}))["weight"]["values"] == [None, 0, 1, None]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("absent.tflite", None, "no such file"),
+        ("absent.keras", None, "no such file"),
+        ("model.txt", b"text", "a model file ends in .tflite or .onnx"),
+        ("half.tflite", INT8.read_bytes()[:5000], "not a TFLite classifier"),
+        ("random.keras", b"no zip", "not a model that Keras"),
+    ],
+)
+def test_bad_files_are_one_line(tmp_path, fmnist, name, content, complaint):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    result = fmnist("inspect", name)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.count("\n") == 1
+    assert result.stderr.startswith(f"fmnist: {name}: ")
+    assert complaint in result.stderr

@@ -1,0 +1,113 @@
+"""What a model file can hold: layers, tensors and weights, with the weights' figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Shape = tuple[int | None, ...]
+"""Sizes of a tensor's dimensions; None where the size is open, as that of the batch."""
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a Keras model."""
+
+    name: str
+    """Its name in the model."""
+    kind: str
+    """Its class."""
+    output_shape: Shape
+    """Shape of what it gives; empty when it gives several tensors."""
+    parameters: int
+    """Number of its weights."""
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor that is computed, or fed."""
+
+    name: str
+    """Its name in the file."""
+    role: str
+    """``input``, ``output`` or ``inner``."""
+    shape: Shape
+    """Its shape."""
+    dtype: str
+    """Type of its elements."""
+    scales: tuple[float, ...]
+    """Scale, one for each channel or one for all; empty when it is not quantised."""
+    zero_points: tuple[int, ...]
+    """Zero points of the same."""
+
+
+@dataclass(frozen=True)
+class Weight:
+    """An array that the file holds, with figures of its elements as they are stored."""
+
+    name: str
+    """Its name in the file."""
+    shape: tuple[int, ...]
+    """Its shape."""
+    dtype: str
+    """Type of its elements."""
+    minimum: float
+    """Least element."""
+    maximum: float
+    """Greatest element."""
+    mean: float
+    """Mean of the elements."""
+    deviation: float
+    """Their standard deviation."""
+    zeros: float
+    """Share of elements that are 0, from 0 to 1."""
+    scales: tuple[float, ...]
+    """As of a tensor."""
+    zero_points: tuple[int, ...]
+    """As of a tensor."""
+    values: NDArray[Any]
+    """The elements."""
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything a model file holds, as far as its format and what is installed tell."""
+
+    layers: tuple[Layer, ...]
+    """Layers of a Keras model; of the other formats none."""
+    tensors: tuple[Tensor, ...]
+    """Input and output; of a ``.tflite`` also what is between."""
+    weights: tuple[Weight, ...] | None
+    """Weights and other constants; None when the package that reads them is not installed."""
+
+
+def measure_weight(
+    name: str, values: NDArray[Any], scales: Iterable[float] = (), zero_points: Iterable[int] = ()
+) -> Weight:
+    """An array with figures of its elements, worked out in float64.
+
+    Args:
+        name: What it is called.
+        values: Numbers of any type and shape, at least one.
+        scales: Its quantisation, if any.
+        zero_points: The same.
+    """
+    numbers = values.astype(np.float64)
+    with np.errstate(invalid="ignore"):  # weights of a failed training are NaN or infinite, and shown so
+        return Weight(
+            name=name,
+            shape=values.shape,
+            dtype=str(values.dtype),
+            minimum=float(numbers.min()),
+            maximum=float(numbers.max()),
+            mean=float(numbers.mean()),
+            deviation=float(numbers.std()),
+            zeros=float((numbers == 0).mean()),
+            scales=tuple(float(scale) for scale in scales),
+            zero_points=tuple(int(point) for point in zero_points),
+            values=values,
+        )

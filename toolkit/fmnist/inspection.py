@@ -1,0 +1,93 @@
+"""A model file opened for inspection: what it is, what it holds, and what it says of itself."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist.contents import Contents, Weight, measure_weight
+from fmnist.models import ModelFile, describe, open_model
+from fmnist.readers import read_keras, read_onnx, read_tflite
+from fmnist.runs import Run, is_run, newest_run, run_of
+from fmnist.weights import initial_weights
+from fmnist_runtime.artifact import Metadata
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """Everything that a model file tells."""
+
+    model: ModelFile
+    """Which file."""
+    labels: tuple[str, ...]
+    """Class names."""
+    metadata: Metadata | None
+    """What an artifact of ours says of itself; None for an original, and for others' files."""
+    contents: Contents
+    """What the file holds."""
+    initial: tuple[Weight, ...] | None
+    """For a run's original its weights before training; None where they were not recorded."""
+
+
+def select_model(named: Path | None) -> tuple[Path, Run | None]:
+    """The model file the user named, a run standing for its original; else that of the newest run.
+
+    Returns:
+        The file, and the run that was taken for it, if any.
+
+    Raises:
+        ResultError: None is named and there is no finished run.
+    """
+    if named is not None and not is_run(named):
+        return named, None
+    run = Run(named) if named is not None else newest_run()
+    return run.model, run
+
+
+def inspect_model(path: Path) -> Inspection:
+    """Read a model file.
+
+    Raises:
+        ModelError: The file is missing, damaged or not a classifier.
+        ResultError: The run it lies in has damaged initial weights.
+        MissingExtraError: What opens it is not installed.
+    """
+    with open_model(path) as session:
+        engine: Any = session  # each format's session has something of its own to read from
+        initial = None
+        if session.info.format == "keras":
+            contents = read_keras(engine.model)
+            initial = _initial(path, engine.model)
+        elif session.info.format == "tflite":
+            contents = read_tflite(path)
+        else:
+            contents = read_onnx(path, engine.inference_session)
+        return Inspection(describe(session), session.info.labels, session.info.metadata, contents, initial)
+
+
+def inspection_body(inspection: Inspection, with_values: bool) -> dict[str, Any]:
+    """The content of the JSON result; the elements of the weights only where they are wanted."""
+    contents = asdict(inspection.contents)
+    initial = None if inspection.initial is None else [asdict(weight) for weight in inspection.initial]
+    for weight in () if with_values else (*(contents["weights"] or ()), *(initial or ())):
+        del weight["values"]
+    return {
+        "model": inspection.model,
+        "labels": inspection.labels,
+        "metadata": inspection.metadata,
+        **contents,
+        "initial_weights": initial,
+    }
+
+
+def _initial(path: Path, model: Any) -> tuple[Weight, ...] | None:
+    """The initial weights, if the model is the original of a run that has them."""
+    run = run_of(path)
+    if run is None or run.model != path.absolute():
+        return None
+    trained = {weight.path: np.asarray(weight) for weight in model.trainable_weights}
+    weights = initial_weights(run, trained)
+    return None if weights is None else tuple(measure_weight(*item) for item in weights.items())
