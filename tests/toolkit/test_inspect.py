@@ -30,6 +30,7 @@ def row(text: str, start: str) -> list[str]:
 
 
 def test_the_newest_run_shows_its_original(tiny, fmnist):
+    (tiny / "initial.npz").unlink()
     result = fmnist("inspect")
     assert (result.returncode, result.stderr) == (0, "run: runs/tiny\n")
     assert row(result.stdout, "flatten") == ["flatten", "Flatten", "?×784", "0"]
@@ -47,6 +48,7 @@ def test_the_newest_run_shows_its_original(tiny, fmnist):
 
 
 def test_weights_before_and_after_training_are_shown(tiny, fmnist):
+    (tiny / "initial.npz").unlink()
     only_after = fmnist("inspect", "--weights")
     assert "runs/tiny/initial.npz: not there, so only the weights after training" in only_after.stderr
     assert "hidden_1/bias\n[" in only_after.stdout
