@@ -87,7 +87,8 @@ def ours(seed: int, *arguments: str) -> dict[str, Any]:
 
 def main() -> None:
     """Measure, print, write; exit 1 where a limit is missed."""
-    mnist = ("--dataset", "mnist", "--dropout", "0", "--epochs", "5")
+    # The second lecture keeps no images for validation.
+    mnist = ("--dataset", "mnist", "--dropout", "0", "--epochs", "5", "--validation-split", "0")
     ways: dict[str, Callable[[int], dict[str, Any]]] = {
         "lecture as written": lambda seed: lecture(seed, 1.0),
         "lecture, normalised": lambda seed: lecture(seed, 255.0),

@@ -18,6 +18,8 @@ from support import DATA, TINY, run_fmnist
 
 from fmnist.checkpoints import latest_checkpoint
 from fmnist.history import read_history
+from fmnist.loop import EpochLoop, epoch_order
+from fmnist.network import build_model
 from fmnist.runs import Run
 from fmnist.settings import PRESETS, TrainSettings
 from fmnist.training import train
@@ -53,6 +55,46 @@ def quietly(epoch: object) -> None:
 def weights(path: Path) -> list[np.ndarray]:
     model = keras.saving.load_model(path)
     return [np.asarray(variable) for variable in (*model.weights, *model.optimizer.variables)]
+
+
+@pytest.mark.parametrize("batch_size", [32, 900, 7])
+def test_an_epoch_is_keras_own_steps(small, batch_size):
+    """`train_on_batch` on the same batches gives the same weights, bit for bit; the last batch is smaller."""
+    chosen = settings(small, 1, dropout=0.0, batch_size=batch_size)
+    training = load_dataset(str(small), "train")
+    models = []
+    for _ in range(2):
+        keras.utils.set_random_seed(0)
+        models.append(build_model(chosen, (28, 28), 10))
+    EpochLoop(models[0], training, chosen).run(0)
+    order = epoch_order(training.targets[:900], 0, 0)
+    for start in range(0, 900, batch_size):
+        batch = order[start : start + batch_size]
+        models[1].train_on_batch(training.images[batch], training.targets[batch])
+    for ours, theirs in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        assert np.array_equal(ours, theirs)
+
+
+def test_an_epoch_sees_every_image_once_and_the_classes_evenly():
+    targets = load_dataset("fashion-mnist", "train", DATA).targets[:54_000]
+    order = epoch_order(targets, 3, 1)
+    assert np.array_equal(np.sort(order), np.arange(54_000))
+    assert not np.array_equal(order, epoch_order(targets, 3, 2))
+    assert not np.array_equal(order, epoch_order(targets, 4, 1))
+    # Each class has a tenth of the images, one in each tenth of a thousand: 100, give or take one at each end.
+    for start in range(0, 54_000, 1000):
+        assert np.abs(np.bincount(targets[order[start : start + 1000]]) - 100).max() <= 2
+
+
+def test_without_validation_images_all_are_trained_on(tmp_path, small, fmnist):
+    result = fmnist(
+        "train", "--dataset", small, "--hidden", 8, "--epochs", 1, "--validation-split", 0, "--out", "run"
+    )
+    assert result.returncode == 0, result.stderr
+    assert "val_" not in result.stderr
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    assert int(model.optimizer.iterations) == 32  # 1,000 images in batches of 32
+    assert fmnist("plot", "history", "run").returncode == 0
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.5])

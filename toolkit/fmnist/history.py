@@ -22,9 +22,9 @@ class Epoch:
     accuracy: float
     """Accuracy on the training images, dropout on, from 0 to 1."""
     val_loss: float
-    """Mean cross-entropy on the validation images."""
+    """Mean cross-entropy on the validation images; NaN where there are none."""
     val_accuracy: float
-    """Accuracy on the validation images, from 0 to 1."""
+    """Accuracy on the validation images, from 0 to 1; NaN where there are none."""
     seconds: float
     """Duration."""
 

@@ -250,11 +250,12 @@ def _require_enough(training: Dataset, settings: TrainSettings) -> None:
             f"{training.name}: labels.txt names {len(training.labels)} classes, but the training images "
             f"are of the first {training.targets.max() + 1}"
         )
-    kept = int(len(training.images) * (1 - settings.validation_split))  # as Keras splits
-    if not 0 < kept < len(training.images):
+    split = settings.validation_split
+    kept = int(len(training.images) * (1 - split))  # as Keras splits
+    if kept == 0 or (split and kept == len(training.images)):
         raise DatasetError(
             f"{training.name}: {len(training.images)} training images cannot be split into training and "
-            f"validation by {settings.validation_split:g}"
+            f"validation by {split:g}"
         )
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fmnist.checkpoints import Checkpoint, latest_checkpoint
-from fmnist.history import read_history
+from fmnist.history import Epoch, read_history
 from fmnist.progress import Progress, say
 from fmnist.runs import Run, new_run, require_ours, run_of
 from fmnist.settings import PRESETS, TrainSettings
@@ -80,15 +81,19 @@ def _train(settings: TrainSettings, run: Run, data_dir: Path | None, start: Chec
         settings,
         run,
         data_dir,
-        lambda e: progress.step(
-            f"epoch {e.epoch:2}/{settings.epochs}  loss {e.loss:.4f}  accuracy {e.accuracy:.4f}  "
-            f"val_loss {e.val_loss:.4f}  val_accuracy {e.val_accuracy:.4f}  {e.seconds:.1f} s"
-        ),
+        lambda epoch: progress.step(_line(epoch, settings.epochs)),
         start,
     )
     say(
         f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f} %"
     )
+
+
+def _line(epoch: Epoch, total: int) -> str:
+    line = f"epoch {epoch.epoch:2}/{total}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
+    if not math.isnan(epoch.val_loss):
+        line += f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
+    return f"{line}  {epoch.seconds:.1f} s"
 
 
 def _is_trained(run: Run, settings: TrainSettings, data_dir: Path | None) -> bool:

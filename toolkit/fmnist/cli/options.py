@@ -57,7 +57,7 @@ Dropout = Annotated[
 ]
 ValidationSplit = Annotated[
     float | None,
-    typer.Option(min=0.001, max=0.9, help="Share of training images kept for validation. Default: 0.1."),
+    typer.Option(min=0, max=0.9, help="Share of training images kept for validation. Default: 0.1."),
 ]
 Seed = Annotated[
     int | None,
