@@ -81,7 +81,7 @@ def test_an_epoch_sees_every_image_once_and_the_classes_evenly():
     assert np.array_equal(np.sort(order), np.arange(54_000))
     assert not np.array_equal(order, epoch_order(targets, 3, 2))
     assert not np.array_equal(order, epoch_order(targets, 4, 1))
-    # Each class has a tenth of the images, one in each tenth of a thousand: 100, give or take one at each end.
+    # Each class has a tenth of the images, spread evenly: 100 of 1,000, give or take one at each end.
     for start in range(0, 54_000, 1000):
         assert np.abs(np.bincount(targets[order[start : start + 1000]]) - 100).max() <= 2
 
