@@ -330,6 +330,7 @@ def test_presets_are_a_start_that_options_change(tmp_path, small, fmnist):
     refused = fmnist("train", "--resume", "run", "--epochs", 3)
     assert "its learning rate has fallen to 0 at epoch 2" in refused.stderr
     assert fmnist("train", "--preset", "worst").returncode == 2
+    assert fmnist("train", "--resume", "run", "--preset", "best").returncode == 2
 
 
 def test_a_full_disk_is_found_before_training(tmp_path, small):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import io
 import math
-import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,19 +27,16 @@ from fmnist.checkpoints import (
 from fmnist.history import Epoch, history_csv
 from fmnist.loop import EpochLoop
 from fmnist.network import build_model
+from fmnist.preflight import load_test_split, require_enough, require_space
 from fmnist.results import to_json
 from fmnist.runs import Run
 from fmnist.settings import TrainSettings
 from fmnist_exporters.original import KerasSession, limit_threads
 from fmnist_runtime.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError, ModelError, OutputError, TrainingStoppedError
+from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.reference import Reference, write_reference
-
-_BYTES_PER_WEIGHT = 50
-"""Free space to ask for: model, checkpoint and the one before it, each with two moments of Adam in
-float32, and the weights before training make 40."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +78,14 @@ def train(
         TrainingStoppedError: The loss is no number any more, or the user pressed Ctrl-C.
     """
     training = load_dataset(settings.dataset, "train", data_dir)
-    test = _test_split(training, data_dir)
-    _require_enough(training, settings)
+    test = load_test_split(training, data_dir)
+    require_enough(training, settings)
     if start and start.train_digest not in ("", training.digest):
         raise DatasetError(f"{training.name}: is not the data set that {start.model} was trained on")
     limit_threads(1)  # see fmnist.loop
     keras.utils.set_random_seed(settings.seed)
     model = _load(start.model, training, settings) if start else _build(training, settings)
-    _require_space(run, model)
+    require_space(run, model.count_params())
     if start is None or not run.initial_weights.exists():
         write_atomically(run.initial_weights, _trained_arrays(model))
     if start is None:
@@ -215,63 +211,3 @@ def _trained_arrays(model: Any) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
-
-
-def _test_split(training: Dataset, data_dir: Path | None) -> Dataset:
-    """The test split, with the training split's classes.
-
-    Raises:
-        DatasetError: It has other classes or images of another shape.
-    """
-    test = load_dataset(training.name, "test", data_dir)
-    if test.images.shape[1:] != training.images.shape[1:]:
-        raise DatasetError(
-            f"{training.name}: training images have shape {training.images.shape[1:]}, "
-            f"test images {test.images.shape[1:]}"
-        )
-    if int(test.targets.max()) >= len(training.labels):
-        raise DatasetError(
-            f"{training.name}: test label {test.targets.max()} is none of the "
-            f"{len(training.labels)} classes of the training images"
-        )
-    return replace(test, labels=training.labels)
-
-
-def _require_enough(training: Dataset, settings: TrainSettings) -> None:
-    """Check that there is something to learn and something to validate on.
-
-    Raises:
-        DatasetError: There is not.
-    """
-    if len(training.labels) < 2:
-        raise DatasetError(f"{training.name}: has one class; telling classes apart takes two")
-    if int(training.targets.max()) + 1 < len(training.labels):
-        raise DatasetError(
-            f"{training.name}: labels.txt names {len(training.labels)} classes, but the training images "
-            f"are of the first {training.targets.max() + 1}"
-        )
-    split = settings.validation_split
-    kept = int(len(training.images) * (1 - split))  # as Keras splits
-    if kept == 0 or (split and kept == len(training.images)):
-        raise DatasetError(
-            f"{training.name}: {len(training.images)} training images cannot be split into training and "
-            f"validation by {split:g}"
-        )
-
-
-def _require_space(run: Run, model: Any) -> None:
-    """Check that the disk has room for the run.
-
-    Raises:
-        OutputError: It has not.
-    """
-    run.folder.mkdir(parents=True, exist_ok=True)
-    needed = space_needed(model.count_params())
-    free = shutil.disk_usage(run.folder).free
-    if free < needed:
-        raise OutputError(f"{run.folder}: {free / 1e6:.1f} MB are free, training needs {needed / 1e6:.1f} MB")
-
-
-def space_needed(parameters: int) -> int:
-    """Bytes that a run of so many weights takes at most while it trains."""
-    return _BYTES_PER_WEIGHT * parameters + 2_000_000  # and scores, history, records

@@ -34,6 +34,8 @@ def train(
 
     given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
     if resume:
+        if preset != "lecture":
+            raise typer.BadParameter("a training that goes on keeps its settings", param_hint="--preset")
         training_step.resume(resume, given, out, data_dir, force)
         return
     settings = settings_of(preset, given)
