@@ -48,12 +48,12 @@ def test_it_succeeds_and_prints_one_row_a_model(full):
 def test_the_original_reaches_what_the_lecture_promises(full):
     """The lecture's code as written, without its normalisation, reaches 72.5 %.
 
-    Eight seeds gave 87.5 % with a standard deviation of 0.6; another processor rounds differently,
-    which is like another seed: two and a half deviations below.
+    Five seeds gave 87.6 % with a standard deviation of 0.4; another processor rounds differently,
+    which is like another seed: three deviations below.
     """
     [original] = [m for m in full.result("eval")["models"] if m["format"] == "keras"]
     assert original["images"] == 10_000
-    assert original["accuracy"] >= 0.86
+    assert original["accuracy"] >= 0.865
     assert full.result("train")["test_accuracy"] == original["accuracy"]
 
 
