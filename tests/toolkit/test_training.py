@@ -137,6 +137,44 @@ def test_the_best_preset_goes_on_alike(tmp_path, small):
     assert all(np.array_equal(a, b) for a, b in zip(weights(whole.model), weights(parts.model), strict=True))
 
 
+@pytest.mark.parametrize("verb", [["--resume", "run"], ["--out", "run"]], ids=["resume", "same again"])
+def test_killed_after_the_last_epoch_it_is_only_finished(tmp_path, small, verb):
+    """The state that a kill between the last checkpoint and train.json leaves."""
+    run = Run(tmp_path / "run")
+    train(settings(small, 2), run, None, quietly)
+    whole = weights(run.model)
+    for path in (run.model, run.history, run.reference, run.train_json):
+        path.unlink()
+    chosen = [] if "--resume" in verb else ["--dataset", small, "--hidden", 16, "--epochs", 2]
+    result = run_fmnist(tmp_path, "train", *verb, *chosen)
+    assert result.returncode == 0, result.stderr
+    assert "going on after epoch 2" in result.stderr
+    assert "epoch  " not in result.stderr
+    assert all(np.array_equal(a, b) for a, b in zip(whole, weights(run.model), strict=True))
+    assert len(read_history(run.history)) == 2
+    assert run_fmnist(tmp_path, "train", "--resume", "run").returncode == 1
+
+
+def test_stopped_before_an_epoch_says_that_nothing_is_saved(tmp_path, small):
+    def press(epoch: int, logs: object) -> None:
+        raise KeyboardInterrupt
+
+    stop = keras.callbacks.LambdaCallback(on_epoch_begin=press)
+    with pytest.raises(TrainingStoppedError, match="nothing is saved"):
+        train(settings(small, 2), Run(tmp_path / "run"), None, quietly, callbacks=[stop])
+
+
+def test_another_trainings_leftovers_are_not_gone_on_with(tmp_path, small, tiny):
+    """A file begins anew in a folder that held a run of another shape."""
+    run = Run(tmp_path / "run")
+    train(TrainSettings(dataset=str(small), hidden=(8,), epochs=7), run, None, quietly)
+    result = run_fmnist(tmp_path, "train", "--resume", tiny / "model.keras", "--epochs", 6, "--out", "run")
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in run.checkpoints.iterdir()] == ["epoch-0006"]
+    with np.load(run.initial_weights) as initial:
+        assert initial["hidden_1/kernel"].shape == (784, 16)
+
+
 def test_keras_callbacks_are_told_and_can_stop(tmp_path, small):
     class Watch(keras.callbacks.Callback):
         seen: list[tuple[int, set[str]]] = []  # noqa: RUF012 - one instance

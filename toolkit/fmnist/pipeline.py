@@ -118,7 +118,10 @@ class Pipeline:
         )
 
     def _time(self) -> dict[str, Any]:
-        paths = with_baseline(self._run.artifacts())
+        artifacts = self._run.artifacts()
+        if not artifacts:
+            raise ResultError(f"{self._run.exports}: nothing was exported, so there is nothing to time")
+        paths = with_baseline(artifacts)
         progress = Progress("bench", ROUNDS)
         return benchmark_body(
             benchmark_models(paths, self._splits, self._threads, self._samples, progress.step)

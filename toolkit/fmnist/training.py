@@ -86,10 +86,9 @@ def train(
     keras.utils.set_random_seed(settings.seed)
     model = _load(start.model, training, settings) if start else _build(training, settings)
     require_space(run, model.count_params())
-    if start is None or not run.initial_weights.exists():
+    if start is None or not start.model.is_relative_to(run.folder):
         write_atomically(run.initial_weights, _trained_arrays(model))
-    if start is None:
-        remove_checkpoints(run)
+        remove_checkpoints(run)  # of another training that was here before
     epochs = _run_epochs(model, training, settings, run, on_epoch, start, callbacks)
     return _finish(model, epochs, training, test, settings, run)
 
@@ -128,12 +127,16 @@ def _run_epochs(
             if model.stop_training:
                 break
     except KeyboardInterrupt:
-        done = f"{len(epochs)} epochs are saved" if epochs else "no epoch was finished"
-        raise TrainingStoppedError(
-            f"{run.folder}: stopped; {done}; go on with: fmnist train --resume {run.folder}"
-        ) from None
+        raise _interrupted(run, len(epochs)) from None
     listeners.on_train_end()
     return epochs
+
+
+def _interrupted(run: Run, done: int) -> TrainingStoppedError:
+    if not done:
+        return TrainingStoppedError(f"{run.folder}: stopped before an epoch was finished; nothing is saved")
+    mend = f"go on with: fmnist train --resume {run.folder}"
+    return TrainingStoppedError(f"{run.folder}: stopped; {done} epochs are saved; {mend}")
 
 
 def _diverged(run: Run, number: int) -> TrainingStoppedError:

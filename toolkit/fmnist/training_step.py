@@ -58,7 +58,9 @@ def resume(
         _require_same(source, known, given)
     settings = replace(known, **given)
     done = len(start.epochs)
-    if settings.epochs <= done:
+    # Killed between its last epoch and the end, a training has nothing left to do but to be finished.
+    unfinished = in_place and settings.epochs == done and not _is_trained(Run(source), settings, data_dir)
+    if settings.epochs <= done and not unfinished:
         raise ResultError(
             f"{source}: has done {done} epochs; go on with --epochs {done + 10}, or any above {done}"
         )
@@ -117,7 +119,7 @@ def _unfinished(run: Run, settings: TrainSettings, data_dir: Path | None) -> Che
         start = latest_checkpoint(run)
     except FmnistError:
         return None  # damaged: train anew
-    if start is None or start.settings != settings or len(start.epochs) >= settings.epochs:
+    if start is None or start.settings != settings or len(start.epochs) > settings.epochs:
         return None
     digest = load_dataset(settings.dataset, "train", data_dir).digest
     return start if start.train_digest == digest else None
