@@ -1,5 +1,5 @@
-"""The converter of each format: from a model, a scheme and calibration images to a file's bytes."""
+"""The converter of each format: from a classifier, a scheme and calibration images to the model's bytes."""
 
-from fmnist_exporters import onnx, tflite
+from fmnist_exporters import npz, onnx, tflite
 
-CONVERT = {"tflite": tflite.convert, "onnx": onnx.convert}
+CONVERT = {"tflite": tflite.convert, "onnx": onnx.convert, "npz": npz.convert}

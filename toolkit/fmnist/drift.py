@@ -7,12 +7,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of, describe, open_model
+from fmnist.models import ModelFile, Splits, dataset_of, describe, is_keras, open_model
 from fmnist.runs import run_of
+from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import gate_for
+from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra
 from fmnist_runtime.evaluate import score_dataset
+from fmnist_runtime.files import sha256_file
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.reference import Reference, read_reference
 
@@ -29,20 +32,29 @@ class ModelParity:
     """Whether it was made from the reference's model; None when it does not say."""
 
 
-def load_reference(path: Path, splits: Splits) -> Reference:
-    """The original's scores: recorded in an ``.npz``, or made now from a ``.keras`` model.
+def load_reference(path: Path, splits: Splits, input_range: InputRange = "0-255") -> Reference:
+    """The original's scores: recorded in an ``.npz``, or made now from a Keras model.
 
     Raises:
         ResultError: The file is neither, missing or damaged.
-        MissingExtraError: It is a ``.keras`` model and TensorFlow is not installed.
+        MissingExtraError: It is a Keras model and TensorFlow is not installed.
     """
-    if path.suffix.lower() == KERAS_SUFFIX:
-        with needs_extra("train", "running a .keras model"):
+    if is_keras(path):
+        with needs_extra("train", "running a Keras model"):
             from fmnist.training import score_original
-        return score_original(path, splits.named(dataset_of(path), path))
+        return score_original(path, splits.named(dataset_of(path), path), input_range)
     if path.suffix.lower() != ".npz":
-        raise ResultError(f"{path}: a reference is a reference.npz or a .keras model")
+        raise ResultError(f"{path}: a reference is a reference.npz or a Keras model")
     return read_reference(path)
+
+
+def recorded_range(reference: Path, candidates: Sequence[Path]) -> InputRange:
+    """Pixels that a Keras model takes itself, as an artifact that was made from it says; else raw ones."""
+    for path in candidates if is_keras(reference) and reference.is_file() else ():
+        metadata = read_metadata(path) if path.is_file() else None
+        if metadata and metadata.source_sha256 == sha256_file(reference) and metadata.source_range == "0-1":
+            return "0-1"
+    return "0-255"
 
 
 def find_reference(candidates: Sequence[Path]) -> Reference:
@@ -54,7 +66,8 @@ def find_reference(candidates: Sequence[Path]) -> Reference:
     run = run_of(candidates[0])
     if run is None:
         raise ResultError(
-            f"{candidates[0]}: lies in no run; name its original, a .keras or reference.npz, with --reference"
+            f"{candidates[0]}: lies in no run; "
+            "name its original, a Keras model or a reference.npz, with --reference"
         )
     return run.recorded_scores()
 

@@ -13,6 +13,7 @@ from fmnist.models import ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_onnx, read_tflite
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights
+from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
 
 
@@ -47,7 +48,7 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
     return run.model, run
 
 
-def inspect_model(path: Path) -> Inspection:
+def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
     """Read a model file.
 
     Raises:
@@ -55,7 +56,7 @@ def inspect_model(path: Path) -> Inspection:
         ResultError: The run it lies in has damaged initial weights.
         MissingExtraError: What opens it is not installed.
     """
-    with open_model(path) as session:
+    with open_model(path, input_range=input_range) as session:
         engine: Any = session  # each format's session has something of its own to read from
         initial = None
         if session.info.format == "keras":

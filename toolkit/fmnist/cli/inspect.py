@@ -17,13 +17,14 @@ def inspect(
     model: Annotated[
         Path | None,
         typer.Argument(
-            help="A .keras, .tflite or .onnx model, or a run. Default: the newest run's original.",
+            help="A Keras, .tflite, .onnx or .npz model, or a run. Default: the newest run's original.",
             show_default=False,
         ),
     ] = None,
     weights: Annotated[
         bool, typer.Option("--weights", help="Show the weights, too; of a run before and after training.")
     ] = False,
+    input_range: options.InputRange = None,
     json: options.Json = None,
 ) -> None:
     """Say what is in a model file: layers, tensors, weights, quantisation, and where it comes from."""
@@ -33,7 +34,7 @@ def inspect(
 
     path, run = select_model(model)
     say_run(run)
-    inspection = inspect_model(path)
+    inspection = inspect_model(path, input_range or "0-255")
     text = _text(inspection)
     if weights:
         if run and inspection.initial is None:
@@ -73,7 +74,7 @@ def _origin(inspection: "Inspection") -> str:
         facts |= {
             "data set": metadata.dataset or "not known",
             "test split": metadata.dataset_digest or "not known",
-            "made from": f"a .keras model, sha256 {metadata.source_sha256}",
+            "made from": f"a Keras model of pixels {metadata.source_range}, sha256 {metadata.source_sha256}",
             "made with": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
         }
         if metadata.calibration:

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from fmnist.drift import ModelParity
     from fmnist_runtime.reference import Reference
 
-GATE_FAILED = 3
-
 
 def parity(
     candidates: Annotated[
@@ -23,23 +21,28 @@ def parity(
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(help="The original: a .keras model or a reference.npz. Default: the artifacts' run."),
+        typer.Option(help="The original: a Keras model or a reference.npz. Default: the artifacts' run."),
     ] = None,
     max_drop: options.MaxDrop = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
+    input_range: options.InputRange = None,
     json: options.Json = None,
 ) -> None:
     """Compare artifacts with their original; exit 3 when one drifts beyond its gate."""
-    from fmnist.cli.output import say_run, show
-    from fmnist.drift import compare_models, find_reference, load_reference, parity_body
+    from fmnist.cli.output import GATE_FAILED, say_run, show
+    from fmnist.drift import compare_models, find_reference, load_reference, parity_body, recorded_range
     from fmnist.models import Splits, select_artifacts
 
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
     splits = Splits(dataset, data_dir)
-    original = load_reference(reference, splits) if reference else find_reference(selection.paths)
+    original = (
+        load_reference(reference, splits, input_range or recorded_range(reference, selection.paths))
+        if reference
+        else find_reference(selection.paths)
+    )
     limit = None if max_drop is None else max_drop / 100
     results = compare_models(
         selection.paths, original, splits, threads, limit, require_same=reference is None

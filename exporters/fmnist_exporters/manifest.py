@@ -1,0 +1,94 @@
+"""Listing the artifacts of one original in ``manifest.json``, and knowing which files are ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fmnist_exporters.recipes import FORMATS, RECIPES
+from fmnist_runtime.artifact import Metadata, parse_metadata
+from fmnist_runtime.carriers import read_carried
+from fmnist_runtime.errors import FmnistError, OutputError
+from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.manifest import MANIFEST, MANIFEST_SCHEMA
+
+REJECTED = ".rejected"
+"""What the name of an artifact that failed its gate ends in, behind the format's suffix."""
+_ORDER: list[tuple[object, object]] = [(recipe.format, recipe.scheme) for recipe in RECIPES]
+
+
+def rejected_path(path: Path) -> Path:
+    """Where an artifact goes when it fails its gate."""
+    return path.with_name(path.name + REJECTED)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file carries our metadata, be it of another version or damaged."""
+    try:
+        return path.is_file() and read_carried(path, _format_suffix(path)) is not None
+    except FmnistError:
+        return True
+
+
+def require_manifest_free(folder: Path) -> None:
+    """Check that a manifest may be written into a folder.
+
+    Raises:
+        OutputError: There is a ``manifest.json`` of somebody else's.
+    """
+    path = folder / MANIFEST
+    if path.exists() and MANIFEST_SCHEMA.encode() not in path.read_bytes():
+        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out")
+
+
+def write_manifest(folder: Path, source: Path) -> None:
+    """List the artifacts of one original in a folder, in the recipes' order, and those that were rejected."""
+    digest = sha256_file(source)
+    found = [entry for path in _candidates(folder) if (entry := _entry(path, digest))]
+    found.sort(key=lambda entry: _ORDER.index((entry["format"], entry["scheme"])))
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "source_sha256": digest,
+        "artifacts": [entry for entry in found if "rejected" not in entry],
+        "rejected": [entry for entry in found if "rejected" in entry],
+    }
+    content = (json.dumps(manifest, indent=1) + "\n").encode()
+    path = folder / MANIFEST
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
+
+
+def _candidates(folder: Path) -> list[Path]:
+    patterns = [f"*.{format}{end}" for format in FORMATS for end in ("", REJECTED)]
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+
+
+def _entry(path: Path, source_sha256: str) -> dict[str, str | int] | None:
+    """What the manifest says of a file; None when it is not an artifact of this original."""
+    metadata = _metadata(path)
+    if metadata is None or metadata.source_sha256 != source_sha256:
+        return None
+    if (metadata.format, metadata.scheme) not in _ORDER:
+        return None
+    entry: dict[str, str | int] = {
+        "file": path.name,
+        "format": metadata.format,
+        "scheme": metadata.scheme,
+        "size_bytes": path.stat().st_size,
+        "sha256": sha256_file(path),
+    }
+    if path.suffix == REJECTED:
+        entry["rejected"] = metadata.rejected
+    return entry
+
+
+def _metadata(path: Path) -> Metadata | None:
+    try:
+        carried = read_carried(path, _format_suffix(path))
+        return parse_metadata(carried.text, path) if carried else None
+    except FmnistError:
+        return None
+
+
+def _format_suffix(path: Path) -> str:
+    return path.with_suffix("").suffix if path.suffix == REJECTED else path.suffix
