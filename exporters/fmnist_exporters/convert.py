@@ -1,4 +1,4 @@
-"""The converter of each format: from a model, a scheme and calibration images to a file's bytes."""
+"""The converter of each format: from a classifier, a scheme and calibration images to a file's bytes."""
 
 from fmnist_exporters import onnx, tflite
 

@@ -145,9 +145,9 @@ class Exporter:
     def _convert(self, recipe: Recipe, images: NDArray[np.uint8] | None, metadata: Metadata) -> bytes:
         from fmnist_exporters.convert import CONVERT  # loads TensorFlow
 
-        model = self._original.model
+        classifier = self._original.classifier
         try:
-            content = CONVERT[recipe.format](model, recipe.scheme, images)
+            content = CONVERT[recipe.format](classifier, recipe.scheme, images)
         except FmnistError as error:
             raise ModelError(f"{self._source.path}: {error}") from error
         except Exception as error:  # what the converters raise has no common base but this
