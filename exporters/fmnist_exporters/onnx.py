@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import re
 
-import keras
 import numpy as np
 import onnx
 import tf2onnx
 from numpy.typing import NDArray
 
-from fmnist_exporters.inference import inference_function, input_signature
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.inference import inference_function, input_signature, reduce
 
 OPSET = 18
 IR_VERSION = 8
 """Opset 18 and IR version 8: the newest that onnxruntime 1.16 loads, which old boards still have."""
 
 
-def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
+def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
     """Convert a model to ONNX with a free batch size.
 
     Args:
-        model: A Keras classifier that takes raw pixels 0–255.
+        classifier: The original.
         scheme: ``float32``.
         calibration: Not used by any scheme yet.
 
@@ -30,6 +30,7 @@ def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | No
     """
     if scheme != "float32" or calibration is not None:
         raise ValueError(f"ONNX is written in float32, not {scheme}")
+    model = reduce(classifier)
     proto, _ = tf2onnx.convert.from_function(
         inference_function(model), input_signature=[input_signature(model)], opset=OPSET
     )

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from fmnist_exporters.inference import inference_function
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.inference import inference_function, reduce
 from fmnist_runtime.errors import ModelError
 
 _LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
 
 
-def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
+def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
     """Convert a model to a TFLite flatbuffer.
 
     Args:
-        model: A Keras classifier that takes raw pixels 0–255.
+        classifier: The original.
         scheme: One of the TFLite recipes' schemes.
         calibration: uint8 ``[N, *image_shape]``, training images; int8 schemes need them.
 
@@ -36,7 +37,7 @@ def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | No
         raise ValueError(
             f"{scheme} does not go with {'' if calibration is not None else 'no '}calibration images"
         )
-    converter = _converter(model)
+    converter = _converter(reduce(classifier))
     if scheme != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":

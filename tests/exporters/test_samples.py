@@ -46,7 +46,9 @@ def test_a_rare_class_is_not_left_out(training):
     assert len(samples.calibration) == 300
 
 
-@pytest.mark.parametrize(("images", "calibration", "held_out"), [(1, 1, 1), (2, 1, 1), (3, 1, 2), (999, 499, 500)])
+@pytest.mark.parametrize(
+    ("images", "calibration", "held_out"), [(1, 1, 1), (2, 1, 1), (3, 1, 2), (999, 499, 500)]
+)
 def test_few_images_are_shared_out(training, images, calibration, held_out):
     samples = choose_samples(subset(training, np.arange(images)))
     assert (len(samples.calibration), len(samples.held_out)) == (calibration, held_out)

@@ -1,0 +1,85 @@
+"""Rebuilding a functional model operation by operation, on copies that share nothing with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_exporters.layers import is_model
+
+_INPUT = "image"
+Call = Callable[..., Any]
+"""Takes an operation of the old model and its arguments in the new one; returns its result there."""
+
+
+class Copier:
+    """Calls copies of operations. One that is called again, as a shared layer is, has one copy."""
+
+    def __init__(self) -> None:
+        self._copies: dict[Any, Any] = {}
+        self._names = {_INPUT}
+
+    def __call__(
+        self,
+        operation: Any,
+        *arguments: Any,
+        config: dict[str, Any] | None = None,
+        weights: Sequence[NDArray[Any]] | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """Call the copy of an operation.
+
+        Args:
+            operation: A layer, or an operation of ``keras.ops``.
+            arguments: Its arguments.
+            config: What the copy's configuration has otherwise.
+            weights: The copy's weights; the operation's own when None.
+            keywords: Its arguments by name.
+        """
+        if operation in self._copies:
+            return self._copies[operation](*arguments, **keywords)
+        config = {**operation.get_config(), **(config or {}), "name": self._free(operation.name)}
+        if "dtype" in config:
+            config["dtype"] = "float32"  # half precision is for training; no engine of ours computes in it
+        copy = self._copies[operation] = type(operation).from_config(config)
+        result = copy(*arguments, **keywords)
+        if isinstance(operation, keras.layers.Layer):
+            copy.set_weights(operation.get_weights() if weights is None else weights)
+        return result
+
+    def _free(self, name: str) -> str:
+        """The name itself, or with a number when a nested model brought another of the same name."""
+        number = 1
+        free = name
+        while free in self._names:
+            number += 1
+            free = f"{name}_{number}"
+        self._names.add(free)
+        return free
+
+
+def rebuild(model: keras.Model, call: Call) -> keras.Model:
+    """A functional model of the same input, whose output is what ``call`` makes of each operation."""
+    image = keras.Input(model.input_shape[1:], name=_INPUT)
+    return keras.Model(image, walk(model, call, image), name=model.name)
+
+
+def walk(model: keras.Model, call: Call, *inputs: Any) -> Any:
+    """Call all operations of a model's graph, in order, those of nested models among them."""
+
+    def call_flat(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        if is_model(operation):
+            return walk(operation, call, *arguments)
+        keywords.pop("training", None)
+        return call(operation, *arguments, **keywords)
+
+    return model._run_through_graph(inputs, call_fn=call_flat)
+
+
+def float64(array: Any) -> NDArray[np.float64]:
+    """A weight in the type in which weights are combined, so that the result is rounded once."""
+    return np.asarray(array, np.float64)
