@@ -30,6 +30,10 @@ SEAL_FILE = "fmnist.sha256"
 ONNX_KEY = "fmnist"
 ONNX_SEAL_KEY = "fmnist.sha256"
 
+_MARK = b"fmnist.artifact/"
+"""What the metadata of every version begins with, as its schema comes first."""
+_BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError)
+"""What reading a damaged file may raise."""
 _METADATA_PROPS = 14
 """Number of the field ``metadata_props`` in ONNX's ModelProto (onnx/onnx.proto)."""
 _MAX_METADATA_BYTES = 100_000_000
@@ -92,14 +96,24 @@ def read_carried(path: Path, suffix: str = "") -> Carried | None:
     if read is None:
         return None
     try:
-        carried = read(path)
-    except (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError) as error:
-        if b"fmnist.artifact/" not in path.read_bytes():
-            return None  # somebody's file, of which the engine will say what is wrong
+        return read(path)
+    except _BROKEN as error:
+        if _MARK not in path.read_bytes() or _is_misnamed(path):
+            return None  # the engine will say what is wrong with it
         raise ModelError(
             f"{path}: is cut off or damaged ({error}); copy it again, or export the model again"
         ) from error
-    return carried
+
+
+def _is_misnamed(path: Path) -> bool:
+    """Whether a file of ours has the suffix of another format."""
+    for read in set(READERS.values()):
+        try:
+            if read(path):
+                return True
+        except _BROKEN:
+            continue
+    return False
 
 
 def _read_zip(path: Path) -> Carried | None:

@@ -15,16 +15,11 @@ from ai_edge_litert.interpreter import Interpreter
 from support import DATA, TINY
 
 from fmnist_exporters import tflite
-from fmnist_exporters.export import (
-    Artifact,
-    Exporter,
-    Source,
-    read_metadata,
-    require_manifest_free,
-    write_manifest,
-)
+from fmnist_exporters.export import Artifact, Exporter, Source
+from fmnist_exporters.manifest import require_manifest_free, write_manifest
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
+from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import KNOWN, Dataset, load_dataset
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.files import sha256_file
@@ -33,6 +28,7 @@ BY_NAME = {(recipe.format, recipe.scheme): recipe for recipe in RECIPES}
 FLOAT32 = BY_NAME["tflite", "float32"]
 SOURCE = Source(
     path=TINY / "model.keras",
+    input_range="0-255",
     dataset="fashion-mnist",
     dataset_digest="of the test split",
     labels=KNOWN["fashion-mnist"].labels,
@@ -125,25 +121,31 @@ def test_the_calibration_images_are_training_images(exported):
     """Their recorded digest is that of the training images which the recorded seed picks."""
     metadata = read_metadata(exported.path("tflite", "int8"))
     assert metadata is not None
-    training = load_dataset("fashion-mnist", "train", DATA).images
-    picked = np.random.default_rng(metadata.calibration["seed"]).permutation(60_000)[:500]
+    training = load_dataset("fashion-mnist", "train", DATA)
+    numbers = metadata.calibration["indices"]
+    assert np.bincount(training.targets[numbers]).tolist() == [50] * 10
     assert metadata.calibration == {
         "split": "train",
         "images": 500,
         "seed": 0,
-        "sha256": hashlib.sha256(training[np.sort(picked)].tobytes()).hexdigest(),
+        "sha256": hashlib.sha256(training.images[numbers].tobytes()).hexdigest(),
+        "indices": numbers,
     }
 
 
-def test_float_artifacts_need_no_training_images(tmp_path):
+def test_float_artifacts_were_calibrated_on_nothing(exported):
+    for recipe in RECIPES:
+        metadata = read_metadata(recipe.artifact_path("model", exported.folder))
+        assert metadata is not None
+        assert bool(metadata.calibration) == recipe.calibrated
+
+
+def test_what_is_current_needs_no_training_images(exported):
     def fail() -> Dataset:
         raise AssertionError("read for nothing")
 
-    floats = [recipe for recipe in RECIPES if not recipe.calibrated]
-    for artifact in make(tmp_path, *floats, source=replace(SOURCE, load_training=fail)):
-        metadata = read_metadata(artifact.path)
-        assert metadata is not None
-        assert metadata.calibration == {}
+    [artifact] = make(exported.folder, FLOAT32, source=replace(SOURCE, load_training=fail))
+    assert artifact.kept
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.format} {recipe.scheme}")
@@ -199,8 +201,9 @@ def test_what_another_version_of_us_made_is_replaced(tmp_path, recipe):
     """Its metadata cannot be understood, but that it is ours can."""
     [artifact] = make(tmp_path, recipe)
     content = artifact.path.read_bytes()
-    artifact.path.write_bytes(content.replace(b"fmnist.artifact/1", b"fmnist.artifact/9"))
-    assert read_metadata(artifact.path) is None
+    artifact.path.write_bytes(content.replace(b"fmnist.artifact/2", b"fmnist.artifact/9"))
+    with pytest.raises(ModelError):
+        read_metadata(artifact.path)
     [again] = make(tmp_path, recipe)
     assert not again.kept
     assert again.path.read_bytes() == content

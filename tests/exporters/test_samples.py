@@ -66,10 +66,10 @@ def test_golden_images_are_of_several_classes_and_not_too_sure():
     scores = np.stack([best, 1 - best], axis=1)
     scores.sort(axis=1)
     images = np.zeros((6, 28, 28), np.uint8)
-    assert choose_golden(images, targets, scores) == [0, 3, 4, 5]
+    assert choose_golden(images, targets, scores) == [0, 3, 5]
 
 
-@pytest.mark.parametrize(("shape", "count"), [((28, 28), 4), ((32, 32, 3), 1), ((96, 96, 3), 1), ((8, 8), 4)])
+@pytest.mark.parametrize(("shape", "count"), [((28, 28), 3), ((32, 32, 3), 1), ((96, 96, 3), 1), ((8, 8), 3)])
 def test_golden_images_take_little_room(shape, count):
     scores = np.full((10, 2), 0.5, np.float32)
     images = np.zeros((10, *shape), np.uint8)

@@ -12,7 +12,14 @@ from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import FORMATS, Recipe
 from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset, read_labels
-from fmnist_runtime.errors import DatasetError, FmnistError, ModelError, OutputError, needs_extra
+from fmnist_runtime.errors import (
+    DatasetError,
+    FmnistError,
+    ModelError,
+    OutputError,
+    RejectedError,
+    needs_extra,
+)
 from fmnist_runtime.files import require_file
 
 if TYPE_CHECKING:
@@ -109,9 +116,9 @@ def export_model(
             except FmnistError as error:
                 failures.append(error)
     finally:
-        for folder in listed:
-            if folder.is_dir():
-                write_manifest(folder, model)
+        rejected = any(isinstance(failure, RejectedError) for failure in failures)
+        for folder in listed if artifacts or rejected else ():
+            write_manifest(folder, model)
     return Export(tuple(artifacts), tuple(failures))
 
 

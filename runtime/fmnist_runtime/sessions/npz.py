@@ -71,11 +71,11 @@ class NpzSession(Session):
     """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
 
     def __init__(self, path: Path, _threads: int, labels: tuple[str, ...] | None) -> None:
+        metadata = read_metadata(path)
         try:
             shape, self._engine = read_network(path)
         except (ValueError, KeyError, TypeError, OSError, RuntimeError, zipfile.BadZipFile) as error:
             raise ModelError(f"{path}: not an npz model that fmnist export wrote ({error})") from error
-        metadata = read_metadata(path)
         self._input = np.empty((BLOCK, math.prod(shape)), np.float32)
         self._outputs = [np.empty((BLOCK, len(layer.bias)), np.float32) for layer in self._engine]
         self.info = ModelInfo(
