@@ -135,7 +135,7 @@ def test_a_cut_off_artifact_is_not_taken_for_a_foreign_one(artifact, tmp_path):
         {"shape": [1 << 40, 1 << 40]},
         {"shape": [-4, -784]},
         {"shape": []},
-        {"original": [[0.1] * 10] * 3},
+        {"original": [[0.1] * 10] * 2},
         {"artifact": [[0.1] * 9] * 4},
         {"artifact": [["a"] * 10] * 4},
         {"artifact": [[float("nan")] * 10] * 4},
