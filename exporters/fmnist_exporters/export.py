@@ -181,11 +181,11 @@ class Exporter:
         )
 
     def _convert(self, recipe: Recipe) -> bytes:
-        from fmnist_exporters.convert import CONVERT  # loads TensorFlow
+        from fmnist_exporters.convert import converter  # loads TensorFlow
 
         images = self._calibration if recipe.calibrated else None
         try:
-            return CONVERT[recipe.format](self._original.classifier, recipe.scheme, images)
+            return converter(recipe.format).convert(self._original.classifier, recipe.scheme, images)
         except FmnistError as error:
             raise type(error)(f"{self._source.path}: {error}") from error
         except Exception as error:  # what the converters raise has no common base but this

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from fmnist_exporters.recipes import FORMATS, RECIPES
+from fmnist_exporters.recipes import formats, position
 from fmnist_runtime.artifact import Metadata, parse_metadata
 from fmnist_runtime.carriers import read_carried
 from fmnist_runtime.errors import FmnistError, OutputError
@@ -14,7 +14,6 @@ from fmnist_runtime.manifest import MANIFEST, MANIFEST_SCHEMA
 
 REJECTED = ".rejected"
 """What the name of an artifact that failed its gate ends in, behind the format's suffix."""
-_ORDER: list[tuple[object, object]] = [(recipe.format, recipe.scheme) for recipe in RECIPES]
 
 
 def rejected_path(path: Path) -> Path:
@@ -44,13 +43,19 @@ def require_manifest_free(folder: Path) -> None:
 def write_manifest(folder: Path, source: Path) -> None:
     """List the artifacts of one original in a folder, in the recipes' order, and those that were rejected."""
     digest = sha256_file(source)
-    found = [entry for path in _candidates(folder) if (entry := _entry(path, digest))]
-    found.sort(key=lambda entry: _ORDER.index((entry["format"], entry["scheme"])))
+    found = sorted(
+        (place, path.name, entry)
+        for path in _candidates(folder)
+        if (metadata := _metadata(path))
+        and metadata.source_sha256 == digest
+        and (place := position(metadata.format, metadata.scheme)) is not None
+        and (entry := _entry(path, metadata))
+    )
     manifest = {
         "schema": MANIFEST_SCHEMA,
         "source_sha256": digest,
-        "artifacts": [entry for entry in found if "rejected" not in entry],
-        "rejected": [entry for entry in found if "rejected" in entry],
+        "artifacts": [entry for _, _, entry in found if "rejected" not in entry],
+        "rejected": [entry for _, _, entry in found if "rejected" in entry],
     }
     content = (json.dumps(manifest, indent=1) + "\n").encode()
     path = folder / MANIFEST
@@ -59,17 +64,12 @@ def write_manifest(folder: Path, source: Path) -> None:
 
 
 def _candidates(folder: Path) -> list[Path]:
-    patterns = [f"*.{format}{end}" for format in FORMATS for end in ("", REJECTED)]
+    patterns = [f"*.{format}{end}" for format in formats() for end in ("", REJECTED)]
     return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
 
 
-def _entry(path: Path, source_sha256: str) -> dict[str, str | int] | None:
-    """What the manifest says of a file; None when it is not an artifact of this original."""
-    metadata = _metadata(path)
-    if metadata is None or metadata.source_sha256 != source_sha256:
-        return None
-    if (metadata.format, metadata.scheme) not in _ORDER:
-        return None
+def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
+    """What the manifest says of a file."""
     entry: dict[str, str | int] = {
         "file": path.name,
         "format": metadata.format,
@@ -77,9 +77,7 @@ def _entry(path: Path, source_sha256: str) -> dict[str, str | int] | None:
         "size_bytes": path.stat().st_size,
         "sha256": sha256_file(path),
     }
-    if path.suffix == REJECTED:
-        entry["rejected"] = metadata.rejected
-    return entry
+    return entry | {"rejected": metadata.rejected} if path.suffix == REJECTED else entry
 
 
 def _metadata(path: Path) -> Metadata | None:

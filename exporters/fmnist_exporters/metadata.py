@@ -41,6 +41,3 @@ def embed_onnx(model: bytes, metadata: Metadata) -> bytes:
     for key, value in ((ONNX_KEY, text), (ONNX_SEAL_KEY, seal(model, text.encode()))):
         description.metadata_props.add(key=key, value=value)
     return model + bytes(description.SerializeToString())
-
-
-EMBED = {"tflite": embed_zip, "onnx": embed_onnx, "npz": embed_zip}

@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import reduce
 from fmnist_exporters.layers import StaticReshape
+from fmnist_exporters.metadata import embed_zip
 from fmnist_runtime.errors import UnsupportedError
 from fmnist_runtime.sessions.npz import ACTIVATIONS, NETWORK_FILE, NETWORK_SCHEMA, Dense
+
+embed = embed_zip
 
 
 def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:

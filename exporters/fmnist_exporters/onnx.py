@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import inference_function, input_signature, reduce
+from fmnist_exporters.metadata import embed_onnx
 
 OPSET = 18
 IR_VERSION = 8
 """Opset 18 and IR version 8: the newest that onnxruntime 1.16 loads, which old boards still have."""
+
+embed = embed_onnx
 
 
 def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:

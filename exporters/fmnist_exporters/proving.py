@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_exporters.convert import converter
 from fmnist_exporters.manifest import rejected_path
-from fmnist_exporters.metadata import EMBED
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import choose_golden
 from fmnist_runtime.artifact import Metadata
@@ -52,7 +52,7 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
         RejectedError: It does not answer like its original; it is kept, under another name.
         OutputError: A file cannot be written.
     """
-    embed = EMBED[recipe.format]
+    embed = converter(recipe.format).embed
     with Draft(path) as draft:
         draft.write(embed(model, metadata))
         with load(draft.path) as session:

@@ -60,8 +60,15 @@ RECIPES = (
     Recipe("npz", "float32", False, Gate(0.001, FLOAT32_DIFFERENCE), "float32, dense layers for NumPy alone"),
 )
 
-FORMATS = tuple(dict.fromkeys(recipe.format for recipe in RECIPES))
-SCHEMES = tuple(dict.fromkeys(recipe.scheme for recipe in RECIPES))
+
+def formats() -> tuple[str, ...]:
+    """Every format there is a recipe for."""
+    return tuple(dict.fromkeys(recipe.format for recipe in RECIPES))
+
+
+def schemes() -> tuple[str, ...]:
+    """Every scheme there is a recipe for, in some format."""
+    return tuple(dict.fromkeys(recipe.scheme for recipe in RECIPES))
 
 
 def select_recipes(format: str, scheme: str) -> list[Recipe]:
@@ -69,6 +76,14 @@ def select_recipes(format: str, scheme: str) -> list[Recipe]:
     return [
         recipe for recipe in RECIPES if format in ("all", recipe.format) and scheme in ("all", recipe.scheme)
     ]
+
+
+def position(format: str, scheme: str) -> int | None:
+    """Where a format and scheme stand in the table; None when they do not."""
+    for number, recipe in enumerate(RECIPES):
+        if (recipe.format, recipe.scheme) == (format, scheme):
+            return number
+    return None
 
 
 def gate_for(format: str, scheme: str) -> Gate:

@@ -16,9 +16,12 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import inference_function, reduce
+from fmnist_exporters.metadata import embed_zip
 from fmnist_runtime.errors import ModelError
 
 _LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
+
+embed = embed_zip
 
 
 def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:

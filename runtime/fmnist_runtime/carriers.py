@@ -2,7 +2,7 @@
 
 The description always follows the model itself, so that the model is the beginning of the file:
 
-- TFLite: a ZIP appended to the flatbuffer, the format's own convention for associated files
+- TFLite: a ZIP appended to the flatbuffer, which is the convention for associated files there
   (https://ai.google.dev/edge/litert/models/metadata), with ``fmnist.json`` and ``labels.txt``.
 - npz: the last entries of the ZIP that the file is anyway, under the same names.
 - ONNX: the last two entries of ``metadata_props``, under the keys ``fmnist`` and ``fmnist.sha256``.
@@ -16,7 +16,7 @@ import hashlib
 import mmap
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,9 +92,7 @@ def read_carried(path: Path, suffix: str = "") -> Carried | None:
     Raises:
         ModelError: It carries something of ours, but damaged.
     """
-    read = READERS.get(suffix or path.suffix.lower())
-    if read is None:
-        return None
+    read = _read_onnx if (suffix or path.suffix.lower()) == ".onnx" else _read_zip
     try:
         return read(path)
     except _BROKEN as error:
@@ -107,7 +105,7 @@ def read_carried(path: Path, suffix: str = "") -> Carried | None:
 
 def _is_misnamed(path: Path) -> bool:
     """Whether a file of ours has the suffix of another format."""
-    for read in set(READERS.values()):
+    for read in (_read_zip, _read_onnx):
         try:
             if read(path):
                 return True
@@ -140,13 +138,6 @@ def _read_onnx(path: Path) -> Carried | None:
     start, text = found[ONNX_KEY.encode()]
     _, recorded = found.get(ONNX_SEAL_KEY.encode(), (0, b""))
     return Carried(text, recorded.decode("ascii"), start)
-
-
-READERS: dict[str, Callable[[Path], Carried | None]] = {
-    ".tflite": _read_zip,
-    ".onnx": _read_onnx,
-    ".npz": _read_zip,
-}
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_exporters.metadata import EMBED
+from fmnist_exporters.convert import converter
 from fmnist_runtime.carriers import read_carried, read_metadata
 from fmnist_runtime.errors import ModelError, ShapeError
 from fmnist_runtime.verify import verify
@@ -33,7 +33,7 @@ def rewritten(source: Path, folder: Path, **changes: object) -> Path:
     metadata = replace(metadata, golden=replace(metadata.golden, **golden), **changes)
     model = source.read_bytes()[: carried.model_bytes]
     path = folder / source.name
-    path.write_bytes(EMBED[metadata.format](model, metadata))
+    path.write_bytes(converter(metadata.format).embed(model, metadata))
     return path
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from fmnist.models import KERAS_SUFFIXES, is_keras
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
-from fmnist_exporters.recipes import FORMATS, Recipe
+from fmnist_exporters.recipes import Recipe, formats
 from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset, read_labels
 from fmnist_runtime.errors import (
     DatasetError,
@@ -64,7 +64,7 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
     """
-    if out is None or out.suffix.lstrip(".") not in FORMATS or out.is_dir():
+    if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
     if len(recipes) > 1:

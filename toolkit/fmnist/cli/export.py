@@ -76,11 +76,11 @@ def export(
 
 def _recipes(format: str, quantize: str) -> "list[Recipe]":
     """What the user asks for, which there must be."""
-    from fmnist_exporters.recipes import FORMATS, SCHEMES, select_recipes
+    from fmnist_exporters.recipes import formats, schemes, select_recipes
 
     scheme = "float32" if quantize == "none" else quantize
-    _require_choice("--format", format, (*FORMATS, "all"))
-    _require_choice("--quantize", scheme, (*SCHEMES, "none", "all"))
+    _require_choice("--format", format, (*formats(), "all"))
+    _require_choice("--quantize", scheme, (*schemes(), "none", "all"))
     recipes = select_recipes(format, scheme)
     if not recipes:
         possible = ", ".join(recipe.scheme for recipe in select_recipes(format, "all"))
