@@ -2,7 +2,7 @@
 
 The nearest integer is the best for each weight alone, not for their sum: neighbouring pixels are alike, so
 an error made in one weight can be made good in the next. GPTQ does that (Frantar et al. 2022,
-https://arxiv.org/abs/2210.17323, equations 2 and 3).
+https://arxiv.org/abs/2210.17323, algorithm 1, in one block).
 
 The weights stay float32, but lie on the grid to which TFLite's converter and ONNX Runtime's quantiser
 round: per output channel, multiples of max|w| / 127. Both then store exactly the integers chosen here.
@@ -19,8 +19,8 @@ changes, on average.
     ==================================== ======= =========
 
 What remains is the hidden layer's output, which has one scale for all units. To stretch each unit over the
-whole range was tried: by a power of two it saves one or two images more, by any factor two or three. That
-is not worth artifacts whose hidden layer is no longer the original's.
+whole range was tried and left: on the 58,000 training images not calibrated on, 8.9 in 10,000 become 7.7 by
+powers of two and 6.4 by any factor, at their best; the hidden layer would no longer be the original's.
 """
 
 from __future__ import annotations
@@ -38,7 +38,8 @@ def round_weights(model: keras.Model, calibration: NDArray[np.uint8]) -> None:
     """Round the dense layers of a reduced model, in place, all but the last, which stays in float.
 
     Each layer is rounded for the inputs that the layers before it give it once they are rounded. Where a
-    layer has a bias, the bias takes up the mean error. Convolutions are left to the nearest integer.
+    layer has a bias, the bias takes up the mean error. Convolutions are left to the nearest integer:
+    of a small network of two, 42 images change, and rounding them so too makes it 40.
 
     Args:
         model: A Keras classifier that takes raw pixels 0–255, with nothing left to fold into its weights.
