@@ -16,7 +16,6 @@ from support import DATA, TINY
 
 from fmnist_exporters import tflite
 from fmnist_exporters.export import Artifact, Exporter, Source
-from fmnist_exporters.manifest import require_manifest_free, write_manifest
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
 from fmnist_runtime.carriers import read_metadata
@@ -207,26 +206,6 @@ def test_what_another_version_of_us_made_is_replaced(tmp_path, recipe):
     [again] = make(tmp_path, recipe)
     assert not again.kept
     assert again.path.read_bytes() == content
-
-
-def test_somebodys_manifest_is_refused(tmp_path):
-    (tmp_path / "manifest.json").write_text('{"name": "web app"}')
-    with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist"):
-        require_manifest_free(tmp_path)
-    write_manifest(tmp_path / "ours", TINY / "model.keras")
-    require_manifest_free(tmp_path / "ours")
-
-
-def test_the_manifest_lists_the_artifacts_of_this_original_only(tmp_path):
-    make(tmp_path, FLOAT32)
-    (tmp_path / "foreign.tflite").write_bytes(b"somebody's")
-    write_manifest(tmp_path, TINY / "model.keras")
-    assert '"file": "model-float32.tflite"' in (tmp_path / "manifest.json").read_text()
-    assert "foreign" not in (tmp_path / "manifest.json").read_text()
-    other = tmp_path / "other.keras"
-    other.write_bytes(b"another original")
-    write_manifest(tmp_path, other)
-    assert "model-float32.tflite" not in (tmp_path / "manifest.json").read_text()
 
 
 @pytest.mark.parametrize("scheme", ["int8", "int8-full"])
