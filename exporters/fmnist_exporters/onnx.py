@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import numpy as np
 import onnx
@@ -10,7 +10,10 @@ import tf2onnx
 from numpy.typing import NDArray
 
 from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.inference import inference_function, input_signature, reduce
+from fmnist_exporters.gemm import fuse_gemm, ranks
+from fmnist_exporters.inference import inference_function, reduce
+from fmnist_exporters.naming import rename
+from fmnist_exporters.unsupported import unsupported
 
 OPSET = 18
 IR_VERSION = 8
@@ -18,7 +21,7 @@ IR_VERSION = 8
 
 
 def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
-    """Convert a model to ONNX with a free batch size.
+    """Convert a classifier to ONNX with a free batch size.
 
     Args:
         classifier: The original.
@@ -27,36 +30,42 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
 
     Raises:
         ValueError: There is no such scheme.
+        ModelError: A layer uses an operator that ONNX has not.
     """
     if scheme != "float32" or calibration is not None:
         raise ValueError(f"ONNX is written in float32, not {scheme}")
-    model = reduce(classifier)
-    proto, _ = tf2onnx.convert.from_function(
-        inference_function(model), input_signature=[input_signature(model)], opset=OPSET
-    )
+    proto, _ = tf2onnx.convert.from_function(_Traced(classifier), input_signature=[], opset=OPSET)
+    proto.graph.name = classifier.model.name
     proto.ir_version = IR_VERSION
+    _check_operators(proto.graph)
     _name_batch(proto.graph)
-    _forget_counters(proto.graph)
-    onnx.checker.check_model(proto)  # what tf2onnx cannot convert it only logs, and leaves in the graph
+    fuse_gemm(proto.graph, ranks(proto))
+    rename(proto.graph)
+    onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString(deterministic=True))
+
+
+class _Traced:
+    """What tf2onnx asks a ``tf.function`` for, answered with the weights as constants.
+
+    Of a function with variables it would make the constants of some layers into inputs of the model.
+    """
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._function = inference_function(reduce(classifier))
+
+    def get_concrete_function(self) -> Any:
+        """The traced function."""
+        return self._function
+
+
+def _check_operators(graph: onnx.GraphProto) -> None:
+    """What tf2onnx cannot convert it only logs, and leaves in the graph."""
+    for node in graph.node:
+        if not onnx.defs.has(node.op_type, OPSET, node.domain):
+            raise unsupported(node.name, node.op_type, "ONNX")
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-
-
-def _forget_counters(graph: onnx.GraphProto) -> None:
-    """Renumber names such as ``const_fold_opt__14`` in the order of their appearance.
-
-    The converter counts through the life of the process, so that a second export of the same model
-    would not have the same bytes as the first.
-    """
-    graph.ClearField("doc_string")
-    names: dict[str, str] = {}
-    for initializer in graph.initializer:
-        name = re.sub(r"__\d+$", f"__{len(names)}", initializer.name)
-        names[initializer.name] = name
-        initializer.name = name
-    for node in graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]
