@@ -17,6 +17,7 @@ from fmnist_runtime.errors import ModelError
 _SUM_TOLERANCE = 1e-3
 """How far from 1 probabilities may sum: float16 ones, each rounded by up to 2⁻¹² of itself, stay within."""
 _PROBE_IMAGES = 8
+_ACTIVATION = keras.layers.Activation
 _TRANSPARENT = (
     *TRAINING_ONLY,
     keras.layers.Flatten,
@@ -75,7 +76,7 @@ def _functional(model: Any) -> keras.Model:
     for what, tensors in (("input", model.inputs), ("output", model.outputs)):
         if len(tensors) != 1:
             raise ModelError(
-                f"has {len(tensors)} {what}s; a classifier has one input, the image, and one output, the scores"
+                f"has {len(tensors)} {what}s; a classifier has one input, the image, and one output, scores"
             )
     return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
 
@@ -107,9 +108,7 @@ def _ends_in_logits(model: keras.Model) -> bool | None:
         linear = activation is keras.activations.linear
         if is_model(operation):
             operation, before = producer(operation.outputs[0])
-        elif isinstance(operation, _TRANSPARENT) or (
-            linear and isinstance(operation, keras.layers.Activation)
-        ):
+        elif isinstance(operation, _TRANSPARENT) or (linear and isinstance(operation, _ACTIVATION)):
             operation, before = producer(before)
         elif isinstance(operation, keras.layers.Softmax) or activation is keras.activations.softmax:
             return False

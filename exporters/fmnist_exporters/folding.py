@@ -6,7 +6,7 @@ channel; computed in float64, so that each weight is rounded once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -52,9 +52,7 @@ class _Folder:
             return self._scaled(operation, before)
         if isinstance(before, _Scaled):
             if is_reshape(operation):
-                return _Scaled(
-                    self._copy(operation, before.tensor), before.scale, before.offset, before.layer
-                )
+                return replace(before, tensor=self._copy(operation, before.tensor))
             if _takes(operation, before):
                 return self._linear(operation, before.tensor, before.scale, before.offset)
         arguments, keywords = keras.tree.map_structure(self._compute, (arguments, keywords))

@@ -10,9 +10,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
 from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.copying import Copier, rebuild
+from fmnist_exporters.copying import Copier, rebuild, walk
 from fmnist_exporters.folding import fold
 from fmnist_exporters.layers import TRAINING_ONLY, StaticReshape, is_reshape
 
@@ -32,20 +33,28 @@ def reduce(classifier: Classifier) -> keras.Model:
 
 
 def inference_function(model: keras.Model) -> Any:
-    """A model as a ``tf.function`` from float32 ``[N, *image_shape]`` raw pixels to its scores.
+    """A reduced model as a function from raw pixels to scores, with its weights as constants.
 
-    The batch size stays free, so that the converted model can be run at any.
+    The name of each operator begins with its layer's: ``hidden_1/...``.
+
+    Args:
+        model: What `reduce` returned.
+
+    Returns:
+        A concrete ``tf.function`` from float32 ``[N, *image_shape]``, named ``image``, to float32
+        ``[N, classes]``. The batch size stays free, so that what is made of it can be run at any.
     """
 
+    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        with tf.name_scope(f"{operation.name}/"):
+            return operation(*arguments, **keywords)
+
     def forward(image: Any) -> Any:
-        return model(image, training=False)
+        return walk(model, call, image)
 
-    return tf.function(forward, input_signature=[input_signature(model)])
-
-
-def input_signature(model: keras.Model) -> Any:
-    """The one input, named ``image``."""
-    return tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")
+    image = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")
+    function = tf.function(forward).get_concrete_function(image)
+    return convert_variables_to_constants_v2(function, lower_control_flow=False)
 
 
 def _complete(classifier: Classifier) -> keras.Model:

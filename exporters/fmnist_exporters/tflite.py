@@ -12,13 +12,32 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.lite.python.convert_phase import ConverterError
 
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import inference_function, reduce
 from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.rounding import round_weights
+from fmnist_exporters.unsupported import unsupported
 from fmnist_runtime.errors import ModelError
 
+_KEEPS_RANGE = tuple(
+    getattr(schema.BuiltinOperator, name)
+    for name in (
+        "AVERAGE_POOL_2D",
+        "EXPAND_DIMS",
+        "MAX_POOL_2D",
+        "PAD",
+        "RESHAPE",
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "SLICE",
+        "SQUEEZE",
+        "STRIDED_SLICE",
+        "TRANSPOSE",
+    )
+)
+"""Operators whose output is quantised like their input, and lies between 0 and 255 when that does."""
 _LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
 
 embed = embed_zip
@@ -34,19 +53,21 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
 
     Raises:
         ValueError: The scheme needs calibration images and got none, or the other way round.
-        ModelError: A calibrated model's input does not take pixels one to one.
+        ModelError: A layer uses an operator that TFLite has not, or a calibrated model's input does not
+            take pixels one to one.
     """
     if (calibration is not None) != (scheme in ("int8", "int8-full")):
-        raise ValueError(
-            f"{scheme} does not go with {'' if calibration is not None else 'no '}calibration images"
-        )
-    converter = _converter(reduce(classifier))
+        raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
+    model = reduce(classifier)
+    if calibration is not None:
+        round_weights(model, calibration)
+    converter = _converter(model)
     if scheme != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if calibration is None:
-        return bytes(converter.convert())
+        return _convert(converter)
     calibrated = _calibrate(converter, calibration)
     whole = scheme == "int8-full"
     content = bytes(
@@ -63,36 +84,45 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
 
 
 def _converter(model: keras.Model) -> Any:
-    """A converter of the model with its weights as constants.
+    """A converter of the reduced model.
 
-    Handed the variables instead, the converter writes a file that loads and answers NaN: the
-    interpreter finds no values for them.
+    Handed variables instead of constants, it writes a file that loads and answers NaN: the interpreter
+    finds no values for them.
     """
-    frozen = convert_variables_to_constants_v2(inference_function(model).get_concrete_function())
     holder = tf.Module()
-    holder.function = frozen
-    return tf.lite.TFLiteConverter.from_concrete_functions([frozen], holder)
+    holder.function = inference_function(model)
+    return tf.lite.TFLiteConverter.from_concrete_functions([holder.function], holder)
+
+
+def _convert(converter: Any) -> bytes:
+    try:
+        return bytes(converter.convert())
+    except ConverterError as error:
+        for problem in error.errors:
+            nodes = [call.name for call in problem.location.call if "/" in call.name]
+            if nodes:
+                raise unsupported(nodes[0], problem.operator.name.removeprefix("tf."), "TFLite") from error
+        raise
 
 
 def _calibrate(converter: Any, images: NDArray[np.uint8]) -> bytes:
     """The float model with the range of every activation on these images; of the input, 0 to 255."""
     converter.representative_dataset = lambda: ([image[np.newaxis].astype(np.float32)] for image in images)
     converter._experimental_calibrate_only = True  # as TensorFlow's own QuantizationDebugger does
-    return _with_full_input_range(bytes(converter.convert()))
+    return _with_full_input_range(_convert(converter))
 
 
 def _with_full_input_range(calibrated: bytes) -> bytes:
     """Pixels are 0 to 255, whatever the calibration images happen to hold.
 
-    Then they map one to one onto the input's integers, and quantising the input loses nothing. What only
-    reshapes the input has its range.
+    Then they map one to one onto the input's integers, and quantising the input loses nothing.
     """
     model = schema.ModelT.InitFromPackedBuf(calibrated, 0)
     [graph] = model.subgraphs
     inputs = {int(graph.inputs[0])}
     for operator in graph.operators:
         code = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if code == schema.BuiltinOperator.RESHAPE and int(operator.inputs[0]) in inputs:
+        if code in _KEEPS_RANGE and int(operator.inputs[0]) in inputs:
             inputs.add(int(operator.outputs[0]))
     for index in inputs:
         quantization = graph.tensors[index].quantization
