@@ -1,4 +1,4 @@
-"""Listing the artifacts of one original in ``manifest.json``, and knowing which files are ours."""
+"""Listing a folder's artifacts in ``manifest.json``, and knowing which files are ours."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fmnist_runtime.artifact import Metadata, parse_metadata
 from fmnist_runtime.carriers import read_carried
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
-from fmnist_runtime.manifest import MANIFEST, MANIFEST_SCHEMA
+from fmnist_runtime.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
 
 REJECTED = ".rejected"
 """What the name of an artifact that failed its gate ends in, behind the format's suffix."""
@@ -36,24 +36,19 @@ def require_manifest_free(folder: Path) -> None:
         OutputError: There is a ``manifest.json`` of somebody else's.
     """
     path = folder / MANIFEST
-    if path.exists() and MANIFEST_SCHEMA.encode() not in path.read_bytes():
+    if path.exists() and MANIFEST_MARK not in path.read_bytes():
         raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out")
 
 
-def write_manifest(folder: Path, source: Path) -> None:
-    """List the artifacts of one original in a folder, in the recipes' order, and those that were rejected."""
-    digest = sha256_file(source)
+def write_manifest(folder: Path) -> None:
+    """List the artifacts in a folder, in the recipes' order, and those that were rejected."""
     found = sorted(
-        (place, path.name, entry)
+        (place, path.name, _entry(path, metadata))
         for path in _candidates(folder)
-        if (metadata := _metadata(path))
-        and metadata.source_sha256 == digest
-        and (place := position(metadata.format, metadata.scheme)) is not None
-        and (entry := _entry(path, metadata))
+        if (metadata := _metadata(path)) and (place := position(metadata.format, metadata.scheme)) is not None
     )
     manifest = {
         "schema": MANIFEST_SCHEMA,
-        "source_sha256": digest,
         "artifacts": [entry for _, _, entry in found if "rejected" not in entry],
         "rejected": [entry for _, _, entry in found if "rejected" in entry],
     }
@@ -76,6 +71,7 @@ def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
         "scheme": metadata.scheme,
         "size_bytes": path.stat().st_size,
         "sha256": sha256_file(path),
+        "source_sha256": metadata.source_sha256,
     }
     return entry | {"rejected": metadata.rejected} if path.suffix == REJECTED else entry
 

@@ -6,7 +6,9 @@ import json
 from pathlib import Path
 
 MANIFEST = "manifest.json"
-MANIFEST_SCHEMA = "fmnist.manifest/1"
+MANIFEST_SCHEMA = "fmnist.manifest/2"
+MANIFEST_MARK = b'"schema": "fmnist.manifest/'
+"""What is in the manifests of every version, and in nobody else's."""
 
 
 def recorded_sha256(path: Path) -> str | None:

@@ -128,7 +128,7 @@ def test_the_manifest_lists_what_passed_and_what_was_rejected(tmp_path, exam):
     prove(*model_of(FLOAT32), FLOAT32, FLOAT32.artifact_path("model", tmp_path), exam)
     with pytest.raises(RejectedError):
         prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), biased(exam))
-    write_manifest(tmp_path, TINY / "model.keras")
+    write_manifest(tmp_path)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert [entry["file"] for entry in manifest["artifacts"]] == ["model-float32.onnx"]
     [rejected] = manifest["rejected"]
@@ -140,21 +140,23 @@ def test_somebodys_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "web app"}')
     with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist"):
         require_manifest_free(tmp_path)
-    write_manifest(tmp_path / "ours", TINY / "model.keras")
+    write_manifest(tmp_path / "ours")
     require_manifest_free(tmp_path / "ours")
 
 
-def test_the_manifest_lists_the_artifacts_of_this_original_only(tmp_path, exam):
-    prove(*model_of(FLOAT32), FLOAT32, FLOAT32.artifact_path("model", tmp_path), exam)
+def test_the_manifest_says_what_each_artifact_was_made_from(tmp_path, exam):
+    """Artifacts of two originals in one folder; what is not ours is not listed."""
+    prove(*model_of(FLOAT32), FLOAT32, FLOAT32.artifact_path("first", tmp_path), exam)
+    model, metadata = model_of(FLOAT32)
+    other = dataclasses.replace(metadata, source_sha256="of another original")
+    prove(model, other, FLOAT32, FLOAT32.artifact_path("second", tmp_path), exam)
     (tmp_path / "foreign.tflite").write_bytes(b"somebody's")
-    write_manifest(tmp_path, TINY / "model.keras")
-    text = (tmp_path / "manifest.json").read_text()
-    assert '"file": "model-float32.onnx"' in text
-    assert "foreign" not in text
-    other = tmp_path / "other.keras"
-    other.write_bytes(b"another original")
-    write_manifest(tmp_path, other)
-    assert "model-float32.onnx" not in (tmp_path / "manifest.json").read_text()
+    write_manifest(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert [(entry["file"], entry["source_sha256"]) for entry in manifest["artifacts"]] == [
+        ("first-float32.onnx", metadata.source_sha256),
+        ("second-float32.onnx", "of another original"),
+    ]
 
 
 def test_nothing_can_be_written_into_a_file(tmp_path, exam):

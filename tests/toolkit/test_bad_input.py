@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import gzip
-import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from support import DATA, TINY
 
+from fmnist_exporters.metadata import embed_zip
+from fmnist_runtime.carriers import read_carried, read_metadata
 from fmnist_runtime.idx import idx_header
 
 INT8 = TINY / "export" / "model-int8.tflite"
@@ -185,19 +187,11 @@ def test_a_reference_for_other_images(tmp_path, fails, t10k):
 def test_an_artifact_of_another_model(tiny, fmnist):
     """Held against the run it lies in, not against one that was named."""
     other = tiny / "export" / "model-int8.tflite"
-    content = other.read_bytes()
-    digest = json.loads((tiny / "export" / "manifest.json").read_text())["source_sha256"]
-    other.write_bytes(content.replace(digest.encode(), b"0" * 64))
-    # The ZIP's checksum must fit the changed metadata, so it is written anew.
-    import io
-    import zipfile
-
-    with zipfile.ZipFile(INT8) as archive:
-        metadata = archive.read("fmnist.json").replace(digest.encode(), b"0" * 64)
-    buffer = io.BytesIO(content[: content.index(b"PK\3\4")])
-    with zipfile.ZipFile(buffer, "a") as archive:
-        archive.writestr("fmnist.json", metadata)
-    other.write_bytes(buffer.getvalue())
+    metadata, carried = read_metadata(other), read_carried(other)
+    assert metadata is not None
+    assert carried is not None
+    model = other.read_bytes()[: carried.model_bytes]
+    other.write_bytes(embed_zip(model, replace(metadata, source_sha256="0" * 64)))
     result = fmnist("parity", other)
     assert result.returncode == 1
     assert "was made from another model than the reference" in result.stderr

@@ -16,7 +16,7 @@ from fmnist.contents import measure_weight
 from fmnist.inspection import inspect_model
 from fmnist.results import to_json
 from fmnist.weights import trained_weights
-from fmnist_runtime.artifact import read_tflite_metadata
+from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.files import sha256_file
 
 EXPORT = TINY / "export"
@@ -64,7 +64,7 @@ def test_weights_before_and_after_training_are_shown(tiny, fmnist):
 def test_a_tflite_tells_its_quantisation_and_where_it_comes_from(fmnist):
     result = fmnist("inspect", INT8)
     assert (result.returncode, result.stderr) == (0, "")
-    metadata = read_tflite_metadata(INT8)
+    metadata = read_metadata(INT8)
     assert row(result.stdout, "format")[1] == "tflite int8"
     assert row(result.stdout, "data set")[1] == "fashion-mnist"
     assert sha256_file(TINY / "model.keras") in row(result.stdout, "made from")[1]

@@ -11,11 +11,12 @@ from fmnist.models import ModelFile, Splits, dataset_of, describe, is_keras, ope
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import gate_for
+from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.errors import ResultError, needs_extra
+from fmnist_runtime.errors import ModelError, ResultError, needs_extra
 from fmnist_runtime.evaluate import score_dataset
-from fmnist_runtime.files import sha256_file
+from fmnist_runtime.files import require_file, sha256_file
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.reference import Reference, read_reference
 
@@ -32,29 +33,43 @@ class ModelParity:
     """Whether it was made from the reference's model; None when it does not say."""
 
 
-def load_reference(path: Path, splits: Splits, input_range: InputRange = "0-255") -> Reference:
+def load_reference(
+    path: Path, splits: Splits, candidates: Sequence[Path] = (), input_range: InputRange | None = None
+) -> Reference:
     """The original's scores: recorded in an ``.npz``, or made now from a Keras model.
+
+    Args:
+        path: The file.
+        splits: Where the Keras model's test split is found.
+        candidates: Artifacts, of which those made from it say what data set and pixels it takes.
+        input_range: Pixels that a Keras model takes itself; as the artifacts say when None.
 
     Raises:
         ResultError: The file is neither, missing or damaged.
         MissingExtraError: It is a Keras model and TensorFlow is not installed.
     """
-    if is_keras(path):
-        with needs_extra("train", "running a Keras model"):
-            from fmnist.training import score_original
-        return score_original(path, splits.named(dataset_of(path), path), input_range)
-    if path.suffix.lower() != ".npz":
-        raise ResultError(f"{path}: a reference is a reference.npz or a Keras model")
-    return read_reference(path)
+    if not is_keras(path):
+        if path.suffix.lower() != ".npz":
+            raise ResultError(f"{path}: a reference is a reference.npz or a Keras model")
+        return read_reference(path)
+    require_file(path, "a Keras model", ModelError)
+    with needs_extra("train", "running a Keras model"):
+        from fmnist.training import score_original
+    made = _made_from(path, candidates)
+    dataset = dataset_of(path) or (made.dataset if made else None)
+    if input_range is None:
+        input_range = "0-1" if made and made.source_range == "0-1" else "0-255"
+    return score_original(path, splits.named(dataset or None, path), input_range)
 
 
-def recorded_range(reference: Path, candidates: Sequence[Path]) -> InputRange:
-    """Pixels that a Keras model takes itself, as an artifact that was made from it says; else raw ones."""
-    for path in candidates if is_keras(reference) and reference.is_file() else ():
+def _made_from(original: Path, candidates: Sequence[Path]) -> Metadata | None:
+    """What the first artifact that was made from an original says; None when there is none."""
+    digest = sha256_file(original)
+    for path in candidates:
         metadata = read_metadata(path) if path.is_file() else None
-        if metadata and metadata.source_sha256 == sha256_file(reference) and metadata.source_range == "0-1":
-            return "0-1"
-    return "0-255"
+        if metadata and metadata.source_sha256 == digest:
+            return metadata
+    return None
 
 
 def find_reference(candidates: Sequence[Path]) -> Reference:

@@ -118,7 +118,7 @@ def export_model(
     finally:
         rejected = any(isinstance(failure, RejectedError) for failure in failures)
         for folder in listed if artifacts or rejected else ():
-            write_manifest(folder, model)
+            write_manifest(folder)
     return Export(tuple(artifacts), tuple(failures))
 
 

@@ -65,6 +65,7 @@ def export(
     ]
     if rows:
         print(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
+        print("agreement: same class as the original, on training images that nothing was calibrated on")
     failures = list(exported.failures)
     if format == "all" and rows:  # what a format cannot hold is not asked of it
         for failure in exported.failures:

@@ -32,14 +32,14 @@ def parity(
 ) -> None:
     """Compare artifacts with their original; exit 3 when one drifts beyond its gate."""
     from fmnist.cli.output import GATE_FAILED, say_run, show
-    from fmnist.drift import compare_models, find_reference, load_reference, parity_body, recorded_range
+    from fmnist.drift import compare_models, find_reference, load_reference, parity_body
     from fmnist.models import Splits, select_artifacts
 
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
     splits = Splits(dataset, data_dir)
     original = (
-        load_reference(reference, splits, input_range or recorded_range(reference, selection.paths))
+        load_reference(reference, splits, selection.paths, input_range)
         if reference
         else find_reference(selection.paths)
     )
