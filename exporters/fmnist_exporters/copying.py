@@ -77,7 +77,8 @@ def walk(model: keras.Model, call: Call, *inputs: Any) -> Any:
         keywords.pop("training", None)
         return call(operation, *arguments, **keywords)
 
-    return model._run_through_graph(inputs, call_fn=call_flat)
+    graph = keras.Model(model.inputs, model.outputs) if isinstance(model, keras.Sequential) else model
+    return graph._run_through_graph(inputs, call_fn=call_flat)
 
 
 def float64(array: Any) -> NDArray[np.float64]:

@@ -33,13 +33,15 @@ FORMATS = {
 """Format of each artifact, by scheme; of the ONNX file, which is float32, by its format."""
 QUANTISED = ["float16", "dynamic", "int8", "int8-full"]
 FLOAT32_DIFFERENCE = 1e-5  # the recipes' gate for float32
-AGREEMENT = {"float16": 0.99, "dynamic": 0.98, "int8": 0.96, "int8-full": 0.94}
-"""Of 1,000 answers the worst network of four changed 1, 3, 16 and 25. Twice as many and a little more are
-allowed: another machine trains to other weights, and a count of 25 varies by √25 = 5 by itself."""
+AGREEMENT = {"float16": 0.994, "dynamic": 0.99, "int8": 0.97, "int8-full": 0.935}
+"""Of all 10,000 answers the worst of these networks changed 4, 20, 114 and 292. Another machine trains to
+other weights: twice the rate is allowed, and five images more, √30 by which a count of 29 varies."""
 
 TFLITE_OPERATORS = {
     "cnn": "RESHAPE CONV_2D MAX_POOL_2D CONV_2D MAX_POOL_2D RESHAPE FULLY_CONNECTED FULLY_CONNECTED SOFTMAX",
-    "separable": "CONV_2D DEPTHWISE_CONV_2D CONV_2D ADD DEPTHWISE_CONV_2D CONV_2D MEAN FULLY_CONNECTED SOFTMAX",
+    "separable": (
+        "CONV_2D DEPTHWISE_CONV_2D CONV_2D ADD DEPTHWISE_CONV_2D CONV_2D MEAN FULLY_CONNECTED SOFTMAX"
+    ),
     "logits": "CONV_2D RESHAPE FULLY_CONNECTED SOFTMAX",
     "unit_range": "RESHAPE FULLY_CONNECTED FULLY_CONNECTED SOFTMAX",
 }
@@ -95,7 +97,7 @@ def exported(request, tmp_path_factory, t10k) -> Iterator[Exported]:
 
 
 def test_it_learnt_and_answers_with_probabilities(exported, t10k):
-    assert (exported.scores.argmax(axis=1) == t10k.targets[:IMAGES]).mean() > 0.6
+    assert (exported.scores.argmax(axis=1) == t10k.targets[:IMAGES]).mean() > 0.5  # chance: 0.1
     assert np.abs(exported.scores.sum(axis=1) - 1).max() < 1e-5
 
 
