@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 from support import TINY
 
@@ -207,3 +208,33 @@ def test_an_operator_that_a_format_lacks_is_named_with_its_layer(format, name, t
     message = f"layer 'odd' uses Betainc, which {name} has no operator for; replace the layer"
     with KerasSession(model) as session, pytest.raises(ModelError, match=message):
         CONVERT[format](session.classifier, "float32", None)
+
+
+def test_int8_full_holds_no_floats(tmp_path):
+    """For hardware that has none; the converter leaves in float what it cannot quantise, and says nothing."""
+    model = sequential(
+        layers.Dense(16, name="hidden"), Negated(name="negated"), layers.Dense(10, name="head")
+    )
+    images = np.random.default_rng(0).integers(0, 256, (20, 28, 28), np.uint8)
+    message = "layer 'negated' uses NEG, which TFLite computes in float only; use int8"
+    with KerasSession(save(model, tmp_path / "model.keras")) as session:
+        assert CONVERT["tflite"](session.classifier, "int8", images)
+        with pytest.raises(ModelError, match=message):
+            CONVERT["tflite"](session.classifier, "int8-full", images)
+
+
+@keras.saving.register_keras_serializable("tests")
+class Negated(layers.Layer):
+    def call(self, inputs: object) -> object:
+        return -inputs
+
+
+@pytest.mark.parametrize("first", [layers.MaxPooling2D, layers.AveragePooling2D, layers.ZeroPadding2D])
+def test_pixels_map_one_to_one_through_what_keeps_their_range(first, tmp_path):
+    """Such operators are quantised like their input; dark calibration images do not stretch either."""
+    stack = [first(2), layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(10)]
+    model = keras.Sequential([keras.Input((28, 28, 1)), *stack])
+    images = np.random.default_rng(0).integers(0, 64, (20, 28, 28, 1), np.uint8)
+    with KerasSession(save(model, tmp_path / "model.keras")) as session:
+        content = CONVERT["tflite"](session.classifier, "int8-full", images)
+    assert Interpreter(model_content=content).get_input_details()[0]["quantization"] == (1.0, -128)

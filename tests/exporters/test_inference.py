@@ -110,7 +110,20 @@ def nested() -> keras.Model:
     return keras.Model(image, head(x))
 
 
+@keras.saving.register_keras_serializable("tests")
+class Shaken(layers.Layer):
+    """As some layers of Keras, it takes itself to be in training unless it is told."""
+
+    def call(self, inputs: object, training: bool = True) -> object:
+        return inputs + keras.random.uniform(keras.ops.shape(inputs)) if training else inputs
+
+
+def shaken() -> keras.Model:
+    return sequential(layers.Rescaling(1 / 255), Shaken(), layers.Flatten(), layers.Dense(10))
+
+
 MODELS = {
+    "shaken": (shaken, None),
     "mlp": (mlp, ["flatten", "hidden", "head"]),
     "offset without bias": (offset_without_bias, None),
     "scaled behind dropout": (scaled_behind_dropout, None),
