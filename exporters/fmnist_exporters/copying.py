@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -69,15 +70,17 @@ def rebuild(model: keras.Model, call: Call) -> keras.Model:
 
 
 def walk(model: keras.Model, call: Call, *inputs: Any) -> Any:
-    """Call all operations of a model's graph, in order, those of nested models among them."""
+    """Call all operations of a model's graph for inference, in order, those of nested models among them."""
 
     def call_flat(operation: Any, *arguments: Any, **keywords: Any) -> Any:
         if is_model(operation):
             return walk(operation, call, *arguments)
-        keywords.pop("training", None)
+        if "training" in inspect.signature(operation.call).parameters:
+            keywords["training"] = False  # said aloud: some layers take it for True
         return call(operation, *arguments, **keywords)
 
-    return model._run_through_graph(inputs, call_fn=call_flat)
+    graph = keras.Model(model.inputs, model.outputs) if isinstance(model, keras.Sequential) else model
+    return graph._run_through_graph(inputs, call_fn=call_flat)
 
 
 def float64(array: Any) -> NDArray[np.float64]:

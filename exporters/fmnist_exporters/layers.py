@@ -30,7 +30,7 @@ TRAINING_ONLY = (
     keras.layers.SpatialDropout1D,
     keras.layers.SpatialDropout2D,
 )
-"""Layers that hand on what they are given, but for training. ``RandomCrop`` is none: it also crops after."""
+"""Layers that hand on what they are given, but for training. ``RandomCrop`` also changes the size."""
 
 
 class StaticReshape(keras.layers.Layer):  # type: ignore[misc]

@@ -38,7 +38,7 @@ _KEEPS_RANGE = tuple(
     )
 )
 """Operators whose output is quantised like their input, and lies between 0 and 255 when that does."""
-_LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
+_LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "BATCH_MATMUL")
 
 embed = embed_zip
 
@@ -54,7 +54,7 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     Raises:
         ValueError: The scheme needs calibration images and got none, or the other way round.
         ModelError: A layer uses an operator that TFLite has not, or a calibrated model's input does not
-            take pixels one to one.
+            take pixels one to one, or one in int8 throughout holds floats.
     """
     if (calibration is not None) != (scheme in ("int8", "int8-full")):
         raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
@@ -80,6 +80,8 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
         )
     )
     _check_input(content)
+    if whole:
+        _check_integers(content)
     return content
 
 
@@ -145,6 +147,20 @@ def _last_layer_tensors(content: bytes) -> list[str]:
     names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     start = linear[-1] if linear else len(operators)
     return [names[index] for operator in operators[start:] for index in operator["outputs"]]
+
+
+def _check_integers(content: bytes) -> None:
+    """Hardware without floats runs no operator with one; the converter leaves those it cannot quantise."""
+    interpreter = Interpreter(model_content=content)
+    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    for operator in interpreter._get_ops_details():
+        output = tensors[operator["outputs"][0]]
+        if output["dtype"] == np.float32 and operator["op_name"] != "DEQUANTIZE":
+            layer = output["name"].split("/")[0]
+            raise ModelError(
+                f"layer {layer!r} uses {operator['op_name']}, which TFLite computes in float only; "
+                "use int8, which may hold floats, or replace the layer"
+            )
 
 
 def _check_input(content: bytes) -> None:

@@ -88,7 +88,7 @@ def test_onnx_operators_and_versions(exported):
     model = onnx.load(exported.path("onnx", "float32"))
     onnx.checker.check_model(model)
     assert [node.op_type for node in model.graph.node] == [
-        "Reshape", "MatMul", "Add", "Relu", "MatMul", "Add", "Softmax",
+        "Reshape", "Gemm", "Relu", "Gemm", "Softmax",
     ]  # fmt: skip
     assert model.ir_version == 8
     assert {entry.domain: entry.version for entry in model.opset_import}[""] == 18
@@ -224,19 +224,22 @@ def test_a_scheme_without_its_calibration_is_refused(scheme, images):
         tflite.convert(None, scheme, images)
 
 
-def test_what_a_converter_rejects_is_one_line(tmp_path):
-    """tf2onnx only logs what it cannot convert, and writes a file that no engine loads."""
+@pytest.mark.parametrize(("format", "name"), [("tflite", "TFLite"), ("onnx", "ONNX")])
+def test_what_a_converter_rejects_is_one_line(format, name, tmp_path):
     keras.utils.set_random_seed(0)
-    layers = [keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10), Unconvertible()]
-    keras.Sequential(layers).save(tmp_path / "odd.keras")
-    with pytest.raises(ModelError, match=r"odd\.keras: cannot be converted to onnx float32 \("):
-        make(tmp_path, BY_NAME["onnx", "float32"], source=replace(SOURCE, path=tmp_path / "odd.keras"))
+    stack = [keras.layers.Flatten(), Unconvertible(name="odd"), keras.layers.Dense(10)]
+    keras.Sequential([keras.Input((28, 28)), *stack]).save(tmp_path / "odd.keras")
+    source = replace(SOURCE, path=tmp_path / "odd.keras")
+    with pytest.raises(
+        ModelError, match=rf"odd\.keras: layer 'odd' uses Betainc, which {name} has no operator"
+    ):
+        make(tmp_path, BY_NAME[format, "float32"], source=source)
     assert [path.name for path in tmp_path.iterdir()] == ["odd.keras"]
 
 
 @keras.saving.register_keras_serializable("tests")
 class Unconvertible(keras.layers.Layer):
-    """Adds nothing, by an operator that ONNX has not."""
+    """Adds nothing, by an operator that neither format has."""
 
     def call(self, inputs: object) -> object:
         return inputs + tf.math.betainc(1.0, 1.0, tf.sigmoid(inputs)) * 0

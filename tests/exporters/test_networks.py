@@ -34,14 +34,15 @@ FORMATS = {
 """Format of each artifact, by scheme; the ONNX file in float32 by its format."""
 QUANTISED = ["float16", "dynamic", "int8", "int8-full", "onnx-int8"]
 FLOAT32_DIFFERENCE = 1e-5  # the recipes' gate for float32
-AGREEMENT = {"float16": 0.99, "dynamic": 0.98, "int8": 0.96, "int8-full": 0.94, "onnx-int8": 0.96}
-"""Of 1,000 answers the worst network of four changed 1, 3, 16 and 25. Twice as many and a little more are
-allowed: another machine trains to other weights, and a count of 25 varies by √25 = 5 by itself."""
+AGREEMENT = {"float16": 0.994, "dynamic": 0.99, "int8": 0.97, "int8-full": 0.94, "onnx-int8": 0.97}
+"""Of all 10,000 answers the worst of these networks changed 2, 16, 103 and 272. Another machine trains to
+other weights: twice the rate is allowed, and five images more, √27 by which a count of 27 varies."""
 
 TFLITE_OPERATORS = {
     "cnn": "RESHAPE CONV_2D MAX_POOL_2D CONV_2D MAX_POOL_2D RESHAPE FULLY_CONNECTED FULLY_CONNECTED SOFTMAX",
-    "separable": "CONV_2D DEPTHWISE_CONV_2D CONV_2D ADD DEPTHWISE_CONV_2D CONV_2D MEAN "
-    "FULLY_CONNECTED SOFTMAX",
+    "separable": (
+        "CONV_2D DEPTHWISE_CONV_2D CONV_2D ADD DEPTHWISE_CONV_2D CONV_2D MEAN FULLY_CONNECTED SOFTMAX"
+    ),
     "logits": "CONV_2D RESHAPE FULLY_CONNECTED SOFTMAX",
     "unit_range": "RESHAPE FULLY_CONNECTED FULLY_CONNECTED SOFTMAX",
 }
@@ -99,7 +100,7 @@ def exported(request, tmp_path_factory, t10k) -> Iterator[Exported]:
 
 
 def test_it_learnt_and_answers_with_probabilities(exported, t10k):
-    assert (exported.scores.argmax(axis=1) == t10k.targets[:IMAGES]).mean() > 0.6
+    assert (exported.scores.argmax(axis=1) == t10k.targets[:IMAGES]).mean() > 0.5  # chance: 0.1
     assert np.abs(exported.scores.sum(axis=1) - 1).max() < 1e-5
 
 
@@ -119,12 +120,16 @@ def test_quantised_answers_agree(exported, scheme, t10k):
 
 @pytest.mark.parametrize("scheme", FORMATS)
 def test_one_image_is_answered_as_in_a_batch(exported, scheme, t10k):
-    """Integer sums have no order. Float ones have: a sum of values around 1 may differ by a few 2⁻²⁴."""
+    """Integer sums have no order. Float ones have: a sum of values around 1 may differ by a few 2⁻²⁴.
+
+    Of the separable network's int8 in ONNX the engine takes the mean over the image in float.
+    """
     images = t10k.images[:256]
     with load(exported.paths[scheme]) as session:
         together = session.scores(images)
         alone = np.concatenate([session.scores(images[i : i + 1]) for i in range(len(images))])
-    assert np.abs(together - alone).max() <= (0 if "int8" in scheme else 1e-6)
+    exact = "int8" in scheme and (exported.name, scheme) != ("separable", "onnx-int8")
+    assert np.abs(together - alone).max() <= (0 if exact else 1e-6)
 
 
 def test_h5_is_the_same_model(exported, t10k):

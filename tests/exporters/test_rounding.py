@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 from support import DATA, TINY
 
+from fmnist_exporters import onnx as onnx_format
 from fmnist_exporters import tflite
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.inference import reduce
+from fmnist_exporters.original import KerasSession
 from fmnist_exporters.rounding import round_kernel, round_weights
 from fmnist_runtime.datasets import load_dataset
 
@@ -126,10 +131,19 @@ def test_units_and_inputs_without_values():
     assert np.array_equal(round_kernel(weights, np.zeros((5, 2))), expected.astype(np.float32))
 
 
-def test_tflite_stores_the_integers_that_were_chosen(images):
-    model = tiny()
-    round_weights(model, images[0])
-    interpreter = Interpreter(model_content=tflite.convert(model, "int8", images[0]))
+@pytest.fixture(scope="module")
+def chosen(images) -> tuple[Classifier, np.ndarray]:
+    """The tiny original, and the integers that are chosen for its hidden layer, ``[16, 784]``."""
+    with KerasSession(TINY / "model.keras") as original:
+        model = reduce(original.classifier)
+        round_weights(model, images[0])
+        [hidden, _] = [layer for layer in model.layers if isinstance(layer, DENSE)]
+        return original.classifier, np.rint(steps(np.asarray(hidden.kernel))).T
+
+
+def test_tflite_stores_the_integers_that_were_chosen(chosen, images):
+    classifier, integers = chosen
+    interpreter = Interpreter(model_content=tflite.convert(classifier, "int8", images[0]))
     interpreter.allocate_tensors()
     [stored] = [
         interpreter.get_tensor(tensor["index"])
@@ -137,4 +151,12 @@ def test_tflite_stores_the_integers_that_were_chosen(images):
         if tensor["shape"].tolist() == [16, 784]
     ]
     assert stored.dtype == np.int8
-    assert np.array_equal(stored.T, np.rint(steps(kernel(model, 1))))
+    assert np.array_equal(stored, integers)
+
+
+def test_onnx_stores_the_integers_that_were_chosen(chosen, images):
+    classifier, integers = chosen
+    graph = onnx.load_from_string(onnx_format.convert(classifier, "int8", images[0])).graph
+    [stored] = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if 784 in tensor.dims]
+    assert stored.dtype == np.uint8  # 128 higher; see fmnist_exporters.onnx_int8
+    assert np.array_equal(stored.astype(int) - 128, integers.T)
