@@ -14,12 +14,12 @@ def rename(graph: onnx.GraphProto) -> None:
     same model would not have the same bytes as the first.
 
     Args:
-        graph: The graph; changed in place. The names of its inputs and outputs stay.
+        graph: The graph; changed in place. Its input becomes ``image``, its output ``probabilities``.
     """
     graph.ClearField("doc_string")
     graph.ClearField("value_info")
     constants = {initializer.name for initializer in graph.initializer}
-    names = {value.name: value.name for value in (*graph.input, *graph.output)}
+    names = {graph.input[0].name: "image", graph.output[0].name: "probabilities"}
     taken: set[str] = set()
     for node in graph.node:
         node.name = _free(_own_name(node, constants), taken)
@@ -29,8 +29,8 @@ def rename(graph: onnx.GraphProto) -> None:
         for index, name in enumerate(node.output):
             names.setdefault(name, f"{node.name}:{index}")
         _replace(node, names)
-    for initializer in graph.initializer:
-        initializer.name = names[initializer.name]
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = names[value.name]
     order = list(names.values())
     initializers = sorted(graph.initializer, key=lambda initializer: order.index(initializer.name))
     graph.ClearField("initializer")

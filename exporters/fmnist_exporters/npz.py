@@ -36,7 +36,7 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     if scheme != "float32" or calibration is not None:
         raise ValueError(f"npz is written in float32, not {scheme}")
     model = reduce(classifier)
-    layers = _dense_layers(model)
+    layers = dense_layers(model)
     network = {
         "schema": NETWORK_SCHEMA,
         "input_shape": model.input_shape[1:],
@@ -51,7 +51,7 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     return buffer.getvalue()
 
 
-def _dense_layers(model: keras.Model) -> list[Dense]:
+def dense_layers(model: keras.Model) -> list[Dense]:
     """The layers of a network without branches, which is sure where nothing merges."""
     layers: list[Dense] = []
     for operation in model.operations:

@@ -15,9 +15,8 @@ from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
+from fmnist_runtime.sessions import KERAS_SUFFIXES
 from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
-
-KERAS_SUFFIXES = (".keras", ".h5")
 
 
 def limit_threads(threads: int) -> None:

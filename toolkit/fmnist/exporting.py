@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.models import KERAS_SUFFIXES, is_keras
+from fmnist.models import is_keras
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import Recipe, formats
@@ -21,6 +21,7 @@ from fmnist_runtime.errors import (
     needs_extra,
 )
 from fmnist_runtime.files import require_file
+from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact, Source

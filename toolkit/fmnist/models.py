@@ -13,8 +13,7 @@ from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, ResultError, needs_extra
 from fmnist_runtime.files import sha256_file
-
-KERAS_SUFFIXES = (".keras", ".h5")
+from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 
 @dataclass(frozen=True)

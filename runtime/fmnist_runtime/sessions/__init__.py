@@ -10,8 +10,10 @@ from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
 
-__all__ = ["SESSIONS", "ModelInfo", "Prediction", "Session", "load"]
+__all__ = ["KERAS_SUFFIXES", "SESSIONS", "ModelInfo", "Prediction", "Session", "load"]
 
+KERAS_SUFFIXES = (".keras", ".h5")
+"""What originals end in, which a device does not run."""
 SESSIONS = {
     ".tflite": "fmnist_runtime.sessions.tflite:TfliteSession",
     ".onnx": "fmnist_runtime.sessions.onnx:OnnxSession",
@@ -39,7 +41,7 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
     """
     path = Path(path)
     suffix = path.suffix.lower()
-    if suffix in (".keras", ".h5") and path.is_file():
+    if suffix in KERAS_SUFFIXES and path.is_file():
         raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
     if suffix not in SESSIONS:
         raise ModelError(f"{path}: a model file ends in {' or '.join(SESSIONS)}, not {suffix or 'this'}")
