@@ -13,9 +13,6 @@ from numpy.typing import NDArray
 from fmnist_exporters.layers import TRAINING_ONLY, is_model, producer
 from fmnist_runtime.errors import ModelError
 
-INPUT_RANGES = {"0-255": 1.0, "0-1": 1 / 255}
-"""What pixels are multiplied by in front of a model that was trained on values of such a range."""
-
 _SUM_TOLERANCE = 1e-3
 """How far from 1 probabilities may sum: float16 ones, each rounded by up to 2⁻¹² of itself, stay within."""
 _PROBE_IMAGES = 8
@@ -46,12 +43,12 @@ class Classifier:
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs, np.float32)
 
 
-def as_classifier(loaded: Any, input_range: str = "0-255") -> Classifier:
+def as_classifier(loaded: Any, scale: float = 1.0) -> Classifier:
     """The classifier that a loaded model is.
 
     Args:
         loaded: A Keras model: sequential, functional or subclassed.
-        input_range: What it was trained on, of `INPUT_RANGES`: raw pixels, or pixels divided by 255.
+        scale: What pixels 0–255 were multiplied by before it was trained on them.
 
     Raises:
         ModelError: It is no classifier of images; says what is wrong, without the file.
@@ -59,7 +56,6 @@ def as_classifier(loaded: Any, input_range: str = "0-255") -> Classifier:
     model = _functional(loaded)
     _check_shapes(model.input_shape[1:], model.output_shape)
     _check_weights(model)
-    scale = INPUT_RANGES[input_range]
     logits = _ends_in_logits(model)
     if logits is None:
         logits = False
@@ -110,7 +106,7 @@ def _ends_in_logits(model: keras.Model) -> bool | None:
         linear = activation is keras.activations.linear
         if is_model(operation):
             operation, before = producer(operation.outputs[0])
-        elif isinstance(operation, _TRANSPARENT) or (linear and isinstance(operation, _ACTIVATION)):
+        elif type(operation) in _TRANSPARENT or (linear and isinstance(operation, _ACTIVATION)):
             operation, before = producer(before)
         elif isinstance(operation, keras.layers.Softmax) or activation is keras.activations.softmax:
             return False

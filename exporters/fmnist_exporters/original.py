@@ -17,6 +17,11 @@ from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
 
 KERAS_SUFFIXES = (".keras", ".h5")
+INPUT_RANGES = ("0-255", "0-1")
+"""What a model may have been trained on: raw pixels, or pixels that were divided by 255 outside of it."""
+
+
+_SCALE = dict(zip(INPUT_RANGES, (1.0, 1 / 255), strict=True))
 
 
 def limit_threads(threads: int) -> None:
@@ -52,7 +57,7 @@ class KerasSession(Session):
         limit_threads(threads)
         self._engine = _load(path)
         try:
-            self._classifier = as_classifier(self._engine, input_range)
+            self._classifier = as_classifier(self._engine, _SCALE[input_range])
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
         self.info = ModelInfo(
