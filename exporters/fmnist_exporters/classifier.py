@@ -10,21 +10,19 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.input_range import INPUT_RANGES, InputRange
 from fmnist_exporters.layers import TRAINING_ONLY, is_model, producer
 from fmnist_runtime.errors import ModelError
 
 _SUM_TOLERANCE = 1e-3
 """How far from 1 probabilities may sum: float16 ones, each rounded by up to 2⁻¹² of itself, stay within."""
 _PROBE_IMAGES = 8
-_ACTIVATION = keras.layers.Activation
 _TRANSPARENT = (
     *TRAINING_ONLY,
     keras.layers.Flatten,
     keras.layers.Reshape,
     keras.layers.GlobalAveragePooling2D,
 )
-"""What has no say in whether values are probabilities: the mean of probabilities are probabilities."""
+"""What has no say in whether values are logits."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +42,12 @@ class Classifier:
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs, np.float32)
 
 
-def as_classifier(loaded: Any, input_range: InputRange = "0-255") -> Classifier:
+def as_classifier(loaded: Any, scale: float = 1.0) -> Classifier:
     """The classifier that a loaded model is.
 
     Args:
         loaded: A Keras model: sequential, functional or subclassed.
-        input_range: What it was trained on, of `INPUT_RANGES`: raw pixels, or pixels divided by 255.
+        scale: What pixels 0–255 were multiplied by before it was trained on them.
 
     Raises:
         ModelError: It is no classifier of images; says what is wrong, without the file.
@@ -57,12 +55,9 @@ def as_classifier(loaded: Any, input_range: InputRange = "0-255") -> Classifier:
     model = _functional(loaded)
     _check_shapes(model.input_shape[1:], model.output_shape)
     _check_weights(model)
-    scale = INPUT_RANGES[input_range]
-    logits = _ends_in_logits(model)
-    if logits is None:
-        logits = False
-        _check_answers(Classifier(model, scale, logits))
-    return Classifier(model, scale, logits)
+    classifier = Classifier(model, scale, logits=_ends_in_logits(model))
+    _check_answers(classifier)
+    return classifier
 
 
 def _functional(model: Any) -> keras.Model:
@@ -100,24 +95,21 @@ def _check_weights(model: keras.Model) -> None:
             raise ModelError(f"its weight {weight.path} holds NaN or infinity; train it again")
 
 
-def _ends_in_logits(model: keras.Model) -> bool | None:
-    """Whether the last layer leaves logits (True) or probabilities (False), by structure; None: not told."""
+def _ends_in_logits(model: keras.Model) -> bool:
+    """Whether the last layer with a say in it has no activation."""
     operation, before = producer(model.outputs[0])
     while True:
-        activation = getattr(operation, "activation", None)
-        linear = activation is keras.activations.linear
+        linear = getattr(operation, "activation", None) is keras.activations.linear
         if is_model(operation):
             operation, before = producer(operation.outputs[0])
-        elif isinstance(operation, _TRANSPARENT) or (linear and isinstance(operation, _ACTIVATION)):
+        elif type(operation) in _TRANSPARENT or (linear and isinstance(operation, keras.layers.Activation)):
             operation, before = producer(before)
-        elif isinstance(operation, keras.layers.Softmax) or activation is keras.activations.softmax:
-            return False
         else:
-            return True if linear else None
+            return linear
 
 
 def _check_answers(classifier: Classifier) -> None:
-    """What is neither plain logits nor softmax by its looks must answer with probabilities."""
+    """What does not end in logits must answer with probabilities, by whatever operations."""
     shape = (_PROBE_IMAGES, *classifier.model.input_shape[1:])
     scores = classifier.scores(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
     sums = scores.sum(axis=1)

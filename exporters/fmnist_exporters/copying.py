@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from numpy.typing import NDArray
 from fmnist_exporters.layers import is_model
 
 _INPUT = "image"
+_HALF = ("float16", "bfloat16")
+"""Types that speed up training on a GPU, and that our engines do not compute in."""
 Call = Callable[..., Any]
 """Takes an operation of the old model and its arguments in the new one; returns its result there."""
 
@@ -44,8 +47,8 @@ class Copier:
         if operation in self._copies:
             return self._copies[operation](*arguments, **keywords)
         config = {**operation.get_config(), **(config or {}), "name": self._free(operation.name)}
-        if "dtype" in config:
-            config["dtype"] = "float32"  # half precision is for training; no engine of ours computes in it
+        if getattr(operation, "compute_dtype", None) in _HALF:
+            config["dtype"] = "float32"
         copy = self._copies[operation] = type(operation).from_config(config)
         result = copy(*arguments, **keywords)
         if isinstance(operation, keras.layers.Layer):
@@ -53,9 +56,9 @@ class Copier:
         return result
 
     def _free(self, name: str) -> str:
-        """The name itself, or with a number when a nested model brought another of the same name."""
-        number = 1
-        free = name
+        """The name, as TensorFlow takes it; with a number when a nested model brought another like it."""
+        name = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip("_-") or "layer"
+        free, number = name, 1
         while free in self._names:
             number += 1
             free = f"{name}_{number}"

@@ -17,6 +17,7 @@ from fmnist_exporters.copying import Copier, float64, rebuild
 from fmnist_exporters.layers import is_reshape, producer
 
 _LINEAR = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
+"""These themselves: what is derived from them may compute something else with its weights."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,24 +93,24 @@ class _Folder:
 
 
 def _is_scaling(layer: Any) -> bool:
-    scaling = isinstance(layer, keras.layers.Rescaling) and len(layer._inbound_nodes) == 1
+    scaling = type(layer) is keras.layers.Rescaling and len(layer._inbound_nodes) == 1
     return scaling and np.ndim(layer.scale) == np.ndim(layer.offset) == 0
 
 
 def _takes(layer: Any, values: _Scaled) -> bool:
     """Whether a layer can do the scaling. Padding with zeros must stay padding with zeros."""
-    if not isinstance(layer, _LINEAR) or len(layer._inbound_nodes) != 1:
+    if type(layer) not in _LINEAR or len(layer._inbound_nodes) != 1:
         return False
-    return values.offset == 0 or isinstance(layer, keras.layers.Dense) or layer.padding == "valid"
+    return values.offset == 0 or type(layer) is keras.layers.Dense or layer.padding == "valid"
 
 
 def _normalises(layer: Any) -> Any:
     """The linear layer whose result this layer, and no other, normalises by channel; None when not so."""
-    if not isinstance(layer, keras.layers.BatchNormalization) or len(layer._inbound_nodes) != 1:
+    if type(layer) is not keras.layers.BatchNormalization or len(layer._inbound_nodes) != 1:
         return None
     linear, _ = producer(layer.input)
     fits = (
-        isinstance(linear, _LINEAR)
+        type(linear) in _LINEAR
         and linear.activation is keras.activations.linear
         and len(linear._inbound_nodes) == len(linear._outbound_nodes) == 1
         and getattr(linear, "data_format", "channels_last") == "channels_last"

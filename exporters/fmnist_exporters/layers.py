@@ -30,7 +30,8 @@ TRAINING_ONLY = (
     keras.layers.SpatialDropout1D,
     keras.layers.SpatialDropout2D,
 )
-"""Layers that hand on what they are given, but for training. ``RandomCrop`` also changes the size."""
+"""Layers that hand on what they are given, but for training. ``RandomCrop`` also changes the size,
+and a dropout derived from these may stay on."""
 
 
 class StaticReshape(keras.layers.Layer):  # type: ignore[misc]
@@ -63,9 +64,9 @@ def is_model(operation: Any) -> bool:
 
 def is_reshape(operation: Any) -> bool:
     """Whether an operation changes an image's shape, and neither values nor their order."""
-    if isinstance(operation, keras.layers.Flatten):
+    if type(operation) is keras.layers.Flatten:
         return bool(operation.data_format == "channels_last")
-    return isinstance(operation, (keras.layers.Reshape, StaticReshape))
+    return type(operation) in (keras.layers.Reshape, StaticReshape)
 
 
 def producer(tensor: Any) -> tuple[Any, Any]:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fmnist_exporters.classifier import Classifier, as_classifier
-from fmnist_exporters.input_range import InputRange
+from fmnist_exporters.input_range import INPUT_RANGES, InputRange
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions import KERAS_SUFFIXES
@@ -52,7 +52,7 @@ class KerasSession(Session):
         limit_threads(threads)
         self._engine = _load(path)
         try:
-            self._classifier = as_classifier(self._engine, input_range)
+            self._classifier = as_classifier(self._engine, INPUT_RANGES[input_range])
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
         self.info = ModelInfo(

@@ -21,23 +21,6 @@ from fmnist_exporters.rounding import round_weights
 from fmnist_exporters.unsupported import unsupported
 from fmnist_runtime.errors import ModelError
 
-_KEEPS_RANGE = tuple(
-    getattr(schema.BuiltinOperator, name)
-    for name in (
-        "AVERAGE_POOL_2D",
-        "EXPAND_DIMS",
-        "MAX_POOL_2D",
-        "PAD",
-        "RESHAPE",
-        "RESIZE_BILINEAR",
-        "RESIZE_NEAREST_NEIGHBOR",
-        "SLICE",
-        "SQUEEZE",
-        "STRIDED_SLICE",
-        "TRANSPOSE",
-    )
-)
-"""Operators whose output is quantised like their input, and lies between 0 and 255 when that does."""
 _LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "BATCH_MATMUL")
 
 embed = embed_zip
@@ -117,18 +100,13 @@ def _calibrate(converter: Any, images: NDArray[np.uint8]) -> bytes:
 def _with_full_input_range(calibrated: bytes) -> bytes:
     """Pixels are 0 to 255, whatever the calibration images happen to hold.
 
-    Then they map one to one onto the input's integers, and quantising the input loses nothing.
+    Then they map one to one onto the input's integers, and quantising the input loses nothing. The
+    converter hands the range on through operators that only move pixels.
     """
     model = schema.ModelT.InitFromPackedBuf(calibrated, 0)
     [graph] = model.subgraphs
-    inputs = {int(graph.inputs[0])}
-    for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if code in _KEEPS_RANGE and int(operator.inputs[0]) in inputs:
-            inputs.add(int(operator.outputs[0]))
-    for index in inputs:
-        quantization = graph.tensors[index].quantization
-        quantization.min, quantization.max = np.array([0], np.float32), np.array([255], np.float32)
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    quantization.min, quantization.max = np.array([0], np.float32), np.array([255], np.float32)
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())

@@ -148,6 +148,12 @@ REFUSED = {
         lambda: sequential(layers.Dense(10), shape=(4, 7, 7, 4)),
         r"takes \(4, 7, 7, 4\), which is no image; \(height, width\) with or without channels is one",
     ),
+    "softmax by place": (
+        lambda: keras.Sequential(
+            [keras.Input((28, 28, 1)), layers.Conv2D(5, 27, activation="softmax"), layers.Flatten()]
+        ),
+        "a classifier ends in softmax",
+    ),
     "a map of scores": (
         lambda: keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(10, 3)]),
         r"answers with \(None, 26, 26, 10\) for a batch; a classifier's scores are \(None, classes\)",

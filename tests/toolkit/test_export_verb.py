@@ -186,7 +186,9 @@ def test_verify_fails_on_a_changed_byte(fmnist, tmp_path):
     content = bytearray((TINY / "export" / "model-float32.onnx").read_bytes())
     content[20_000] ^= 1
     (tmp_path / "m.onnx").write_bytes(content)
-    result = fmnist("verify", tmp_path / "m.onnx", TINY / "export" / "model-int8.onnx", "--json", tmp_path / "v.json")
+    result = fmnist(
+        "verify", tmp_path / "m.onnx", TINY / "export" / "model-int8.onnx", "--json", tmp_path / "v.json"
+    )
     assert result.returncode == 3
     assert "m.onnx: its bytes are not those it was sealed with; copy it again" in result.stdout
     changed, whole = json.loads((tmp_path / "v.json").read_text())["artifacts"]
