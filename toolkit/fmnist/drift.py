@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import ModelFile, Splits, dataset_of, describe, is_keras, open_model
-from fmnist.runs import run_of
-from fmnist_exporters.input_range import InputRange
+from fmnist.models import ModelFile, Splits, describe, open_model
 from fmnist_exporters.recipes import gate_for
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.errors import ModelError, ResultError, needs_extra
+from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
-from fmnist_runtime.files import require_file, sha256_file
 from fmnist_runtime.parity import Parity, compare
-from fmnist_runtime.reference import Reference, read_reference
+from fmnist_runtime.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -31,60 +26,6 @@ class ModelParity:
     """How it compares."""
     same_original: bool | None
     """Whether it was made from the reference's model; None when it does not say."""
-
-
-def load_reference(
-    path: Path, splits: Splits, candidates: Sequence[Path] = (), input_range: InputRange | None = None
-) -> Reference:
-    """The original's scores: recorded in an ``.npz``, or made now from a Keras model.
-
-    Args:
-        path: The file.
-        splits: Where the Keras model's test split is found.
-        candidates: Artifacts, of which those made from it say what data set and pixels it takes.
-        input_range: Pixels that a Keras model takes itself; as the artifacts say when None.
-
-    Raises:
-        ResultError: The file is neither, missing or damaged.
-        MissingExtraError: It is a Keras model and TensorFlow is not installed.
-    """
-    if not is_keras(path):
-        if path.suffix.lower() != ".npz":
-            raise ResultError(f"{path}: a reference is a reference.npz or a Keras model")
-        return read_reference(path)
-    require_file(path, "a Keras model", ModelError)
-    with needs_extra("train", "running a Keras model"):
-        from fmnist.training import score_original
-    made = _made_from(path, candidates)
-    dataset = dataset_of(path) or (made.dataset if made else None)
-    if input_range is None:
-        input_range = "0-1" if made and made.source_range == "0-1" else "0-255"
-    return score_original(path, splits.named(dataset or None, path), input_range)
-
-
-def _made_from(original: Path, candidates: Sequence[Path]) -> Metadata | None:
-    """What the first artifact that was made from an original says; None when there is none."""
-    digest = sha256_file(original)
-    for path in candidates:
-        metadata = read_metadata(path) if path.is_file() else None
-        if metadata and metadata.source_sha256 == digest:
-            return metadata
-    return None
-
-
-def find_reference(candidates: Sequence[Path]) -> Reference:
-    """The recorded scores of the run that the artifacts lie in.
-
-    Raises:
-        ResultError: The first artifact lies in no run, or the run's scores are missing or damaged.
-    """
-    run = run_of(candidates[0])
-    if run is None:
-        raise ResultError(
-            f"{candidates[0]}: lies in no run; "
-            "name its original, a Keras model or a reference.npz, with --reference"
-        )
-    return run.recorded_scores()
 
 
 def scored_split(reference: Reference, splits: Splits) -> Dataset:

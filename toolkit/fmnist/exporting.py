@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.models import is_keras
+from fmnist.models import Splits, is_keras
+from fmnist.references import record_reference, require_reference_free
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import Recipe, formats
@@ -21,6 +22,7 @@ from fmnist_runtime.errors import (
     needs_extra,
 )
 from fmnist_runtime.files import require_file
+from fmnist_runtime.manifest import MANIFEST
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 if TYPE_CHECKING:
@@ -85,6 +87,8 @@ def export_model(
 ) -> Export:
     """Export a Keras model, and list what is there in a manifest. One recipe's failure stops no other.
 
+    A folder outside of a run also gets the original's scores, so that it can go to a device as it is.
+
     Args:
         origin: The original.
         targets: The file that each recipe writes.
@@ -103,9 +107,13 @@ def export_model(
         from fmnist_exporters.export import Exporter
         from fmnist_exporters.manifest import require_manifest_free, write_manifest
     listed = {path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)}
-    exporter = Exporter(_source(origin), force)
+    source = _source(origin)
+    exporter = Exporter(source, force)
+    alone = [folder for folder in listed if run_of(folder / MANIFEST) is None]  # with no reference.npz near
     for folder in listed:
         require_manifest_free(folder)
+    for folder in alone:
+        require_reference_free(model, folder)
     for path in targets.values():
         exporter.require_free(path)
     artifacts, failures = [], []
@@ -120,6 +128,11 @@ def export_model(
         rejected = any(isinstance(failure, RejectedError) for failure in failures)
         for folder in listed if artifacts or rejected else ():
             write_manifest(folder)
+    try:
+        for folder in alone if artifacts else ():
+            record_reference(model, folder, Splits(None, origin.data_dir), source.dataset, origin.input_range)
+    except FmnistError as error:
+        failures.append(error)
     return Export(tuple(artifacts), tuple(failures))
 
 

@@ -32,8 +32,9 @@ def parity(
 ) -> None:
     """Compare artifacts with their original; exit 3 when one drifts beyond its gate."""
     from fmnist.cli.output import GATE_FAILED, say_run, show
-    from fmnist.drift import compare_models, find_reference, load_reference, parity_body
+    from fmnist.drift import compare_models, parity_body
     from fmnist.models import Splits, select_artifacts
+    from fmnist.references import find_reference, load_reference
 
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
