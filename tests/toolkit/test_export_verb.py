@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from support import DATA, TINY
 
 from fmnist_runtime import load
@@ -96,11 +97,12 @@ def test_declared_it_takes_raw_pixels(fmnist, unit_range, t10k):
 
 
 @pytest.mark.parametrize("verb", ["eval", "predict", "bench", "inspect"])
-def test_every_verb_knows_the_range(fmnist, unit_range, verb):
+def test_every_verb_knows_the_range(fmnist, unit_range, verb, t10k):
+    Image.fromarray(t10k.images[0]).save(unit_range.parent / "boot.png")
     arguments = {
         "eval": OPTIONS,
         "bench": (*OPTIONS, "--samples", "1000"),
-        "predict": (TINY.parent.parent / "images" / "boot.png",),
+        "predict": ("boot.png",),
         "inspect": (),
     }[verb]
     result = fmnist(verb, unit_range, *arguments, "--input-range", "0-1")
@@ -148,6 +150,7 @@ def test_a_format_that_cannot_hold_the_model_says_why(fmnist, tmp_path):
     """Asked for everything, export does what can be done; asked for npz, it cannot."""
     layers = [
         keras.Input((28, 28, 1)),
+        keras.layers.Rescaling(1 / 255),
         keras.layers.Conv2D(2, 5, strides=4, name="look"),
         keras.layers.Flatten(),
         keras.layers.Dense(10),
