@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import keras
@@ -165,6 +166,25 @@ def test_a_format_that_cannot_hold_the_model_says_why(fmnist, tmp_path):
     alone = fmnist("export", tmp_path / "mine.keras", "--format", "npz", *OPTIONS)
     assert alone.returncode == 1
     assert reason in alone.stderr
+
+
+def test_a_full_disk_leaves_nothing_behind(fmnist, foreign, tmp_path):
+    """In a file system of 100 kB, which has no room for 400 kB of another network's weights."""
+    keras.utils.set_random_seed(0)
+    large = keras.Sequential([*tiny().layers[:2], keras.layers.Dense(128), keras.layers.Dense(10)])
+    large.build((None, 28, 28))
+    large.save(foreign)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("mounting a small file system takes root")
+    try:
+        result = fmnist("export", foreign, *OPTIONS, "--out", disk)
+        assert result.returncode == 1
+        assert "mine-float32.tflite: cannot be written (No space left on device)" in result.stderr
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
 
 
 def test_a_scheme_that_a_format_has_not_lists_those_it_has(fmnist, foreign):
