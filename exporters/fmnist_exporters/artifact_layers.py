@@ -140,6 +140,8 @@ def _is_channels_first(name: str, producers: dict[str, Any]) -> bool:
 def _read_npz(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
     """An npz layer gives what the last layer before the next dense one gives: it holds both."""
     order = list(graph.places)
+    before = dict(zip(order[1:], order, strict=False))
     with NpzSession(path, 1, None) as session:
-        ends = [order.index(layer.name) - 1 for layer in session.layers[1:]]
-        return dict(zip([order[end] for end in (*ends, -1)], session.activations(images), strict=True))
+        ends = [before.get(layer.name) for layer in session.layers[1:]] + order[-1:]
+        values = session.activations(images)
+    return {layer: array for layer, array in zip(ends, values, strict=True) if layer}
