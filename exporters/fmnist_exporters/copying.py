@@ -55,6 +55,11 @@ class Copier:
             copy.set_weights(operation.get_weights() if weights is None else weights)
         return result
 
+    @property
+    def names(self) -> dict[Any, str]:
+        """What the copies are called, by the operations that they are of."""
+        return {operation: copy.name for operation, copy in self._copies.items()}
+
     def _free(self, name: str) -> str:
         """The name, as TensorFlow takes it; with a number when a nested model brought another like it."""
         name = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip("_-") or "layer"

@@ -36,18 +36,23 @@ def fold(model: keras.Model) -> keras.Model:
     return rebuild(model, _Folder(model))
 
 
+def normalised(model: keras.Model) -> dict[Any, Any]:
+    """The linear layers that take over what normalises them, each with that normalisation."""
+    return {linear: layer for layer in model.layers if (linear := _normalises(layer))}
+
+
 class _Folder:
     """Copies a model's operations one by one, folding on the way."""
 
     def __init__(self, model: keras.Model) -> None:
         self._copy = Copier()
-        self._normalised = {id(linear): layer for layer in model.layers if (linear := _normalises(layer))}
-        self._folded = {id(layer) for layer in self._normalised.values()}
+        self._normalised = normalised(model)
+        self._folded = set(self._normalised.values())
         self._computed: dict[_Scaled, Any] = {}
 
     def __call__(self, operation: Any, *arguments: Any, **keywords: Any) -> Any:
         before = arguments[0] if arguments else None
-        if id(operation) in self._folded:
+        if operation in self._folded:
             return before
         if _is_scaling(operation):
             return self._scaled(operation, before)
@@ -57,7 +62,7 @@ class _Folder:
             if _takes(operation, before):
                 return self._linear(operation, before.tensor, before.scale, before.offset)
         arguments, keywords = keras.tree.map_structure(self._compute, (arguments, keywords))
-        if id(operation) in self._normalised:
+        if operation in self._normalised:
             return self._linear(operation, arguments[0], 1.0, 0.0)
         return self._copy(operation, *arguments, **keywords)
 
@@ -78,7 +83,7 @@ class _Folder:
 
     def _linear(self, layer: Any, tensor: Any, scale: float, offset: float) -> Any:
         """A linear layer that does the scaling before it and the normalisation behind it."""
-        normalisation = self._normalised.get(id(layer))
+        normalisation = self._normalised.get(layer)
         kernel = float64(layer.kernel)
         outputs = kernel.shape[2:] if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel.shape[-1:]
         sums = kernel.reshape(-1, *outputs).sum(axis=0) if offset else np.zeros(outputs)

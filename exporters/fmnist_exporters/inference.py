@@ -6,6 +6,7 @@ weights of the layers beside them. The converters would keep them as operators o
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -16,6 +17,16 @@ from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.copying import Copier, rebuild, walk
 from fmnist_exporters.folding import fold
 from fmnist_exporters.layers import TRAINING_ONLY, StaticReshape, is_reshape
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A classifier without nested models, and without what only training needs."""
+
+    model: keras.Model
+    """A copy, from raw pixels to probabilities."""
+    names: dict[Any, str]
+    """What its layers are called, by the original's operations that they are copies of."""
 
 
 def reduce(classifier: Classifier) -> keras.Model:
@@ -29,7 +40,23 @@ def reduce(classifier: Classifier) -> keras.Model:
     Returns:
         A model from float32 ``[N, *image_shape]`` to float32 ``[N, classes]``.
     """
-    return fold(_flatten(_complete(classifier)))
+    return fold(flatten(classifier).model)
+
+
+def flatten(classifier: Classifier) -> Flat:
+    """The classifier as one flat functional model, with nothing folded yet."""
+    copy = Copier()
+
+    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        if type(operation) in TRAINING_ONLY:
+            return arguments[0]
+        if is_reshape(operation) and not isinstance(operation, StaticReshape):
+            operation = StaticReshape(
+                operation.compute_output_shape(arguments[0].shape)[1:], name=operation.name
+            )
+        return copy(operation, *arguments, **keywords)
+
+    return Flat(rebuild(_complete(classifier), call), copy.names)
 
 
 def inference_function(model: keras.Model) -> Any:
@@ -45,16 +72,18 @@ def inference_function(model: keras.Model) -> Any:
         ``[N, classes]``. The batch size stays free, so that what is made of it can be run at any.
     """
 
-    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
-        with tf.name_scope(f"{operation.name}/"):
-            return operation(*arguments, **keywords)
-
     def forward(image: Any) -> Any:
-        return walk(model, call, image)
+        return walk(model, call_named, image)
 
     image = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")
     function = tf.function(forward).get_concrete_function(image)
     return convert_variables_to_constants_v2(function, lower_control_flow=False)
+
+
+def call_named(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Call an operation of a model such that TensorFlow names what it computes after it."""
+    with tf.name_scope(f"{operation.name}/"):
+        return operation(*arguments, **keywords)
 
 
 def _complete(classifier: Classifier) -> keras.Model:
@@ -67,19 +96,3 @@ def _complete(classifier: Classifier) -> keras.Model:
     if classifier.logits:
         scores = keras.layers.Softmax(name="probabilities")(scores)
     return keras.Model(image, scores, name=classifier.model.name)
-
-
-def _flatten(model: keras.Model) -> keras.Model:
-    """A copy without nested models, and without what only training needs."""
-    copy = Copier()
-
-    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
-        if type(operation) in TRAINING_ONLY:
-            return arguments[0]
-        if is_reshape(operation) and not isinstance(operation, StaticReshape):
-            operation = StaticReshape(
-                operation.compute_output_shape(arguments[0].shape)[1:], name=operation.name
-            )
-        return copy(operation, *arguments, **keywords)
-
-    return rebuild(model, call)

@@ -54,8 +54,7 @@ def test_eval_of_the_newest_run_has_the_original_first(tiny, fmnist, t10k):
     assert names == [
         "model.keras",
         *(f"model-{s}.tflite" for s in ("float32", "int8", "int8-full")),
-        "model-float32.onnx",
-        "model-int8.onnx",
+        *(f"model-{s}.onnx" for s in ("float32", "int8")),
         "model-float32.npz",
     ]
     reference = read_reference(tiny / "reference.npz")

@@ -10,7 +10,8 @@ import numpy as np
 
 from fmnist.contents import Contents, Weight, measure_weight
 from fmnist.models import ModelFile, describe, open_model
-from fmnist.readers import read_keras, read_onnx, read_tflite
+from fmnist.onnx_reader import read_onnx
+from fmnist.readers import read_keras, read_npz, read_tflite
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights
 from fmnist_exporters.input_range import InputRange
@@ -64,6 +65,8 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
             initial = _initial(path, engine.model)
         elif session.info.format == "tflite":
             contents = read_tflite(path)
+        elif session.info.format == "npz":
+            contents = read_npz(session.info.input_shape, engine.layers)
         else:
             contents = read_onnx(path, engine.inference_session)
         return Inspection(describe(session), session.info.labels, session.info.metadata, contents, initial)
