@@ -13,6 +13,7 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from fmnist_exporters.original_layers import Graph
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.quantization import pixel_encoder
 from fmnist_runtime.sessions.npz import NpzSession
@@ -39,7 +40,7 @@ def artifact_activations(path: Path, images: NDArray[np.uint8], graph: Graph) ->
     Raises:
         ModelError: It cannot be run on so many images at once.
     """
-    read = {".tflite": _read_tflite, ".onnx": _read_onnx, ".npz": _read_npz}[path.suffix.lower()]
+    read = {".tflite": _read_tflite, ".onnx": _read_onnx, ".npz": _read_npz}[format_suffix(path)]
     try:
         values = read(path, images, graph)
     except (RuntimeError, ValueError) as error:
@@ -94,6 +95,7 @@ def _read_onnx(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names.values() if name != scores)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised
+    options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
     )

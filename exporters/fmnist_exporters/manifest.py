@@ -7,13 +7,10 @@ from pathlib import Path
 
 from fmnist_exporters.recipes import formats, position
 from fmnist_runtime.artifact import Metadata, parse_metadata
-from fmnist_runtime.carriers import read_carried
+from fmnist_runtime.carriers import REJECTED, read_carried
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
-
-REJECTED = ".rejected"
-"""What the name of an artifact that failed its gate ends in, behind the format's suffix."""
 
 
 def rejected_path(path: Path) -> Path:
@@ -24,7 +21,7 @@ def rejected_path(path: Path) -> Path:
 def is_ours(path: Path) -> bool:
     """Whether a file carries our metadata, be it of another version or damaged."""
     try:
-        return path.is_file() and read_carried(path, _format_suffix(path)) is not None
+        return path.is_file() and read_carried(path) is not None
     except FmnistError:
         return True
 
@@ -78,11 +75,7 @@ def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
 
 def _metadata(path: Path) -> Metadata | None:
     try:
-        carried = read_carried(path, _format_suffix(path))
+        carried = read_carried(path)
         return parse_metadata(carried.text, path) if carried else None
     except FmnistError:
         return None
-
-
-def _format_suffix(path: Path) -> str:
-    return path.with_suffix("").suffix if path.suffix == REJECTED else path.suffix

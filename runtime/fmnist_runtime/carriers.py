@@ -27,6 +27,8 @@ from fmnist_runtime.errors import ModelError
 METADATA_FILE = "fmnist.json"
 LABELS_FILE = "labels.txt"
 SEAL_FILE = "fmnist.sha256"
+REJECTED = ".rejected"
+"""What the name of an artifact that failed its gate ends in, behind the format's suffix."""
 ONNX_KEY = "fmnist"
 ONNX_SEAL_KEY = "fmnist.sha256"
 
@@ -82,17 +84,18 @@ def is_intact(path: Path) -> bool:
         return seal(model, carried.text) == carried.sha256
 
 
-def read_carried(path: Path, suffix: str = "") -> Carried | None:
-    """What a model file carries besides the model; None when that is nothing of ours.
+def format_suffix(path: Path) -> str:
+    """The suffix that tells a file's format, in small letters; also of an artifact that was rejected."""
+    return Path(path.stem if path.suffix == REJECTED else path.name).suffix.lower()
 
-    Args:
-        path: The file.
-        suffix: The format's, where the file's own is another.
+
+def read_carried(path: Path) -> Carried | None:
+    """What a model file carries besides the model; None when that is nothing of ours.
 
     Raises:
         ModelError: It carries something of ours, but damaged.
     """
-    read = _read_onnx if (suffix or path.suffix.lower()) == ".onnx" else _read_zip
+    read = _read_onnx if format_suffix(path) == ".onnx" else _read_zip
     try:
         return read(path)
     except _BROKEN as error:

@@ -71,6 +71,17 @@ def test_a_collapse_is_rejected_and_kept_apart(fmnist, collapsing):
     assert "mine-float32.tflite" in [entry["file"] for entry in manifest["artifacts"]]
 
 
+def test_what_was_rejected_can_be_looked_into(fmnist, collapsing):
+    """Why it failed is the next question, and needs no renaming of the file that must not be used."""
+    fmnist("export", collapsing, "--quantize", "int8", *OPTIONS)
+    rejected = "export/mine-int8.tflite.rejected"
+    assert "REJECTED" in fmnist("inspect", rejected).stdout
+    assert fmnist("verify", rejected).returncode == 3
+    result = fmnist("parity", rejected, "--layers", "--reference", collapsing, "--data-dir", DATA)
+    assert result.returncode == 3
+    assert "first layer that drifts: " in result.stdout
+
+
 def test_pixels_of_0_to_1_are_found_out(fmnist, unit_range):
     result = fmnist("export", unit_range, *OPTIONS)
     assert result.returncode == 1

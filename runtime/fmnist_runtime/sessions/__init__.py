@@ -6,6 +6,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
@@ -40,7 +41,7 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
         MissingExtraError: The engine is not installed.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
+    suffix = format_suffix(path)
     if suffix in KERAS_SUFFIXES and path.is_file():
         raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
     if suffix not in SESSIONS:
