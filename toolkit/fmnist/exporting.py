@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ from fmnist_runtime.manifest import MANIFEST
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 if TYPE_CHECKING:
-    from fmnist_exporters.export import Artifact, Source
+    from fmnist_exporters.export import Artifact, Exporter, Source
 
 
 @dataclass(frozen=True)
@@ -105,18 +105,14 @@ def export_model(
     require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):
         from fmnist_exporters.export import Exporter
-        from fmnist_exporters.manifest import require_manifest_free, write_manifest
-    listed = {path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)}
     source = _source(origin)
     exporter = Exporter(source, force)
-    alone = [folder for folder in listed if run_of(folder / MANIFEST) is None]  # with no reference.npz near
-    for folder in listed:
-        require_manifest_free(folder)
-    for folder in alone:
-        require_reference_free(model, folder)
-    for path in targets.values():
-        exporter.require_free(path)
-    artifacts, failures = [], []
+    folders = {
+        path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)
+    }
+    _require_free(exporter, model, targets, folders)
+    artifacts: list[Artifact] = []
+    failures: list[FmnistError] = []
     try:
         for recipe, path in targets.items():
             try:
@@ -124,16 +120,43 @@ def export_model(
                 on_artifact(artifacts[-1])
             except FmnistError as error:
                 failures.append(error)
-    finally:
-        rejected = any(isinstance(failure, RejectedError) for failure in failures)
-        for folder in listed if artifacts or rejected else ():
-            write_manifest(folder)
+    finally:  # also when it is interrupted
+        made = artifacts or any(isinstance(failure, RejectedError) for failure in failures)
+        _list_artifacts(folders if made else ())
     try:
-        for folder in alone if artifacts else ():
-            record_reference(model, folder, Splits(None, origin.data_dir), source.dataset, origin.input_range)
+        for folder in folders if artifacts else ():
+            if not _lies_in_run(folder):
+                splits = Splits(None, origin.data_dir)
+                record_reference(model, folder, splits, source.dataset, origin.input_range)
     except FmnistError as error:
         failures.append(error)
     return Export(tuple(artifacts), tuple(failures))
+
+
+def _require_free(
+    exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path]
+) -> None:
+    """Check everything that is to be written before anything is converted."""
+    from fmnist_exporters.manifest import require_manifest_free
+
+    for folder in folders:
+        require_manifest_free(folder)
+        if not _lies_in_run(folder):
+            require_reference_free(model, folder)
+    for path in targets.values():
+        exporter.require_free(path)
+
+
+def _list_artifacts(folders: Iterable[Path]) -> None:
+    from fmnist_exporters.manifest import write_manifest
+
+    for folder in folders:
+        write_manifest(folder)
+
+
+def _lies_in_run(folder: Path) -> bool:
+    """Whether the original's scores are near, as a run's are."""
+    return run_of(folder / MANIFEST) is not None
 
 
 def _default(recipe: Recipe, model: Path, folder: Path) -> Path:
