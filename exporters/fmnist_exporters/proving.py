@@ -14,7 +14,7 @@ from fmnist_exporters.manifest import rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import choose_golden
 from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.errors import RejectedError
+from fmnist_runtime.errors import ModelError, RejectedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.golden import Golden
 from fmnist_runtime.parity import Gate, Parity, compare
@@ -55,8 +55,7 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
     embed = converter(recipe.format).embed
     with Draft(path) as draft:
         draft.write(embed(model, metadata))
-        with load(draft.path) as session:
-            scores = require_finite(session.scores(exam.images), path)
+        scores = _answers(draft.path, path, exam)
         parity = compare(exam.scores, scores, exam.targets, _gate(recipe, len(exam.images)))
         golden, reason = _golden(exam, scores, recipe), "; ".join(parity.failures)
         metadata = replace(metadata, golden=golden, proof=_proof(parity), rejected=reason)
@@ -70,6 +69,15 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
         )
     kept.unlink(missing_ok=True)
     return metadata
+
+
+def _answers(draft: Path, path: Path, exam: Exam) -> NDArray[np.float32]:
+    """What the runtime gets from a draft; its errors speak of the file that it was to become."""
+    try:
+        with load(draft) as session:
+            return require_finite(session.scores(exam.images), draft)
+    except ModelError as error:
+        raise type(error)(str(error).replace(str(draft), str(path))) from error
 
 
 def _gate(recipe: Recipe, images: int) -> Gate:

@@ -18,7 +18,7 @@ from fmnist_runtime import load
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import read_carried, read_metadata
 from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.errors import NonFiniteScoresError, OutputError, RejectedError
+from fmnist_runtime.errors import ModelError, NonFiniteScoresError, OutputError, RejectedError
 from fmnist_runtime.verify import verify
 
 INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
@@ -121,6 +121,15 @@ def test_no_number_is_no_answer(tmp_path, exam):
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
     with pytest.raises(NonFiniteScoresError, match=r"m\.onnx: answers NaN"):
         prove(proto.SerializeToString(), metadata, FLOAT32, tmp_path / "m.onnx", exam)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_no_engine_loads_is_named_as_it_was_to_be_called(tmp_path, exam):
+    _, metadata = model_of(FLOAT32)
+    with pytest.raises(ModelError) as caught:
+        prove(b"", metadata, FLOAT32, tmp_path / "m.onnx", exam)
+    assert str(caught.value).startswith(f"{tmp_path / 'm.onnx'}: not an ONNX classifier")
+    assert str(tmp_path / ".m.") not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
