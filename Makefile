@@ -26,6 +26,7 @@ format: $(INSTALLED)  ## mend what can be mended of style
 bench: $(INSTALLED)  ## the comparisons behind the figures in the README
 	$(BIN)/python benchmarks/help_start.py
 	$(BIN)/python benchmarks/training.py
+	$(BIN)/python benchmarks/exports.py
 
 clean:  ## remove what was installed and made, but not runs/
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,5 +1,39 @@
-"""The converter of each format: from a model, a scheme and calibration images to a file's bytes."""
+"""The converter of each format, which is the module of its name."""
 
-from fmnist_exporters import onnx, tflite
+from __future__ import annotations
 
-CONVERT = {"tflite": tflite.convert, "onnx": onnx.convert}
+from importlib import import_module
+from typing import TYPE_CHECKING, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.artifact import Metadata
+
+if TYPE_CHECKING:
+    from fmnist_exporters.classifier import Classifier
+
+
+class Converter(Protocol):
+    """What the module of a format has."""
+
+    def convert(
+        self, classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None
+    ) -> bytes:
+        """Convert a classifier to the bytes of a model.
+
+        Args:
+            classifier: The original.
+            scheme: One of the schemes that the recipes have for the format.
+            calibration: uint8 ``[N, *image_shape]``, training images, for schemes that take some.
+        """
+        ...
+
+    def embed(self, model: bytes, metadata: Metadata) -> bytes:
+        """Put an artifact's description of itself behind the model."""
+        ...
+
+
+def converter(format: str) -> Converter:
+    """The converter of a format. Loads TensorFlow."""
+    return cast(Converter, import_module(f"fmnist_exporters.{format}"))

@@ -1,9 +1,8 @@
-"""From an original to its artifacts: convert, describe, write; keep what is already there."""
+"""From an original to its artifacts: convert, run, compare, and only then name; keep what is current."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,22 +12,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.metadata import EMBED, READ, versions
-from fmnist_exporters.recipes import FORMATS, RECIPES, Recipe
+from fmnist_exporters.input_range import INPUT_RANGES, PROBED_IMAGES, InputRange, Trial, require_better
+from fmnist_exporters.manifest import is_ours, rejected_path
+from fmnist_exporters.metadata import versions
+from fmnist_exporters.proving import Exam, prove
+from fmnist_exporters.recipes import Recipe
+from fmnist_exporters.samples import SEED, Samples, choose_samples, subset
 from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import is_intact, read_metadata
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError
-from fmnist_runtime.files import require_writable, sha256_file, write_atomically
+from fmnist_runtime.files import require_writable, sha256_file
+from fmnist_runtime.sessions.base import require_finite
 
 if TYPE_CHECKING:
     from fmnist_exporters.original import KerasSession
-
-MANIFEST = "manifest.json"
-MANIFEST_SCHEMA = "fmnist.manifest/1"
-CALIBRATION_IMAGES = 500
-"""Measured on the default model: from 100 to 5,000 images, int8 agrees on 99.78 to 99.85 % of the test
-images without a trend; int8-full falls from 98.8 to 98.2 %, as rare large activations stretch the range."""
-CALIBRATION_SEED = 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,9 @@ class Source:
     """The original, and what its artifacts say of it."""
 
     path: Path
-    """The ``.keras`` file."""
+    """The ``.keras`` or ``.h5`` file."""
+    input_range: InputRange
+    """Pixels it takes itself: ``0-255`` or ``0-1``."""
     dataset: str
     """Name of the data set it was trained on; empty when it is not known."""
     dataset_digest: str
@@ -44,7 +44,7 @@ class Source:
     labels: tuple[str, ...] | None
     """Class names, by class index; None for numbers."""
     load_training: Callable[[], Dataset]
-    """Reads the training split; called only when something is to be calibrated."""
+    """Reads the training split; called only when something is to be converted or calibrated."""
 
 
 @dataclass(frozen=True)
@@ -59,17 +59,19 @@ class Artifact:
     """Size of the file."""
     kept: bool
     """True when it was there already, made from the same inputs."""
+    agreement: float
+    """Share of held-out training images that it gives the same class as the original."""
 
 
 class Exporter:
-    """Exports one original. It and the calibration images are read once, and only if needed."""
+    """Exports one original. It and the training images are read once, and only if needed."""
 
     def __init__(self, source: Source, force: bool = False) -> None:
         """Export this source.
 
         Args:
             source: The original.
-            force: Replace files that are not ours.
+            force: Replace files that are not ours, and make anew what is current.
         """
         self._source, self._force = source, force
 
@@ -80,32 +82,38 @@ class Exporter:
             OutputError: Something is there that we did not make, or the folder cannot be written.
         """
         require_writable(path)
-        if path.exists() and not self._force and not is_ours(path):
-            raise OutputError(
-                f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-            )
+        for place in (path, rejected_path(path)):
+            if place.exists() and not self._force and not is_ours(place):
+                raise OutputError(
+                    f"{place}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
+                )
 
     def export(self, recipe: Recipe, path: Path) -> Artifact:
         """Make one artifact, or keep the one that is there and was made from the same inputs.
 
         Raises:
             OutputError: The file is in the way or cannot be written.
-            ModelError: The original cannot be loaded or converted.
-            DatasetError: There are no training images to calibrate on.
+            ModelError: The original cannot be loaded or converted, or takes other pixels than declared.
+            DatasetError: There are no training images.
+            RejectedError: What came out does not answer like the original.
         """
         self.require_free(path)
         metadata = self._describe(recipe)
-        kept = not self._force and path.exists() and read_metadata(path) == metadata and _is_intact(path)
-        if not kept:
-            images = self._calibration if recipe.calibrated else None
-            write_atomically(path, self._convert(recipe, images, metadata))
-        return Artifact(path, recipe, path.stat().st_size, kept)
+        current = None if self._force else _current(path, metadata)
+        kept = current is not None
+        if current is None:
+            exam = (
+                self._exam
+            )  # before the work: the original answers, and takes the pixels that were declared
+            current = prove(self._convert(recipe), metadata, recipe, path, exam)
+        return Artifact(path, recipe, path.stat().st_size, kept, float(current.proof["agreement"]))
 
     @cached_property
     def _original(self) -> KerasSession:
         from fmnist_exporters.original import KerasSession  # loads TensorFlow
 
-        return KerasSession(self._source.path, self._source.labels)
+        source = self._source
+        return KerasSession(source.path, source.labels, input_range=source.input_range)
 
     @cached_property
     def _labels(self) -> tuple[str, ...]:
@@ -116,20 +124,49 @@ class Exporter:
         return sha256_file(self._source.path)
 
     @cached_property
+    def _training(self) -> Dataset:
+        return self._source.load_training()
+
+    @cached_property
+    def _samples(self) -> Samples:
+        return choose_samples(self._training)
+
+    @cached_property
     def _calibration(self) -> NDArray[np.uint8]:
-        """Training images to calibrate on, the same for the same data set, in the model's shape."""
-        training = self._original.fit(self._source.load_training().images)
-        shuffled = np.random.default_rng(CALIBRATION_SEED).permutation(len(training))
-        return training[np.sort(shuffled[:CALIBRATION_IMAGES])]
+        """The images that activations are calibrated on, in the model's shape."""
+        return self._original.fit(subset(self._training, self._samples.calibration).images)
+
+    @cached_property
+    def _exam(self) -> Exam:
+        """The held-out images and the original's answers, once its input range is sure."""
+        held_out = subset(self._training, self._samples.held_out)
+        images = self._original.fit(held_out.images)
+        scores = require_finite(self._original.scores(images), self._source.path)
+        self._require_range(images[:PROBED_IMAGES], scores[:PROBED_IMAGES], held_out.targets[:PROBED_IMAGES])
+        return Exam(images, held_out.targets, scores)
+
+    def _require_range(
+        self, images: NDArray[np.uint8], scores: NDArray[np.float32], targets: NDArray[np.uint8]
+    ) -> None:
+        from fmnist_exporters.original import KerasSession
+
+        declared = self._source.input_range
+        [other] = set(INPUT_RANGES) - {declared}
+        with KerasSession(self._source.path, input_range=other) as session:
+            others = Trial(other, session.scores(images))
+        require_better(Trial(declared, scores), others, targets, self._source.path)
 
     def _describe(self, recipe: Recipe) -> Metadata:
         calibration: dict[str, Any] = {}
         if recipe.calibrated:
+            numbers = self._samples.calibration
+            images = np.ascontiguousarray(self._training.images[numbers])
             calibration = {
                 "split": "train",
-                "images": len(self._calibration),
-                "seed": CALIBRATION_SEED,
-                "sha256": hashlib.sha256(self._calibration.tobytes()).hexdigest(),
+                "images": len(numbers),
+                "seed": SEED,
+                "sha256": hashlib.sha256(images.tobytes()).hexdigest(),
+                "indices": numbers.tolist(),
             }
         return Metadata(
             format=recipe.format,
@@ -138,87 +175,31 @@ class Exporter:
             dataset=self._source.dataset,
             dataset_digest=self._source.dataset_digest,
             source_sha256=self._digest,
+            source_range=self._source.input_range,
             calibration=calibration,
             versions=versions(),
         )
 
-    def _convert(self, recipe: Recipe, images: NDArray[np.uint8] | None, metadata: Metadata) -> bytes:
-        from fmnist_exporters.convert import CONVERT  # loads TensorFlow
+    def _convert(self, recipe: Recipe) -> bytes:
+        from fmnist_exporters.convert import converter  # loads TensorFlow
 
-        model = self._original.model
+        images = self._calibration if recipe.calibrated else None
         try:
-            content = CONVERT[recipe.format](model, recipe.scheme, images)
+            return converter(recipe.format).convert(self._original.classifier, recipe.scheme, images)
         except FmnistError as error:
-            raise ModelError(f"{self._source.path}: {error}") from error
+            raise type(error)(f"{self._source.path}: {error}") from error
         except Exception as error:  # what the converters raise has no common base but this
             raise ModelError(
                 f"{self._source.path}: cannot be converted to {recipe.format} {recipe.scheme} "
                 f"({type(error).__name__}: {error})"
             ) from error
-        return EMBED[recipe.format](content, metadata)
 
 
-def read_metadata(path: Path) -> Metadata | None:
-    """What an artifact says of itself; None when it says nothing that we understand."""
+def _current(path: Path, wanted: Metadata) -> Metadata | None:
+    """What the artifact at a path says of itself, if it is whole and was made from the same inputs."""
     try:
-        return READ[path.suffix.lstrip(".")](path)
+        found = read_metadata(path) if path.is_file() else None
     except FmnistError:
         return None
-
-
-def _is_intact(path: Path) -> bool:
-    """Whether an artifact has the digest that the manifest beside it records, if it records one."""
-    manifest = path.parent / MANIFEST
-    if not manifest.is_file():
-        return True
-    try:
-        entries = json.loads(manifest.read_bytes())["artifacts"]
-        recorded = {entry["file"]: entry["sha256"] for entry in entries}
-    except (ValueError, KeyError, TypeError):
-        return False
-    return recorded.get(path.name) in (None, sha256_file(path))
-
-
-def is_ours(path: Path) -> bool:
-    """Whether a file carries our metadata, be it of another version or damaged."""
-    try:
-        return path.is_file() and READ[path.suffix.lstrip(".")](path) is not None
-    except FmnistError:
-        return True
-
-
-def require_manifest_free(folder: Path) -> None:
-    """Check that a manifest may be written into a folder.
-
-    Raises:
-        OutputError: There is a ``manifest.json`` of somebody else's.
-    """
-    path = folder / MANIFEST
-    if path.exists() and MANIFEST_SCHEMA.encode() not in path.read_bytes():
-        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out")
-
-
-def write_manifest(folder: Path, source: Path) -> None:
-    """List the artifacts of one original in a folder, in the recipes' order, in ``manifest.json``."""
-    digest = sha256_file(source)
-    order = [(recipe.format, recipe.scheme) for recipe in RECIPES]
-    artifacts = []
-    for path in sorted(path for format in FORMATS for path in folder.glob(f"*.{format}")):
-        metadata = read_metadata(path) if path.is_file() else None
-        if metadata and metadata.source_sha256 == digest:
-            artifacts.append((order.index((metadata.format, metadata.scheme)), path, metadata))
-    entries = [
-        {
-            "file": path.name,
-            "format": metadata.format,
-            "scheme": metadata.scheme,
-            "size_bytes": path.stat().st_size,
-            "sha256": sha256_file(path),
-        }
-        for _, path, metadata in sorted(artifacts, key=lambda artifact: artifact[:2])
-    ]
-    manifest = {"schema": MANIFEST_SCHEMA, "source_sha256": digest, "artifacts": entries}
-    content = (json.dumps(manifest, indent=1) + "\n").encode()
-    path = folder / MANIFEST
-    if not path.is_file() or path.read_bytes() != content:
-        write_atomically(path, content)
+    same = found == wanted and found.golden is not None and not found.rejected and "agreement" in found.proof
+    return found if same and is_intact(path) else None

@@ -1,75 +1,98 @@
-"""A Keras model reduced to what inference needs, for the converters.
+"""A classifier reduced to what inference needs, for the converters.
 
-Dropout goes, flattening becomes one reshape, and a normalisation in front of the first dense layer
-moves into its weights. The converters would keep all three as operators of their own.
+Dropout and augmentation go, flattening becomes one reshape, scaling and normalisation move into the
+weights of the layers beside them. The converters would keep them as operators of their own.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-Step = Callable[[Any], Any]
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.copying import Copier, rebuild, walk
+from fmnist_exporters.folding import fold
+from fmnist_exporters.layers import TRAINING_ONLY, StaticReshape, is_reshape
+
+
+@dataclass(frozen=True)
+class Flat:
+    """A classifier without nested models, and without what only training needs."""
+
+    model: keras.Model
+    """A copy, from raw pixels to probabilities."""
+    names: dict[Any, str]
+    """What its layers are called, by the original's operations that they are copies of."""
+
+
+def reduce(classifier: Classifier) -> keras.Model:
+    """The classifier as one flat functional model, from raw pixels to probabilities.
+
+    Its layers are named as the original's, where they remain, and its weights are its own.
+
+    Args:
+        classifier: The original; it is left as it is.
+
+    Returns:
+        A model from float32 ``[N, *image_shape]`` to float32 ``[N, classes]``.
+    """
+    return fold(flatten(classifier).model)
+
+
+def flatten(classifier: Classifier) -> Flat:
+    """The classifier as one flat functional model, with nothing folded yet."""
+    copy = Copier()
+
+    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        if type(operation) in TRAINING_ONLY:
+            return arguments[0]
+        if is_reshape(operation) and not isinstance(operation, StaticReshape):
+            operation = StaticReshape(
+                operation.compute_output_shape(arguments[0].shape)[1:], name=operation.name
+            )
+        return copy(operation, *arguments, **keywords)
+
+    return Flat(rebuild(_complete(classifier), call), copy.names)
 
 
 def inference_function(model: keras.Model) -> Any:
-    """The model as a ``tf.function`` from float32 ``[N, *image_shape]`` raw pixels to its scores.
+    """A reduced model as a function from raw pixels to scores, with its weights as constants.
 
-    The batch size stays free, so that the converted model can be run at any.
+    The name of each operator begins with its layer's: ``hidden_1/...``.
+
+    Args:
+        model: What `reduce` returned.
+
+    Returns:
+        A concrete ``tf.function`` from float32 ``[N, *image_shape]``, named ``image``, to float32
+        ``[N, classes]``. The batch size stays free, so that what is made of it can be run at any.
     """
-    steps = _steps(model)
 
     def forward(image: Any) -> Any:
-        for step in steps:
-            image = step(image)
-        return image
+        return walk(model, call_named, image)
 
-    return tf.function(forward, input_signature=[input_signature(model)])
-
-
-def input_signature(model: keras.Model) -> Any:
-    """The one input, named ``image``."""
-    return tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")
+    image = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")
+    function = tf.function(forward).get_concrete_function(image)
+    return convert_variables_to_constants_v2(function, lower_control_flow=False)
 
 
-def _steps(model: keras.Model) -> list[Step]:
-    if not isinstance(model, keras.Sequential):
-        return [partial(model, training=False)]
-    layers = [layer for layer in model.layers if not isinstance(layer, keras.layers.Dropout)]
-    return [
-        _reshape(layer) if isinstance(layer, keras.layers.Flatten) else partial(layer, training=False)
-        for layer in _fold(layers)
-    ]
+def call_named(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+    """Call an operation of a model such that TensorFlow names what it computes after it."""
+    with tf.name_scope(f"{operation.name}/"):
+        return operation(*arguments, **keywords)
 
 
-def _reshape(layer: keras.layers.Layer) -> Step:
-    size = math.prod(layer.input.shape[1:])
-    return lambda image: tf.reshape(image, [-1, size])
-
-
-def _fold(layers: Sequence[Any]) -> list[Any]:
-    """Move a leading ``Rescaling`` into the first dense layer, when only flattening lies between.
-
-    ``W·(s·x + o) + b = (s·W)·x + (b + o·ΣW)``; computed in float64, so that each weight is rounded once.
-    """
-    match layers:
-        case [
-            keras.layers.Rescaling() as rescaling,
-            keras.layers.Flatten() as flatten,
-            keras.layers.Dense() as dense,
-            *rest,
-        ] if np.ndim(rescaling.scale) == np.ndim(rescaling.offset) == 0:
-            scale, offset = float(rescaling.scale), float(rescaling.offset)
-            folded = keras.layers.Dense.from_config({**dense.get_config(), "use_bias": True})
-            folded.build(dense.input.shape)
-            kernel = np.asarray(dense.kernel, np.float64)
-            bias = np.asarray(dense.bias, np.float64) if dense.use_bias else np.zeros(kernel.shape[1])
-            folded.set_weights([scale * kernel, bias + offset * kernel.sum(axis=0)])
-            return [flatten, folded, *rest]
-    return list(layers)
+def _complete(classifier: Classifier) -> keras.Model:
+    """The classifier's model with what goes around it as layers."""
+    image = keras.Input(classifier.model.input_shape[1:])
+    pixels = image
+    if classifier.scale != 1:
+        pixels = keras.layers.Rescaling(classifier.scale, name="input_range")(pixels)
+    scores = classifier.model(pixels)
+    if classifier.logits:
+        scores = keras.layers.Softmax(name="probabilities")(scores)
+    return keras.Model(image, scores, name=classifier.model.name)

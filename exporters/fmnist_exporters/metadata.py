@@ -1,66 +1,43 @@
-"""Writing an artifact's description of itself into it, and reading it without an engine."""
+"""Writing an artifact's description of itself into it. `fmnist_runtime.carriers` says where and reads it."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 from importlib.metadata import version
-from pathlib import Path
 
 import onnx
-from google.protobuf.message import DecodeError
 
-from fmnist_runtime.artifact import (
-    LABELS_FILE,
-    METADATA_FILE,
-    ONNX_KEY,
-    Metadata,
-    parse_metadata,
-    read_tflite_metadata,
-)
+from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import LABELS_FILE, METADATA_FILE, ONNX_KEY, ONNX_SEAL_KEY, SEAL_FILE, seal
 from fmnist_runtime.environment import package_version
 
 
 def versions() -> dict[str, str]:
     """Versions of the packages that decide an artifact's bytes."""
-    packages = ("tensorflow", "keras", "tf2onnx", "onnx", "numpy")
+    packages = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
     return {"fmnist": package_version(), **{package: version(package) for package in packages}}
 
 
-def add_tflite_metadata(model: bytes, metadata: Metadata) -> bytes:
-    """Append a ZIP with ``fmnist.json`` and ``labels.txt`` to a flatbuffer; the same bytes each time."""
+def embed_zip(model: bytes, metadata: Metadata) -> bytes:
+    """Append ``fmnist.json``, ``labels.txt`` and the seal, to a ZIP's entries or as a ZIP."""
+    text = metadata.to_json().encode()
     buffer = io.BytesIO(model)
     with zipfile.ZipFile(buffer, "a") as archive:
-        for name, text in (
-            (METADATA_FILE, metadata.to_json()),
-            (LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels)),
+        sealed = seal(model[: archive.start_dir], text)  # of a ZIP without its directory, which moves
+        for name, content in (
+            (METADATA_FILE, text),
+            (LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels).encode()),
+            (SEAL_FILE, sealed.encode()),
         ):
-            archive.writestr(zipfile.ZipInfo(name), text)  # ZipInfo: dated 1980, not now
+            archive.writestr(zipfile.ZipInfo(name), content)  # ZipInfo: dated 1980, not now
     return buffer.getvalue()
 
 
-def add_onnx_metadata(model: bytes, metadata: Metadata) -> bytes:
-    """Put the metadata into ``metadata_props``; the same bytes each time."""
-    proto = onnx.load_from_string(model)
-    onnx.helper.set_model_props(proto, {ONNX_KEY: metadata.to_json()})
-    return bytes(proto.SerializeToString(deterministic=True))
-
-
-def read_onnx_metadata(path: Path) -> Metadata | None:
-    """Metadata from an ONNX file; None when there is none of ours.
-
-    Raises:
-        ModelError: There is one, but it is damaged.
-    """
-    try:
-        model = onnx.load(path, load_external_data=False)
-    except DecodeError:
-        return None
-    for entry in model.metadata_props:
-        if entry.key == ONNX_KEY:
-            return parse_metadata(entry.value, path)
-    return None
-
-
-EMBED = {"tflite": add_tflite_metadata, "onnx": add_onnx_metadata}
-READ = {"tflite": read_tflite_metadata, "onnx": read_onnx_metadata}
+def embed_onnx(model: bytes, metadata: Metadata) -> bytes:
+    """Append ``metadata_props``: two protobuf messages one after the other are the two merged."""
+    text = metadata.to_json()
+    description = onnx.ModelProto()
+    for key, value in ((ONNX_KEY, text), (ONNX_SEAL_KEY, seal(model, text.encode()))):
+        description.metadata_props.add(key=key, value=value)
+    return model + bytes(description.SerializeToString())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from typing import Any
 
 import keras
 import numpy as np
@@ -10,52 +10,76 @@ import onnx
 import tf2onnx
 from numpy.typing import NDArray
 
-from fmnist_exporters.inference import inference_function, input_signature
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.gemm import fuse_gemm, ranks
+from fmnist_exporters.inference import inference_function, reduce
+from fmnist_exporters.metadata import embed_onnx
+from fmnist_exporters.naming import rename
+from fmnist_exporters.onnx_int8 import quantize
+from fmnist_exporters.rounding import round_weights
+from fmnist_exporters.unsupported import unsupported
 
 OPSET = 18
 IR_VERSION = 8
 """Opset 18 and IR version 8: the newest that onnxruntime 1.16 loads, which old boards still have."""
 
+embed = embed_onnx
 
-def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
-    """Convert a model to ONNX with a free batch size.
+
+def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
+    """Convert a classifier to ONNX with a free batch size.
 
     Args:
-        model: A Keras classifier that takes raw pixels 0–255.
-        scheme: ``float32``.
-        calibration: Not used by any scheme yet.
+        classifier: The original.
+        scheme: ``float32`` or ``int8``.
+        calibration: uint8 ``[N, *image_shape]``, training images; int8 needs them.
 
     Raises:
-        ValueError: There is no such scheme.
+        ValueError: The scheme needs calibration images and got none, or the other way round.
+        ModelError: A layer uses an operator that ONNX has not.
     """
-    if scheme != "float32" or calibration is not None:
-        raise ValueError(f"ONNX is written in float32, not {scheme}")
-    proto, _ = tf2onnx.convert.from_function(
-        inference_function(model), input_signature=[input_signature(model)], opset=OPSET
-    )
+    if (calibration is not None) != (scheme == "int8"):
+        raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
+    model = reduce(classifier)
+    if calibration is None:
+        return _convert(model)
+    round_weights(model, calibration)
+    return quantize(_convert(model), calibration)
+
+
+def _convert(model: keras.Model) -> bytes:
+    proto, _ = tf2onnx.convert.from_function(_Traced(model), input_signature=[], opset=OPSET)
+    proto.graph.name = model.name
     proto.ir_version = IR_VERSION
+    _check_operators(proto.graph)
     _name_batch(proto.graph)
-    _forget_counters(proto.graph)
-    onnx.checker.check_model(proto)  # what tf2onnx cannot convert it only logs, and leaves in the graph
+    fuse_gemm(proto.graph, ranks(proto))
+    rename(proto.graph)
+    onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString(deterministic=True))
+
+
+class _Traced:
+    """What tf2onnx asks a ``tf.function`` for, answered with the weights as constants.
+
+    Of a function with variables it would make the constants of some layers into inputs of the model.
+    """
+
+    def __init__(self, model: keras.Model) -> None:
+        self._function = inference_function(model)
+
+    def get_concrete_function(self) -> Any:
+        """The traced function."""
+        return self._function
+
+
+def _check_operators(graph: onnx.GraphProto) -> None:
+    """What tf2onnx cannot convert it only logs, and leaves in the graph."""
+    for node in graph.node:
+        if not onnx.defs.has(node.op_type, OPSET, node.domain):
+            raise unsupported(node.name, node.op_type, "ONNX")
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
-
-
-def _forget_counters(graph: onnx.GraphProto) -> None:
-    """Renumber names such as ``const_fold_opt__14`` in the order of their appearance.
-
-    The converter counts through the life of the process, so that a second export of the same model
-    would not have the same bytes as the first.
-    """
-    graph.ClearField("doc_string")
-    names: dict[str, str] = {}
-    for initializer in graph.initializer:
-        name = re.sub(r"__\d+$", f"__{len(names)}", initializer.name)
-        names[initializer.name] = name
-        initializer.name = name
-    for node in graph.node:
-        node.input[:] = [names.get(name, name) for name in node.input]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,12 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
+from fmnist_exporters.classifier import Classifier, as_classifier
+from fmnist_exporters.input_range import INPUT_RANGES, InputRange
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
-from fmnist_runtime.sessions.base import ModelInfo, Session, check_rank, class_labels
+from fmnist_runtime.sessions import KERAS_SUFFIXES
+from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
 
 
 def limit_threads(threads: int) -> None:
@@ -24,41 +26,43 @@ def limit_threads(threads: int) -> None:
 
 
 class KerasSession(Session):
-    """A Keras classifier that takes raw pixels 0–255."""
+    """A Keras classifier, anybody's; raw pixels in, probabilities out."""
 
     _block = 1000
 
-    def __init__(self, path: Path, labels: tuple[str, ...] | None = None, threads: int = 1) -> None:
-        """Load a ``.keras`` file.
+    def __init__(
+        self,
+        path: Path,
+        labels: tuple[str, ...] | None = None,
+        threads: int = 1,
+        input_range: InputRange = "0-255",
+    ) -> None:
+        """Load a ``.keras`` or ``.h5`` file.
 
         Args:
             path: The file.
             labels: Class names; numbers when not given.
             threads: Threads one inference may use, unless TensorFlow works already in this process.
+            input_range: What the model was trained on, one of `INPUT_RANGES`; the session takes raw
+                pixels all the same.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
         """
         limit_threads(threads)
         self._engine = _load(path)
-        shapes = [getattr(self.model, name, None) for name in ("input_shape", "output_shape")]
-        if not all(isinstance(shape, tuple) and None not in shape[1:] for shape in shapes):
-            raise ModelError(
-                f"{path}: maps {shapes[0]} to {shapes[1]}; a classifier has one input and one output"
-            )
         try:
-            check_rank(len(self.model.input_shape), "input")
-            check_rank(len(self.model.output_shape), "output")
-        except ValueError as error:
-            raise ModelError(f"{path}: is no classifier of images ({error})") from error
+            self._classifier = as_classifier(self._engine, INPUT_RANGES[input_range])
+        except ModelError as error:
+            raise ModelError(f"{path}: {error}") from error
         self.info = ModelInfo(
             path=path,
             format="keras",
             scheme="original",
             engine=f"keras {keras.version()}",
             threads=tf.config.threading.get_intra_op_parallelism_threads(),
-            input_shape=tuple(self.model.input_shape[1:]),
-            labels=class_labels(labels, None, self.model.output_shape[-1], path),
+            input_shape=tuple(self._classifier.model.input_shape[1:]),
+            labels=class_labels(labels, None, self._classifier.model.output_shape[-1], path),
             size_bytes=path.stat().st_size,
             metadata=None,
         )
@@ -68,16 +72,20 @@ class KerasSession(Session):
         """The Keras model itself."""
         return self._engine
 
+    @property
+    def classifier(self) -> Classifier:
+        """The Keras model with what makes it a classifier of raw pixels."""
+        return self._classifier
+
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        scores: Any = self.model(images.astype(np.float32), training=False)
-        return np.asarray(scores)
+        return self._classifier.scores(images)
 
 
 def _load(path: Path) -> Any:
-    if path.suffix.lower() != ".keras":
-        raise ModelError(f"{path}: a Keras model's file ends in .keras")
-    require_file(path, "a .keras model", ModelError)
+    if path.suffix.lower() not in KERAS_SUFFIXES:
+        raise ModelError(f"{path}: a Keras model's file ends in {' or '.join(KERAS_SUFFIXES)}")
+    require_file(path, "a Keras model", ModelError)
     try:
         return keras.saving.load_model(path, compile=False)
-    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except Exception as error:  # what Keras raises for damaged files has no common base but this
         raise ModelError(f"{path}: not a model that Keras {keras.version()} can load ({error})") from error

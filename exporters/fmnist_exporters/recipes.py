@@ -11,6 +11,11 @@ FLOAT32_DIFFERENCE = 1e-5
 """Largest difference of a probability that reordered float32 sums explain: five times the largest
 that was ever measured on this network (2.1e-6)."""
 
+INTEGER_SCHEMES = ("dynamic", "int8", "int8-full")
+INTEGER_LEVEL = 1 / 256
+"""What int8-full's softmax counts in (https://ai.google.dev/edge/litert/models/quantization_spec). Of the
+schemes with float scores, a hidden unit that is rounded the other way moves a probability by less."""
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -26,6 +31,14 @@ class Recipe:
     """How far from the original its artifact may be, unless the user says otherwise."""
     description: str
     """What is stored and computed in which type."""
+
+    @property
+    def tolerance(self) -> float:
+        """How far a probability may be from the artifact's own on another machine.
+
+        Of integer schemes one quantisation level of a probability, of float ones rounding.
+        """
+        return INTEGER_LEVEL if self.scheme in INTEGER_SCHEMES else FLOAT32_DIFFERENCE
 
     def artifact_path(self, model: str, folder: Path) -> Path:
         """Where the artifact of a model goes: ``<folder>/<model>-<scheme>.<suffix>``."""
@@ -43,10 +56,19 @@ RECIPES = (
     ),
     Recipe("tflite", "int8-full", True, Gate(0.010), "int8 throughout, for integer-only hardware"),
     Recipe("onnx", "float32", False, Gate(0.001, FLOAT32_DIFFERENCE), "float32 throughout"),
+    Recipe("onnx", "int8", True, Gate(0.005), "int8 input and hidden layers, last layer and softmax float32"),
+    Recipe("npz", "float32", False, Gate(0.001, FLOAT32_DIFFERENCE), "float32, dense layers for NumPy alone"),
 )
 
-FORMATS = tuple(dict.fromkeys(recipe.format for recipe in RECIPES))
-SCHEMES = tuple(dict.fromkeys(recipe.scheme for recipe in RECIPES))
+
+def formats() -> tuple[str, ...]:
+    """Every format there is a recipe for."""
+    return tuple(dict.fromkeys(recipe.format for recipe in RECIPES))
+
+
+def schemes() -> tuple[str, ...]:
+    """Every scheme there is a recipe for, in some format."""
+    return tuple(dict.fromkeys(recipe.scheme for recipe in RECIPES))
 
 
 def select_recipes(format: str, scheme: str) -> list[Recipe]:
@@ -54,6 +76,14 @@ def select_recipes(format: str, scheme: str) -> list[Recipe]:
     return [
         recipe for recipe in RECIPES if format in ("all", recipe.format) and scheme in ("all", recipe.scheme)
     ]
+
+
+def position(format: str, scheme: str) -> int | None:
+    """Where a format and scheme stand in the table; None when they do not."""
+    for number, recipe in enumerate(RECIPES):
+        if (recipe.format, recipe.scheme) == (format, scheme):
+            return number
+    return None
 
 
 def gate_for(format: str, scheme: str) -> Gate:

@@ -12,37 +12,45 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+from tensorflow.lite.python.convert_phase import ConverterError
 
-from fmnist_exporters.inference import inference_function
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.inference import inference_function, reduce
+from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.rounding import round_weights
+from fmnist_exporters.unsupported import unsupported
 from fmnist_runtime.errors import ModelError
 
-_LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "BATCH_MATMUL")
+_LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "BATCH_MATMUL")
+
+embed = embed_zip
 
 
-def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
+def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
     """Convert a model to a TFLite flatbuffer.
 
     Args:
-        model: A Keras classifier that takes raw pixels 0–255.
+        classifier: The original.
         scheme: One of the TFLite recipes' schemes.
         calibration: uint8 ``[N, *image_shape]``, training images; int8 schemes need them.
 
     Raises:
         ValueError: The scheme needs calibration images and got none, or the other way round.
-        ModelError: A calibrated model's input does not take pixels one to one.
+        ModelError: A layer uses an operator that TFLite has not, or a calibrated model's input does not
+            take pixels one to one, or one in int8 throughout holds floats.
     """
     if (calibration is not None) != (scheme in ("int8", "int8-full")):
-        raise ValueError(
-            f"{scheme} does not go with {'' if calibration is not None else 'no '}calibration images"
-        )
+        raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
+    model = reduce(classifier)
+    if calibration is not None:
+        round_weights(model, calibration)
     converter = _converter(model)
     if scheme != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if calibration is None:
-        return bytes(converter.convert())
+        return _convert(converter)
     calibrated = _calibrate(converter, calibration)
     whole = scheme == "int8-full"
     content = bytes(
@@ -55,44 +63,50 @@ def convert(model: keras.Model, scheme: str, calibration: NDArray[np.uint8] | No
         )
     )
     _check_input(content)
+    if whole:
+        _check_integers(content)
     return content
 
 
 def _converter(model: keras.Model) -> Any:
-    """A converter of the model with its weights as constants.
+    """A converter of the reduced model.
 
-    Handed the variables instead, the converter writes a file that loads and answers NaN: the
-    interpreter finds no values for them.
+    Handed variables instead of constants, it writes a file that loads and answers NaN: the interpreter
+    finds no values for them.
     """
-    frozen = convert_variables_to_constants_v2(inference_function(model).get_concrete_function())
     holder = tf.Module()
-    holder.function = frozen
-    return tf.lite.TFLiteConverter.from_concrete_functions([frozen], holder)
+    holder.function = inference_function(model)
+    return tf.lite.TFLiteConverter.from_concrete_functions([holder.function], holder)
+
+
+def _convert(converter: Any) -> bytes:
+    try:
+        return bytes(converter.convert())
+    except ConverterError as error:
+        for problem in error.errors:
+            nodes = [call.name for call in problem.location.call if "/" in call.name]
+            if nodes:
+                raise unsupported(nodes[0], problem.operator.name.removeprefix("tf."), "TFLite") from error
+        raise
 
 
 def _calibrate(converter: Any, images: NDArray[np.uint8]) -> bytes:
     """The float model with the range of every activation on these images; of the input, 0 to 255."""
     converter.representative_dataset = lambda: ([image[np.newaxis].astype(np.float32)] for image in images)
     converter._experimental_calibrate_only = True  # as TensorFlow's own QuantizationDebugger does
-    return _with_full_input_range(bytes(converter.convert()))
+    return _with_full_input_range(_convert(converter))
 
 
 def _with_full_input_range(calibrated: bytes) -> bytes:
     """Pixels are 0 to 255, whatever the calibration images happen to hold.
 
-    Then they map one to one onto the input's integers, and quantising the input loses nothing. What only
-    reshapes the input has its range.
+    Then they map one to one onto the input's integers, and quantising the input loses nothing. The
+    converter hands the range on through operators that only move pixels.
     """
     model = schema.ModelT.InitFromPackedBuf(calibrated, 0)
     [graph] = model.subgraphs
-    inputs = {int(graph.inputs[0])}
-    for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex].builtinCode
-        if code == schema.BuiltinOperator.RESHAPE and int(operator.inputs[0]) in inputs:
-            inputs.add(int(operator.outputs[0]))
-    for index in inputs:
-        quantization = graph.tensors[index].quantization
-        quantization.min, quantization.max = np.array([0], np.float32), np.array([255], np.float32)
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    quantization.min, quantization.max = np.array([0], np.float32), np.array([255], np.float32)
     builder = flatbuffers.Builder()
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
@@ -111,6 +125,20 @@ def _last_layer_tensors(content: bytes) -> list[str]:
     names = {tensor["index"]: tensor["name"] for tensor in interpreter.get_tensor_details()}
     start = linear[-1] if linear else len(operators)
     return [names[index] for operator in operators[start:] for index in operator["outputs"]]
+
+
+def _check_integers(content: bytes) -> None:
+    """Hardware without floats runs no operator with one; the converter leaves those it cannot quantise."""
+    interpreter = Interpreter(model_content=content)
+    tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    for operator in interpreter._get_ops_details():
+        output = tensors[operator["outputs"][0]]
+        if output["dtype"] == np.float32 and operator["op_name"] != "DEQUANTIZE":
+            layer = output["name"].split("/")[0]
+            raise ModelError(
+                f"layer {layer!r} uses {operator['op_name']}, which TFLite computes in float only; "
+                "use int8, which may hold floats, or replace the layer"
+            )
 
 
 def _check_input(content: bytes) -> None:

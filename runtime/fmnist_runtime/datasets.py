@@ -221,6 +221,15 @@ def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> tuple[str, .
     path = folder / "labels.txt"
     if not path.is_file():
         return tuple(str(index) for index in range(int(targets.max()) + 1))
+    return read_labels(path)
+
+
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Class names from a text file, one a line.
+
+    Raises:
+        DatasetError: The file cannot be read, or a name is missing or there twice.
+    """
     try:
         text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin with a mark
         labels = tuple(line.strip() for line in text.strip().splitlines())

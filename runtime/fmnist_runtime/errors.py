@@ -5,12 +5,14 @@ FmnistError                 one line for the user: what, which file, and what me
 │   └── IdxError            one IDX file is not what its header says
 ├── ModelError              a model file is missing, damaged or cannot be used
 │   ├── ShapeError          images do not have the shape that the model takes
-│   └── NonFiniteScoresError  a model answered with NaN or infinity
+│   ├── NonFiniteScoresError  a model answered with NaN or infinity
+│   └── UnsupportedError    a format cannot hold a model; others may
 ├── ImageError              an image file cannot be read
 ├── ResultError             a result file is missing, damaged or belongs to other inputs
 ├── OutputError             a file cannot be written, or would overwrite one that is not ours
-    ├── TrainingStoppedError    a training ended early; says what is saved and how to go on
-    └── MissingExtraError       a package is not installed; names the extra that brings it
+├── RejectedError           an artifact failed its gate when it was made
+├── TrainingStoppedError    a training ended early; says what is saved and how to go on
+└── MissingExtraError       a package is not installed; names the extra that brings it
 """
 
 from __future__ import annotations
@@ -50,6 +52,10 @@ class NonFiniteScoresError(ModelError):
     """A model answered with NaN or infinity."""
 
 
+class UnsupportedError(ModelError):
+    """A format cannot hold a model, by its nature; others may."""
+
+
 class ImageError(FmnistError):
     """An image file cannot be read."""
 
@@ -60,6 +66,10 @@ class ResultError(FmnistError):
 
 class OutputError(FmnistError):
     """A file cannot be written, or would overwrite one that is not ours."""
+
+
+class RejectedError(FmnistError):
+    """An artifact failed its gate when it was made; the text says by how much and where it is kept."""
 
 
 class TrainingStoppedError(FmnistError):

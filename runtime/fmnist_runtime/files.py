@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from fmnist_runtime.errors import FmnistError, OutputError
 
@@ -34,16 +37,72 @@ def write_atomically(path: Path, content: bytes) -> None:
 def _replace(path: Path, content: bytes) -> None:
     temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
     try:
-        # Not tempfile, whose files only their owner may read.
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        _write_synced(temporary, content, os.O_EXCL)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def _write_synced(path: Path, content: bytes, flags: int) -> None:
+    # Not tempfile, whose files only their owner may read.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | flags, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+class Draft:
+    """A file under a temporary name beside its own, to be tried before it gets that.
+
+    It has the suffix of the file it is to become. What is never named is gone when the block ends.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Begin a draft; nothing is written yet.
+
+        Args:
+            path: What it is to become.
+        """
+        self._final = path
+        place = path.resolve()  # a link stays a link
+        self.path = place.with_name(f".{place.stem[:200]}.{secrets.token_hex(4)}{place.suffix}")
+
+    def write(self, content: bytes) -> None:
+        """Write the draft, or write it anew.
+
+        Raises:
+            OutputError: The folder or file cannot be written.
+        """
+        with self._told():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            _write_synced(self.path, content, os.O_TRUNC)
+
+    def rename(self, path: Path) -> None:
+        """Give the draft its name, in place of what may have that.
+
+        Raises:
+            OutputError: It cannot be renamed.
+        """
+        with self._told():
+            self.path.replace(path.resolve())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with suppress(OSError):  # such as that there never was a folder for it
+            self.path.unlink()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                f"{self._final}: cannot be written ({error.strerror}); choose another place"
+            ) from error
 
 
 def require_writable(path: Path) -> None:

@@ -4,23 +4,24 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_exporters.recipes import FORMATS, RECIPES, SCHEMES, gate_for, select_recipes
+from fmnist_exporters.recipes import RECIPES, formats, gate_for, schemes, select_recipes
 from fmnist_runtime.parity import Gate
 
 
 def test_formats_and_schemes():
-    assert FORMATS == ("tflite", "onnx")
-    assert SCHEMES == ("float32", "float16", "dynamic", "int8", "int8-full")
+    assert formats() == ("tflite", "onnx", "npz")
+    assert schemes() == ("float32", "float16", "dynamic", "int8", "int8-full")
 
 
 @pytest.mark.parametrize(
     ("format", "scheme", "count"),
     [
-        ("all", "all", 6),
+        ("all", "all", 8),
         ("tflite", "all", 5),
-        ("all", "float32", 2),
+        ("all", "float32", 3),
         ("onnx", "float32", 1),
-        ("onnx", "int8", 0),
+        ("onnx", "int8", 1),
+        ("npz", "int8", 0),
     ],
 )
 def test_selection(format, scheme, count):

@@ -6,13 +6,20 @@ Run from the repository's root: .venv/bin/python tests/models/generate.py
 import shutil
 from pathlib import Path
 
-from fmnist.exporting import export_model, plan_targets
+from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.runs import Run
 from fmnist.settings import TrainSettings
 from fmnist.training import train
 from fmnist_exporters.recipes import RECIPES
 
-KEPT = {("tflite", "float32"), ("tflite", "int8"), ("tflite", "int8-full"), ("onnx", "float32")}
+KEPT = {
+    ("tflite", "float32"),
+    ("tflite", "int8"),
+    ("tflite", "int8-full"),
+    ("onnx", "float32"),
+    ("onnx", "int8"),
+    ("npz", "float32"),
+}
 
 
 def main() -> None:
@@ -20,7 +27,8 @@ def main() -> None:
     train(TrainSettings(epochs=5, hidden=(16,)), run, Path("data"), on_epoch=print)
     shutil.rmtree(run.checkpoints)  # the tests that need one make their own
     recipes = [recipe for recipe in RECIPES if (recipe.format, recipe.scheme) in KEPT]
-    export_model(run.model, plan_targets(run.model, recipes, None), force=True, on_artifact=print)
+    origin = Origin(run.model, data_dir=Path("data"))
+    export_model(origin, plan_targets(run.model, recipes, None), on_artifact=print)
 
 
 if __name__ == "__main__":

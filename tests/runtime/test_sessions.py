@@ -8,7 +8,8 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import FmnistError, load
-from fmnist_runtime.artifact import METADATA_FILE, parse_metadata
+from fmnist_runtime.artifact import parse_metadata
+from fmnist_runtime.carriers import METADATA_FILE
 from fmnist_runtime.errors import ModelError, ShapeError
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.reference import read_reference
@@ -181,7 +182,7 @@ def damaged(folder: Path, name: str) -> Path:
         ("random.tflite", "not a TFLite classifier"),
         ("swapped.onnx", "not an ONNX classifier"),
         ("swapped.tflite", "not a TFLite classifier"),
-        ("model.txt", "a model file ends in .tflite or .onnx, not .txt"),
+        ("model.txt", "a model file ends in .tflite or .onnx or .npz, not .txt"),
         ("none", "a model file ends in .tflite or .onnx"),
     ],
 )
@@ -215,7 +216,7 @@ def test_a_keras_model_is_sent_to_export():
         "[]",
         "{}",
         '{"schema": "fmnist.artifact/99"}',
-        '{"schema": "fmnist.artifact/1", "labels": 3}',
+        '{"schema": "fmnist.artifact/2", "labels": 3}',
         "[" * 9999,
     ],
 )
@@ -237,7 +238,7 @@ def test_damaged_metadata_is_not_taken_for_a_foreign_model(tmp_path):
     content = (TINY / "export" / "model-int8.tflite").read_bytes()
     path = tmp_path / "model.tflite"
     path.write_bytes(content.replace(b"Ankle boot", b"Ankle b00t"))  # the ZIP's checksum is now wrong
-    with pytest.raises(ModelError, match="its metadata is damaged"):
+    with pytest.raises(ModelError, match="is cut off or damaged"):
         load(path)
 
 

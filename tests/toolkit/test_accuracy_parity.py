@@ -13,10 +13,13 @@ import numpy as np
 import pytest
 from support import run_fmnist
 
-from fmnist_exporters.recipes import RECIPES
+from fmnist_exporters.recipes import FLOAT32_DIFFERENCE, RECIPES
+from fmnist_runtime import load
+from fmnist_runtime.carriers import read_carried
 from fmnist_runtime.reference import read_reference, write_reference
 
-FLOAT32 = [("tflite", "float32"), ("onnx", "float32")]
+FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32")]
+FORMATS = ("keras", "tflite", "onnx", "npz")
 
 
 @dataclass(frozen=True)
@@ -41,7 +44,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> FullRun:
 def test_it_succeeds_and_prints_one_row_a_model(full):
     assert full.output.returncode == 0, full.output.stderr
     lines = [line.split() for line in full.output.stdout.splitlines()]
-    rows = [(line[0], line[1], line[2]) for line in lines if line and line[0] in ("keras", "tflite", "onnx")]
+    rows = [(line[0], line[1], line[2]) for line in lines if line and line[0] in FORMATS]
     assert rows == [("keras", "original", "-"), *((r.format, r.scheme, "pass") for r in RECIPES)]
 
 
@@ -64,10 +67,34 @@ def test_float32_gives_the_same_answers(full, format, scheme):
     assert entry["max_difference"] < 1e-5
 
 
-def test_int8_agrees_and_is_as_accurate(full):
-    entry = full.parity("tflite", "int8")
-    assert entry["agreement"] >= 0.995
+@pytest.mark.parametrize("format", ["tflite", "onnx"])
+def test_int8_agrees_and_is_as_accurate(full, format):
+    """benchmarks/exports.py: 99.89 to 99.95 % over five seeds, and at most 0.03 points less accurate."""
+    entry = full.parity(format, "int8")
+    assert entry["agreement"] >= 0.997
     assert entry["accuracy_difference"] >= -0.002
+
+
+@pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.format} {recipe.scheme}")
+def test_an_answer_does_not_depend_on_the_batch(full, recipe, t10k):
+    """Integer sums have no order; float ones in another order may differ by rounding, as in the gate."""
+    path = recipe.artifact_path("model", full.folder / "runs" / "fashion-mnist" / "export")
+    with load(path) as session:
+        together = session.scores(t10k.images)
+        alone = np.concatenate([session.scores(image[np.newaxis]) for image in t10k.images])
+    assert np.abs(together - alone).max() <= (0 if "int8" in recipe.scheme else FLOAT32_DIFFERENCE)
+
+
+@pytest.mark.parametrize(
+    ("format", "scheme", "limit"), [("tflite", "int8", 114_000), ("tflite", "float32", 412_000)]
+)
+def test_a_file_is_its_weights_and_little_more(full, format, scheme, limit):
+    """101,632 weights and 138 biases; what the artifact says of itself takes less than 8 kB more."""
+    [path] = (full.folder / "runs" / "fashion-mnist" / "export").glob(f"*-{scheme}.{format}")
+    carried = read_carried(path)
+    assert carried is not None
+    assert carried.model_bytes <= limit
+    assert path.stat().st_size - carried.model_bytes < 8000
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.format} {recipe.scheme}")
@@ -97,7 +124,7 @@ def test_only_its_own_words_are_printed(full):
     """Nothing of TensorFlow's, absl's or an engine's logging, on either stream."""
     starts = ("epoch ", "train: ", "export: ", "eval: ", "parity: ", "bench: ")
     assert [line for line in full.output.stderr.splitlines() if not line.startswith(starts)] == []
-    starts = ("format", "─", "keras", "tflite", "onnx", "runs/fashion-mnist: ")
+    starts = ("format", "─", *FORMATS, "runs/fashion-mnist: ")
     assert [line for line in full.output.stdout.splitlines() if line and not line.startswith(starts)] == []
 
 
@@ -133,7 +160,7 @@ def test_a_failed_gate_exits_3_and_one_failed_step_stops_no_other(full):
 
     (run / "bench.json").write_text("somebody's notes")
     stopped = run_fmnist(full.folder, "run")
-    assert stopped.returncode == 1
+    assert stopped.returncode == 3
     assert "bench.json: exists and is not a result of fmnist" in stopped.stderr
     assert stopped.stdout.count(" FAIL ") == len(RECIPES)
     assert (run / "bench.json").read_text() == "somebody's notes"

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -16,7 +17,8 @@ from fmnist.contents import measure_weight
 from fmnist.inspection import inspect_model
 from fmnist.results import to_json
 from fmnist.weights import trained_weights
-from fmnist_runtime.artifact import read_tflite_metadata
+from fmnist_exporters.convert import converter
+from fmnist_runtime.carriers import read_carried, read_metadata
 from fmnist_runtime.files import sha256_file
 
 EXPORT = TINY / "export"
@@ -64,7 +66,7 @@ def test_weights_before_and_after_training_are_shown(tiny, fmnist):
 def test_a_tflite_tells_its_quantisation_and_where_it_comes_from(fmnist):
     result = fmnist("inspect", INT8)
     assert (result.returncode, result.stderr) == (0, "")
-    metadata = read_tflite_metadata(INT8)
+    metadata = read_metadata(INT8)
     assert row(result.stdout, "format")[1] == "tflite int8"
     assert row(result.stdout, "data set")[1] == "fashion-mnist"
     assert sha256_file(TINY / "model.keras") in row(result.stdout, "made from")[1]
@@ -75,15 +77,108 @@ def test_a_tflite_tells_its_quantisation_and_where_it_comes_from(fmnist):
     assert row(result.stdout, "PartitionedCall")[1:] == ["output", "?×10", "float32", "-", "-"]
 
 
-def test_stored_integers_times_their_scales_are_the_weights(tiny):
-    """To half a step: the weights are rounded to the nearest integer."""
-    contents = inspect_model(INT8).contents
-    [kernel] = [weight for weight in contents.weights if weight.shape == (16, 784)]
-    assert (kernel.dtype, len(kernel.scales), set(kernel.zero_points)) == ("int8", 16, {0})
-    scales = np.array(kernel.scales)[:, np.newaxis]
+@pytest.mark.parametrize("name", ["model-int8.tflite", "model-int8.onnx"])
+def test_stored_integers_times_their_scales_are_the_weights(tiny, name):
+    """Exactly so the largest of each unit, from which its scale comes; the others make up for each other."""
+    contents = inspect_model(EXPORT / name).contents
+    [kernel] = [weight for weight in contents.weights if {16, 784} == set(weight.shape)]
+    integers = kernel.values.astype(int) - kernel.zero_points[0]
+    if name.endswith("tflite"):
+        integers = integers.T
     weights, _ = trained_weights(tiny / "model.keras")
-    trained = weights["hidden_1/kernel"].T / 255  # the converter folds the normalisation into the layer
-    assert np.abs(kernel.values * scales - trained).max(axis=1) == pytest.approx(scales[:, 0] / 2, rel=0.02)
+    trained = weights["hidden_1/kernel"] / 255  # the export folds the normalisation into the layer
+    assert len(kernel.scales) == 16
+    assert np.abs(integers).max(axis=0).tolist() == [127] * 16
+    restored, peaks = integers * np.array(kernel.scales), np.abs(trained).argmax(axis=0)
+    assert restored[peaks, range(16)] == pytest.approx(trained[peaks, range(16)], rel=1e-6)
+    assert np.corrcoef(restored.ravel(), trained.ravel())[0, 1] > 0.99
+
+
+@pytest.mark.parametrize(
+    ("name", "kinds", "hidden"),
+    [
+        # 16 units of 784 weights, and a bias: of one byte each and four in int8, else of four
+        ("model-float32.tflite", "RESHAPE FULLY_CONNECTED FULLY_CONNECTED SOFTMAX", 16 * 784 * 4 + 16 * 4),
+        (
+            "model-int8.tflite",
+            "RESHAPE FULLY_CONNECTED DEQUANTIZE FULLY_CONNECTED SOFTMAX",
+            16 * 784 + 16 * 4,
+        ),
+        ("model-float32.onnx", "Reshape Gemm Relu Gemm Softmax", 16 * 784 * 4 + 16 * 4),
+        ("model-float32.npz", "dense relu|dense softmax", 16 * 784 * 4 + 16 * 4),
+    ],
+)
+def test_operators_with_what_their_weights_take(tmp_path, fmnist, name, kinds, hidden):
+    path = EXPORT / name
+    result = fmnist("inspect", path, "--json", "out.json")
+    operators = json.loads((tmp_path / "out.json").read_text())["operators"]
+    assert [step["kind"] for step in operators] == kinds.split("|" if "|" in kinds else None)
+    assert [step["number"] for step in operators] == list(range(len(operators)))
+    assert operators[-1]["shape"] == [None, 10]
+    [layer] = [step for step in operators if step["weight_bytes"] == hidden]
+    shown = row(result.stdout, f"{layer['number']} {layer['kind']}")
+    assert shown[1:] == [
+        layer["output"], "?×16", f"{hidden:,}", f"{100 * hidden / path.stat().st_size:.1f} %",
+    ]  # fmt: skip
+    total = sum(step["weight_bytes"] for step in operators)
+    assert f"total: {total:,} bytes of weights" in result.stdout
+
+
+def test_an_integer_onnx_shows_what_its_activations_are_quantised_by():
+    tensors = inspect_model(EXPORT / "model-int8.onnx").contents.tensors
+    assert [tensor.role for tensor in tensors] == ["input", *["inner"] * (len(tensors) - 2), "output"]
+    pixels, hidden = (tensor for tensor in tensors if tensor.scales)
+    assert (pixels.shape, pixels.dtype, pixels.scales, pixels.zero_points) == (
+        (None, 784),
+        "uint8",
+        (1,),
+        (0,),
+    )
+    assert (hidden.shape, hidden.dtype, hidden.zero_points) == ((None, 16), "uint8", (0,))
+
+
+def test_an_npz_tells_the_same(tiny, fmnist):
+    result = fmnist("inspect", EXPORT / "model-float32.npz")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert row(result.stdout, "format")[1] == "npz float32"
+    assert row(result.stdout, "image")[1:4] == ["input", "?×28×28", "float32"]
+    assert row(result.stdout, "probabilities  ")[1:4] == ["output", "?×10", "float32"]
+    weights, _ = trained_weights(tiny / "model.keras")
+    stored = {
+        weight.name: weight.values for weight in inspect_model(EXPORT / "model-float32.npz").contents.weights
+    }
+    assert list(stored) == list(weights)
+    assert np.array_equal(stored["probabilities/kernel"], weights["probabilities/kernel"])
+
+
+@pytest.mark.parametrize("name", ["model-int8.tflite", "model-int8.onnx", "model-float32.npz"])
+def test_an_artifact_tells_how_it_was_checked(tmp_path, fmnist, name):
+    result = fmnist("inspect", EXPORT / name, "--json", "out.json")
+    metadata = read_metadata(EXPORT / name)
+    assert f"images 10000, agreement {metadata.proof['agreement']:.6g}" in row(result.stdout, "proof")[1]
+    golden = metadata.golden
+    difference = np.abs(golden.original - golden.artifact).max()
+    assert row(result.stdout, "golden")[1] == (
+        f"{len(golden.images)} images of 28×28, largest difference from the original {difference:.2g}, "
+        f"tolerance {golden.tolerance:.2g}"
+    )
+    assert "REJECTED" not in result.stdout
+    record = json.loads((tmp_path / "out.json").read_text())["metadata"]
+    assert record["proof"] == metadata.proof
+    assert record["calibration"] == metadata.calibration
+    assert np.array_equal(record["golden"]["images"], golden.images)
+    if "int8" in name:
+        calibration = row(result.stdout, "calibration")[1]
+        assert calibration == f"split train, images 500, seed 0, sha256 {metadata.calibration['sha256']}"
+
+
+def test_a_rejected_artifact_says_why(tmp_path, fmnist):
+    metadata, carried = read_metadata(INT8), read_carried(INT8)
+    metadata = replace(metadata, rejected="accuracy is 3 points lower, 0.5 are allowed")
+    content = converter("tflite").embed(INT8.read_bytes()[: carried.model_bytes], metadata)
+    (tmp_path / "model.tflite").write_bytes(content)
+    result = fmnist("inspect", "model.tflite")
+    assert row(result.stdout, "REJECTED")[1] == "accuracy is 3 points lower, 0.5 are allowed"
 
 
 def test_an_onnx_tells_the_same(fmnist):
@@ -91,7 +186,7 @@ def test_an_onnx_tells_the_same(fmnist):
     assert (result.returncode, result.stderr) == (0, "")
     assert row(result.stdout, "format")[1] == "onnx float32"
     assert row(result.stdout, "image")[1:4] == ["input", "?×28×28", "float32"]
-    assert row(result.stdout, "probabilities_1/Cast")[1:3] == ["16×10", "float32"]
+    assert row(result.stdout, "probabilities/probabilities_1/MatMul/constant_1")[1:3] == ["16×10", "float32"]
 
 
 def test_without_the_package_onnx_the_rest_is_shown():
@@ -107,7 +202,9 @@ main()
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "image" in result.stdout
-    assert "weights: ONNX Runtime does not show them; pip install 'fmnist[train]'" in result.stdout
+    assert (
+        "operators and weights: ONNX Runtime does not show them; pip install 'fmnist[train]'" in result.stdout
+    )
 
 
 def test_scales_of_a_quantised_onnx(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 from support import DATA
 
+from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.datasets import load_dataset
 from fmnist_runtime.idx import idx_header
@@ -50,7 +51,7 @@ def test_ones_own_data_from_training_to_prediction(tmp_path, fmnist, shape):
     evaluated = fmnist("eval", "--json", "eval.json")
     assert evaluated.returncode == 0, evaluated.stderr
     models = json.loads((tmp_path / "eval.json").read_text())["models"]
-    assert len(models) == 7
+    assert len(models) == 1 + len(RECIPES)
     assert {model["images"] for model in models} == {600}
     # Guessing finds one in five; four epochs on dark images find well over half.
     assert all(model["accuracy"] > 0.5 for model in models)

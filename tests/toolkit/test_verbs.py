@@ -54,7 +54,8 @@ def test_eval_of_the_newest_run_has_the_original_first(tiny, fmnist, t10k):
     assert names == [
         "model.keras",
         *(f"model-{s}.tflite" for s in ("float32", "int8", "int8-full")),
-        "model-float32.onnx",
+        *(f"model-{s}.onnx" for s in ("float32", "int8")),
+        "model-float32.npz",
     ]
     reference = read_reference(tiny / "reference.npz")
     accuracy = (reference.scores.argmax(axis=1) == t10k.targets).mean()
@@ -69,7 +70,7 @@ def test_json_on_stdout_stands_alone(fmnist):
 def test_parity_of_the_newest_run_passes(tmp_path, tiny, fmnist, t10k):
     result = fmnist("parity", "--json", "parity.json")
     assert result.returncode == 0
-    assert result.stdout.count(" pass ") == 4
+    assert result.stdout.count(" pass ") == 6
     record = json.loads((tmp_path / "parity.json").read_text())
     assert record["schema"] == "fmnist.parity/1"
     reference = read_reference(tiny / "reference.npz")

@@ -16,6 +16,7 @@ from PIL import Image
 from support import DATA, ROOT, TINY
 
 MAX_SITE_PACKAGES = 250_000_000
+SOURCES = ("runtime", "exporters", "toolkit")
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +100,41 @@ def test_eval_and_parity_and_bench_and_predict_work_there(device, t10k):
     predicted = device.fmnist("predict", "model-int8.tflite", "boot.png")
     assert predicted.returncode == 0
     assert predicted.stdout.splitlines()[-1].split()[1:3] == ["Ankle", "boot"]
+
+
+def test_artifacts_are_verified_there_without_data(device):
+    """npz needs no engine; ONNX would need another than this device has."""
+    shutil.copy(TINY / "export" / "model-float32.npz", device.folder)
+    result = device.fmnist("verify", "model-int8.tflite", "model-float32.npz", "--json", "verify.json")
+    assert (result.returncode, result.stderr) == (0, "")
+    engines = [
+        item["engine"].split()[0]
+        for item in json.loads((device.folder / "verify.json").read_text())["artifacts"]
+    ]
+    assert engines == ["ai-edge-litert", "numpy"]
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="the oldest engines have no wheels for this Python")
+def test_the_oldest_engines_run_every_artifact(tmp_path):
+    """As an older Raspberry Pi OS has them: bookworm's own NumPy, and ONNX Runtime 1.16."""
+    environment = tmp_path / "venv"
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    oldest = ["numpy==1.24.4", "onnxruntime==1.16.3", "ai-edge-litert==1.2.0", "typer==0.24.0"]
+    subprocess.run([environment / "bin" / "python", "-m", "pip", "install", "--quiet", *oldest], check=True)
+    result = subprocess.run(
+        [environment / "bin" / "python", "-m", "fmnist", "verify", TINY],
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(str(ROOT / part) for part in SOURCES),
+            "PYTHONUTF8": "1",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.count(" verified ") == len(list((TINY / "export").glob("model-*")))
+    assert "onnxruntime 1.16.3" in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a model file can hold: layers, tensors and weights, with the weights' figures."""
+"""What a model file can hold: layers, operators, tensors and weights, with the weights' figures."""
 
 from __future__ import annotations
 
@@ -46,6 +46,22 @@ class Tensor:
 
 
 @dataclass(frozen=True)
+class Operator:
+    """A step of the computation."""
+
+    number: int
+    """Its place in the order of computation, from 0."""
+    kind: str
+    """What the format calls it."""
+    output: str
+    """Name of the tensor that it gives; the first of several, empty when it gives none."""
+    shape: Shape
+    """Shape of that tensor; empty when there is none, or it is not known."""
+    weight_bytes: int
+    """Bytes of the constants that it takes. One that several take counts for the first of them."""
+
+
+@dataclass(frozen=True)
 class Weight:
     """An array that the file holds, with figures of its elements as they are stored."""
 
@@ -79,8 +95,10 @@ class Contents:
 
     layers: tuple[Layer, ...]
     """Layers of a Keras model; of the other formats none."""
+    operators: tuple[Operator, ...] | None
+    """Operators of an artifact, none of a Keras model; None as of the weights."""
     tensors: tuple[Tensor, ...]
-    """Input and output; of a ``.tflite`` also what is between."""
+    """Input and output; of an artifact also what is between, as far as it is known."""
     weights: tuple[Weight, ...] | None
     """Weights and other constants; None when the package that reads them is not installed."""
 
@@ -111,3 +129,8 @@ def measure_weight(
             zero_points=tuple(int(point) for point in zero_points),
             values=values,
         )
+
+
+def is_measurable(values: NDArray[Any]) -> bool:
+    """Whether an array holds numbers; others' files have texts and empty arrays among their constants."""
+    return values.size > 0 and values.dtype.kind not in "OSU"

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import KERAS_SUFFIX, ModelFile, Splits, dataset_of, describe, open_model
-from fmnist.runs import run_of
+from fmnist.models import ModelFile, Splits, describe, open_model
 from fmnist_exporters.recipes import gate_for
 from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.errors import ResultError, needs_extra
+from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import Parity, compare
-from fmnist_runtime.reference import Reference, read_reference
+from fmnist_runtime.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -27,36 +26,6 @@ class ModelParity:
     """How it compares."""
     same_original: bool | None
     """Whether it was made from the reference's model; None when it does not say."""
-
-
-def load_reference(path: Path, splits: Splits) -> Reference:
-    """The original's scores: recorded in an ``.npz``, or made now from a ``.keras`` model.
-
-    Raises:
-        ResultError: The file is neither, missing or damaged.
-        MissingExtraError: It is a ``.keras`` model and TensorFlow is not installed.
-    """
-    if path.suffix.lower() == KERAS_SUFFIX:
-        with needs_extra("train", "running a .keras model"):
-            from fmnist.training import score_original
-        return score_original(path, splits.named(dataset_of(path), path))
-    if path.suffix.lower() != ".npz":
-        raise ResultError(f"{path}: a reference is a reference.npz or a .keras model")
-    return read_reference(path)
-
-
-def find_reference(candidates: Sequence[Path]) -> Reference:
-    """The recorded scores of the run that the artifacts lie in.
-
-    Raises:
-        ResultError: The first artifact lies in no run, or the run's scores are missing or damaged.
-    """
-    run = run_of(candidates[0])
-    if run is None:
-        raise ResultError(
-            f"{candidates[0]}: lies in no run; name its original, a .keras or reference.npz, with --reference"
-        )
-    return run.recorded_scores()
 
 
 def scored_split(reference: Reference, splits: Splits) -> Dataset:

@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.models import KERAS_SUFFIX
+from fmnist.models import Splits, is_keras
+from fmnist.references import record_reference, require_reference_free
 from fmnist.runs import run_of
-from fmnist_exporters.recipes import FORMATS, Recipe
-from fmnist_runtime.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError, FmnistError, ModelError, OutputError, needs_extra
+from fmnist_exporters.input_range import InputRange
+from fmnist_exporters.recipes import Recipe, formats
+from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset, read_labels
+from fmnist_runtime.errors import (
+    DatasetError,
+    FmnistError,
+    ModelError,
+    OutputError,
+    RejectedError,
+    needs_extra,
+)
 from fmnist_runtime.files import require_file
+from fmnist_runtime.manifest import MANIFEST
+from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 if TYPE_CHECKING:
-    from fmnist_exporters.export import Artifact, Source
+    from fmnist_exporters.export import Artifact, Exporter, Source
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An original, and what the user says of it."""
+
+    model: Path
+    """The ``.keras`` or ``.h5`` file."""
+    dataset: str | None = None
+    """Data set it was trained on; by its run when None."""
+    data_dir: Path | None = None
+    """Where the data set lies, if not in one of the usual places."""
+    labels: Path | None = None
+    """Text file of class names, one a line; the data set's own when None."""
+    input_range: InputRange = "0-255"
+    """Pixels that it takes itself."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +67,7 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
     """
-    if out is None or out.suffix.lstrip(".") not in FORMATS or out.is_dir():
+    if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
     if len(recipes) > 1:
@@ -53,39 +80,39 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
 
 
 def export_model(
-    model: Path,
+    origin: Origin,
     targets: Mapping[Recipe, Path],
-    dataset: str | None = None,
-    data_dir: Path | None = None,
     force: bool = False,
     on_artifact: Callable[[Artifact], None] = lambda artifact: None,
 ) -> Export:
-    """Export a ``.keras`` model, and list what is there in a manifest. One recipe's failure stops no other.
+    """Export a Keras model, and list what is there in a manifest. One recipe's failure stops no other.
+
+    A folder outside of a run also gets the original's scores, so that it can go to a device as it is.
 
     Args:
-        model: The original.
+        origin: The original.
         targets: The file that each recipe writes.
-        dataset: Data set for calibration and class names; by the model's run when None.
-        data_dir: Where the data set lies, if not in one of the usual places.
-        force: Replace files that are not ours, too.
+        force: Replace files that are not ours, too, and make anew what is current.
         on_artifact: Called with each artifact when its file is complete.
 
     Raises:
-        ModelError: The model is not a ``.keras`` file.
+        ModelError: The model is not a Keras file.
         OutputError: A file is in the way; found before anything is converted.
     """
-    if model.suffix.lower() != KERAS_SUFFIX:
-        raise ModelError(f"{model}: only a .keras model can be exported")
-    require_file(model, "a .keras model", ModelError)
+    model = origin.model
+    if not is_keras(model):
+        raise ModelError(f"{model}: only a Keras model, {' or '.join(KERAS_SUFFIXES)}, can be exported")
+    require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):
-        from fmnist_exporters.export import Exporter, require_manifest_free, write_manifest
-    listed = {path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)}
-    exporter = Exporter(_source(model, dataset, data_dir), force)
-    for folder in listed:
-        require_manifest_free(folder)
-    for path in targets.values():
-        exporter.require_free(path)
-    artifacts, failures = [], []
+        from fmnist_exporters.export import Exporter
+    source = _source(origin)
+    exporter = Exporter(source, force)
+    folders = {
+        path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)
+    }
+    _require_free(exporter, model, targets, folders)
+    artifacts: list[Artifact] = []
+    failures: list[FmnistError] = []
     try:
         for recipe, path in targets.items():
             try:
@@ -93,25 +120,58 @@ def export_model(
                 on_artifact(artifacts[-1])
             except FmnistError as error:
                 failures.append(error)
-    finally:
-        for folder in listed if artifacts else ():
-            write_manifest(folder, model)
+    finally:  # also when it is interrupted
+        made = artifacts or any(isinstance(failure, RejectedError) for failure in failures)
+        _list_artifacts(folders if made else ())
+    try:
+        for folder in folders if artifacts else ():
+            if not _lies_in_run(folder):
+                splits = Splits(None, origin.data_dir)
+                record_reference(model, folder, splits, source.dataset, origin.input_range)
+    except FmnistError as error:
+        failures.append(error)
     return Export(tuple(artifacts), tuple(failures))
+
+
+def _require_free(
+    exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path]
+) -> None:
+    """Check everything that is to be written before anything is converted."""
+    from fmnist_exporters.manifest import require_manifest_free
+
+    for folder in folders:
+        require_manifest_free(folder)
+        if not _lies_in_run(folder):
+            require_reference_free(model, folder)
+    for path in targets.values():
+        exporter.require_free(path)
+
+
+def _list_artifacts(folders: Iterable[Path]) -> None:
+    from fmnist_exporters.manifest import write_manifest
+
+    for folder in folders:
+        write_manifest(folder)
+
+
+def _lies_in_run(folder: Path) -> bool:
+    """Whether the original's scores are near, as a run's are."""
+    return run_of(folder / MANIFEST) is not None
 
 
 def _default(recipe: Recipe, model: Path, folder: Path) -> Path:
     return recipe.artifact_path(model.stem, folder)
 
 
-def _source(model: Path, dataset: str | None, data_dir: Path | None) -> Source:
+def _source(origin: Origin) -> Source:
     """What is known of an original: what the user says, else what its run says, else nothing."""
     from fmnist_exporters.export import Source
 
-    run = run_of(model)
+    run = run_of(origin.model)
     name, digest, labels = "", "", None
-    if dataset:
-        test = load_dataset(dataset, "test", data_dir)
-        name, digest, labels = dataset, test.digest, test.labels
+    if origin.dataset:
+        test = load_dataset(origin.dataset, "test", origin.data_dir)
+        name, digest, labels = dataset_reference(origin.dataset), test.digest, test.labels
     elif run:
         record = run.training()
         name, digest, labels = record["settings"]["dataset"], record["test_digest"], tuple(record["labels"])
@@ -119,8 +179,10 @@ def _source(model: Path, dataset: str | None, data_dir: Path | None) -> Source:
     def load_training() -> Dataset:
         if not name:
             raise DatasetError(
-                f"{model}: calibrating takes training images; name the data set with --dataset"
+                f"{origin.model}: an export is checked on training images; name the data set with --dataset"
             )
-        return load_dataset(name, "train", data_dir)
+        return load_dataset(name, "train", origin.data_dir)
 
-    return Source(model, name, digest, labels, load_training)
+    if origin.labels:
+        labels = read_labels(origin.labels)
+    return Source(origin.model, origin.input_range, name, digest, labels, load_training)

@@ -10,9 +10,11 @@ import numpy as np
 
 from fmnist.contents import Contents, Weight, measure_weight
 from fmnist.models import ModelFile, describe, open_model
-from fmnist.readers import read_keras, read_onnx, read_tflite
+from fmnist.onnx_reader import read_onnx
+from fmnist.readers import read_keras, read_npz, read_tflite
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights
+from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
 
 
@@ -47,7 +49,7 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
     return run.model, run
 
 
-def inspect_model(path: Path) -> Inspection:
+def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
     """Read a model file.
 
     Raises:
@@ -55,7 +57,7 @@ def inspect_model(path: Path) -> Inspection:
         ResultError: The run it lies in has damaged initial weights.
         MissingExtraError: What opens it is not installed.
     """
-    with open_model(path) as session:
+    with open_model(path, input_range=input_range) as session:
         engine: Any = session  # each format's session has something of its own to read from
         initial = None
         if session.info.format == "keras":
@@ -63,6 +65,8 @@ def inspect_model(path: Path) -> Inspection:
             initial = _initial(path, engine.model)
         elif session.info.format == "tflite":
             contents = read_tflite(path)
+        elif session.info.format == "npz":
+            contents = read_npz(session.info.input_shape, engine.layers)
         else:
             contents = read_onnx(path, engine.inference_session)
         return Inspection(describe(session), session.info.labels, session.info.metadata, contents, initial)

@@ -7,13 +7,13 @@ from functools import cache
 from pathlib import Path
 
 from fmnist.runs import Run, is_run, newest_run, run_of
+from fmnist_exporters.input_range import InputRange
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, ResultError, needs_extra
 from fmnist_runtime.files import sha256_file
-
-KERAS_SUFFIX = ".keras"
+from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ModelFile:
     name: str
     """Name of the file."""
     format: str
-    """``keras``, ``tflite`` or ``onnx``."""
+    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
     scheme: str
     """``original``, a quantisation scheme, or ``unknown``."""
     engine: str
@@ -73,21 +73,32 @@ def select_artifacts(named: list[Path]) -> Selection:
     return selection
 
 
-def open_model(path: Path, threads: int = 1) -> Session:
-    """Load an artifact, or a ``.keras`` model where TensorFlow is installed.
+def is_keras(path: Path) -> bool:
+    """Whether a path names a Keras model, by its suffix."""
+    return path.suffix.lower() in KERAS_SUFFIXES
+
+
+def open_model(path: Path, threads: int = 1, input_range: InputRange = "0-255") -> Session:
+    """Load an artifact, or a Keras model where TensorFlow is installed.
+
+    Args:
+        path: The model file.
+        threads: Threads one inference may use.
+        input_range: Pixels that a Keras model takes itself; artifacts take raw ones.
 
     Raises:
         ModelError: The file is missing, damaged or not a classifier.
         MissingExtraError: What runs it is not installed.
     """
-    if path.suffix.lower() != KERAS_SUFFIX:
+    if not is_keras(path):
         return load(path, threads=threads)
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give the path of a model")
-    with needs_extra("train", "running a .keras model"):
+    with needs_extra("train", "running a Keras model"):
         from fmnist_exporters.original import KerasSession
     run = run_of(path)
-    return KerasSession(path, tuple(run.training()["labels"]) if run else None, threads)
+    labels = tuple(run.training()["labels"]) if run else None
+    return KerasSession(path, labels, threads, input_range)
 
 
 def describe(session: Session) -> ModelFile:

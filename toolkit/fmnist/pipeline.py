@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
 from fmnist.drift import compare_models, parity_body
 from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
-from fmnist.exporting import export_model, plan_targets
+from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.models import Splits
 from fmnist.progress import Progress, say
 from fmnist.results import require_replaceable, to_json
@@ -95,9 +95,8 @@ class Pipeline:
         progress = Progress("export", len(targets))
         try:
             exported = export_model(
-                model,
+                Origin(model, data_dir=self._data_dir),
                 targets,
-                data_dir=self._data_dir,
                 force=self._force,
                 on_artifact=lambda a: progress.step(f"export: {a.path.name}{' (kept)' if a.kept else ''}"),
             )

@@ -1,16 +1,17 @@
-"""Reading what model files hold: one reader for each format."""
+"""Reading what model files hold: one reader for each format, but for ONNX, which has a module of its own."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fmnist.contents import Contents, Layer, Tensor, Weight, measure_weight
+from fmnist.contents import Contents, Layer, Operator, Tensor, is_measurable, measure_weight
 
-_ONNX_TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
+if TYPE_CHECKING:
+    from fmnist_runtime.sessions.npz import Dense
 
 
 def read_keras(model: Any) -> Contents:
@@ -29,62 +30,69 @@ def read_keras(model: Any) -> Contents:
     ends = ((model.inputs[0].name, "input", model.inputs[0]), (output, "output", model.outputs[0]))
     tensors = [Tensor(name, role, tuple(end.shape), str(end.dtype), (), ()) for name, role, end in ends]
     weights = [measure_weight(weight.path, np.asarray(weight)) for weight in model.weights]
-    return Contents(tuple(layers), tuple(tensors), tuple(weights))
+    return Contents(tuple(layers), (), tuple(tensors), tuple(weights))
 
 
 def read_tflite(path: Path) -> Contents:
-    """Tensors and constants of a TFLite model."""
+    """Operators, tensors and constants of a TFLite model."""
     from fmnist_runtime.sessions.tflite import open_unallocated
 
     interpreter = open_unallocated(path)
     roles = {detail["index"]: "input" for detail in interpreter.get_input_details()}
     roles |= {detail["index"]: "output" for detail in interpreter.get_output_details()}
-    tensors, weights = [], []
+    tensors, weights, sizes = {}, [], {}
     for detail in interpreter.get_tensor_details():
+        index, name = detail["index"], detail["name"]
         scales = tuple(float(scale) for scale in detail["quantization_parameters"]["scales"])
         zero_points = tuple(int(point) for point in detail["quantization_parameters"]["zero_points"])
         try:
-            values = np.array(interpreter.get_tensor(detail["index"]))
+            values = np.array(interpreter.get_tensor(index))
         except ValueError:  # nothing is allocated, so this is no constant
             shape = tuple(None if size == -1 else int(size) for size in detail["shape_signature"])
-            dtype = np.dtype(detail["dtype"]).name
-            role = roles.get(detail["index"], "inner")
-            tensors.append(Tensor(detail["name"], role, shape, dtype, scales, zero_points))
+            dtype, role = np.dtype(detail["dtype"]).name, roles.get(index, "inner")
+            tensors[index] = Tensor(name, role, shape, dtype, scales, zero_points)
         else:
-            if _is_measurable(values):
-                weights.append(measure_weight(detail["name"], values, scales, zero_points))
-    return Contents((), tuple(tensors), tuple(weights))
+            sizes[index] = values.nbytes
+            if is_measurable(values):
+                weights.append(measure_weight(name, values, scales, zero_points))
+    operators = _tflite_operators(interpreter, tensors, sizes)
+    return Contents((), operators, tuple(tensors.values()), tuple(weights))
 
 
-def read_onnx(path: Path, inference_session: Any) -> Contents:
-    """Input and output of an ONNX model, and where the package ``onnx`` is installed its initializers."""
-    ends = (("input", inference_session.get_inputs()[0]), ("output", inference_session.get_outputs()[0]))
-    tensors = []
-    for role, end in ends:
-        shape = tuple(size if isinstance(size, int) else None for size in end.shape)
-        tensors.append(Tensor(end.name, role, shape, _ONNX_TYPES.get(end.type, end.type), (), ()))
-    return Contents((), tuple(tensors), _onnx_weights(path))
+def _tflite_operators(
+    interpreter: Any, tensors: dict[int, Tensor], sizes: dict[int, int]
+) -> tuple[Operator, ...]:
+    """Operators, without what the engine puts in their place; takes the constants out of the sizes."""
+    details = (detail for detail in interpreter._get_ops_details() if detail["op_name"] != "DELEGATE")
+    operators = []
+    for number, detail in enumerate(details):
+        output = next((tensors[index] for index in detail["outputs"] if index in tensors), None)
+        taken = sum(sizes.pop(index, 0) for index in detail["inputs"])
+        name, shape = (output.name, output.shape) if output else ("", ())
+        operators.append(Operator(number, detail["op_name"], name, shape, taken))
+    return tuple(operators)
 
 
-def _onnx_weights(path: Path) -> tuple[Weight, ...] | None:
-    try:
-        import onnx
-    except ModuleNotFoundError:  # a device has ONNX Runtime alone, which does not give weights away
-        return None
-    graph = onnx.load(path).graph
-    arrays = {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in graph.initializer}
-    quantisation = {
-        node.input[0]: [np.ravel(arrays[name]) for name in node.input[1:] if name in arrays]
-        for node in graph.node
-        if node.op_type == "DequantizeLinear"
-    }
-    return tuple(
-        measure_weight(name, values, *quantisation.get(name, ()))
-        for name, values in arrays.items()
-        if _is_measurable(values)
+def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> Contents:
+    """Layers of an npz model, which are its operators, and their weights.
+
+    Args:
+        shape: Of one image.
+        layers: The network.
+    """
+    operators = tuple(
+        Operator(
+            number,
+            f"dense {layer.activation}",
+            layer.name,
+            (None, layer.bias.size),
+            layer.kernel.nbytes + layer.bias.nbytes,
+        )
+        for number, layer in enumerate(layers)
     )
-
-
-def _is_measurable(values: NDArray[Any]) -> bool:
-    """Whether an array holds numbers; others' files have texts and empty arrays among their constants."""
-    return values.size > 0 and values.dtype.kind not in "OSU"
+    outputs = [Tensor(step.output, "inner", step.shape, "float32", (), ()) for step in operators]
+    outputs[-1] = replace(outputs[-1], role="output")
+    image = Tensor("image", "input", (None, *shape), "float32", (), ())
+    arrays = {f"{layer.name}/{name}": getattr(layer, name) for layer in layers for name in ("kernel", "bias")}
+    weights = tuple(measure_weight(*item) for item in arrays.items())
+    return Contents((), operators, (image, *outputs), weights)

@@ -95,10 +95,11 @@ class Run:
         if not path.exists():
             return []
         try:
-            manifest = read_json(path)
-            if self.model.is_file() and sha256_file(self.model) != manifest["source_sha256"]:
-                return []
-            paths = [self.exports / Path(entry["file"]).name for entry in manifest["artifacts"]]
+            entries = read_json(path)["artifacts"]
+            if self.model.is_file():
+                digest = sha256_file(self.model)
+                entries = [entry for entry in entries if entry["source_sha256"] == digest]
+            paths = [self.exports / Path(entry["file"]).name for entry in entries]
         except (KeyError, TypeError) as error:
             raise ResultError(f"{path}: is damaged; run: fmnist export {self.model}") from error
         for artifact in paths:

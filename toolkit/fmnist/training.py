@@ -31,6 +31,7 @@ from fmnist.preflight import load_test_split, require_enough, require_space
 from fmnist.results import to_json
 from fmnist.runs import Run
 from fmnist.settings import TrainSettings
+from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.original import KerasSession, limit_threads
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
@@ -167,9 +168,9 @@ def _finish(
     return Training(run, accuracy, model.count_params())
 
 
-def score_original(path: Path, test: Dataset) -> Reference:
-    """The reference that artifacts of a ``.keras`` file are compared with: its scores for a test split."""
-    with KerasSession(path, test.labels) as session:
+def score_original(path: Path, test: Dataset, input_range: InputRange = "0-255") -> Reference:
+    """The reference that artifacts of a Keras model are compared with: its scores for a test split."""
+    with KerasSession(path, test.labels, input_range=input_range) as session:
         scores, _ = score_dataset(session, test)
     return Reference(
         model=path.name,

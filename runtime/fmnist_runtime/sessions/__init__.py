@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+from importlib import import_module
 from pathlib import Path
 
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
 
-__all__ = ["MODEL_SUFFIXES", "ModelInfo", "Prediction", "Session", "load"]
+__all__ = ["KERAS_SUFFIXES", "SESSIONS", "ModelInfo", "Prediction", "Session", "load"]
 
-MODEL_SUFFIXES = (".tflite", ".onnx")
+KERAS_SUFFIXES = (".keras", ".h5")
+"""What originals end in, which a device does not run."""
+SESSIONS = {
+    ".tflite": "fmnist_runtime.sessions.tflite:TfliteSession",
+    ".onnx": "fmnist_runtime.sessions.onnx:OnnxSession",
+    ".npz": "fmnist_runtime.sessions.npz:NpzSession",
+}
+"""By a file's suffix the module and class that run it: ``class(path, threads, labels)``."""
 
 
 def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, ...] | None = None) -> Session:
@@ -20,7 +29,7 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
     The engine is imported here and not before, so that a device needs only the one it uses.
 
     Args:
-        path: A ``.tflite`` or ``.onnx`` file, ours or anybody's.
+        path: A ``.tflite`` or ``.onnx`` file, ours or anybody's, or an ``.npz`` of ours.
         threads: Threads one inference may use.
         labels: Class names, for a file that carries none or others.
 
@@ -32,18 +41,12 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
         MissingExtraError: The engine is not installed.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix in (".keras", ".h5") and path.is_file():
+    suffix = format_suffix(path)
+    if suffix in KERAS_SUFFIXES and path.is_file():
         raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
-    if suffix not in MODEL_SUFFIXES:
-        raise ModelError(
-            f"{path}: a model file ends in {' or '.join(MODEL_SUFFIXES)}, not {suffix or 'this'}"
-        )
+    if suffix not in SESSIONS:
+        raise ModelError(f"{path}: a model file ends in {' or '.join(SESSIONS)}, not {suffix or 'this'}")
     require_file(path, "a model file", ModelError)
-    if suffix == ".tflite":
-        from fmnist_runtime.sessions.tflite import TfliteSession
-
-        return TfliteSession(path, threads, labels)
-    from fmnist_runtime.sessions.onnx import OnnxSession
-
-    return OnnxSession(path, threads, labels)
+    module, _, name = SESSIONS[suffix].partition(":")
+    session: Session = getattr(import_module(module), name)(path, threads, labels)
+    return session

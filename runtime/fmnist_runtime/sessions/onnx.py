@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact import ONNX_KEY, parse_metadata
+from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
 
@@ -24,6 +24,7 @@ class OnnxSession(Session):
     """An ONNX model in an inference session of its own."""
 
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
+        metadata = read_metadata(path)
         options = onnxruntime.SessionOptions()
         # Both said aloud: left to itself the engine pins threads to cores, which fails on some ARM boards.
         options.intra_op_num_threads = threads
@@ -39,10 +40,8 @@ class OnnxSession(Session):
                 raise ValueError(f"it maps {pixels.type} to {scores.type}, not float to float")
             shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
             classes = _fixed(scores.shape[-1], scores.name)
-            carried = self._engine.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         except Exception as error:  # the engine's exceptions have no common base but this
             raise ModelError(f"{path}: not an ONNX classifier that {_ENGINE} can run ({error})") from error
-        metadata = parse_metadata(carried, path) if carried else None
         self._input_name, self._output_names = pixels.name, [scores.name]
         self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
         self._block = self._batch or BLOCK

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact import read_tflite_metadata
+from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.quantization import pixel_encoder, score_decoder
@@ -33,7 +33,7 @@ class TfliteSession(Session):
     """A TFLite model in an interpreter of its own."""
 
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
-        metadata = read_tflite_metadata(path)
+        metadata = read_metadata(path)
         try:
             self._engine = Interpreter(model_path=str(path), num_threads=threads)
             self._engine.allocate_tensors()

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from fmnist.cli import bench, data, evaluate, export, inspect, parity, plot, predict, run, train
+from fmnist.cli import bench, data, evaluate, export, inspect, parity, plot, predict, run, train, verify
 
 app = typer.Typer(
     name="fmnist",
@@ -49,6 +49,7 @@ app.command("export")(export.export)
 app.command("eval")(evaluate.evaluate)
 app.command("parity")(parity.parity)
 app.command("bench")(bench.bench)
+app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.add_typer(plot.app, name="plot")

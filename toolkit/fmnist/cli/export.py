@@ -1,19 +1,22 @@
 """`fmnist export`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fmnist.cli import options
 
+if TYPE_CHECKING:
+    from fmnist_exporters.recipes import Recipe
+
 
 def export(
     model: Annotated[
         Path | None,
-        typer.Argument(help="A .keras model, or a run. Default: the newest run.", show_default=False),
+        typer.Argument(help="A Keras model, or a run. Default: the newest run.", show_default=False),
     ] = None,
-    format: Annotated[str, typer.Option(help="tflite, onnx or all.")] = "tflite",
+    format: Annotated[str, typer.Option(help="tflite, onnx, npz or all.")] = "tflite",
     quantize: Annotated[
         str, typer.Option(help="none (float32), float16, dynamic, int8, int8-full or all.")
     ] = "none",
@@ -22,25 +25,24 @@ def export(
     ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
+    labels: Annotated[
+        Path | None, typer.Option(help="Text file of class names, one a line. Default: the data set's.")
+    ] = None,
+    input_range: options.InputRange = None,
     force: options.Force = False,
 ) -> None:
-    """Convert a trained model to files for a device."""
-    from fmnist.cli.output import fail, say_run
-    from fmnist.exporting import export_model, plan_targets
-    from fmnist.progress import Progress
-    from fmnist.render import size, table
-    from fmnist.runs import Run, is_run, newest_run
-    from fmnist_exporters.recipes import FORMATS, SCHEMES, select_recipes
+    """Convert a trained model to files for a device, each run and compared with it before it is named.
 
-    scheme = "float32" if quantize == "none" else quantize
-    _require_choice("--format", format, (*FORMATS, "all"))
-    _require_choice("--quantize", scheme, (*SCHEMES, "none", "all"))
-    recipes = select_recipes(format, scheme)
-    if not recipes:
-        possible = ", ".join(recipe.scheme for recipe in select_recipes(format, "all"))
-        raise typer.BadParameter(
-            f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize"
-        )
+    Exit 3 when one does not answer like the original; it is kept as NAME.rejected.
+    """
+    from fmnist.cli.output import fail, say_run
+    from fmnist.exporting import Origin, export_model, plan_targets
+    from fmnist.progress import Progress, say
+    from fmnist.render import percent, size, table
+    from fmnist.runs import Run, is_run, newest_run
+    from fmnist_runtime.errors import UnsupportedError
+
+    recipes = _recipes(format, quantize)
     if model is None:
         model = newest_run().folder
     if is_run(model):
@@ -48,14 +50,45 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    exported = export_model(model, targets, dataset, data_dir, force, lambda artifact: progress.step())
+    origin = Origin(model, dataset, data_dir, labels, input_range or "0-255")
+    exported = export_model(origin, targets, force, lambda artifact: progress.step())
+    progress.remove()
     rows = [
-        [str(a.path), a.recipe.description, "kept" if a.kept else "written", size(a.size_bytes)]
-        for a in exported.artifacts
+        [
+            str(artifact.path),
+            artifact.recipe.description,
+            "kept" if artifact.kept else "written",
+            percent(artifact.agreement),
+            size(artifact.size_bytes),
+        ]
+        for artifact in exported.artifacts
     ]
     if rows:
-        print(table(["artifact", "contents", "state", "size"], rows, left=3))
-    fail(exported.failures)
+        print(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
+        print("agreement: same class as the original, on training images that nothing was calibrated on")
+    failures = list(exported.failures)
+    if format == "all" and rows:  # what a format cannot hold is not asked of it
+        for failure in exported.failures:
+            if isinstance(failure, UnsupportedError):
+                failures.remove(failure)
+                say(str(failure))
+    fail(failures)
+
+
+def _recipes(format: str, quantize: str) -> "list[Recipe]":
+    """What the user asks for, which there must be."""
+    from fmnist_exporters.recipes import formats, schemes, select_recipes
+
+    scheme = "float32" if quantize == "none" else quantize
+    _require_choice("--format", format, (*formats(), "all"))
+    _require_choice("--quantize", scheme, (*schemes(), "none", "all"))
+    recipes = select_recipes(format, scheme)
+    if not recipes:
+        possible = ", ".join(recipe.scheme for recipe in select_recipes(format, "all"))
+        raise typer.BadParameter(
+            f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize"
+        )
+    return recipes
 
 
 def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.contents import Contents, Shape, Weight
+    from fmnist.contents import Contents, Operator, Shape, Weight
     from fmnist.inspection import Inspection
 
 
@@ -17,23 +17,24 @@ def inspect(
     model: Annotated[
         Path | None,
         typer.Argument(
-            help="A .keras, .tflite or .onnx model, or a run. Default: the newest run's original.",
+            help="A Keras, .tflite, .onnx or .npz model, or a run. Default: the newest run's original.",
             show_default=False,
         ),
     ] = None,
     weights: Annotated[
         bool, typer.Option("--weights", help="Show the weights, too; of a run before and after training.")
     ] = False,
+    input_range: options.InputRange = None,
     json: options.Json = None,
 ) -> None:
-    """Say what is in a model file: layers, tensors, weights, quantisation, and where it comes from."""
+    """Say what is in a model file: layers, operators, tensors, weights, and where it comes from."""
     from fmnist.cli.output import say_run, show
     from fmnist.inspection import inspect_model, inspection_body, select_model
     from fmnist.progress import say
 
     path, run = select_model(model)
     say_run(run)
-    inspection = inspect_model(path)
+    inspection = inspect_model(path, input_range or "0-255")
     text = _text(inspection)
     if weights:
         if run and inspection.initial is None:
@@ -43,45 +44,22 @@ def inspect(
 
 
 def _text(inspection: "Inspection") -> str:
+    from fmnist.cli.origin import origin
+
     contents = inspection.contents
-    parts = [_origin(inspection)]
+    parts = [origin(inspection)]
     if contents.layers:
         parts.append(_layers(contents))
+    if contents.operators:
+        parts.append(_operators(contents.operators, inspection.model.size_bytes))
     parts.append(_tensors(contents))
     if contents.weights is None:
-        parts.append("weights: ONNX Runtime does not show them; pip install 'fmnist[train]'")
+        parts.append("operators and weights: ONNX Runtime does not show them; pip install 'fmnist[train]'")
     else:
         parts.append(_weights("weights", contents.weights))
     if inspection.initial is not None:
         parts.append(_weights("weights before training", inspection.initial))
     return "\n\n".join(parts)
-
-
-def _origin(inspection: "Inspection") -> str:
-    """What the file is and what it says of itself."""
-    from fmnist.render import size
-
-    model, metadata = inspection.model, inspection.metadata
-    facts = {
-        "file": f"{model.name} ({size(model.size_bytes)})",
-        "sha256": model.sha256,
-        "format": f"{model.format} {model.scheme}",
-        "opened by": model.engine,
-        "labels": ", ".join(inspection.labels),
-    }
-    if metadata:
-        facts |= {
-            "data set": metadata.dataset or "not known",
-            "test split": metadata.dataset_digest or "not known",
-            "made from": f"a .keras model, sha256 {metadata.source_sha256}",
-            "made with": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
-        }
-        if metadata.calibration:
-            facts["calibration"] = ", ".join(f"{key} {value}" for key, value in metadata.calibration.items())
-    elif model.format != "keras":
-        facts["metadata"] = "none of fmnist"
-    width = max(map(len, facts)) + 2
-    return "\n".join(f"{name:{width}}{value}" for name, value in facts.items())
 
 
 def _layers(contents: "Contents") -> str:
@@ -93,6 +71,24 @@ def _layers(contents: "Contents") -> str:
     ]
     total = sum(layer.parameters for layer in contents.layers)
     return f"{table(['layer', 'kind', 'output', 'parameters'], rows, left=3)}\ntotal: {total:,} parameters"
+
+
+def _operators(operators: "Sequence[Operator]", size_bytes: int) -> str:
+    from fmnist.render import percent, table
+
+    rows = [
+        [
+            f"{step.number} {step.kind}",
+            step.output,
+            _shape(step.shape),
+            f"{step.weight_bytes:,}",
+            percent(step.weight_bytes / size_bytes, 1),
+        ]
+        for step in operators
+    ]
+    total = sum(step.weight_bytes for step in operators)
+    text = table(["operator", "output", "shape", "weight bytes", "of the file"], rows, left=3)
+    return f"{text}\ntotal: {total:,} bytes of weights, {percent(total / size_bytes, 1)} of the file"
 
 
 def _tensors(contents: "Contents") -> str:

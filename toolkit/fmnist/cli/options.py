@@ -1,7 +1,7 @@
 """Options that several verbs share, so that they are called and explained alike."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,6 +32,13 @@ Json = Annotated[
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inference may use.")]
 Samples = Annotated[
     int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
+]
+InputRange = Annotated[
+    Literal["0-255", "0-1"] | None,
+    typer.Option(
+        help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside. "
+        "Default: 0-255.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
 MaxDrop = Annotated[

@@ -6,6 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+GATE_FAILED = 3
+"""Exit code when a model drifted beyond what is allowed."""
+
 
 def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
     """Print the text, and write the JSON where it is wanted; JSON on stdout stands alone there."""
@@ -17,14 +20,23 @@ def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
         print(text)
 
 
-def fail(failures: Sequence[Exception]) -> None:
-    """Exit with 1 when something could not be done, saying each reason once."""
+def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
+    """Say each reason once, and exit with 3 when a gate failed, else with 1 when there are reasons.
+
+    Args:
+        failures: What could not be done, or was rejected by its gate.
+        gate_failed: Whether a gate failed of which everything is said already.
+    """
     import sys
 
     import typer
 
+    from fmnist_runtime.errors import RejectedError
+
     for reason in dict.fromkeys(str(failure) for failure in failures):
         print(f"fmnist: {reason}", file=sys.stderr)
+    if gate_failed or any(isinstance(failure, RejectedError) for failure in failures):
+        raise typer.Exit(GATE_FAILED)
     if failures:
         raise typer.Exit(1)
 

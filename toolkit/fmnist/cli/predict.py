@@ -9,13 +9,14 @@ from fmnist.cli import options
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A .tflite, .onnx or .keras model.")],
+    model: Annotated[Path, typer.Argument(help="A .tflite, .onnx, .npz or Keras model.")],
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files of any size.")],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 3,
     invert: Annotated[
         str, typer.Option(help="Turn dark on light into light on dark: auto, always or never.")
     ] = "auto",
     threads: options.Threads = options.DEFAULT_THREADS,
+    input_range: options.InputRange = None,
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of image files."""
@@ -26,7 +27,7 @@ def predict(
 
     if invert not in INVERT:
         raise typer.BadParameter(f"{invert!r} is not one of {', '.join(INVERT)}", param_hint="--invert")
-    with open_model(model, threads) as session:
+    with open_model(model, threads, input_range or "0-255") as session:
         shape = image_shape(session.info.input_shape)
         pixels = [read_image(path, shape, invert) for path in images]
         answers = [session.top(image, top) for image in pixels]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.parity import GATE_FAILED
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
@@ -48,9 +47,7 @@ def run(
     summary = Pipeline(where, data_dir, threads, samples, force).execute()
     body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
     show(f"\n{_text(summary.rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
-    fail(summary.failures)
-    if any(row.failures for row in summary.rows):
-        raise typer.Exit(GATE_FAILED)
+    fail(summary.failures, gate_failed=any(row.failures for row in summary.rows))
 
 
 def _text(rows: "Sequence[SummaryRow]") -> str:

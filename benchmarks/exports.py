@@ -1,0 +1,145 @@
+"""How far each artifact of the default network is from its original, over five trainings.
+
+Each seed is trained, exported by every recipe and compared on the 10,000 test images. Also run at batches
+of one and of 256, and exported again, which must give the same scores and the same bytes. Exits 1 when a
+limit is broken. Writes results/exports.json.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist.drift import compare_models
+from fmnist.models import Splits
+from fmnist.render import percent, points, table
+from fmnist.results import to_json
+from fmnist.runs import Run
+from fmnist_runtime import load
+from fmnist_runtime.carriers import read_carried
+from fmnist_runtime.datasets import load_dataset
+
+ROOT = Path(__file__).parent.parent
+RESULT = Path(__file__).parent / "results" / "exports.json"
+SEEDS = range(5)
+IMAGES = load_dataset("fashion-mnist", "test", ROOT / "data").images
+METADATA_LIMIT = 8000
+FLOAT_DIFFERENCE = 5e-6
+"""Of a probability, between the same float32 sums in another order."""
+
+# Least agreement, of float32 outside of ties; largest difference; largest loss of accuracy; bytes.
+LIMITS: dict[str, dict[str, float]] = {
+    "tflite float32": {"agreement": 1, "difference": FLOAT_DIFFERENCE, "bytes": 412_000},
+    "onnx float32": {"agreement": 1, "difference": FLOAT_DIFFERENCE},
+    "npz float32": {"agreement": 1, "difference": FLOAT_DIFFERENCE},
+    "tflite float16": {"agreement": 0.999},
+    "tflite int8": {"agreement": 0.997, "drop": 0.002, "bytes": 114_000},
+    "onnx int8": {"agreement": 0.995, "drop": 0.002},
+}
+
+
+def fmnist(*arguments: object) -> None:
+    """Run the command in a process of its own."""
+    subprocess.run([sys.executable, "-m", "fmnist", *map(str, arguments)], check=True, capture_output=True)
+
+
+def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
+    """Train, export twice and compare; one record for each artifact."""
+    run = Run(folder / str(seed))
+    fmnist("train", "--seed", seed, "--out", run.folder, "--data-dir", ROOT / "data")
+    export = ("export", run.folder, "--format", "all", "--quantize", "all", "--data-dir", ROOT / "data")
+    fmnist(*export)
+    first = {path.name: path.read_bytes() for path in run.artifacts()}
+    fmnist(*export, "--force")
+    results = []
+    for item in compare_models(run.artifacts(), run.recorded_scores(), Splits(None, ROOT / "data"), 1):
+        path = run.exports / item.model.name
+        carried = read_carried(path)
+        assert carried is not None
+        results.append(
+            {
+                "recipe": f"{item.model.format} {item.model.scheme}",
+                "seed": seed,
+                "model_bytes": carried.model_bytes,
+                "metadata_bytes": path.stat().st_size - carried.model_bytes,
+                "original_accuracy": item.parity.reference_accuracy,
+                "accuracy_difference": item.parity.accuracy_difference,
+                "agreement": item.parity.agreement,
+                "changed_outside_ties": item.parity.changed_outside_ties,
+                "max_difference": item.parity.max_difference,
+                "batch_difference": batch_difference(path),
+                "same_bytes_again": path.read_bytes() == first[path.name],
+            }
+        )
+    return results
+
+
+def batch_difference(path: Path) -> float:
+    """Largest difference of a probability between batches of one image and of 256."""
+    with load(path) as session:
+        together = session.scores(IMAGES)
+        alone = np.concatenate([session.scores(image[np.newaxis]) for image in IMAGES])
+    return float(np.abs(together - alone).max())
+
+
+def broken(recipe: str, results: list[dict[str, Any]]) -> list[str]:
+    """The limits that a recipe's artifacts do not hold, one line for each."""
+    limits = LIMITS.get(recipe, {})
+    reasons = []
+    for item in results:
+        agreement = 1 - item["changed_outside_ties"] / len(IMAGES)
+        checks = {
+            "agreement": agreement >= limits.get("agreement", 0),
+            "difference": item["max_difference"] < limits.get("difference", 2),
+            "accuracy": -item["accuracy_difference"] <= limits.get("drop", 1),
+            "bytes of the model": item["model_bytes"] <= limits.get("bytes", 1e9),
+            "bytes of the metadata": item["metadata_bytes"] <= METADATA_LIMIT,
+            "batch": item["batch_difference"] <= (0 if "int8" in recipe else FLOAT_DIFFERENCE),
+            "bytes the second time": item["same_bytes_again"],
+        }
+        reasons += [f"{recipe}, seed {item['seed']}: {name}" for name, held in checks.items() if not held]
+    return reasons
+
+
+def main() -> None:
+    """Measure, print, record, judge."""
+    results: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in SEEDS:
+            for item in measure(seed, Path(folder)):
+                results[item["recipe"]].append(item)
+            print(f"seed {seed} done", flush=True)
+    rows = []
+    for recipe, items in results.items():
+        agreements = [item["agreement"] for item in items]
+        differences = [item["accuracy_difference"] for item in items]
+        rows.append(
+            [
+                recipe,
+                percent(min(agreements)),
+                percent(statistics.mean(agreements)),
+                points(min(differences)),
+                points(statistics.mean(differences)),
+                f"{max(item['max_difference'] for item in items):.2g}",
+                f"{max(item['batch_difference'] for item in items):.2g}",
+                f"{max(item['model_bytes'] for item in items):,}",
+                f"{max(item['metadata_bytes'] for item in items):,}",
+            ]
+        )
+    header = ["recipe", "agreement: least", "mean", "points: least", "mean", "max diff", "batch 1 to 256"]
+    print(table([*header, "model bytes", "metadata bytes"], rows))
+    RESULT.write_text(to_json("benchmark-exports", {"images": len(IMAGES), "recipes": dict(results)}))
+    reasons = [reason for recipe, items in results.items() for reason in broken(recipe, items)]
+    print("\n".join(reasons) or "every limit is held")
+    sys.exit(bool(reasons))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,149 @@
+"""What the layers of an artifact give, as far as it still computes them one by one."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnxruntime
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+from numpy.typing import NDArray
+
+from fmnist_exporters.original_layers import Graph
+from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.quantization import pixel_encoder
+from fmnist_runtime.sessions.npz import NpzSession
+
+Values = dict[str, NDArray[np.float32]]
+"""By layer of the reduced classifier what it gives, float32 ``[N, ...]``."""
+
+_CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
+"""ONNX operators whose images have the channels first (https://onnx.ai/onnx/operators)."""
+_CHANNELS_LAST = ("MatMul", "Gemm", "Reshape", "ReduceMean", "ReduceMax")
+"""Those whose result has them last, as it has in Keras, or has none."""
+_RESHAPING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze")
+"""What the converter puts around other operators, under their names."""
+
+
+def artifact_activations(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
+    """Run an artifact, and read what its layers give where it still does so.
+
+    Args:
+        path: The artifact.
+        images: uint8 ``[N, *image_shape]``, raw pixels; at most 256.
+        graph: The reduced classifier of its original.
+
+    Raises:
+        ModelError: It cannot be run on so many images at once.
+    """
+    read = {".tflite": _read_tflite, ".onnx": _read_onnx, ".npz": _read_npz}[format_suffix(path)]
+    try:
+        values = read(path, images, graph)
+    except (RuntimeError, ValueError) as error:
+        raise ModelError(f"{path}: cannot be run on {len(images)} images at once ({error})") from error
+    return {
+        layer: array
+        for layer, array in values.items()
+        if array.shape == (len(images), *graph.places[layer].shape)
+    }
+
+
+def _read_tflite(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
+    interpreter = Interpreter(
+        str(path),
+        experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
+        experimental_preserve_all_tensors=True,
+    )
+    [pixels] = interpreter.get_input_details()
+    interpreter.resize_tensor_input(pixels["index"], images.shape)
+    interpreter.allocate_tensors()
+    encode = pixel_encoder(pixels["dtype"], *pixels["quantization"])
+    interpreter.set_tensor(pixels["index"], encode(images))
+    interpreter.invoke()
+    layers = {place.operation: layer for layer, place in graph.places.items()}
+    values: Values = {}
+    details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
+    for operator in interpreter._get_ops_details():
+        for index in operator["outputs"]:
+            layer = layers.get(_last_operation(details[index]["name"], graph))
+            if layer:
+                values[layer] = _dequantised(interpreter, details[index])
+    values[list(graph.places)[-1]] = _dequantised(interpreter, interpreter.get_output_details()[0])
+    return values
+
+
+def _last_operation(name: str, graph: Graph) -> str:
+    """Of the operations that were fused into one, which are all named, the one whose result it gives."""
+    return max(name.split(";"), key=lambda operation: graph.order.get(operation, -1))
+
+
+def _dequantised(interpreter: Any, detail: dict[str, Any]) -> NDArray[np.float32]:
+    values = interpreter.get_tensor(detail["index"])
+    scale, zero_point = detail["quantization"]
+    return np.asarray(scale * (values.astype(np.float32) - zero_point) if scale else values, np.float32)
+
+
+def _read_onnx(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
+    model = onnx.load(path)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    names = _onnx_tensors(producers, graph)
+    names[list(graph.places)[-1]] = scores = model.graph.output[0].name
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names.values() if name != scores)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4  # what goes wrong is raised
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    results = session.run(list(names.values()), {session.get_inputs()[0].name: images.astype(np.float32)})
+    return {
+        layer: np.moveaxis(result, 1, -1) if _is_channels_first(name, producers) else result
+        for (layer, name), result in zip(names.items(), results, strict=True)
+    }
+
+
+def _onnx_tensors(producers: dict[str, Any], graph: Graph) -> dict[str, str]:
+    """By layer the tensor that holds what it gives; where it is quantised, what its integers stand for."""
+    layers = {place.operation: layer for layer, place in graph.places.items()}
+    found = {}
+    for name, node in producers.items():
+        layer = layers.get(_onnx_operation(name, node.op_type, graph))
+        if layer and node.op_type not in _RESHAPING:
+            dequantised = f"{name}_DequantizeLinear_Output"
+            found[layer] = dequantised if dequantised in producers else name
+    return found
+
+
+def _onnx_operation(tensor: str, operator: str, graph: Graph) -> str:
+    """The operation whose result a tensor is; see `gemm` and `naming` for what they are called."""
+    name = tensor.removesuffix(":0")
+    if operator == "Gemm":  # has the name of the product, and gives the sum
+        name = re.sub("MatMul$", "BiasAdd", name)
+    return name if name in graph.order else re.sub(r"_\d+$", "", name)
+
+
+def _is_channels_first(name: str, producers: dict[str, Any]) -> bool:
+    """Whether a tensor has its channels first, by the nearest operator before it that tells."""
+    while name in producers:
+        node = producers[name]
+        if node.op_type == "Transpose":
+            [order] = [list(attribute.ints) for attribute in node.attribute]
+            return order == [0, 3, 1, 2]
+        if node.op_type in (*_CHANNELS_FIRST, *_CHANNELS_LAST):
+            return node.op_type in _CHANNELS_FIRST
+        name = next((given for given in node.input if given in producers), "")
+    return False
+
+
+def _read_npz(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
+    """An npz layer gives what the last layer before the next dense one gives: it holds both."""
+    order = list(graph.places)
+    before = dict(zip(order[1:], order, strict=False))
+    with NpzSession(path, 1, None) as session:
+        ends = [before.get(layer.name) for layer in session.layers[1:]] + order[-1:]
+        values = session.activations(images)
+    return {layer: array for layer, array in zip(ends, values, strict=True) if layer}

@@ -1,0 +1,96 @@
+"""Rebuilding a functional model operation by operation, on copies that share nothing with it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_exporters.layers import is_model
+
+_INPUT = "image"
+_HALF = ("float16", "bfloat16")
+"""Types that speed up training on a GPU, and that our engines do not compute in."""
+Call = Callable[..., Any]
+"""Takes an operation of the old model and its arguments in the new one; returns its result there."""
+
+
+class Copier:
+    """Calls copies of operations. One that is called again, as a shared layer is, has one copy."""
+
+    def __init__(self) -> None:
+        self._copies: dict[Any, Any] = {}
+        self._names = {_INPUT}
+
+    def __call__(
+        self,
+        operation: Any,
+        *arguments: Any,
+        config: dict[str, Any] | None = None,
+        weights: Sequence[NDArray[Any]] | None = None,
+        **keywords: Any,
+    ) -> Any:
+        """Call the copy of an operation.
+
+        Args:
+            operation: A layer, or an operation of ``keras.ops``.
+            arguments: Its arguments.
+            config: What the copy's configuration has otherwise.
+            weights: The copy's weights; the operation's own when None.
+            keywords: Its arguments by name.
+        """
+        if operation in self._copies:
+            return self._copies[operation](*arguments, **keywords)
+        config = {**operation.get_config(), **(config or {}), "name": self._free(operation.name)}
+        if getattr(operation, "compute_dtype", None) in _HALF:
+            config["dtype"] = "float32"
+        copy = self._copies[operation] = type(operation).from_config(config)
+        result = copy(*arguments, **keywords)
+        if isinstance(operation, keras.layers.Layer):
+            copy.set_weights(operation.get_weights() if weights is None else weights)
+        return result
+
+    @property
+    def names(self) -> dict[Any, str]:
+        """What the copies are called, by the operations that they are of."""
+        return {operation: copy.name for operation, copy in self._copies.items()}
+
+    def _free(self, name: str) -> str:
+        """The name, as TensorFlow takes it; with a number when a nested model brought another like it."""
+        name = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip("_-") or "layer"
+        free, number = name, 1
+        while free in self._names:
+            number += 1
+            free = f"{name}_{number}"
+        self._names.add(free)
+        return free
+
+
+def rebuild(model: keras.Model, call: Call) -> keras.Model:
+    """A functional model of the same input, whose output is what ``call`` makes of each operation."""
+    image = keras.Input(model.input_shape[1:], name=_INPUT)
+    return keras.Model(image, walk(model, call, image), name=model.name)
+
+
+def walk(model: keras.Model, call: Call, *inputs: Any) -> Any:
+    """Call all operations of a model's graph for inference, in order, those of nested models among them."""
+
+    def call_flat(operation: Any, *arguments: Any, **keywords: Any) -> Any:
+        if is_model(operation):
+            return walk(operation, call, *arguments)
+        if "training" in inspect.signature(operation.call).parameters:
+            keywords["training"] = False  # said aloud: some layers take it for True
+        return call(operation, *arguments, **keywords)
+
+    graph = keras.Model(model.inputs, model.outputs) if isinstance(model, keras.Sequential) else model
+    return graph._run_through_graph(inputs, call_fn=call_flat)
+
+
+def float64(array: Any) -> NDArray[np.float64]:
+    """A weight in the type in which weights are combined, so that the result is rounded once."""
+    return np.asarray(array, np.float64)

@@ -1,0 +1,76 @@
+"""Kinds of Keras layers that an export treats alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+TRAINING_ONLY = (
+    keras.layers.ActivityRegularization,
+    keras.layers.AlphaDropout,
+    keras.layers.Dropout,
+    keras.layers.GaussianDropout,
+    keras.layers.GaussianNoise,
+    keras.layers.Identity,
+    keras.layers.RandomBrightness,
+    keras.layers.RandomColorJitter,
+    keras.layers.RandomContrast,
+    keras.layers.RandomErasing,
+    keras.layers.RandomFlip,
+    keras.layers.RandomHue,
+    keras.layers.RandomRotation,
+    keras.layers.RandomSaturation,
+    keras.layers.RandomSharpness,
+    keras.layers.RandomShear,
+    keras.layers.RandomTranslation,
+    keras.layers.RandomZoom,
+    keras.layers.SpatialDropout1D,
+    keras.layers.SpatialDropout2D,
+)
+"""Layers that hand on what they are given, but for training. ``RandomCrop`` also changes the size,
+and a dropout derived from these may stay on."""
+
+
+class StaticReshape(keras.layers.Layer):  # type: ignore[misc]
+    """Reshapes to ``[-1, *shape]``.
+
+    Keras's ``Flatten`` and ``Reshape`` read the batch size from the tensor, which converters spell out.
+    """
+
+    def __init__(self, shape: Sequence[int], **keywords: Any) -> None:
+        super().__init__(**keywords)
+        self.shape = tuple(shape)
+
+    def call(self, inputs: Any) -> Any:
+        """Reshape ``[N, ...]``."""
+        return tf.reshape(inputs, [-1, *self.shape])
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The batch size stays as it is."""
+        return (input_shape[0], *self.shape)
+
+    def get_config(self) -> dict[str, Any]:
+        """What makes another one like it."""
+        return {**super().get_config(), "shape": self.shape}
+
+
+def is_model(operation: Any) -> bool:
+    """Whether an operation is a sequential or functional model, whose graph can be walked."""
+    return isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))
+
+
+def is_reshape(operation: Any) -> bool:
+    """Whether an operation changes an image's shape, and neither values nor their order."""
+    if type(operation) is keras.layers.Flatten:
+        return bool(operation.data_format == "channels_last")
+    return type(operation) in (keras.layers.Reshape, StaticReshape)
+
+
+def producer(tensor: Any) -> tuple[Any, Any]:
+    """The operation whose result a symbolic tensor is, and that operation's first argument."""
+    history = tensor._keras_history
+    inputs = history.operation._inbound_nodes[history.node_index].input_tensors
+    return history.operation, inputs[0] if inputs else None

@@ -1,0 +1,81 @@
+"""Listing a folder's artifacts in ``manifest.json``, and knowing which files are ours."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from fmnist_exporters.recipes import formats, position
+from fmnist_runtime.artifact import Metadata, parse_metadata
+from fmnist_runtime.carriers import REJECTED, read_carried
+from fmnist_runtime.errors import FmnistError, OutputError
+from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
+
+
+def rejected_path(path: Path) -> Path:
+    """Where an artifact goes when it fails its gate."""
+    return path.with_name(path.name + REJECTED)
+
+
+def is_ours(path: Path) -> bool:
+    """Whether a file carries our metadata, be it of another version or damaged."""
+    try:
+        return path.is_file() and read_carried(path) is not None
+    except FmnistError:
+        return True
+
+
+def require_manifest_free(folder: Path) -> None:
+    """Check that a manifest may be written into a folder.
+
+    Raises:
+        OutputError: There is a ``manifest.json`` of somebody else's.
+    """
+    path = folder / MANIFEST
+    if path.exists() and MANIFEST_MARK not in path.read_bytes():
+        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out")
+
+
+def write_manifest(folder: Path) -> None:
+    """List the artifacts in a folder, in the recipes' order, and those that were rejected."""
+    found = sorted(
+        (place, path.name, _entry(path, metadata))
+        for path in _candidates(folder)
+        if (metadata := _metadata(path)) and (place := position(metadata.format, metadata.scheme)) is not None
+    )
+    manifest = {
+        "schema": MANIFEST_SCHEMA,
+        "artifacts": [entry for _, _, entry in found if "rejected" not in entry],
+        "rejected": [entry for _, _, entry in found if "rejected" in entry],
+    }
+    content = (json.dumps(manifest, indent=1) + "\n").encode()
+    path = folder / MANIFEST
+    if not path.is_file() or path.read_bytes() != content:
+        write_atomically(path, content)
+
+
+def _candidates(folder: Path) -> list[Path]:
+    patterns = [f"*.{format}{end}" for format in formats() for end in ("", REJECTED)]
+    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+
+
+def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
+    """What the manifest says of a file."""
+    entry: dict[str, str | int] = {
+        "file": path.name,
+        "format": metadata.format,
+        "scheme": metadata.scheme,
+        "size_bytes": path.stat().st_size,
+        "sha256": sha256_file(path),
+        "source_sha256": metadata.source_sha256,
+    }
+    return entry | {"rejected": metadata.rejected} if path.suffix == REJECTED else entry
+
+
+def _metadata(path: Path) -> Metadata | None:
+    try:
+        carried = read_carried(path)
+        return parse_metadata(carried.text, path) if carried else None
+    except FmnistError:
+        return None

@@ -1,0 +1,106 @@
+"""Keras → npz, dense layers in a row; `fmnist_runtime.sessions.npz` says what the file holds."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from typing import Any
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.inference import reduce
+from fmnist_exporters.layers import StaticReshape
+from fmnist_exporters.metadata import embed_zip
+from fmnist_runtime.errors import UnsupportedError
+from fmnist_runtime.sessions.npz import ACTIVATIONS, NETWORK_FILE, NETWORK_SCHEMA, Dense
+
+embed = embed_zip
+
+
+def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
+    """Write the weights of a network of dense layers.
+
+    Args:
+        classifier: The original.
+        scheme: ``float32``.
+        calibration: None; no scheme takes any.
+
+    Raises:
+        UnsupportedError: The network has other layers.
+        ValueError: There is no such scheme.
+    """
+    if scheme != "float32" or calibration is not None:
+        raise ValueError(f"npz is written in float32, not {scheme}")
+    model = reduce(classifier)
+    layers = dense_layers(model)
+    network = {
+        "schema": NETWORK_SCHEMA,
+        "input_shape": model.input_shape[1:],
+        "layers": [{"name": layer.name, "activation": layer.activation} for layer in layers],
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo(NETWORK_FILE), json.dumps(network, indent=1))
+        for number, layer in enumerate(layers):
+            _write_array(archive, f"{number}.kernel.npy", layer.kernel)
+            _write_array(archive, f"{number}.bias.npy", layer.bias)
+    return buffer.getvalue()
+
+
+def dense_layers(model: keras.Model) -> list[Dense]:
+    """The layers of a network without branches, which is sure where nothing merges."""
+    layers: list[Dense] = []
+    for operation in model.operations:
+        activation = _activation(operation)
+        if isinstance(operation, keras.layers.InputLayer | StaticReshape):
+            continue
+        if isinstance(operation, keras.layers.Dense):
+            layers.append(_dense(operation))
+        elif activation and layers and layers[-1].activation == "linear":
+            last = layers.pop()
+            layers.append(Dense(last.name, last.kernel, last.bias, activation))
+        else:
+            raise _unsupported(operation, type(operation).__name__)
+    return layers
+
+
+def _dense(layer: Any) -> Dense:
+    kernel = np.asarray(layer.kernel, np.float32)
+    if len(layer.input.shape) != 2:
+        raise _unsupported(layer, f"Dense of {len(layer.input.shape) - 1} dimensions")
+    bias = np.asarray(layer.bias, np.float32) if layer.use_bias else np.zeros(kernel.shape[1], np.float32)
+    activation = keras.activations.serialize(layer.activation)
+    if activation not in ACTIVATIONS:
+        raise _unsupported(layer, f"Dense with {activation}")
+    return Dense(layer.name, kernel, bias, activation)
+
+
+def _activation(operation: Any) -> str | None:
+    """The activation that a layer does nothing but compute, if npz has it."""
+    name = None
+    match operation:
+        case keras.layers.Activation():
+            name = keras.activations.serialize(operation.activation)
+        case keras.layers.Softmax(axis=-1 | 1):
+            name = "softmax"
+        case keras.layers.ReLU(max_value=None, negative_slope=0, threshold=0):
+            name = "relu"
+    return name if name in ACTIVATIONS else None
+
+
+def _unsupported(operation: Any, what: str) -> UnsupportedError:
+    known = ", ".join(ACTIVATIONS)
+    return UnsupportedError(
+        f"npz cannot hold it: layer {operation.name!r} is a {what}, and npz holds dense layers in a row, "
+        f"with {known}"
+    )
+
+
+def _write_array(archive: zipfile.ZipFile, name: str, array: NDArray[np.float32]) -> None:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array, "<f4"), version=(1, 0), allow_pickle=False)
+    archive.writestr(zipfile.ZipInfo(name), buffer.getvalue())

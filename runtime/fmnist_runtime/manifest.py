@@ -1,0 +1,27 @@
+"""The list of a folder's artifacts with their sizes and digests, which an export writes beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+MANIFEST = "manifest.json"
+MANIFEST_SCHEMA = "fmnist.manifest/2"
+MANIFEST_MARK = b'"schema": "fmnist.manifest/'
+"""What is in the manifests of every version, and in nobody else's."""
+
+
+def recorded_sha256(path: Path) -> str | None:
+    """The SHA-256 that the manifest beside a file records for it; None when it records none.
+
+    A manifest that cannot be read records an empty one, which no file has.
+    """
+    manifest = path.parent / MANIFEST
+    if not manifest.is_file():
+        return None
+    try:
+        entries = json.loads(manifest.read_bytes())["artifacts"]
+        recorded: dict[str, str] = {entry["file"]: entry["sha256"] for entry in entries}
+    except (ValueError, KeyError, TypeError):
+        return ""
+    return recorded.get(path.name)

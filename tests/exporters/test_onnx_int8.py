@@ -1,0 +1,192 @@
+"""The int8 ONNX file: what is in it, that it answers like its original, and that it is always the same."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from support import DATA, TINY
+
+from fmnist_exporters.onnx_int8 import quantize
+from fmnist_exporters.rounding import round_kernel
+from fmnist_runtime.datasets import load_dataset
+
+
+def tiny_weights() -> list[np.ndarray]:
+    """Kernel, bias, kernel, bias of the tiny network, with its normalisation in the first."""
+    *_, hidden, _, scores = keras.saving.load_model(TINY / "model.keras", compile=False).layers
+    kernel, bias = hidden.get_weights()
+    return [(kernel.astype(np.float64) / 255).astype(np.float32), bias, *scores.get_weights()]
+
+
+def classifier(weights: list[np.ndarray]) -> bytes:
+    """A float32 network of two dense layers, as the exporter writes it."""
+    names = ["kernel_1", "bias_1", "kernel_2", "bias_2"]
+    constants = [numpy_helper.from_array(*pair) for pair in zip(weights, names, strict=True)]
+    constants.append(numpy_helper.from_array(np.array([-1, 784]), "shape"))
+    nodes = [
+        helper.make_node("Reshape", ["image", "shape"], ["flat"], "flatten"),
+        helper.make_node("Gemm", ["flat", *names[:2]], ["sums"], "hidden"),
+        helper.make_node("Relu", ["sums"], ["active"], "relu"),
+        helper.make_node("Gemm", ["active", *names[2:]], ["logits"], "logits"),
+        helper.make_node("Softmax", ["logits"], ["scores"], "softmax"),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 28, 28])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 10])
+    graph = helper.make_graph(nodes, "classifier", [image], [scores], constants)
+    return helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8
+    ).SerializeToString()
+
+
+def session(
+    content: bytes, options: onnxruntime.SessionOptions | None = None
+) -> onnxruntime.InferenceSession:
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+
+
+def run(content: bytes, images: np.ndarray, batch: int = 1000) -> np.ndarray:
+    engine, pixels = session(content), images.astype(np.float32)
+    batches = [pixels[start : start + batch] for start in range(0, len(pixels), batch)]
+    return np.concatenate([engine.run(None, {"image": block})[0] for block in batches])
+
+
+def constants(content: bytes) -> dict[str, np.ndarray]:
+    graph = onnx.load_from_string(content).graph
+    return {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """500 training images to calibrate on."""
+    return load_dataset("fashion-mnist", "train", DATA).images[:500]
+
+
+@pytest.fixture(scope="module")
+def quantised(images) -> bytes:
+    return quantize(classifier(tiny_weights()), images)
+
+
+def test_nothing_but_what_is_needed(quantised):
+    model = onnx.load_from_string(quantised)
+    assert (model.ir_version, [(entry.domain, entry.version) for entry in model.opset_import]) == (
+        8,
+        [("", 18)],
+    )
+    assert [node.op_type for node in model.graph.node] == [
+        *("DequantizeLinear", "DequantizeLinear"),  # bias and kernel
+        *("Reshape", "QuantizeLinear", "DequantizeLinear", "Gemm"),
+        *("QuantizeLinear", "DequantizeLinear", "Gemm", "Softmax"),
+    ]
+    for value, shape in ((model.graph.input[0], [28, 28]), (model.graph.output[0], [10])):
+        tensor = value.type.tensor_type
+        batch, *rest = tensor.shape.dim
+        assert tensor.elem_type == TensorProto.FLOAT
+        assert (batch.dim_param, [dim.dim_value for dim in rest]) == ("batch", shape)
+    assert list(model.metadata_props) == []
+
+
+def test_the_hidden_layer_runs_in_integers(quantised, tmp_path):
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3  # that the optimised file is for this machine alone
+    options.optimized_model_filepath = str(tmp_path / "optimised.onnx")
+    session(quantised, options)
+    operators = [node.op_type for node in onnx.load(tmp_path / "optimised.onnx").graph.node]
+    assert operators == ["QuantizeLinear", "Reshape", "QGemm", "DequantizeLinear", "Gemm", "Softmax"]
+
+
+@pytest.mark.parametrize("brightest", [255, 100, 0])
+def test_pixels_are_their_own_integers(images, brightest):
+    values = constants(quantize(classifier(tiny_weights()), np.minimum(images, np.uint8(brightest))))
+    assert (values["flat_scale"], values["flat_zero_point"]) == (1.0, 0)
+    assert values["flat_zero_point"].dtype == np.uint8
+
+
+def test_it_stores_the_integers_that_were_chosen(images):
+    weights = tiny_weights()
+    weights[0] = round_kernel(weights[0], images.reshape(500, 784).astype(np.float64))
+    values = constants(quantize(classifier(weights), images))
+    chosen = np.rint(weights[0] / (np.abs(weights[0]).max(axis=0) / 127))
+    assert values["kernel_1_quantized"].dtype == np.uint8
+    assert np.array_equal(values["kernel_1_quantized"], chosen + 128)
+    assert np.array_equal(values["kernel_1_zero_point"], np.full(16, 128, np.uint8))
+    assert values["bias_1_quantized"].dtype == np.int32
+    assert np.array_equal(values["kernel_2"], weights[2])
+
+
+def test_it_answers_like_the_original(quantised, t10k):
+    original = run(classifier(tiny_weights()), t10k.images)
+    answers = run(quantised, t10k.images)
+    assert (answers.argmax(axis=1) == original.argmax(axis=1)).mean() >= 0.995
+
+
+def test_the_batch_size_makes_no_difference(quantised, t10k):
+    assert np.array_equal(run(quantised, t10k.images[:1000], 1), run(quantised, t10k.images[:1000], 256))
+
+
+def test_a_convolutional_network(images, t10k):
+    rng = np.random.default_rng(0)
+    values = {
+        "shape": np.array([-1, 1, 28, 28]),
+        "filters": rng.normal(size=(4, 1, 3, 3), scale=0.01).astype(np.float32),
+        "bias": np.zeros(4, np.float32),
+        "kernel": rng.normal(size=(4 * 13 * 13, 10), scale=0.01).astype(np.float32),
+    }
+    nodes = [
+        helper.make_node("Reshape", ["image", "shape"], ["planes"], "planes"),
+        helper.make_node("Conv", ["planes", "filters", "bias"], ["sums"], "convolution"),
+        helper.make_node("Relu", ["sums"], ["active"], "relu"),
+        helper.make_node("MaxPool", ["active"], ["pooled"], "pool", kernel_shape=[2, 2], strides=[2, 2]),
+        helper.make_node("Flatten", ["pooled"], ["flat"], "flatten"),
+        helper.make_node("Gemm", ["flat", "kernel"], ["scores"], "scores"),
+    ]
+    model = onnx.load_from_string(classifier(tiny_weights()))
+    model.graph.ClearField("node")
+    model.graph.ClearField("initializer")
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
+    float32 = model.SerializeToString()
+    quantised = quantize(float32, images)
+    assert constants(quantised)["filters_quantized"].dtype == np.uint8
+    assert constants(quantised)["planes_scale"] == 1.0
+    wanted, answers = run(float32, t10k.images), run(quantised, t10k.images)
+    assert np.abs(answers - wanted).max() < 0.02 * np.abs(wanted).max()
+
+
+def test_the_same_bytes_in_another_process(quantised, images, tmp_path):
+    assert quantize(classifier(tiny_weights()), images) == quantised
+    (tmp_path / "float32.onnx").write_bytes(classifier(tiny_weights()))
+    np.save(tmp_path / "images.npy", images)
+    script = (
+        "import hashlib, pathlib, numpy; from fmnist_exporters.onnx_int8 import quantize;"
+        "content = quantize(pathlib.Path('float32.onnx').read_bytes(), numpy.load('images.npy'));"
+        "print(hashlib.sha256(content).hexdigest())"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert other.stdout.strip() == hashlib.sha256(quantised).hexdigest()
+
+
+def test_it_works_in_silence_and_leaves_no_files(images, tmp_path, capfd, caplog, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    quantize(classifier(tiny_weights()), images)
+    assert capfd.readouterr() == ("", "")
+    assert caplog.records == []
+    assert list(Path(tmp_path).iterdir()) == []

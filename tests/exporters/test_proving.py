@@ -1,0 +1,183 @@
+"""What does not answer like its original does not get its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from support import DATA, TINY
+
+from fmnist_exporters.manifest import is_ours, require_manifest_free, write_manifest
+from fmnist_exporters.proving import Exam, prove
+from fmnist_exporters.recipes import RECIPES, Recipe
+from fmnist_runtime import load
+from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import read_carried, read_metadata
+from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.errors import ModelError, NonFiniteScoresError, OutputError, RejectedError
+from fmnist_runtime.verify import verify
+
+INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
+FLOAT32 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("onnx", "float32"))
+
+
+@pytest.fixture(scope="module")
+def exam() -> Exam:
+    """A thousand training images with the original's answers, as the float32 artifact gives them."""
+    training = load_dataset("fashion-mnist", "train", DATA)
+    with load(TINY / "export" / "model-float32.npz") as original:
+        scores = original.scores(training.images[:1000])
+    return Exam(training.images[:1000], training.targets[:1000], scores)
+
+
+def model_of(recipe: Recipe) -> tuple[bytes, Metadata]:
+    """What the converter gave for the tiny run, and what it was made from."""
+    path = recipe.artifact_path("model", TINY / "export")
+    carried, metadata = read_carried(path), read_metadata(path)
+    assert carried is not None
+    assert metadata is not None
+    return path.read_bytes()[: carried.model_bytes], dataclasses.replace(metadata, golden=None, proof={})
+
+
+def biased(exam: Exam) -> Exam:
+    """An original that gets every shirt right, which the artifact does not."""
+    scores = exam.scores.copy()
+    scores[exam.targets == 6] = np.eye(10, dtype=np.float32)[6]
+    return dataclasses.replace(exam, scores=scores)
+
+
+@pytest.mark.parametrize("recipe", [INT8, FLOAT32], ids=lambda recipe: recipe.format)
+def test_what_passes_gets_its_name_and_proof(tmp_path, exam, recipe):
+    path = recipe.artifact_path("model", tmp_path)
+    metadata = prove(*model_of(recipe), recipe, path, exam)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+    assert read_metadata(path) == metadata
+    assert metadata.proof["images"] == 1000
+    assert metadata.proof["agreement"] > 0.98
+    assert verify(path).passed
+
+
+def test_what_fails_is_kept_under_another_name_with_the_reason(tmp_path, exam):
+    path = INT8.artifact_path("model", tmp_path)
+    with pytest.raises(RejectedError) as caught:
+        prove(*model_of(INT8), INT8, path, biased(exam))
+    with load(TINY / "export" / "model-int8.tflite") as session:
+        right = session.scores(exam.images).argmax(axis=1) == exam.targets
+    lost = int((biased(exam).scores.argmax(axis=1) == exam.targets).sum() - right.sum())
+    assert str(caught.value) == (
+        f"{path}: rejected: on 1,000 held-out training images accuracy is {lost / 10:.2f} points lower, "
+        "0.5 are allowed; kept as model-int8.tflite.rejected"
+    )
+    assert [file.name for file in tmp_path.iterdir()] == ["model-int8.tflite.rejected"]
+    assert is_ours(tmp_path / "model-int8.tflite.rejected")
+    renamed = (tmp_path / "model-int8.tflite.rejected").rename(path)
+    [failure] = verify(renamed).failures
+    assert failure.startswith("it was rejected when it was made: accuracy is ")
+
+
+def test_float32_is_held_to_its_probabilities(tmp_path, exam):
+    """Every answer is the same, and still it is not the same model: 2e-5 are twice what is allowed."""
+    moved = exam.scores.copy()
+    moved[7, moved[7].argmin()] += np.float32(2e-5)
+    with pytest.raises(RejectedError, match="a probability differs by 2e-05, 1e-05 is allowed"):
+        prove(*model_of(FLOAT32), FLOAT32, tmp_path / "m.onnx", dataclasses.replace(exam, scores=moved))
+
+
+def test_a_success_removes_what_was_rejected_before(tmp_path, exam):
+    path = INT8.artifact_path("model", tmp_path)
+    with pytest.raises(RejectedError):
+        prove(*model_of(INT8), INT8, path, biased(exam))
+    prove(*model_of(INT8), INT8, path, exam)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_failure_leaves_the_artifact_that_was_there(tmp_path, exam):
+    path = INT8.artifact_path("model", tmp_path)
+    prove(*model_of(INT8), INT8, path, exam)
+    before = path.read_bytes()
+    with pytest.raises(RejectedError):
+        prove(*model_of(INT8), INT8, path, biased(exam))
+    assert path.read_bytes() == before
+
+
+def test_a_single_image_of_few_is_no_drop(tmp_path, exam):
+    """Of 20 images, one is five points, and what any rounding may cost."""
+    moved = exam.scores[:20].copy()
+    right = int(np.flatnonzero(exam.scores[:20].argmax(axis=1) != exam.targets[:20])[0])
+    moved[right] = np.eye(10, dtype=np.float32)[exam.targets[right]]
+    few = Exam(exam.images[:20], exam.targets[:20], moved)
+    assert prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), few).proof["images"] == 20
+
+
+def test_no_number_is_no_answer(tmp_path, exam):
+    """A kernel of NaN, which some engines run without a word."""
+    model, metadata = model_of(FLOAT32)
+    proto = onnx.load_from_string(model)
+    bias = next(item for item in proto.graph.initializer if list(item.dims) == [10])
+    bias.CopyFrom(onnx.numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
+    with pytest.raises(NonFiniteScoresError, match=r"m\.onnx: answers NaN"):
+        prove(proto.SerializeToString(), metadata, FLOAT32, tmp_path / "m.onnx", exam)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_no_engine_loads_is_named_as_it_was_to_be_called(tmp_path, exam):
+    _, metadata = model_of(FLOAT32)
+    with pytest.raises(ModelError) as caught:
+        prove(b"", metadata, FLOAT32, tmp_path / "m.onnx", exam)
+    assert str(caught.value).startswith(f"{tmp_path / 'm.onnx'}: not an ONNX classifier")
+    assert str(tmp_path / ".m.") not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_manifest_lists_what_passed_and_what_was_rejected(tmp_path, exam):
+    prove(*model_of(FLOAT32), FLOAT32, FLOAT32.artifact_path("model", tmp_path), exam)
+    with pytest.raises(RejectedError):
+        prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), biased(exam))
+    write_manifest(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert [entry["file"] for entry in manifest["artifacts"]] == ["model-float32.onnx"]
+    [rejected] = manifest["rejected"]
+    assert rejected["file"] == "model-int8.tflite.rejected"
+    assert "points lower" in rejected["rejected"]
+
+
+def test_somebodys_manifest_is_refused(tmp_path):
+    (tmp_path / "manifest.json").write_text('{"name": "web app"}')
+    with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist"):
+        require_manifest_free(tmp_path)
+    write_manifest(tmp_path / "ours")
+    require_manifest_free(tmp_path / "ours")
+
+
+def test_the_manifest_says_what_each_artifact_was_made_from(tmp_path, exam):
+    """Artifacts of two originals in one folder; what is not ours is not listed."""
+    prove(*model_of(FLOAT32), FLOAT32, FLOAT32.artifact_path("first", tmp_path), exam)
+    model, metadata = model_of(FLOAT32)
+    other = dataclasses.replace(metadata, source_sha256="of another original")
+    prove(model, other, FLOAT32, FLOAT32.artifact_path("second", tmp_path), exam)
+    (tmp_path / "foreign.tflite").write_bytes(b"somebody's")
+    write_manifest(tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert [(entry["file"], entry["source_sha256"]) for entry in manifest["artifacts"]] == [
+        ("first-float32.onnx", metadata.source_sha256),
+        ("second-float32.onnx", "of another original"),
+    ]
+
+
+def test_nothing_can_be_written_into_a_file(tmp_path, exam):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match=r"m\.onnx: cannot be written \("):
+        prove(*model_of(FLOAT32), FLOAT32, tmp_path / "file" / "m.onnx", exam)
+
+
+def test_through_a_link_the_file_it_points_to_is_replaced(tmp_path, exam):
+    (tmp_path / "store").mkdir()
+    link = tmp_path / "m.onnx"
+    link.symlink_to(tmp_path / "store" / "m.onnx")
+    prove(*model_of(FLOAT32), FLOAT32, link, exam)
+    assert link.is_symlink()
+    assert Path(tmp_path / "store" / "m.onnx").is_file()

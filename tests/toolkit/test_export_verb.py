@@ -1,0 +1,237 @@
+"""`fmnist export` and `fmnist verify`, on models that somebody brings along."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+from support import DATA, TINY
+
+from fmnist_runtime import load
+from fmnist_runtime.carriers import read_metadata
+
+OPTIONS = ("--dataset", "fashion-mnist", "--data-dir", DATA)
+
+
+def tiny() -> keras.Model:
+    return keras.saving.load_model(TINY / "model.keras", compile=False)
+
+
+@pytest.fixture
+def foreign(tmp_path) -> Path:
+    """The tiny model, outside of any run."""
+    path = tmp_path / "mine.keras"
+    path.write_bytes((TINY / "model.keras").read_bytes())
+    return path
+
+
+@pytest.fixture
+def collapsing(tmp_path) -> Path:
+    """The tiny model with one hidden unit 10,000 times as large, and its weights out as much smaller.
+
+    In float32 it is the same model. In int8 the other units have nothing left of the common range.
+    """
+    model = tiny()
+    hidden, scores = (layer for layer in model.layers if isinstance(layer, keras.layers.Dense))
+    kernel, bias = hidden.get_weights()
+    kernel[:, 0] *= 10_000
+    bias[0] *= 10_000
+    hidden.set_weights([kernel, bias])
+    kernel, bias = scores.get_weights()
+    kernel[0] /= 10_000
+    scores.set_weights([kernel, bias])
+    model.save(tmp_path / "mine.keras")
+    return tmp_path / "mine.keras"
+
+
+@pytest.fixture
+def unit_range(tmp_path) -> Path:
+    """The tiny model without its normalisation: it takes pixels of 0 to 1."""
+    model = tiny()
+    keras.Sequential([keras.Input((28, 28)), *model.layers[1:]]).save(tmp_path / "mine.keras")
+    return tmp_path / "mine.keras"
+
+
+def test_a_collapse_is_rejected_and_kept_apart(fmnist, collapsing):
+    """The other artifacts of the same call are written; the exit code is that of a failed gate."""
+    result = fmnist("export", collapsing, "--format", "tflite", "--quantize", "all", *OPTIONS)
+    assert result.returncode == 3
+    assert "mine-int8.tflite: rejected: on 10,000 held-out training images accuracy is " in result.stderr
+    folder = collapsing.parent / "export"
+    assert (folder / "mine-int8.tflite.rejected").is_file()
+    assert not (folder / "mine-int8.tflite").exists()
+    assert (folder / "mine-float32.tflite").is_file()
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert "mine-int8.tflite.rejected" in [entry["file"] for entry in manifest["rejected"]]
+    assert "mine-float32.tflite" in [entry["file"] for entry in manifest["artifacts"]]
+
+
+def test_what_was_rejected_can_be_looked_into(fmnist, collapsing):
+    """Why it failed is the next question, and needs no renaming of the file that must not be used."""
+    fmnist("export", collapsing, "--quantize", "int8", *OPTIONS)
+    rejected = "export/mine-int8.tflite.rejected"
+    assert "REJECTED" in fmnist("inspect", rejected).stdout
+    assert fmnist("verify", rejected).returncode == 3
+    result = fmnist("parity", rejected, "--layers", "--reference", collapsing, "--data-dir", DATA)
+    assert result.returncode == 3
+    assert "first layer that drifts: " in result.stdout
+
+
+def test_pixels_of_0_to_1_are_found_out(fmnist, unit_range):
+    result = fmnist("export", unit_range, *OPTIONS)
+    assert result.returncode == 1
+    assert "so it was trained on 0-1; say so with --input-range 0-1" in result.stderr
+    assert not (unit_range.parent / "export").exists()
+
+
+def test_a_range_that_is_declared_wrongly_is_found_out_too(fmnist, foreign):
+    result = fmnist("export", foreign, *OPTIONS, "--input-range", "0-1")
+    assert result.returncode == 1
+    assert "so it was trained on 0-255; say so with --input-range 0-255" in result.stderr
+
+
+def test_declared_it_takes_raw_pixels(fmnist, unit_range, t10k):
+    """Without its normalisation the tiny model is the same, once pixels are divided in front of it."""
+    assert fmnist("export", unit_range, *OPTIONS, "--input-range", "0-1").returncode == 0
+    artifact = unit_range.parent / "export" / "mine-float32.tflite"
+    with load(artifact) as session, load(TINY / "export" / "model-float32.tflite") as original:
+        difference = session.scores(t10k.images[:1000]) - original.scores(t10k.images[:1000])
+        assert np.abs(difference).max() < 1e-5
+    # Neither data set nor range need be said again: the artifact knows.
+    result = fmnist("parity", artifact, "--reference", unit_range, "--data-dir", DATA)
+    assert result.returncode == 0, result.stdout
+    assert "100.00 %" in result.stdout
+
+
+@pytest.mark.parametrize("verb", ["eval", "predict", "bench", "inspect"])
+def test_every_verb_knows_the_range(fmnist, unit_range, verb, t10k):
+    Image.fromarray(t10k.images[0]).save(unit_range.parent / "boot.png")
+    arguments = {
+        "eval": OPTIONS,
+        "bench": (*OPTIONS, "--samples", "1000"),
+        "predict": ("boot.png",),
+        "inspect": (),
+    }[verb]
+    result = fmnist(verb, unit_range, *arguments, "--input-range", "0-1")
+    assert result.returncode == 0, result.stderr
+    if verb == "eval":
+        assert " 84." in result.stdout or " 85." in result.stdout
+
+
+def test_labels_can_be_brought_along(fmnist, foreign):
+    labels = foreign.parent / "names.txt"
+    labels.write_text("\n".join("abcdefghij"))
+    assert fmnist("export", foreign, *OPTIONS, "--labels", labels).returncode == 0
+    metadata = read_metadata(foreign.parent / "export" / "mine-float32.tflite")
+    assert metadata is not None
+    assert metadata.labels == tuple("abcdefghij")
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        ("a\nb\n", "has 10 classes, but there are 2 labels"),
+        ("a\n\nb\n", "needs one name a line"),
+        (None, "cannot be read"),
+    ],
+)
+def test_labels_that_do_not_fit_are_refused(fmnist, foreign, content, complaint):
+    labels = foreign.parent / "names.txt"
+    if content:
+        labels.write_text(content)
+    result = fmnist("export", foreign, *OPTIONS, "--labels", labels)
+    assert result.returncode == 1
+    assert complaint in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_without_a_data_set_nothing_is_exported(fmnist, foreign):
+    result = fmnist("export", foreign)
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"fmnist: {foreign}: an export is checked on training images; name the data set with --dataset\n"
+    )
+
+
+def test_a_format_that_cannot_hold_the_model_says_why(fmnist, tmp_path):
+    """Asked for everything, export does what can be done; asked for npz, it cannot."""
+    layers = [
+        keras.Input((28, 28, 1)),
+        keras.layers.Rescaling(1 / 255),
+        keras.layers.Conv2D(2, 5, strides=4, name="look"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(10),
+    ]
+    keras.utils.set_random_seed(0)
+    keras.Sequential(layers).save(tmp_path / "mine.keras")
+    everything = fmnist("export", tmp_path / "mine.keras", "--format", "all", *OPTIONS)
+    assert everything.returncode == 0, everything.stderr
+    reason = "npz cannot hold it: layer 'look' is a Conv2D, and npz holds dense layers in a row"
+    assert reason in everything.stderr
+    assert "mine-float32.onnx" in everything.stdout
+    alone = fmnist("export", tmp_path / "mine.keras", "--format", "npz", *OPTIONS)
+    assert alone.returncode == 1
+    assert reason in alone.stderr
+
+
+def test_a_full_disk_leaves_nothing_behind(fmnist, foreign, tmp_path):
+    """In a file system of 100 kB, which has no room for 400 kB of another network's weights."""
+    keras.utils.set_random_seed(0)
+    large = keras.Sequential([*tiny().layers[:2], keras.layers.Dense(128), keras.layers.Dense(10)])
+    large.build((None, 28, 28))
+    large.save(foreign)
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=100k", "tmpfs", disk], check=False).returncode:
+        pytest.skip("mounting a small file system takes root")
+    try:
+        result = fmnist("export", foreign, *OPTIONS, "--out", disk)
+        assert result.returncode == 1
+        assert "mine-float32.tflite: cannot be written (No space left on device)" in result.stderr
+        assert list(disk.iterdir()) == []
+    finally:
+        subprocess.run(["umount", disk], check=True)
+
+
+def test_a_scheme_that_a_format_has_not_lists_those_it_has(fmnist, foreign):
+    result = fmnist("export", foreign, "--format", "npz", "--quantize", "int8")
+    assert result.returncode == 2
+    assert "npz has no scheme int8; it has float32" in result.stderr
+
+
+def test_verify_without_data_and_far_from_home(fmnist, tmp_path):
+    result = fmnist("verify", *(TINY / "export" / f"model-{n}" for n in ("int8.tflite", "float32.npz")))
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.count(" verified ") == 2
+
+
+def test_verify_takes_a_run(fmnist):
+    result = fmnist("verify", TINY)
+    assert result.returncode == 0
+    assert result.stdout.count(" verified ") == 6
+
+
+def test_verify_fails_on_a_changed_byte(fmnist, tmp_path):
+    content = bytearray((TINY / "export" / "model-float32.onnx").read_bytes())
+    content[20_000] ^= 1
+    (tmp_path / "m.onnx").write_bytes(content)
+    result = fmnist(
+        "verify", tmp_path / "m.onnx", TINY / "export" / "model-int8.onnx", "--json", tmp_path / "v.json"
+    )
+    assert result.returncode == 3
+    assert "m.onnx: its bytes are not those it was sealed with; copy it again" in result.stdout
+    changed, whole = json.loads((tmp_path / "v.json").read_text())["artifacts"]
+    assert (changed["passed"], changed["difference"], whole["passed"]) == (False, None, True)
+    assert whole["images"] == 3
+
+
+def test_verify_cannot_judge_a_foreign_model(fmnist, tmp_path):
+    (tmp_path / "m.tflite").write_bytes(b"somebody's")
+    result = fmnist("verify", tmp_path / "m.tflite")
+    assert result.returncode == 1
+    assert "carries no golden samples of fmnist export" in result.stderr

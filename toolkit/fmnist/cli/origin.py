@@ -1,0 +1,66 @@
+"""What a model file is and says of itself, as `fmnist inspect` shows it."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fmnist.inspection import Inspection
+    from fmnist_runtime.artifact import Metadata
+    from fmnist_runtime.golden import Golden
+
+
+def origin(inspection: "Inspection") -> str:
+    """One fact a line."""
+    from fmnist.render import size
+
+    model, metadata = inspection.model, inspection.metadata
+    facts = {
+        "file": f"{model.name} ({size(model.size_bytes)})",
+        "sha256": model.sha256,
+        "format": f"{model.format} {model.scheme}",
+        "opened by": model.engine,
+        "labels": ", ".join(inspection.labels),
+    }
+    if metadata:
+        facts |= _metadata(metadata)
+    elif model.format != "keras":
+        facts["metadata"] = "none of fmnist"
+    width = max(map(len, facts)) + 2
+    return "\n".join(f"{name:{width}}{value}" for name, value in facts.items())
+
+
+def _metadata(metadata: "Metadata") -> dict[str, str]:
+    facts = {"REJECTED": metadata.rejected} if metadata.rejected else {}
+    facts |= {
+        "data set": metadata.dataset or "not known",
+        "test split": metadata.dataset_digest or "not known",
+        "made from": f"a Keras model of pixels {metadata.source_range}, sha256 {metadata.source_sha256}",
+        "made with": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
+    }
+    if metadata.calibration:
+        facts["calibration"] = _pairs(metadata.calibration)
+    if metadata.proof:
+        facts["proof"] = _pairs(metadata.proof)
+    if metadata.golden:
+        facts["golden"] = _golden(metadata.golden)
+    return facts
+
+
+def _pairs(record: Mapping[str, object]) -> str:
+    """What an artifact says, in its own words; the numbers of single images are left out."""
+    return ", ".join(
+        f"{key.replace('_', ' ')} {f'{value:.6g}' if isinstance(value, float) else value}"
+        for key, value in record.items()
+        if not isinstance(value, list)
+    )
+
+
+def _golden(golden: "Golden") -> str:
+    import numpy as np
+
+    difference = np.abs(golden.artifact - golden.original).max()
+    shape = "×".join(map(str, golden.images.shape[1:]))
+    return (
+        f"{len(golden.images)} images of {shape}, largest difference from the original {difference:.2g}, "
+        f"tolerance {golden.tolerance:.2g}"
+    )

@@ -1,0 +1,63 @@
+"""`fmnist verify`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist.cli import options
+
+if TYPE_CHECKING:
+    from fmnist_runtime.verify import Verification
+
+
+def verify(
+    artifacts: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[ARTIFACT]...", help="Artifacts, or a run. Default: the newest run.", show_default=False
+        ),
+    ] = None,
+    threads: options.Threads = options.DEFAULT_THREADS,
+    json: options.Json = None,
+) -> None:
+    """Check that artifacts arrived whole and answer here as where they were made; needs no data set.
+
+    Each carries a few images with the answers to them. Exit 3 when one differs.
+    """
+    from dataclasses import asdict
+
+    from fmnist.cli.output import GATE_FAILED, say_run, show
+    from fmnist.models import select_artifacts
+    from fmnist_runtime.verify import verify as verify_artifact
+
+    selection = select_artifacts(artifacts or [])
+    say_run(selection.run)
+    results = [verify_artifact(path, threads) for path in selection.paths]
+    body = {"artifacts": [{**asdict(result), "passed": result.passed} for result in results]}
+    show(_text(results), "verify", body, json)
+    if not all(result.passed for result in results):
+        raise typer.Exit(GATE_FAILED)
+
+
+def _text(results: "list[Verification]") -> str:
+    from fmnist.render import ABSENT, table
+
+    def figure(value: float | None) -> str:
+        return ABSENT if value is None else f"{value:.2g}"
+
+    rows = [
+        [
+            result.path.name,
+            "verified" if result.passed else "DIFFERS",
+            result.engine or ABSENT,
+            str(result.images),
+            figure(result.difference),
+            figure(result.tolerance),
+            figure(result.original_difference),
+        ]
+        for result in results
+    ]
+    header = ["artifact", "verdict", "engine", "images", "max diff", "allowed", "from original"]
+    lines = [f"{result.path.name}: {failure}" for result in results for failure in result.failures]
+    return "\n".join([table(header, rows, left=3), *lines])

@@ -1,0 +1,124 @@
+"""The original's scores that artifacts are held against: where they lie, and how they are made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fmnist.models import Splits, dataset_of, is_keras
+from fmnist.runs import run_of
+from fmnist_exporters.input_range import InputRange
+from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import read_metadata
+from fmnist_runtime.errors import FmnistError, ModelError, OutputError, ResultError, needs_extra
+from fmnist_runtime.files import require_file, require_writable, sha256_file
+from fmnist_runtime.reference import Reference, read_reference, write_reference
+
+_SUFFIX = "-reference.npz"
+"""End of the name under which a foreign model's scores lie beside its artifacts."""
+
+
+def load_reference(
+    path: Path, splits: Splits, candidates: Sequence[Path] = (), input_range: InputRange | None = None
+) -> Reference:
+    """The original's scores: recorded in an ``.npz``, or made now from a Keras model.
+
+    Args:
+        path: The file.
+        splits: Where the Keras model's test split is found.
+        candidates: Artifacts, of which those made from it say what data set and pixels it takes.
+        input_range: Pixels that a Keras model takes itself; as the artifacts say when None.
+
+    Raises:
+        ResultError: The file is neither, missing or damaged.
+        MissingExtraError: It is a Keras model and TensorFlow is not installed.
+    """
+    if not is_keras(path):
+        if path.suffix.lower() != ".npz":
+            raise ResultError(f"{path}: a reference is a reference.npz or a Keras model")
+        return read_reference(path)
+    require_file(path, "a Keras model", ModelError)
+    with needs_extra("train", "running a Keras model"):
+        from fmnist.training import score_original
+    made = _made_from(path, candidates)
+    dataset = dataset_of(path) or (made.dataset if made else None)
+    taken = input_range or recorded_range(path, candidates)
+    return score_original(path, splits.named(dataset or None, path), taken)
+
+
+def recorded_range(original: Path, candidates: Sequence[Path]) -> InputRange:
+    """Pixels that a Keras model takes itself, as an artifact that was made from it says; else raw ones."""
+    made = _made_from(original, candidates)
+    return "0-1" if made and made.source_range == "0-1" else "0-255"
+
+
+def find_reference(candidates: Sequence[Path]) -> Reference:
+    """The recorded scores of the original that artifacts were made from, by the first of them.
+
+    They are those of the run that it lies in, or lie beside it.
+
+    Raises:
+        ResultError: There are none, or they are damaged.
+    """
+    first = candidates[0]
+    run = run_of(first)
+    if run is not None:
+        return run.recorded_scores()
+    metadata = read_metadata(first) if first.is_file() else None
+    for path in sorted(first.absolute().parent.glob(f"*{_SUFFIX}")) if metadata else ():
+        reference = read_reference(path)
+        if metadata and reference.model_sha256 == metadata.source_sha256:
+            return reference
+    raise ResultError(
+        f"{first}: lies in no run; name its original, a Keras model or a reference.npz, with --reference"
+    )
+
+
+def require_reference_free(model: Path, folder: Path) -> None:
+    """Check that a foreign model's scores may be written into a folder.
+
+    Raises:
+        OutputError: Something is there that we did not make, or the folder cannot be written.
+    """
+    path = folder / f"{model.stem}{_SUFFIX}"
+    require_writable(path)
+    try:
+        if path.exists():
+            read_reference(path)
+    except ResultError as error:
+        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out") from error
+
+
+def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, taken: InputRange) -> None:
+    """Write a foreign model's scores beside its artifacts, unless they are there.
+
+    Args:
+        model: The Keras model.
+        folder: Where its artifacts are.
+        splits: Where the test split is found.
+        dataset: The data set it was trained on.
+        taken: Pixels that it takes itself.
+
+    Raises:
+        FmnistError: It cannot be scored, or the file cannot be written.
+    """
+    from fmnist.training import score_original
+
+    path, test = folder / f"{model.stem}{_SUFFIX}", splits.named(dataset, model)
+    try:
+        current = read_reference(path)
+        if (current.model_sha256, current.dataset_digest) == (sha256_file(model), test.digest):
+            return
+    except FmnistError:
+        pass  # not there yet
+    write_reference(path, score_original(model, test, taken))
+
+
+def _made_from(original: Path, candidates: Sequence[Path]) -> Metadata | None:
+    """What the first artifact that was made from an original says; None when there is none."""
+    digest = sha256_file(original) if original.is_file() else ""
+    for path in candidates:
+        metadata = read_metadata(path) if path.is_file() else None
+        if metadata and metadata.source_sha256 == digest:
+            return metadata
+    return None
