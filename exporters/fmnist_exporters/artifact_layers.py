@@ -40,10 +40,13 @@ def artifact_activations(path: Path, images: NDArray[np.uint8], graph: Graph) ->
     Raises:
         ModelError: It cannot be run on so many images at once.
     """
-    read = {".tflite": _read_tflite, ".onnx": _read_onnx, ".npz": _read_npz}[format_suffix(path)]
+    readers = {".tflite": _read_tflite, ".onnx": _read_onnx, ".npz": _read_npz}
+    read = readers.get(format_suffix(path))
+    if read is None:
+        raise ModelError(f"{path}: layers are compared of artifacts in {', '.join(readers)}")
     try:
         values = read(path, images, graph)
-    except (RuntimeError, ValueError) as error:
+    except Exception as error:  # the engines' exceptions have no common base but this
         raise ModelError(f"{path}: cannot be run on {len(images)} images at once ({error})") from error
     return {
         layer: array

@@ -23,6 +23,8 @@ _TRANSPARENT = (
     keras.layers.GlobalAveragePooling2D,
 )
 """What has no say in whether values are logits."""
+_NORMALISING = (keras.layers.BatchNormalization, keras.layers.Normalization, keras.layers.Rescaling)
+"""What leaves logits, whatever it is given."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,8 @@ def _ends_in_logits(model: keras.Model) -> bool:
         linear = getattr(operation, "activation", None) is keras.activations.linear
         if is_model(operation):
             operation, before = producer(operation.outputs[0])
+        elif type(operation) in _NORMALISING:
+            return True
         elif type(operation) in _TRANSPARENT or (linear and isinstance(operation, keras.layers.Activation)):
             operation, before = producer(before)
         else:

@@ -71,10 +71,18 @@ class Copier:
         return free
 
 
-def rebuild(model: keras.Model, call: Call) -> keras.Model:
-    """A functional model of the same input, whose output is what ``call`` makes of each operation."""
+def rebuild(
+    model: keras.Model, call: Call, finish: Callable[[Any], Any] = lambda result: result
+) -> keras.Model:
+    """A functional model of the same input, whose output is what ``call`` makes of each operation.
+
+    Args:
+        model: The old model.
+        call: What to make of its operations.
+        finish: What to make of the last result.
+    """
     image = keras.Input(model.input_shape[1:], name=_INPUT)
-    return keras.Model(image, walk(model, call, image), name=model.name)
+    return keras.Model(image, finish(walk(model, call, image)), name=model.name)
 
 
 def walk(model: keras.Model, call: Call, *inputs: Any) -> Any:

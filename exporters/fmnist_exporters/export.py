@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -102,9 +102,7 @@ class Exporter:
         current = None if self._force else _current(path, metadata)
         kept = current is not None
         if current is None:
-            exam = (
-                self._exam
-            )  # before the work: the original answers, and takes the pixels that were declared
+            exam = self._exam  # first, as it tells whether the original takes the declared pixels
             current = prove(self._convert(recipe), metadata, recipe, path, exam)
         return Artifact(path, recipe, path.stat().st_size, kept, float(current.proof["agreement"]))
 
@@ -139,21 +137,21 @@ class Exporter:
     @cached_property
     def _exam(self) -> Exam:
         """The held-out images and the original's answers, once its input range is sure."""
+        from fmnist_exporters.precision import rounding  # loads TensorFlow
+
         held_out = subset(self._training, self._samples.held_out)
         images = self._original.fit(held_out.images)
         scores = require_finite(self._original.scores(images), self._source.path)
         self._require_range(images[:PROBED_IMAGES], scores[:PROBED_IMAGES], held_out.targets[:PROBED_IMAGES])
-        return Exam(images, held_out.targets, scores)
+        return Exam(images, held_out.targets, scores, rounding(self._original.classifier, images))
 
     def _require_range(
         self, images: NDArray[np.uint8], scores: NDArray[np.float32], targets: NDArray[np.uint8]
     ) -> None:
-        from fmnist_exporters.original import KerasSession
-
         declared = self._source.input_range
         [other] = set(INPUT_RANGES) - {declared}
-        with KerasSession(self._source.path, input_range=other) as session:
-            others = Trial(other, session.scores(images))
+        classifier = replace(self._original.classifier, scale=INPUT_RANGES[other])
+        others = Trial(other, classifier.scores(images))
         require_better(Trial(declared, scores), others, targets, self._source.path)
 
     def _describe(self, recipe: Recipe) -> Metadata:
@@ -177,6 +175,7 @@ class Exporter:
             source_sha256=self._digest,
             source_range=self._source.input_range,
             calibration=calibration,
+            gate=asdict(recipe.gate),
             versions=versions(),
         )
 

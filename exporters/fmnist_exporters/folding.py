@@ -33,7 +33,8 @@ class _Scaled:
 
 def fold(model: keras.Model) -> keras.Model:
     """A copy of a flat functional model, without the scalings and normalisations that can be folded."""
-    return rebuild(model, _Folder(model))
+    folder = _Folder(model)
+    return rebuild(model, folder, folder.compute)
 
 
 def normalised(model: keras.Model) -> dict[Any, Any]:
@@ -61,7 +62,7 @@ class _Folder:
                 return replace(before, tensor=self._copy(operation, before.tensor))
             if _takes(operation, before):
                 return self._linear(operation, before.tensor, before.scale, before.offset)
-        arguments, keywords = keras.tree.map_structure(self._compute, (arguments, keywords))
+        arguments, keywords = keras.tree.map_structure(self.compute, (arguments, keywords))
         if operation in self._normalised:
             return self._linear(operation, arguments[0], 1.0, 0.0)
         return self._copy(operation, *arguments, **keywords)
@@ -72,7 +73,7 @@ class _Folder:
             return _Scaled(before.tensor, scale * before.scale, scale * before.offset + offset, layer)
         return _Scaled(before, scale, offset, layer)
 
-    def _compute(self, value: Any) -> Any:
+    def compute(self, value: Any) -> Any:
         """The tensor itself, for an operation that cannot take over the scaling."""
         if not isinstance(value, _Scaled):
             return value

@@ -22,6 +22,9 @@ INPUT_RANGES: dict[InputRange, float] = {"0-255": 1.0, "0-1": 1 / 255}
 PROBED_IMAGES = 2000
 _CERTAIN = 3.0
 """Standard errors of a paired difference (McNemar) beyond which it is not taken for chance."""
+_MATERIAL = 1.5
+"""How much greater the loss must be to speak for the other range. Of logits that are 255 times too large it
+is many times as great; a network that normalises what it is given has nearly the same under both."""
 _BETTER_THAN_GUESSING = 0.1
 """Share of the way from always naming the commonest class to being always right. A model that gets less
 far, such as an untrained one, tells nothing of its range."""
@@ -55,16 +58,18 @@ def require_better(declared: Trial, other: Trial, targets: NDArray[np.uint8], pa
         return
     gained, lost = int((other_right & ~right).sum()), int((right & ~other_right).sum())
     certain = abs(gained - lost) > _CERTAIN * np.sqrt(gained + lost)
-    worse = gained > lost if certain else _loss(declared, targets) > _loss(other, targets)
+    losses, other_losses = _losses(declared, targets), _losses(other, targets)
+    worse = gained > lost if certain else losses.mean() > _MATERIAL * other_losses.mean()
     if worse:
         raise ModelError(
             f"{path}: gets {100 * other_right.mean():.1f} % of {len(targets):,} training images right with "
-            f"pixels of {other.name} and {100 * right.mean():.1f} % with pixels of {declared.name}, so it "
-            f"was trained on {other.name}; say so with --input-range {other.name}"
+            f"pixels of {other.name}, at a mean loss of {other_losses.mean():.2f}, and "
+            f"{100 * right.mean():.1f} % with pixels of {declared.name}, at {losses.mean():.2f}, so it was "
+            f"trained on {other.name}; say so with --input-range {other.name}"
         )
 
 
-def _loss(trial: Trial, targets: NDArray[np.uint8]) -> float:
-    """Mean cross-entropy, which tells where both ranges give the same classes."""
+def _losses(trial: Trial, targets: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Cross-entropy of each image, which tells where both ranges give the same classes."""
     likelihood = trial.scores[np.arange(len(targets)), targets].astype(np.float64)
-    return float(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)).mean())
+    return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))

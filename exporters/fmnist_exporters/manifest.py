@@ -26,15 +26,17 @@ def is_ours(path: Path) -> bool:
         return True
 
 
-def require_manifest_free(folder: Path) -> None:
+def require_manifest_free(folder: Path, force: bool) -> None:
     """Check that a manifest may be written into a folder.
 
     Raises:
         OutputError: There is a ``manifest.json`` of somebody else's.
     """
     path = folder / MANIFEST
-    if path.exists() and MANIFEST_MARK not in path.read_bytes():
-        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out")
+    if path.is_dir() or (path.exists() and not force and MANIFEST_MARK not in path.read_bytes()):
+        raise OutputError(
+            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
+        )
 
 
 def write_manifest(folder: Path) -> None:
@@ -57,7 +59,12 @@ def write_manifest(folder: Path) -> None:
 
 def _candidates(folder: Path) -> list[Path]:
     patterns = [f"*.{format}{end}" for format in formats() for end in ("", REJECTED)]
-    return sorted(path for pattern in patterns for path in folder.glob(pattern) if path.is_file())
+    return sorted(
+        path
+        for pattern in patterns
+        for path in folder.glob(pattern)
+        if path.is_file() and path.name[0] != "."
+    )
 
 
 def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:

@@ -9,35 +9,46 @@ from importlib.metadata import version
 import onnx
 
 from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import LABELS_FILE, METADATA_FILE, ONNX_KEY, ONNX_SEAL_KEY, SEAL_FILE, seal
+from fmnist_runtime.carriers import LABELS_FILE, METADATA_FILE, ONNX_KEY, ONNX_SEAL_KEY, SEAL_BYTES, seal
 from fmnist_runtime.environment import package_version
 
 
 def versions() -> dict[str, str]:
     """Versions of the packages that decide an artifact's bytes."""
-    packages = ("tensorflow", "keras", "tf2onnx", "onnx", "onnxruntime", "numpy")
+    packages = (
+        "tensorflow",
+        "keras",
+        "ai-edge-litert",
+        "flatbuffers",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "numpy",
+    )
     return {"fmnist": package_version(), **{package: version(package) for package in packages}}
 
 
 def embed_zip(model: bytes, metadata: Metadata) -> bytes:
-    """Append ``fmnist.json``, ``labels.txt`` and the seal, to a ZIP's entries or as a ZIP."""
-    text = metadata.to_json().encode()
+    """Append ``fmnist.json`` and ``labels.txt`` to a ZIP's entries, or as a ZIP, and the seal."""
     buffer = io.BytesIO(model)
     with zipfile.ZipFile(buffer, "a") as archive:
-        sealed = seal(model[: archive.start_dir], text)  # of a ZIP without its directory, which moves
-        for name, content in (
-            (METADATA_FILE, text),
-            (LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels).encode()),
-            (SEAL_FILE, sealed.encode()),
+        for name, text in (
+            (METADATA_FILE, metadata.to_json()),
+            (LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels)),
         ):
-            archive.writestr(zipfile.ZipInfo(name), content)  # ZipInfo: dated 1980, not now
-    return buffer.getvalue()
+            archive.writestr(zipfile.ZipInfo(name), text)  # ZipInfo: dated 1980, not now
+        archive.comment = bytes(SEAL_BYTES)
+    return _sealed(buffer.getvalue())
 
 
 def embed_onnx(model: bytes, metadata: Metadata) -> bytes:
     """Append ``metadata_props``: two protobuf messages one after the other are the two merged."""
-    text = metadata.to_json()
     description = onnx.ModelProto()
-    for key, value in ((ONNX_KEY, text), (ONNX_SEAL_KEY, seal(model, text.encode()))):
+    for key, value in ((ONNX_KEY, metadata.to_json()), (ONNX_SEAL_KEY, "0" * SEAL_BYTES)):
         description.metadata_props.add(key=key, value=value)
-    return model + bytes(description.SerializeToString())
+    return _sealed(model + bytes(description.SerializeToString()))
+
+
+def _sealed(content: bytes) -> bytes:
+    """The content with its seal in the place that was left for it, at the end."""
+    return content[:-SEAL_BYTES] + seal(content[:-SEAL_BYTES])

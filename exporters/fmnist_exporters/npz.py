@@ -52,18 +52,24 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
 
 
 def dense_layers(model: keras.Model) -> list[Dense]:
-    """The layers of a network without branches, which is sure where nothing merges."""
+    """The layers of a network without branches, each called once: then nothing merges either.
+
+    Raises:
+        UnsupportedError: It has other layers.
+    """
     layers: list[Dense] = []
     for operation in model.operations:
-        activation = _activation(operation)
-        if isinstance(operation, keras.layers.InputLayer | StaticReshape):
+        if isinstance(operation, keras.layers.InputLayer):
             continue
-        if isinstance(operation, keras.layers.Dense):
+        activation = _activation(operation)
+        if len(operation._inbound_nodes) != 1:
+            raise _unsupported(operation, f"{type(operation).__name__} that is called more than once")
+        if type(operation) is keras.layers.Dense:
             layers.append(_dense(operation))
         elif activation and layers and layers[-1].activation == "linear":
             last = layers.pop()
             layers.append(Dense(last.name, last.kernel, last.bias, activation))
-        else:
+        elif not isinstance(operation, StaticReshape):
             raise _unsupported(operation, type(operation).__name__)
     return layers
 
@@ -82,6 +88,8 @@ def _dense(layer: Any) -> Dense:
 def _activation(operation: Any) -> str | None:
     """The activation that a layer does nothing but compute, if npz has it."""
     name = None
+    if len(operation._inbound_nodes) == 1 and len(operation.output.shape) != 2:
+        return name  # softmax of a matrix is one of each row
     match operation:
         case keras.layers.Activation():
             name = keras.activations.serialize(operation.activation)

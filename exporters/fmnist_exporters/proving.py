@@ -17,7 +17,7 @@ from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.errors import ModelError, RejectedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.golden import Golden
-from fmnist_runtime.parity import Gate, Parity, compare
+from fmnist_runtime.parity import ROUNDINGS, Gate, Parity, compare
 from fmnist_runtime.sessions import load
 from fmnist_runtime.sessions.base import require_finite
 from fmnist_runtime.verify import verify
@@ -33,6 +33,8 @@ class Exam:
     """uint8 ``[N]``, their true classes."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, the original's probabilities."""
+    rounding: float
+    """Largest difference of a probability that float32 arithmetic makes in the original."""
 
 
 def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Exam) -> Metadata:
@@ -49,46 +51,53 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
         All that the artifact says of itself now.
 
     Raises:
-        RejectedError: It does not answer like its original; it is kept, under another name.
+        RejectedError: It does not run, or not answer like its original; it is kept, under another name.
         OutputError: A file cannot be written.
     """
     embed = converter(recipe.format).embed
+    kept = rejected_path(path)
     with Draft(path) as draft:
         draft.write(embed(model, metadata))
-        scores = _answers(draft.path, path, exam)
-        parity = compare(exam.scores, scores, exam.targets, _gate(recipe, len(exam.images)))
-        golden, reason = _golden(exam, scores, recipe), "; ".join(parity.failures)
-        metadata = replace(metadata, golden=golden, proof=_proof(parity), rejected=reason)
-        draft.write(embed(model, metadata))
-        reason = reason or "; ".join(verify(draft.path).failures)
-        kept = rejected_path(path)
+        try:
+            metadata = _examined(draft.path, metadata, recipe, exam)
+            draft.write(embed(model, metadata))
+            reason = metadata.rejected or "; ".join(verify(draft.path).failures)
+        except ModelError as error:  # no engine loads it, or it answers what is no number
+            reason = str(error).replace(str(draft.path), path.name)
+        if reason:
+            draft.write(embed(model, replace(metadata, rejected=reason)))
         draft.rename(kept if reason else path)
     if reason:
-        raise RejectedError(
-            f"{path}: rejected: on {parity.images:,} held-out training images {reason}; kept as {kept.name}"
-        )
+        raise RejectedError(f"{path}: rejected: {reason}; kept as {kept.name}")
     kept.unlink(missing_ok=True)
     return metadata
 
 
-def _answers(draft: Path, path: Path, exam: Exam) -> NDArray[np.float32]:
-    """What the runtime gets from a draft; its errors speak of the file that it was to become."""
-    try:
-        with load(draft) as session:
-            return require_finite(session.scores(exam.images), draft)
-    except ModelError as error:
-        raise type(error)(str(error).replace(str(draft), str(path))) from error
+def _examined(draft: Path, metadata: Metadata, recipe: Recipe, exam: Exam) -> Metadata:
+    """What a draft says of itself once it was run and compared."""
+    with load(draft) as session:
+        scores = require_finite(session.scores(exam.images), draft)
+    gate = _gate(recipe, exam)
+    parity = compare(exam.scores, scores, exam.targets, gate)
+    failures = "; ".join(parity.failures)
+    return replace(
+        metadata,
+        golden=_golden(exam, scores, recipe),
+        proof=_proof(parity),
+        rejected=f"on {parity.images:,} held-out training images {failures}" if failures else "",
+    )
 
 
-def _gate(recipe: Recipe, images: int) -> Gate:
+def _gate(recipe: Recipe, exam: Exam) -> Gate:
     """The recipe's gate. A single image lost is no drop, however few images there are."""
-    drop = recipe.gate.max_drop
-    return replace(recipe.gate, max_drop=max(drop, 1 / images))
+    gate = recipe.gate.allowing(exam.rounding)
+    return replace(gate, max_drop=max(gate.max_drop, 1 / len(exam.images)))
 
 
 def _golden(exam: Exam, scores: NDArray[np.float32], recipe: Recipe) -> Golden:
     chosen = choose_golden(exam.images, exam.targets, exam.scores)
-    return Golden(exam.images[chosen], exam.scores[chosen], scores[chosen], recipe.tolerance)
+    tolerance = max(recipe.tolerance, ROUNDINGS * exam.rounding)
+    return Golden(exam.images[chosen], exam.scores[chosen], scores[chosen], tolerance)
 
 
 def _proof(parity: Parity) -> dict[str, Any]:
@@ -99,4 +108,6 @@ def _proof(parity: Parity) -> dict[str, Any]:
         "reference_accuracy": parity.reference_accuracy,
         "accuracy": parity.candidate_accuracy,
         "max_difference": parity.max_difference,
+        "allowed_drop": parity.gate.max_drop,
+        "allowed_difference": parity.gate.max_difference,
     }

@@ -42,7 +42,8 @@ def round_weights(model: keras.Model, calibration: NDArray[np.uint8]) -> None:
     """Round the dense layers of a reduced model, in place, all but the last, which stays in float.
 
     Each layer is rounded for the inputs that the layers before it give it once they are rounded. Where a
-    layer has a bias, the bias takes up the mean error. Convolutions are left to the nearest integer:
+    layer has a bias, the bias takes up the mean error. A layer that is called twice is left to the nearest
+    integers, as convolutions are:
     of a small network of two, 42 images change, and rounding them so too makes it 40.
 
     Args:
@@ -52,7 +53,7 @@ def round_weights(model: keras.Model, calibration: NDArray[np.uint8]) -> None:
     images = calibration.astype(np.float32)
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     for layer in dense[:-1]:
-        if layer.kernel.shape[0] <= MAX_INPUTS:
+        if layer.kernel.shape[0] <= MAX_INPUTS and len(layer._inbound_nodes) == 1:
             inputs = np.asarray(keras.Model(model.inputs, layer.input)([images]), np.float64)
             _round_dense(layer, inputs.reshape(-1, inputs.shape[-1]))
 

@@ -19,7 +19,7 @@ from fmnist_exporters.inference import inference_function, reduce
 from fmnist_exporters.metadata import embed_zip
 from fmnist_exporters.rounding import round_weights
 from fmnist_exporters.unsupported import unsupported
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnsupportedError
 
 _LINEAR = ("FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "TRANSPOSE_CONV", "BATCH_MATMUL")
 
@@ -116,7 +116,7 @@ def _last_layer_tensors(content: bytes) -> list[str]:
     """Names of the outputs of the last linear operator and of those after it, which int8 leaves in float.
 
     With integers to the end, the scores of 2–3 % of the test images tie and one answer in a hundred
-    changes. A float last layer costs four bytes a weight of the smallest layer, and changes two in a
+    changes. A float last layer costs four bytes a weight of the smallest layer, and changes one in a
     thousand.
     """
     interpreter = Interpreter(model_content=content)
@@ -135,7 +135,7 @@ def _check_integers(content: bytes) -> None:
         output = tensors[operator["outputs"][0]]
         if output["dtype"] == np.float32 and operator["op_name"] != "DEQUANTIZE":
             layer = output["name"].split("/")[0]
-            raise ModelError(
+            raise UnsupportedError(
                 f"layer {layer!r} uses {operator['op_name']}, which TFLite computes in float only; "
                 "use int8, which may hold floats, or replace the layer"
             )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import UnsupportedError
 
 
-def unsupported(node: str, operator: str, format: str) -> ModelError:
+def unsupported(node: str, operator: str, format: str) -> UnsupportedError:
     """The error for an operator that cannot be converted.
 
     Args:
@@ -14,6 +14,6 @@ def unsupported(node: str, operator: str, format: str) -> ModelError:
         format: Name of the format, as people write it.
     """
     layer = node.split("/")[0]
-    return ModelError(
+    return UnsupportedError(
         f"layer {layer!r} uses {operator}, which {format} has no operator for; replace the layer"
     )

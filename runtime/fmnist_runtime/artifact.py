@@ -38,6 +38,8 @@ class Metadata:
     """Pixels that the original itself takes: ``0-255``, or ``0-1`` when the division by 255 was added."""
     calibration: dict[str, Any]
     """Which training images activations were calibrated on; empty for float schemes."""
+    gate: dict[str, Any]
+    """How far from its original it was allowed to be."""
     versions: dict[str, str]
     """Versions of the packages that made it."""
     golden: Golden | None = dataclasses.field(default=None, compare=False)
@@ -72,13 +74,13 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
         golden = None if fields["golden"] is None else parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
             raise ValueError(f"golden scores of {golden.artifact.shape[1]} classes")
-        texts = [metadata.format, metadata.scheme, metadata.dataset, metadata.source_sha256]
-        texts += [metadata.source_range, metadata.rejected, *metadata.labels]
+        texts = [metadata.format, metadata.scheme, metadata.dataset, metadata.dataset_digest]
+        texts += [metadata.source_sha256, metadata.source_range, metadata.rejected, *metadata.labels]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("text is expected for names and labels")
-        objects = (metadata.versions, metadata.calibration, metadata.proof)
+        objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof)
         if not all(isinstance(item, dict) for item in objects):
-            raise TypeError("an object is expected for versions, calibration and proof")
+            raise TypeError("an object is expected for versions, calibration, gate and proof")
         return dataclasses.replace(metadata, labels=tuple(metadata.labels), golden=golden)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{path}: its metadata is damaged ({error}); export the model again") from error

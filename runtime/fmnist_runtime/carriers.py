@@ -7,7 +7,8 @@ The description always follows the model itself, so that the model is the beginn
 - npz: the last entries of the ZIP that the file is anyway, under the same names.
 - ONNX: the last two entries of ``metadata_props``, under the keys ``fmnist`` and ``fmnist.sha256``.
 
-Beside the JSON lies a seal: the SHA-256 of the model's bytes followed by the JSON's.
+Each file ends in its seal: the SHA-256, in 64 hexadecimal digits, of everything before. In a ZIP that is
+its comment, in ONNX the value of the last entry.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from fmnist_runtime.errors import ModelError
 
 METADATA_FILE = "fmnist.json"
 LABELS_FILE = "labels.txt"
-SEAL_FILE = "fmnist.sha256"
 REJECTED = ".rejected"
 """What the name of an artifact that failed its gate ends in, behind the format's suffix."""
 ONNX_KEY = "fmnist"
 ONNX_SEAL_KEY = "fmnist.sha256"
+SEAL_BYTES = 64
 
 _MARK = b"fmnist.artifact/"
 """What the metadata of every version begins with, as its schema comes first."""
@@ -38,8 +39,8 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, O
 """What reading a damaged file may raise."""
 _METADATA_PROPS = 14
 """Number of the field ``metadata_props`` in ONNX's ModelProto (onnx/onnx.proto)."""
-_MAX_METADATA_BYTES = 100_000_000
-"""Far above any real metadata, and far below what a device has no memory for."""
+_MAX_METADATA_BYTES = 4_000_000
+"""Far above any real metadata of a few kilobytes, and below what a device has no memory for."""
 
 
 @dataclass(frozen=True)
@@ -48,17 +49,13 @@ class Carried:
 
     text: bytes
     """The metadata, in JSON."""
-    sha256: str
-    """The seal, in hexadecimal; empty when it has none."""
     model_bytes: int
     """Length of the model itself, which the file begins with."""
 
 
-def seal(model: bytes | memoryview, text: bytes) -> str:
-    """SHA-256 of a model followed by its metadata, in hexadecimal."""
-    digest = hashlib.sha256(model)
-    digest.update(text)
-    return digest.hexdigest()
+def seal(content: bytes | mmap.mmap | memoryview) -> bytes:
+    """The 64 bytes that an artifact of this content ends in."""
+    return hashlib.sha256(content).hexdigest().encode()
 
 
 def read_metadata(path: Path) -> Metadata | None:
@@ -72,16 +69,9 @@ def read_metadata(path: Path) -> Metadata | None:
 
 
 def is_intact(path: Path) -> bool:
-    """Whether an artifact of ours still has the bytes that it was sealed with.
-
-    Raises:
-        ModelError: What it carries is damaged, or nothing of ours.
-    """
-    carried = read_carried(path)
-    if carried is None:
-        raise ModelError(f"{path}: carries no metadata of fmnist")
-    with _mapped(path) as content, memoryview(content)[: carried.model_bytes] as model:
-        return seal(model, carried.text) == carried.sha256
+    """Whether an artifact of ours still has all the bytes that it was sealed with, and no more."""
+    with _mapped(path) as content, memoryview(content) as view:
+        return seal(view[:-SEAL_BYTES]) == view[-SEAL_BYTES:]
 
 
 def format_suffix(path: Path) -> str:
@@ -99,11 +89,16 @@ def read_carried(path: Path) -> Carried | None:
     try:
         return read(path)
     except _BROKEN as error:
-        if _MARK not in path.read_bytes() or _is_misnamed(path):
+        if not _is_marked(path) or _is_misnamed(path):
             return None  # the engine will say what is wrong with it
         raise ModelError(
             f"{path}: is cut off or damaged ({error}); copy it again, or export the model again"
         ) from error
+
+
+def _is_marked(path: Path) -> bool:
+    with _mapped(path) as content:
+        return content.find(_MARK) >= 0
 
 
 def _is_misnamed(path: Path) -> bool:
@@ -119,14 +114,22 @@ def _is_misnamed(path: Path) -> bool:
 
 def _read_zip(path: Path) -> Carried | None:
     with zipfile.ZipFile(path) as archive:
-        names = archive.namelist()
-        if METADATA_FILE not in names:
+        if METADATA_FILE not in archive.namelist():
             return None
-        entry = archive.getinfo(METADATA_FILE)
-        if entry.file_size > _MAX_METADATA_BYTES:
-            raise ValueError(f"its metadata claims {entry.file_size:,} bytes")
-        recorded = archive.read(SEAL_FILE).decode("ascii") if SEAL_FILE in names else ""
-        return Carried(archive.read(entry), recorded, entry.header_offset)
+        text = read_stored(archive, METADATA_FILE, _MAX_METADATA_BYTES)
+        return Carried(text, archive.getinfo(METADATA_FILE).header_offset)
+
+
+def read_stored(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
+    """Read an entry that is not compressed, so that no bomb unfolds.
+
+    Raises:
+        ValueError: It is compressed or larger than the limit. What zipfile raises, if it is damaged.
+    """
+    entry = archive.getinfo(name)
+    if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > limit:
+        raise ValueError(f"{name} is compressed, or larger than it can be")
+    return archive.read(entry)
 
 
 def _read_onnx(path: Path) -> Carried | None:
@@ -139,8 +142,7 @@ def _read_onnx(path: Path) -> Carried | None:
     if ONNX_KEY.encode() not in found:
         return None
     start, text = found[ONNX_KEY.encode()]
-    _, recorded = found.get(ONNX_SEAL_KEY.encode(), (0, b""))
-    return Carried(text, recorded.decode("ascii"), start)
+    return Carried(text, start)
 
 
 @contextmanager

@@ -12,16 +12,19 @@ MANIFEST_MARK = b'"schema": "fmnist.manifest/'
 
 
 def recorded_sha256(path: Path) -> str | None:
-    """The SHA-256 that the manifest beside a file records for it; None when it records none.
+    """The SHA-256 that the manifest beside a file records for it; None when there is none of ours.
 
-    A manifest that cannot be read records an empty one, which no file has.
+    A manifest of ours that is damaged records an empty one, which no file has.
     """
-    manifest = path.parent / MANIFEST
-    if not manifest.is_file():
-        return None
     try:
-        entries = json.loads(manifest.read_bytes())["artifacts"]
+        text = (path.parent / MANIFEST).read_bytes()
+    except OSError:
+        return None
+    if MANIFEST_MARK not in text:
+        return None  # somebody else's
+    try:
+        entries = json.loads(text)["artifacts"]
         recorded: dict[str, str] = {entry["file"]: entry["sha256"] for entry in entries}
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return recorded.get(path.name)

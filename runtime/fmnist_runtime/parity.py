@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ResultError
+
+ROUNDINGS = 4
+"""Two float32 models that sum in different orders are each one rounding from the truth, so at most two from
+each other; twice that, as the rounding is measured on some of the images only."""
 
 
 @dataclass(frozen=True)
@@ -18,6 +22,16 @@ class Gate:
     """Largest loss of accuracy, as a fraction (0.005 is half a percentage point)."""
     max_difference: float | None = None
     """Largest difference of any one probability; None where the scheme rounds too coarsely for one."""
+
+    def allowing(self, rounding: float) -> Gate:
+        """The same gate, but never narrower than what float32 arithmetic itself leaves open.
+
+        Args:
+            rounding: Largest difference of a probability that rounding makes in the original.
+        """
+        if self.max_difference is None:
+            return self
+        return replace(self, max_difference=max(self.max_difference, ROUNDINGS * rounding))
 
     def __post_init__(self) -> None:
         """Refuse limits that no figure could break."""

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import require_file, write_atomically
 
-SCHEMA = "fmnist.reference/1"
+SCHEMA = "fmnist.reference/2"
 
 
 @dataclass(frozen=True)
@@ -24,13 +24,17 @@ class Reference:
     model: str
     """What the model is called in tables: the name of its file."""
     model_sha256: str
-    """SHA-256 of the ``.keras`` file."""
+    """SHA-256 of the Keras file."""
     dataset: str
     """Name of the data set."""
     dataset_digest: str
     """Digest of its test split, as of `fmnist_runtime.datasets.Dataset`."""
     labels: tuple[str, ...]
     """Class names, by class index."""
+    source_range: str
+    """Pixels that the model itself takes: ``0-255`` or ``0-1``."""
+    rounding: float
+    """Largest difference of a probability between the model in float32 and in float64; 0 when not known."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``."""
     targets: NDArray[np.uint8]
@@ -50,6 +54,8 @@ def write_reference(path: Path, reference: Reference) -> None:
         "dataset": reference.dataset,
         "dataset_digest": reference.dataset_digest,
         "labels": reference.labels,
+        "source_range": reference.source_range,
+        "rounding": reference.rounding,
     }
     buffer = io.BytesIO()
     np.savez_compressed(
@@ -71,6 +77,7 @@ def read_reference(path: Path) -> Reference:
             if header.pop("schema") != SCHEMA:
                 raise ResultError(f"{path}: is of another version; this reads {SCHEMA}")
             header["labels"] = tuple(header["labels"])
+            header["rounding"] = float(header["rounding"])
             reference = Reference(**header, scores=archive["scores"], targets=archive["targets"])
     except (ValueError, KeyError, TypeError, AttributeError, OSError, EOFError, zipfile.BadZipFile) as error:
         raise ResultError(f"{path}: not a reference that fmnist train wrote ({error})") from error

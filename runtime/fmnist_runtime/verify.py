@@ -88,7 +88,8 @@ def _changed(path: Path) -> str:
     """How the bytes differ from those that were written; empty when they do not."""
     if not is_intact(path):
         return "its bytes are not those it was sealed with; copy it again"
-    if recorded_sha256(path) not in (None, sha256_file(path)):
+    recorded = recorded_sha256(path)
+    if recorded is not None and recorded != sha256_file(path):
         return f"its SHA-256 is not the one in {MANIFEST}; copy both again"
     return ""
 

@@ -18,7 +18,7 @@ from fmnist_runtime import load
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import read_carried, read_metadata
 from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.errors import ModelError, NonFiniteScoresError, OutputError, RejectedError
+from fmnist_runtime.errors import OutputError, RejectedError
 from fmnist_runtime.verify import verify
 
 INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
@@ -31,7 +31,7 @@ def exam() -> Exam:
     training = load_dataset("fashion-mnist", "train", DATA)
     with load(TINY / "export" / "model-float32.npz") as original:
         scores = original.scores(training.images[:1000])
-    return Exam(training.images[:1000], training.targets[:1000], scores)
+    return Exam(training.images[:1000], training.targets[:1000], scores, 1e-7)
 
 
 def model_of(recipe: Recipe) -> tuple[bytes, Metadata]:
@@ -76,7 +76,7 @@ def test_what_fails_is_kept_under_another_name_with_the_reason(tmp_path, exam):
     assert is_ours(tmp_path / "model-int8.tflite.rejected")
     renamed = (tmp_path / "model-int8.tflite.rejected").rename(path)
     [failure] = verify(renamed).failures
-    assert failure.startswith("it was rejected when it was made: accuracy is ")
+    assert failure.startswith("it was rejected when it was made: on 1,000 held-out training images accuracy")
 
 
 def test_float32_is_held_to_its_probabilities(tmp_path, exam):
@@ -109,28 +109,55 @@ def test_a_single_image_of_few_is_no_drop(tmp_path, exam):
     moved = exam.scores[:20].copy()
     right = int(np.flatnonzero(exam.scores[:20].argmax(axis=1) != exam.targets[:20])[0])
     moved[right] = np.eye(10, dtype=np.float32)[exam.targets[right]]
-    few = Exam(exam.images[:20], exam.targets[:20], moved)
+    few = Exam(exam.images[:20], exam.targets[:20], moved, 1e-7)
     assert prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), few).proof["images"] == 20
 
 
 def test_no_number_is_no_answer(tmp_path, exam):
-    """A kernel of NaN, which some engines run without a word."""
+    """A bias of NaN, which the engine runs without a word."""
     model, metadata = model_of(FLOAT32)
     proto = onnx.load_from_string(model)
     bias = next(item for item in proto.graph.initializer if list(item.dims) == [10])
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
-    with pytest.raises(NonFiniteScoresError, match=r"m\.onnx: answers NaN"):
+    with pytest.raises(RejectedError, match=r"m\.onnx: rejected: m\.onnx: answers NaN or infinity for 1,000"):
         prove(proto.SerializeToString(), metadata, FLOAT32, tmp_path / "m.onnx", exam)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx.rejected"]
+    kept = read_metadata(tmp_path / "m.onnx.rejected")
+    assert kept is not None
+    assert "answers NaN" in kept.rejected
 
 
-def test_what_no_engine_loads_is_named_as_it_was_to_be_called(tmp_path, exam):
+def test_what_no_engine_loads_is_rejected_too(tmp_path, exam):
     _, metadata = model_of(FLOAT32)
-    with pytest.raises(ModelError) as caught:
+    with pytest.raises(RejectedError, match=r"m\.onnx: rejected: m\.onnx: not an ONNX classifier") as caught:
         prove(b"", metadata, FLOAT32, tmp_path / "m.onnx", exam)
-    assert str(caught.value).startswith(f"{tmp_path / 'm.onnx'}: not an ONNX classifier")
     assert str(tmp_path / ".m.") not in str(caught.value)
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx.rejected"]
+
+
+def test_large_logits_are_given_the_rounding_that_they_bring(tmp_path, exam):
+    """The same model is refused where the original's own arithmetic is exact to 1e-7, not to 1e-5."""
+    moved = exam.scores.copy()
+    moved[7, moved[7].argmin()] += np.float32(2e-5)
+    coarse = dataclasses.replace(exam, scores=moved, rounding=1e-5)
+    metadata = prove(*model_of(FLOAT32), FLOAT32, tmp_path / "m.onnx", coarse)
+    assert metadata.proof["allowed_difference"] == 4e-5
+    assert metadata.golden is not None
+    assert metadata.golden.tolerance == 4e-5
+
+
+def test_somebodys_manifest_beside_it_is_no_reason(tmp_path, exam):
+    (tmp_path / "manifest.json").write_text('{"name": "web app"}')
+    path = tmp_path / "m.onnx"
+    prove(*model_of(FLOAT32), FLOAT32, path, exam)
+    assert verify(path).passed
+
+
+def test_a_draft_that_a_power_cut_left_is_no_artifact(tmp_path):
+    source = FLOAT32.artifact_path("model", TINY / "export")
+    (tmp_path / ".model-float32.0123abcd.onnx").write_bytes(source.read_bytes())
+    write_manifest(tmp_path)
+    assert json.loads((tmp_path / "manifest.json").read_text())["artifacts"] == []
 
 
 def test_the_manifest_lists_what_passed_and_what_was_rejected(tmp_path, exam):
@@ -147,10 +174,11 @@ def test_the_manifest_lists_what_passed_and_what_was_rejected(tmp_path, exam):
 
 def test_somebodys_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "web app"}')
-    with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist"):
-        require_manifest_free(tmp_path)
+    with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist; --force"):
+        require_manifest_free(tmp_path, force=False)
+    require_manifest_free(tmp_path, force=True)
     write_manifest(tmp_path / "ours")
-    require_manifest_free(tmp_path / "ours")
+    require_manifest_free(tmp_path / "ours", force=False)
 
 
 def test_the_manifest_says_what_each_artifact_was_made_from(tmp_path, exam):

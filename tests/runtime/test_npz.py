@@ -123,6 +123,33 @@ def test_a_compressed_file_is_refused(tmp_path):
         load(path)
 
 
+def test_layers_without_units_are_refused(tmp_path):
+    """Nothing times anything is nothing: sizes that fit, and buffers that would take a petabyte."""
+    arrays = {"0.kernel": np.empty((1 << 40, 0), np.float32), "0.bias": np.empty(0, np.float32)}
+    path = write_network(tmp_path / "wide.npz", network(input_shape=[1 << 20, 1 << 20]), arrays)
+    with pytest.raises(ModelError, match="not an npz model"):
+        load(path)
+
+
+@pytest.mark.parametrize("size", [1e999, -1e999, True, None, [2], "2"])
+def test_a_size_that_is_none_is_refused(tmp_path, size):
+    arrays = {"0.kernel": KERNEL, "0.bias": BIAS}
+    path = write_network(tmp_path / "odd.npz", network(input_shape=[size, 3]), arrays)
+    with pytest.raises(ModelError, match="not an npz model"):
+        load(path)
+
+
+def test_an_entry_of_another_compression_is_refused(tmp_path):
+    with (
+        zipfile.ZipFile(MODEL) as source,
+        zipfile.ZipFile(tmp_path / "m.npz", "w", zipfile.ZIP_LZMA) as target,
+    ):
+        for name in source.namelist():
+            target.writestr(name, source.read(name))
+    with pytest.raises(ModelError, match="compressed"):
+        load(tmp_path / "m.npz")
+
+
 def test_a_header_that_promises_more_than_there_is_is_refused(tmp_path):
     with zipfile.ZipFile(tmp_path / "big.npz", "w") as archive:
         archive.writestr("network.json", json.dumps(network()))

@@ -63,9 +63,42 @@ def test_changed_bytes_are_not_run(artifact, tmp_path):
 
 def test_a_cut_off_file_differs(artifact, tmp_path):
     path = tmp_path / artifact.name
-    path.write_bytes(artifact.read_bytes()[:-50])
-    [failure] = verify(path).failures
-    assert failure.startswith("is cut off or damaged")
+    for lost in (1, 50, 200):
+        path.write_bytes(artifact.read_bytes()[:-lost])
+        [failure] = verify(path).failures
+        assert failure.startswith(("is cut off or damaged", "its bytes are not those it was sealed with"))
+
+
+def test_what_is_added_is_seen(artifact, tmp_path):
+    """A second graph behind the first, which protobuf would merge with it; or a byte behind the end."""
+    path = tmp_path / artifact.name
+    for more in (b"\0", artifact.read_bytes()):
+        path.write_bytes(artifact.read_bytes() + more)
+        assert not verify(path).passed
+
+
+def test_labels_are_sealed_too(tmp_path):
+    """Other programs read them from here."""
+    content = (TINY / "export" / "model-int8.tflite").read_bytes()
+    path = tmp_path / "m.tflite"
+    path.write_bytes(content.replace(b"Pullover\n", b"Pullovar\n"))
+    assert not verify(path).passed
+
+
+@pytest.mark.parametrize("text", ['{"name": "web app"}', "[" * 100_000, ""])
+def test_somebodys_manifest_says_nothing(tmp_path, text):
+    path = Path(shutil.copy(TINY / "export" / "model-int8.tflite", tmp_path))
+    (tmp_path / "manifest.json").write_text(text)
+    assert verify(path).passed
+    (tmp_path / "manifest.json").unlink()
+    (tmp_path / "manifest.json").mkdir()
+    assert verify(path).passed
+
+
+def test_a_damaged_manifest_of_ours_is_one_that_differs(tmp_path):
+    path = Path(shutil.copy(TINY / "export" / "model-int8.tflite", tmp_path))
+    (tmp_path / "manifest.json").write_text((TINY / "export" / "manifest.json").read_text()[:-20])
+    assert not verify(path).passed
 
 
 def test_another_file_of_the_same_name_is_seen_by_the_manifest(tmp_path):

@@ -77,7 +77,7 @@ def compare_models(
                     f"{path}: was made from another model than the reference; "
                     "name the one it was made from with --reference"
                 )
-            gate = gate_for(session.info.format, session.info.scheme)
+            gate = gate_for(session.info.format, session.info.scheme).allowing(reference.rounding)
             if max_drop is not None:
                 gate = replace(gate, max_drop=max_drop)
             scores, _ = score_dataset(session, dataset)

@@ -110,7 +110,7 @@ def export_model(
     folders = {
         path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)
     }
-    _require_free(exporter, model, targets, folders)
+    _require_free(exporter, model, targets, folders, force)
     artifacts: list[Artifact] = []
     failures: list[FmnistError] = []
     try:
@@ -134,13 +134,13 @@ def export_model(
 
 
 def _require_free(
-    exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path]
+    exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path], force: bool
 ) -> None:
     """Check everything that is to be written before anything is converted."""
     from fmnist_exporters.manifest import require_manifest_free
 
     for folder in folders:
-        require_manifest_free(folder)
+        require_manifest_free(folder, force)
         if not _lies_in_run(folder):
             require_reference_free(model, folder)
     for path in targets.values():

@@ -107,7 +107,8 @@ def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, ta
     path, test = folder / f"{model.stem}{_SUFFIX}", splits.named(dataset, model)
     try:
         current = read_reference(path)
-        if (current.model_sha256, current.dataset_digest) == (sha256_file(model), test.digest):
+        found = (current.model_sha256, current.dataset_digest, current.source_range)
+        if found == (sha256_file(model), test.digest, taken):
             return
     except FmnistError:
         pass  # not there yet

@@ -33,6 +33,7 @@ from fmnist.runs import Run
 from fmnist.settings import TrainSettings
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.original import KerasSession, limit_threads
+from fmnist_exporters.precision import rounding
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
 from fmnist_runtime.evaluate import evaluate, score_dataset
@@ -172,12 +173,15 @@ def score_original(path: Path, test: Dataset, input_range: InputRange = "0-255")
     """The reference that artifacts of a Keras model are compared with: its scores for a test split."""
     with KerasSession(path, test.labels, input_range=input_range) as session:
         scores, _ = score_dataset(session, test)
+        noise = rounding(session.classifier, session.fit(test.images))
     return Reference(
         model=path.name,
         model_sha256=sha256_file(path),
         dataset=test.name,
         dataset_digest=test.digest,
         labels=test.labels,
+        source_range=input_range,
+        rounding=noise,
         scores=scores,
         targets=test.targets,
     )
