@@ -12,32 +12,17 @@ import onnx
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from artifacts import BY_NAME, FLOAT32, SOURCE, make
 from support import DATA, TINY
 
 from fmnist_exporters import tflite
-from fmnist_exporters.export import Artifact, Exporter, Source
-from fmnist_exporters.recipes import RECIPES, Recipe
+from fmnist_exporters.export import Artifact
+from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import KNOWN, Dataset, load_dataset
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.files import sha256_file
-
-BY_NAME = {(recipe.format, recipe.scheme): recipe for recipe in RECIPES}
-FLOAT32 = BY_NAME["tflite", "float32"]
-SOURCE = Source(
-    path=TINY / "model.keras",
-    input_range="0-255",
-    dataset="fashion-mnist",
-    dataset_digest="of the test split",
-    labels=KNOWN["fashion-mnist"].labels,
-    load_training=lambda: load_dataset("fashion-mnist", "train", DATA),
-)
-
-
-def make(folder: Path, *recipes: Recipe, source: Source = SOURCE, force: bool = False) -> list[Artifact]:
-    exporter = Exporter(source, force)
-    return [exporter.export(recipe, recipe.artifact_path("model", folder)) for recipe in recipes]
 
 
 @dataclass(frozen=True)

@@ -160,3 +160,13 @@ def test_onnx_stores_the_integers_that_were_chosen(chosen, images):
     [stored] = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if 784 in tensor.dims]
     assert stored.dtype == np.uint8  # 128 higher; see fmnist_exporters.onnx_int8
     assert np.array_equal(stored.astype(int) - 128, integers.T)
+
+
+def test_a_layer_that_is_called_twice_is_left_alone(images):
+    """Weights that are right for the inputs of one call would be wrong for those of the other."""
+    image = keras.Input((28, 28))
+    shared = DENSE(784, activation="relu")
+    model = keras.Model(image, DENSE(10)(shared(shared(keras.layers.Flatten()(image)))))
+    before = np.asarray(shared.kernel).copy()
+    round_weights(model, images[0][:50])
+    assert np.array_equal(np.asarray(shared.kernel), before)
