@@ -19,8 +19,8 @@ changes, on average.
     ==================================== ======= =========
 
 What remains is the hidden layer's output, which has one scale for all units. To stretch each unit over the
-whole range was tried and left: on the 58,000 training images not calibrated on, 8.9 in 10,000 become 7.7 by
-powers of two and 6.4 by any factor, at their best; the hidden layer would no longer be the original's.
+whole range was tried and left: of 10,000 training images, 8.9 that change become 7.7 by powers of two and
+6.4 by any factor, at their best; the hidden layer would no longer be the original's.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ gigabytes and minutes; such a layer is left to the nearest integers."""
 
 
 def round_weights(model: keras.Model, calibration: NDArray[np.uint8]) -> None:
-    """Round the dense layers of a reduced model, in place, all but the last, which stays in float.
+    """Round the dense layers of a reduced model, in place, all but the last, which int8 leaves in float.
 
     Each layer is rounded for the inputs that the layers before it give it once they are rounded. Where a
     layer has a bias, the bias takes up the mean error. A layer that is called twice is left to the nearest
-    integers, as convolutions are:
-    of a small network of two, 42 images change, and rounding them so too makes it 40.
+    integers, as convolutions are: of a small network of two, 42 images change, and rounding them so, too,
+    makes it 40.
 
     Args:
         model: A Keras classifier that takes raw pixels 0–255, with nothing left to fold into its weights.

@@ -82,6 +82,8 @@ ENDS = {
     "subclassed softmax": (lambda: subclassed("softmax"), False),
     "logits": (lambda: sequential(layers.Dense(10)), True),
     "logits, then dropout": (lambda: sequential(layers.Dense(10), layers.Dropout(0.1)), True),
+    "logits, normalised": (lambda: sequential(layers.Dense(10), layers.BatchNormalization()), True),
+    "logits, scaled": (lambda: sequential(layers.Dense(10), layers.Rescaling(0.5)), True),
     "nested logits": (lambda: nested("linear"), True),
     "averaged logits": (averaged, True),
 }

@@ -55,7 +55,7 @@ sys.modules["fmnist_exporters.text"] = module = importlib.util.module_from_spec(
 from fmnist_exporters import recipes
 from fmnist_runtime.parity import Gate
 from fmnist_runtime.sessions import SESSIONS
-recipes.RECIPES += (recipes.Recipe("text", "float32", False, Gate(0.001, 1e-5), "float32 as text"),)
+recipes.RECIPES += (recipes.Recipe("text", "float32", False, Gate(0.001, 1e-5), 1e-5, "float32 as text"),)
 SESSIONS[".text"] = "text_session:TextSession"
 if "export" in sys.argv:
     spec.loader.exec_module(module)

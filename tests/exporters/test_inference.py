@@ -122,7 +122,15 @@ def shaken() -> keras.Model:
     return sequential(layers.Rescaling(1 / 255), Shaken(), layers.Flatten(), layers.Dense(10))
 
 
+def scaled_at_the_end() -> keras.Model:
+    """As a temperature is applied to logits: nothing follows that could take the scaling over."""
+    return sequential(
+        layers.Rescaling(1 / 255), layers.Flatten(), layers.Dense(10, name="head"), layers.Rescaling(0.5)
+    )
+
+
 MODELS = {
+    "scaled at the end": (scaled_at_the_end, None),
     "shaken": (shaken, None),
     "mlp": (mlp, ["flatten", "hidden", "head"]),
     "offset without bias": (offset_without_bias, None),

@@ -67,8 +67,10 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
             contents = read_tflite(path)
         elif session.info.format == "npz":
             contents = read_npz(session.info.input_shape, engine.layers)
-        else:
+        elif session.info.format == "onnx":
             contents = read_onnx(path, engine.inference_session)
+        else:
+            contents = Contents((), None, (), None)  # a format that nobody wrote a reader for
         return Inspection(describe(session), session.info.labels, session.info.metadata, contents, initial)
 
 

@@ -28,7 +28,7 @@ class SummaryRow:
     """One model's figures, from which a person decides."""
 
     format: str
-    """``keras``, ``tflite`` or ``onnx``."""
+    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
     scheme: str
     """``original`` or a quantisation scheme."""
     size_bytes: int

@@ -38,7 +38,7 @@ class ModelInfo:
 
     path: Path
     format: str
-    """``tflite``, ``onnx`` or ``keras``."""
+    """``tflite``, ``onnx``, ``npz`` or ``keras``."""
     scheme: str
     """Quantisation scheme; ``unknown`` for a file without our metadata."""
     engine: str

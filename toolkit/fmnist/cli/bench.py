@@ -22,7 +22,7 @@ def bench(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
-    input_range: options.InputRange = None,
+    input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
     """Time single-image inference on real test images, models interleaved."""
@@ -41,7 +41,7 @@ def bench(
         threads,
         samples,
         progress.step,
-        input_range or "0-255",
+        input_range,
     )
     show(_text(results, threads), "bench", benchmark_body(results), json)
 

@@ -21,7 +21,7 @@ def evaluate(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
-    input_range: options.InputRange = None,
+    input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
     """Measure accuracy on the test images, over all and by class."""
@@ -35,7 +35,7 @@ def evaluate(
     recorded = selection.run is not None and dataset is None
     if selection.run and not recorded:
         paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
-    results = evaluate_models(paths, Splits(dataset, data_dir), threads, input_range or "0-255")
+    results = evaluate_models(paths, Splits(dataset, data_dir), threads, input_range)
     if selection.run and recorded:
         results.insert(0, evaluate_original(selection.run))
     show(_text(results), "eval", evaluation_body(results), json)

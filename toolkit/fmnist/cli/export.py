@@ -28,7 +28,7 @@ def export(
     labels: Annotated[
         Path | None, typer.Option(help="Text file of class names, one a line. Default: the data set's.")
     ] = None,
-    input_range: options.InputRange = None,
+    input_range: options.InputRange = "0-255",
     force: options.Force = False,
 ) -> None:
     """Convert a trained model to files for a device, each run and compared with it before it is named.
@@ -50,7 +50,7 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    origin = Origin(model, dataset, data_dir, labels, input_range or "0-255")
+    origin = Origin(model, dataset, data_dir, labels, input_range)
     exported = export_model(origin, targets, force, lambda artifact: progress.step())
     progress.remove()
     rows = [

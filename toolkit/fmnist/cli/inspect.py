@@ -24,7 +24,7 @@ def inspect(
     weights: Annotated[
         bool, typer.Option("--weights", help="Show the weights, too; of a run before and after training.")
     ] = False,
-    input_range: options.InputRange = None,
+    input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
     """Say what is in a model file: layers, operators, tensors, weights, and where it comes from."""
@@ -34,7 +34,7 @@ def inspect(
 
     path, run = select_model(model)
     say_run(run)
-    inspection = inspect_model(path, input_range or "0-255")
+    inspection = inspect_model(path, input_range)
     text = _text(inspection)
     if weights:
         if run and inspection.initial is None:

@@ -33,13 +33,12 @@ Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inf
 Samples = Annotated[
     int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
 ]
-InputRange = Annotated[
-    Literal["0-255", "0-1"] | None,
-    typer.Option(
-        help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside. "
-        "Default: 0-255.",
-    ),
-]
+_INPUT_RANGE = typer.Option(
+    help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside."
+)
+InputRange = Annotated[Literal["0-255", "0-1"], _INPUT_RANGE]
+RecordedInputRange = Annotated[Literal["0-255", "0-1"] | None, _INPUT_RANGE]
+"""The same for a verb that can learn it from an artifact."""
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
 MaxDrop = Annotated[
     float | None,

@@ -31,7 +31,7 @@ def parity(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
-    input_range: options.InputRange = None,
+    input_range: options.RecordedInputRange = None,
     json: options.Json = None,
 ) -> None:
     """Compare artifacts with their original; exit 3 when one drifts beyond its gate."""

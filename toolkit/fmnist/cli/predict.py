@@ -16,7 +16,7 @@ def predict(
         str, typer.Option(help="Turn dark on light into light on dark: auto, always or never.")
     ] = "auto",
     threads: options.Threads = options.DEFAULT_THREADS,
-    input_range: options.InputRange = None,
+    input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of image files."""
@@ -27,7 +27,7 @@ def predict(
 
     if invert not in INVERT:
         raise typer.BadParameter(f"{invert!r} is not one of {', '.join(INVERT)}", param_hint="--invert")
-    with open_model(model, threads, input_range or "0-255") as session:
+    with open_model(model, threads, input_range) as session:
         shape = image_shape(session.info.input_shape)
         pixels = [read_image(path, shape, invert) for path in images]
         answers = [session.top(image, top) for image in pixels]
