@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.input_range import INPUT_RANGES, PROBED_IMAGES, InputRange, Trial, require_better
+from fmnist_exporters.input_range import INPUT_RANGES, InputRange, Trial, probe, require_better
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.metadata import versions
 from fmnist_exporters.proving import Exam, prove
@@ -142,7 +142,8 @@ class Exporter:
         held_out = subset(self._training, self._samples.held_out)
         images = self._original.fit(held_out.images)
         scores = require_finite(self._original.scores(images), self._source.path)
-        self._require_range(images[:PROBED_IMAGES], scores[:PROBED_IMAGES], held_out.targets[:PROBED_IMAGES])
+        probed = probe(len(images))
+        self._require_range(images[probed], scores[probed], held_out.targets[probed])
         return Exam(images, held_out.targets, scores, rounding(self._original.classifier, images))
 
     def _require_range(

@@ -19,7 +19,7 @@ InputRange = Literal["0-255", "0-1"]
 INPUT_RANGES: dict[InputRange, float] = {"0-255": 1.0, "0-1": 1 / 255}
 """What pixels are multiplied by in front of a model that was trained on values of such a range."""
 
-PROBED_IMAGES = 2000
+_PROBED_IMAGES = 2000
 _CERTAIN = 3.0
 """Standard errors of a paired difference (McNemar) beyond which it is not taken for chance."""
 _MATERIAL = 1.5
@@ -38,6 +38,11 @@ class Trial:
     """The range, ``0-255`` or ``0-1``."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, probabilities."""
+
+
+def probe(count: int) -> slice:
+    """About 2,000 of so many images, from all over: own data may be sorted by class."""
+    return slice(None, None, max(1, count // _PROBED_IMAGES))
 
 
 def require_better(declared: Trial, other: Trial, targets: NDArray[np.uint8], path: Path) -> None:
