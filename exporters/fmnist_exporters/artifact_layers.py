@@ -80,8 +80,13 @@ def _read_tflite(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
 
 
 def _last_operation(name: str, graph: Graph) -> str:
-    """Of the operations that were fused into one, which are all named, the one whose result it gives."""
-    return max(name.split(";"), key=lambda operation: graph.order.get(operation, -1))
+    """Of the operations that were fused into one, which are all named, the one whose result it gives.
+
+    An operation that the converter spells out in several has its name, and then that with a number: the last
+    of them gives the result.
+    """
+    names = [part if part in graph.order else re.sub(r"\d+$", "", part) for part in name.split(";")]
+    return max(names, key=lambda operation: graph.order.get(operation, -1))
 
 
 def _dequantised(interpreter: Any, detail: dict[str, Any]) -> NDArray[np.float32]:

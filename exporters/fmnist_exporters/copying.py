@@ -53,6 +53,8 @@ class Copier:
         result = copy(*arguments, **keywords)
         if isinstance(operation, keras.layers.Layer):
             copy.set_weights(operation.get_weights() if weights is None else weights)
+            if hasattr(copy, "finalize_state"):  # Normalization works out its figures from its weights
+                copy.finalize_state()
         return result
 
     @property

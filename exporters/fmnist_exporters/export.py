@@ -83,6 +83,8 @@ class Exporter:
         """
         require_writable(path)
         for place in (path, rejected_path(path)):
+            if place.is_dir():
+                raise OutputError(f"{place}: is a directory, an artifact is a file; --out goes elsewhere")
             if place.exists() and not self._force and not is_ours(place):
                 raise OutputError(
                     f"{place}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"

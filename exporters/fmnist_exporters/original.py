@@ -55,6 +55,8 @@ class KerasSession(Session):
             self._classifier = as_classifier(self._engine, INPUT_RANGES[input_range])
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
+        except Exception as error:  # what somebody's layers raise when they are called
+            raise ModelError(f"{path}: is no classifier of images ({error})") from error
         self.info = ModelInfo(
             path=path,
             format="keras",
@@ -78,7 +80,10 @@ class KerasSession(Session):
         return self._classifier
 
     def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return self._classifier.scores(images)
+        try:
+            return self._classifier.scores(images)
+        except Exception as error:  # as above
+            raise RuntimeError(error) from error
 
 
 def _load(path: Path) -> Any:

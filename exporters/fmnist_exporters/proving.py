@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.convert import converter
-from fmnist_exporters.manifest import rejected_path
+from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import choose_golden
 from fmnist_runtime.artifact import Metadata
@@ -69,7 +69,8 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
         draft.rename(kept if reason else path)
     if reason:
         raise RejectedError(f"{path}: rejected: {reason}; kept as {kept.name}")
-    kept.unlink(missing_ok=True)
+    if is_ours(kept):
+        kept.unlink()
     return metadata
 
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import DatasetError
+from fmnist_runtime.files import require_file
 from fmnist_runtime.idx import idx_header, idx_sha256, read_idx
 
 Split = Literal["train", "test"]
@@ -230,12 +231,13 @@ def read_labels(path: Path) -> tuple[str, ...]:
     Raises:
         DatasetError: The file cannot be read, or a name is missing or there twice.
     """
+    require_file(path, "a text file of class names, one a line", DatasetError)
     try:
         text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin with a mark
         labels = tuple(line.strip() for line in text.strip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    if not all(labels) or len(set(labels)) < len(labels):
+    if not labels or not all(labels) or len(set(labels)) < len(labels):
         raise DatasetError(f"{path}: needs one name a line, none of them empty or twice")
     return labels
 

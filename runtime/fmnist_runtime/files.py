@@ -111,6 +111,11 @@ def require_writable(path: Path) -> None:
     Raises:
         OutputError: No file can be made where the path says.
     """
+    try:
+        path.resolve().exists()
+    except (OSError, RuntimeError) as error:  # a name too long, or links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
     folder = path.absolute().parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent

@@ -24,7 +24,7 @@ def recorded_sha256(path: Path) -> str | None:
         return None  # somebody else's
     try:
         entries = json.loads(text)["artifacts"]
-        recorded: dict[str, str] = {entry["file"]: entry["sha256"] for entry in entries}
+        recorded = {entry["file"]: str(entry["sha256"]) for entry in entries}
     except (ValueError, KeyError, TypeError, RecursionError):
         return ""
     return recorded.get(path.name)

@@ -22,6 +22,9 @@ class Gate:
     """Largest loss of accuracy, as a fraction (0.005 is half a percentage point)."""
     max_difference: float | None = None
     """Largest difference of any one probability; None where the scheme rounds too coarsely for one."""
+    min_agreement: float = 0.0
+    """Least share of images that both give the same class. Accuracy alone tells nothing where the original
+    itself is mostly wrong, as on images of another data set."""
 
     def allowing(self, rounding: float) -> Gate:
         """The same gate, but never narrower than what float32 arithmetic itself leaves open.
@@ -35,7 +38,8 @@ class Gate:
 
     def __post_init__(self) -> None:
         """Refuse limits that no figure could break."""
-        if not (self.max_drop >= 0 and (self.max_difference is None or self.max_difference >= 0)):
+        sane = 0 <= self.min_agreement <= 1 and self.max_drop >= 0
+        if not (sane and (self.max_difference is None or self.max_difference >= 0)):
             raise ValueError(f"a gate's limits are numbers of 0 or more, not {self}")
 
 
@@ -120,7 +124,7 @@ def compare(
         max_difference=largest,
         mean_difference=float(difference.mean()),
         gate=gate,
-        failures=_failures(original_correct - correct, images, largest, gate),
+        failures=_failures(original_correct - correct, len(changed), images, largest, gate),
     )
 
 
@@ -131,13 +135,16 @@ def _tied(scores: NDArray[np.float32], width: float) -> NDArray[np.bool_]:
     return np.asarray((margin < width) | (margin == 0))
 
 
-def _failures(lost: int, images: int, largest: float, gate: Gate) -> tuple[str, ...]:
+def _failures(lost: int, changed: int, images: int, largest: float, gate: Gate) -> tuple[str, ...]:
     failures = []
     # Counted in images, so that a drop of exactly the limit is not a matter of float rounding.
     if lost > round(gate.max_drop * images, 6):
         failures.append(
             f"accuracy is {100 * lost / images:.2f} points lower, {100 * gate.max_drop:g} are allowed"
         )
+    if changed > round((1 - gate.min_agreement) * images, 6):
+        agreement = 100 * (images - changed) / images
+        failures.append(f"agreement is {agreement:.2f} %, {100 * gate.min_agreement:g} % is the least")
     if gate.max_difference is not None and largest > gate.max_difference:
         failures.append(f"a probability differs by {largest:.2g}, {gate.max_difference:g} is allowed")
     return tuple(failures)

@@ -23,7 +23,8 @@ class Verification:
     path: Path
     """The artifact."""
     engine: str
-    """What ran it, with version; empty when it was not run, as its bytes have changed."""
+    """What ran it, with version; empty when it was not run, as its bytes have changed or it was
+    rejected."""
     images: int
     """How many golden images it answered."""
     difference: float | None
@@ -59,6 +60,10 @@ def verify(path: Path, threads: int = 1) -> Verification:
         metadata = read_metadata(path)
     except ModelError as error:
         return _not_run(path, None, str(error).removeprefix(f"{path}: "))
+    if metadata is None and recorded_sha256(path) is not None:
+        return _not_run(path, None, f"it has lost what {MANIFEST} says was in it; copy both again")
+    if metadata is not None and metadata.rejected:
+        return _not_run(path, None, f"it was rejected when it was made: {metadata.rejected}")
     if metadata is None or metadata.golden is None:
         raise ModelError(f"{path}: carries no golden samples of fmnist export, so nothing can be verified")
     golden = metadata.golden
@@ -68,7 +73,6 @@ def verify(path: Path, threads: int = 1) -> Verification:
     with load(path, threads=threads) as session:
         scores = session.scores(golden.images)
         engine = session.info.engine
-    failures = (f"it was rejected when it was made: {metadata.rejected}",) if metadata.rejected else ()
     return Verification(
         path=path,
         engine=engine,
@@ -76,7 +80,7 @@ def verify(path: Path, threads: int = 1) -> Verification:
         difference=_largest(scores, golden.artifact),
         original_difference=_largest(scores, golden.original),
         tolerance=golden.tolerance,
-        failures=(*failures, *_differences(scores, golden)),
+        failures=_differences(scores, golden),
     )
 
 

@@ -35,16 +35,18 @@ def test_file_names_are_distinct():
 
 
 @pytest.mark.parametrize(
-    ("format", "scheme", "points", "difference"),
+    ("format", "scheme", "points", "difference", "agreement"),
     [
-        ("tflite", "float32", 0.1, 1e-5),
-        ("onnx", "float32", 0.1, 1e-5),
-        ("tflite", "float16", 0.3, None),
-        ("tflite", "dynamic", 0.3, None),
-        ("tflite", "int8", 0.5, None),
-        ("tflite", "int8-full", 1.0, None),
-        ("tflite", "unknown", 0.5, None),
+        ("tflite", "float32", 0.1, 1e-5, 0.99),
+        ("onnx", "float32", 0.1, 1e-5, 0.99),
+        ("npz", "float32", 0.1, 1e-5, 0.99),
+        ("tflite", "float16", 0.3, None, 0.99),
+        ("tflite", "dynamic", 0.3, None, 0.95),
+        ("tflite", "int8", 0.5, None, 0.95),
+        ("onnx", "int8", 0.5, None, 0.95),
+        ("tflite", "int8-full", 1.0, None, 0.9),
+        ("tflite", "unknown", 0.5, None, 0.0),
     ],
 )
-def test_default_gates(format, scheme, points, difference):
-    assert gate_for(format, scheme) == Gate(points / 100, difference)
+def test_default_gates(format, scheme, points, difference, agreement):
+    assert gate_for(format, scheme) == Gate(points / 100, difference, agreement)

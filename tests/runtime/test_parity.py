@@ -125,3 +125,18 @@ def test_scores_of_other_images_are_refused(scores, targets):
 def test_a_gate_that_nothing_could_break_is_refused(limits):
     with pytest.raises(ValueError, match="0 or more"):
         Gate(*limits)
+
+
+def test_a_model_that_changes_too_many_answers_fails_though_it_loses_none(scores, targets):
+    """Wrong answers for wrong answers: accuracy cannot tell."""
+    wrong = [int(row) for row in np.flatnonzero(scores.argmax(axis=1) != targets)][:100]
+    changed = swap_best_two(scores, wrong)
+    assert compare(scores, changed, targets, Gate(1.0, min_agreement=0.9)).passed
+    [failure] = compare(scores, changed, targets, Gate(1.0, min_agreement=0.901)).failures
+    assert failure == "agreement is 90.00 %, 90.1 % is the least"
+
+
+def test_a_gate_allows_what_rounding_makes_in_the_original():
+    assert Gate(0.001, 1e-5).allowing(1e-6) == Gate(0.001, 1e-5)
+    assert Gate(0.001, 1e-5).allowing(1e-5) == Gate(0.001, 4e-5)
+    assert Gate(0.001).allowing(1e-5) == Gate(0.001)

@@ -57,3 +57,35 @@ def test_what_is_no_reference_is_refused(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(ResultError, match=r"reference\.npz"):
         read_reference(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"targets": np.full(10_000, 10, np.uint8)},
+        {"targets": np.zeros(10_000, np.int64)},
+        {"targets": np.zeros(9_999, np.uint8)},
+        {"scores": np.full((10_000, 10), np.nan, np.float32)},
+        {"dataset": 5},
+        {"labels": ("a", 3)},
+        {"source_range": None},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_parts_that_do_not_fit_together_are_one_line(tmp_path, change):
+    reference = replace(read_reference(TINY / "reference.npz"), **change)
+    write_reference(tmp_path / "r.npz", reference)
+    with pytest.raises(ResultError, match=r"r\.npz: not a reference that fmnist wrote \("):
+        read_reference(tmp_path / "r.npz")
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_damage_of_any_kind_is_one_line(tmp_path, seed):
+    """Bytes changed at random: what unpacks them raises much more than is documented."""
+    content = bytearray((TINY / "reference.npz").read_bytes())
+    generator = np.random.default_rng(seed)
+    for place in generator.integers(0, len(content), 40):
+        content[place] ^= int(generator.integers(1, 256))
+    (tmp_path / "r.npz").write_bytes(content)
+    with pytest.raises(ResultError, match=r"r\.npz: "):
+        read_reference(tmp_path / "r.npz")

@@ -82,6 +82,23 @@ def test_what_was_rejected_can_be_looked_into(fmnist, collapsing):
     assert "first layer that drifts: " in result.stdout
 
 
+def test_a_rejected_file_that_is_renamed_does_not_run(fmnist, collapsing, tmp_path):
+    fmnist("export", collapsing, "--quantize", "int8", *OPTIONS)
+    (tmp_path / "export" / "mine-int8.tflite.rejected").rename(tmp_path / "renamed.tflite")
+    result = fmnist("eval", "renamed.tflite", "--data-dir", DATA)
+    assert result.returncode == 1
+    assert "renamed.tflite: was rejected when it was made, on 10,000 held-out" in result.stderr
+    assert fmnist("verify", "renamed.tflite").returncode == 3
+
+
+def test_a_collapse_is_found_on_images_of_another_data_set_too(fmnist, collapsing):
+    """Where the original is wrong nearly always, no accuracy is left to lose."""
+    digits = ("--dataset", "mnist", "--data-dir", DATA)
+    result = fmnist("export", collapsing, "--quantize", "int8", *digits)
+    assert result.returncode == 3
+    assert "agreement is " in result.stderr
+
+
 def test_pixels_of_0_to_1_are_found_out(fmnist, unit_range):
     result = fmnist("export", unit_range, *OPTIONS)
     assert result.returncode == 1
@@ -137,7 +154,8 @@ def test_labels_can_be_brought_along(fmnist, foreign):
     [
         ("a\nb\n", "has 10 classes, but there are 2 labels"),
         ("a\n\nb\n", "needs one name a line"),
-        (None, "cannot be read"),
+        (" \n", "needs one name a line"),
+        (None, "names.txt: no such file"),
     ],
 )
 def test_labels_that_do_not_fit_are_refused(fmnist, foreign, content, complaint):
@@ -230,8 +248,27 @@ def test_verify_fails_on_a_changed_byte(fmnist, tmp_path):
     assert whole["images"] == 3
 
 
-def test_verify_cannot_judge_a_foreign_model(fmnist, tmp_path):
+def test_verify_cannot_judge_a_foreign_model_and_goes_on(fmnist, tmp_path):
     (tmp_path / "m.tflite").write_bytes(b"somebody's")
-    result = fmnist("verify", tmp_path / "m.tflite")
+    result = fmnist("verify", tmp_path / "m.tflite", TINY / "export" / "model-int8.tflite")
     assert result.returncode == 1
     assert "carries no golden samples of fmnist export" in result.stderr
+    assert "model-int8.tflite  verified" in result.stdout
+
+
+def test_a_truncated_artifact_of_a_run_differs(fmnist, tiny):
+    """It lost all that it said of itself, but the manifest beside it knows it."""
+    artifact = tiny / "export" / "model-int8.tflite"
+    artifact.write_bytes(artifact.read_bytes()[:10_000])
+    result = fmnist("verify", artifact)
+    assert result.returncode == 3
+    assert "it has lost what manifest.json says was in it" in result.stdout
+
+
+@pytest.mark.parametrize("name", ["x" * 250 + ".tflite", "loop.tflite"])
+def test_names_that_no_file_can_have_are_one_line(fmnist, foreign, name):
+    (foreign.parent / "loop.tflite").symlink_to("loop.tflite")
+    result = fmnist("export", foreign, *OPTIONS, "--out", name)
+    assert result.returncode == 1
+    assert "cannot be written (" in result.stderr
+    assert result.stderr.count("\n") == 1

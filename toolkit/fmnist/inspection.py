@@ -16,6 +16,7 @@ from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.errors import ModelError
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
             contents = read_keras(engine.model)
             initial = _initial(path, engine.model)
         elif session.info.format == "tflite":
-            contents = read_tflite(path)
+            contents = _read_tflite(path)
         elif session.info.format == "npz":
             contents = read_npz(session.info.input_shape, engine.layers)
         elif session.info.format == "onnx":
@@ -72,6 +73,13 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
         else:
             contents = Contents((), None, (), None)  # a format that nobody wrote a reader for
         return Inspection(describe(session), session.info.labels, session.info.metadata, contents, initial)
+
+
+def _read_tflite(path: Path) -> Contents:
+    try:
+        return read_tflite(path)
+    except ValueError as error:  # names that are no text, which the engine runs all the same
+        raise ModelError(f"{path}: is damaged ({error}); copy it again") from error
 
 
 def inspection_body(inspection: Inspection, with_values: bool) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import TextIO
 
@@ -21,7 +22,7 @@ class Progress:
             stream: Where to; standard error when None.
         """
         self._label, self._total, self._done = label, total, 0
-        self._stream = stream or sys.stderr
+        self._stream = stream or sys.stderr or io.StringIO()  # where the caller closed it, nobody listens
         self._terminal = self._stream.isatty()
 
     def step(self, line: str | None = None) -> None:
@@ -46,4 +47,5 @@ class Progress:
 
 def say(line: str) -> None:
     """One line of progress."""
-    print(line, file=sys.stderr, flush=True)
+    if sys.stderr is not None:  # else print would take standard output
+        print(line, file=sys.stderr, flush=True)

@@ -73,6 +73,11 @@ class Run:
         record = read_json(self.train_json)
         if record.get("schema") != TRAIN_SCHEMA:
             raise ResultError(f"{self.train_json}: is not a record of fmnist train ({TRAIN_SCHEMA})")
+        settings, labels = record.get("settings"), record.get("labels")
+        texts = [settings.get("dataset") if isinstance(settings, dict) else None, record.get("test_digest")]
+        texts += labels if isinstance(labels, list) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            raise ResultError(f"{self.train_json}: is damaged; train the run again")
         return record
 
     def recorded_scores(self) -> Reference:

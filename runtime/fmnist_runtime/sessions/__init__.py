@@ -6,7 +6,7 @@ import os
 from importlib import import_module
 from pathlib import Path
 
-from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.carriers import REJECTED, format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
@@ -49,4 +49,8 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
     require_file(path, "a model file", ModelError)
     module, _, name = SESSIONS[suffix].partition(":")
     session: Session = getattr(import_module(module), name)(path, threads, labels)
+    metadata = session.info.metadata
+    if metadata and metadata.rejected and path.suffix != REJECTED:
+        session.close()
+        raise ModelError(f"{path}: was rejected when it was made, {metadata.rejected}; export it again")
     return session

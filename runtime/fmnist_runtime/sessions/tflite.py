@@ -41,7 +41,7 @@ class TfliteSession(Session):
             scores = _only(self._engine.get_output_details(), "output")
             self._encode = pixel_encoder(pixels["dtype"], *pixels["quantization"])
             self._decode = score_decoder(scores["dtype"], *scores["quantization"])
-        except (ValueError, RuntimeError) as error:
+        except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a path that is no UTF-8
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
         self._input_index: int = pixels["index"]
         self._output_index: int = scores["index"]

@@ -27,17 +27,23 @@ def verify(
     """
     from dataclasses import asdict
 
-    from fmnist.cli.output import GATE_FAILED, say_run, show
+    from fmnist.cli.output import fail, say_run, show
     from fmnist.models import select_artifacts
+    from fmnist_runtime.errors import FmnistError
     from fmnist_runtime.verify import verify as verify_artifact
 
     selection = select_artifacts(artifacts or [])
     say_run(selection.run)
-    results = [verify_artifact(path, threads) for path in selection.paths]
+    results, failures = [], []
+    for path in selection.paths:
+        try:
+            results.append(verify_artifact(path, threads))
+        except FmnistError as error:  # one that cannot be verified hides no other's verdict
+            failures.append(error)
     body = {"artifacts": [{**asdict(result), "passed": result.passed} for result in results]}
-    show(_text(results), "verify", body, json)
-    if not all(result.passed for result in results):
-        raise typer.Exit(GATE_FAILED)
+    if results:
+        show(_text(results), "verify", body, json)
+    fail(failures, gate_failed=not all(result.passed for result in results))
 
 
 def _text(results: "list[Verification]") -> str:
