@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from fmnist_runtime.errors import ModelError
 from fmnist_runtime.golden import Golden, parse_golden
 
 SCHEMA = "fmnist.artifact/2"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONTRACT = "raw pixels 0-255 in, normalisation is inside the model; probabilities out"
 
 
@@ -78,6 +80,8 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
         texts += [metadata.source_sha256, metadata.source_range, metadata.rejected, *metadata.labels]
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("text is expected for names and labels")
+        if any(_CONTROL.search(text) for text in texts):
+            raise ValueError("control characters, which would reach the terminal")
         objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof)
         if not all(isinstance(item, dict) for item in objects):
             raise TypeError("an object is expected for versions, calibration, gate and proof")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ Split = Literal["train", "test"]
 
 _STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}
 _KNOWN_SHAPE = (28, 28)
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SYSTEM_FOLDER = Path("/usr/share/datasets")
 """Where Debian and Raspberry Pi OS put the package dataset-fashion-mnist."""
 
@@ -237,8 +239,10 @@ def read_labels(path: Path) -> tuple[str, ...]:
         labels = tuple(line.strip() for line in text.strip().splitlines())
     except (OSError, UnicodeDecodeError) as error:
         raise DatasetError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    if not labels or not all(labels) or len(set(labels)) < len(labels):
-        raise DatasetError(f"{path}: needs one name a line, none of them empty or twice")
+    if not labels or not all(labels) or len(set(labels)) < len(labels) or _CONTROL.search("".join(labels)):
+        raise DatasetError(
+            f"{path}: needs one name a line, none of them empty, twice or with control characters"
+        )
     return labels
 
 

@@ -17,18 +17,22 @@ FmnistError                 one line for the user: what, which file, and what me
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 _MAX_LENGTH = 600
 """Libraries put whole graphs into their messages; what a person reads is the start."""
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class FmnistError(Exception):
     """Base of every error that the user, not a developer, can mend. Its text is one line."""
 
     def __str__(self) -> str:
-        line = " ".join(super().__str__().split())
+        # One line, and nothing that moves a terminal's cursor: file names and labels may be a stranger's.
+        plain = _COLOUR.sub("", super().__str__())
+        line = " ".join("".join(letter if letter.isprintable() else " " for letter in plain).split())
         return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]} … (--debug shows all)"
 
 

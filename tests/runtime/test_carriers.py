@@ -173,3 +173,17 @@ def test_foreign_files_carry_nothing(tmp_path):
         assert read_metadata(path) is None
     np.savez(tmp_path / "other.npz", a=np.zeros(3))
     assert read_metadata(tmp_path / "other.npz") is None
+
+
+def test_labels_cannot_move_the_cursor():
+    """Those of a stranger's file are printed."""
+    carried = read_carried(TINY / "export" / "model-int8.tflite")
+    assert carried is not None
+    text = carried.text.replace(b"Pullover", b"\\u001b[2J")
+    with pytest.raises(ModelError, match="control characters"):
+        parse_metadata(text, Path("model.tflite"))
+
+
+def test_an_error_is_one_line_whatever_it_speaks_of():
+    error = ModelError("\x1b[31mred\x1b[0m.tflite: is\nno\x07 model")
+    assert str(error) == "red.tflite: is no model"

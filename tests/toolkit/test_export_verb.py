@@ -155,6 +155,7 @@ def test_labels_can_be_brought_along(fmnist, foreign):
         ("a\nb\n", "has 10 classes, but there are 2 labels"),
         ("a\n\nb\n", "needs one name a line"),
         (" \n", "needs one name a line"),
+        ("\x1b[31mred\n", "needs one name a line"),
         (None, "names.txt: no such file"),
     ],
 )
