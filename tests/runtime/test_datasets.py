@@ -129,7 +129,7 @@ def test_another_data_sets_files_are_not_taken_for_this_one(tmp_path, monkeypatc
 
 @pytest.mark.parametrize(
     ("content", "complaint"),
-    [(b"cat\ncat\n", "empty or twice"), (b"cat\n\ndog\n", "empty or twice"), (b"\xff\xfe", "UTF-8")],
+    [(b"cat\ncat\n", "none of them empty"), (b"cat\n\ndog\n", "none of them empty"), (b"\xff\xfe", "UTF-8")],
 )
 def test_names_that_are_none_are_refused(tmp_path, content, complaint):
     (write_own(tmp_path) / "labels.txt").write_bytes(content)

@@ -142,7 +142,7 @@ def _require_free(
     for folder in folders:
         require_manifest_free(folder, force)
         if not _lies_in_run(folder):
-            require_reference_free(model, folder)
+            require_reference_free(model, folder, force)
     for path in targets.values():
         exporter.require_free(path)
 

@@ -74,7 +74,7 @@ def find_reference(candidates: Sequence[Path]) -> Reference:
     )
 
 
-def require_reference_free(model: Path, folder: Path) -> None:
+def require_reference_free(model: Path, folder: Path, force: bool) -> None:
     """Check that a foreign model's scores may be written into a folder.
 
     Raises:
@@ -83,10 +83,12 @@ def require_reference_free(model: Path, folder: Path) -> None:
     path = folder / f"{model.stem}{_SUFFIX}"
     require_writable(path)
     try:
-        if path.exists():
+        if path.exists() and not force:
             read_reference(path)
     except ResultError as error:
-        raise OutputError(f"{path}: exists and was not made by fmnist; choose another --out") from error
+        raise OutputError(
+            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
+        ) from error
 
 
 def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, taken: InputRange) -> None:
