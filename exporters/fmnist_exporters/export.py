@@ -21,7 +21,7 @@ from fmnist_exporters.samples import SEED, Samples, choose_samples, subset
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import is_intact, read_metadata
 from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.errors import FmnistError, ModelError, OutputError
+from fmnist_runtime.errors import DatasetError, FmnistError, ModelError, OutputError
 from fmnist_runtime.files import require_writable, sha256_file
 from fmnist_runtime.sessions.base import require_finite
 
@@ -142,6 +142,9 @@ class Exporter:
         from fmnist_exporters.precision import rounding  # loads TensorFlow
 
         held_out = subset(self._training, self._samples.held_out)
+        classes = len(self._labels)
+        if int(held_out.targets.max()) >= classes:
+            raise DatasetError(f"{self._source.path}: has {classes} classes, but {held_out.name} has more")
         images = self._original.fit(held_out.images)
         scores = require_finite(self._original.scores(images), self._source.path)
         probed = probe(len(images))

@@ -21,7 +21,7 @@ from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import KNOWN, Dataset, load_dataset
-from fmnist_runtime.errors import ModelError, OutputError
+from fmnist_runtime.errors import DatasetError, ModelError, OutputError
 from fmnist_runtime.files import sha256_file
 
 
@@ -242,3 +242,12 @@ def test_a_broken_original_is_named(tmp_path, content):
     with pytest.raises(ModelError, match=r"broken\.keras: not a model that Keras"):
         make(tmp_path / "out", FLOAT32, source=replace(SOURCE, path=path))
     assert not (tmp_path / "out").exists()
+
+
+def test_images_of_more_classes_than_the_model_has_are_refused(tmp_path):
+    training = load_dataset("fashion-mnist", "train", DATA)
+    targets = training.targets.copy()
+    targets[::7] = 10
+    source = replace(SOURCE, load_training=lambda: replace(training, targets=targets))
+    with pytest.raises(DatasetError, match=r"model\.keras: has 10 classes, but fashion-mnist has more"):
+        make(tmp_path, FLOAT32, source=source)
