@@ -142,7 +142,7 @@ class Exporter:
         from fmnist_exporters.precision import rounding  # loads TensorFlow
 
         held_out = subset(self._training, self._samples.held_out)
-        classes = len(self._labels)
+        classes = len(self._original.info.labels)
         if int(held_out.targets.max()) >= classes:
             raise DatasetError(f"{self._source.path}: has {classes} classes, but {held_out.name} has more")
         images = self._original.fit(held_out.images)
