@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -68,3 +69,12 @@ for name in ("model-int8.tflite", "model-float32.onnx"):
     lines = run_without(TRAINING | ENGINES, code).splitlines()
     assert "pip install 'fmnist[tflite]'" in lines[0]
     assert "pip install 'fmnist[onnx]'" in lines[1]
+
+
+def test_the_onnx_engine_tells_nobody(tmp_path):
+    """Left to itself it writes an identifier and a queue of events into the home directory."""
+    code = f"import fmnist_runtime; fmnist_runtime.load({str(TINY)!r} + '/export/model-float32.onnx').close()"
+    environment = {key: value for key, value in os.environ.items() if key != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+    assert list(tmp_path.iterdir()) == []
