@@ -344,6 +344,15 @@ def test_a_model_for_other_images_is_not_gone_on_with(tmp_path, fmnist):
     assert "no such file" in fmnist("train", "--resume", "absent", "--epochs", 3).stderr
 
 
+def test_a_model_that_ends_in_logits_is_not_gone_on_with(tmp_path, fmnist):
+    """Its loss would be taken of logits as if they were probabilities."""
+    model = keras.Sequential([keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    model.save(tmp_path / "logits.keras")
+    result = fmnist("train", "--resume", "logits.keras", "--epochs", 1)
+    assert result.returncode == 1
+    assert "logits.keras: ends in logits; training goes on with a model that ends in softmax" in result.stderr
+
+
 def test_presets_are_a_start_that_options_change(tmp_path, small, fmnist):
     result = fmnist(
         "train",

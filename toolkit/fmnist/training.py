@@ -203,6 +203,8 @@ def _load(path: Path, training: Dataset, settings: TrainSettings) -> Any:
     """A model with its optimizer's state; one that was saved without gets the settings' optimizer."""
     with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
         session.fit(training.images[:1])
+        if session.classifier.logits:
+            raise ModelError(f"{path}: ends in logits; training goes on with a model that ends in softmax")
     try:
         model: Any = keras.saving.load_model(path)
     except (ValueError, TypeError, KeyError) as error:
