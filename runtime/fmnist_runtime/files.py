@@ -111,16 +111,25 @@ def require_writable(path: Path) -> None:
     Raises:
         OutputError: No file can be made where the path says.
     """
-    try:
-        path.resolve().exists()
-    except (OSError, RuntimeError) as error:  # a name too long, or links in a circle
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
+    require_possible(path)
     folder = path.absolute().parent
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
         raise OutputError(f"{path}: cannot be written ({folder} takes no files); choose another place")
+
+
+def require_possible(path: Path) -> None:
+    """Check that there can be a file or folder of such a name.
+
+    Raises:
+        OutputError: The name is too long, or goes round in links.
+    """
+    try:
+        path.resolve().exists()
+    except (OSError, RuntimeError) as error:  # a name too long, or links in a circle
+        reason = getattr(error, "strerror", None) or error
+        raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
 
 
 def require_file(path: Path, what: str, error_type: type[FmnistError]) -> None:

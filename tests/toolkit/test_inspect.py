@@ -176,8 +176,8 @@ def test_a_rejected_artifact_says_why(tmp_path, fmnist):
     metadata, carried = read_metadata(INT8), read_carried(INT8)
     metadata = replace(metadata, rejected="accuracy is 3 points lower, 0.5 are allowed")
     content = converter("tflite").embed(INT8.read_bytes()[: carried.model_bytes], metadata)
-    (tmp_path / "model.tflite").write_bytes(content)
-    result = fmnist("inspect", "model.tflite")
+    (tmp_path / "model.tflite.rejected").write_bytes(content)
+    result = fmnist("inspect", "model.tflite.rejected")
     assert row(result.stdout, "REJECTED")[1] == "accuracy is 3 points lower, 0.5 are allowed"
 
 

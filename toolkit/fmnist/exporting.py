@@ -21,7 +21,7 @@ from fmnist_runtime.errors import (
     RejectedError,
     needs_extra,
 )
-from fmnist_runtime.files import require_file
+from fmnist_runtime.files import require_file, require_possible
 from fmnist_runtime.manifest import MANIFEST
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 
@@ -67,6 +67,8 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
     """
+    if out is not None:
+        require_possible(out)
     if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
