@@ -64,13 +64,17 @@ class Copier:
 
     def _free(self, name: str) -> str:
         """The name, as TensorFlow takes it; with a number when a nested model brought another like it."""
-        name = re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip("_-") or "layer"
-        free, number = name, 1
-        while free in self._names:
-            number += 1
-            free = f"{name}_{number}"
-        self._names.add(free)
-        return free
+        return free_name(re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip("_-") or "layer", self._names)
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, or with a number where another has it; it is taken from then on."""
+    free, number = name, 1
+    while free in taken:
+        number += 1
+        free = f"{name}_{number}"
+    taken.add(free)
+    return free
 
 
 def rebuild(

@@ -6,6 +6,8 @@ import re
 
 import onnx
 
+from fmnist_exporters.copying import free_name
+
 
 def rename(graph: onnx.GraphProto) -> None:
     """Name nodes, and the values between them, after their layers: ``hidden_1/...``.
@@ -22,7 +24,7 @@ def rename(graph: onnx.GraphProto) -> None:
     names = {graph.input[0].name: "image", graph.output[0].name: "probabilities"}
     taken: set[str] = set()
     for node in graph.node:
-        node.name = _free(_own_name(node, constants), taken)
+        node.name = free_name(_own_name(node, constants), taken)
         for index, name in enumerate(node.input):
             if name in constants and name not in names:
                 names[name] = f"{node.name}/constant_{index}"
@@ -52,16 +54,6 @@ def _layer(name: str) -> str:
 
 def _plain(name: str) -> str:
     return re.sub(r"__\d+(?=:|$)", "", name)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, or with a number where another has it."""
-    free, number = name, 1
-    while free in taken:
-        number += 1
-        free = f"{name}_{number}"
-    taken.add(free)
-    return free
 
 
 def _replace(node: onnx.NodeProto, names: dict[str, str]) -> None:
