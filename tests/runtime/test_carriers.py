@@ -14,22 +14,12 @@ from support import TINY
 from fmnist_runtime import load
 from fmnist_runtime.artifact import parse_metadata
 from fmnist_runtime.carriers import is_intact, read_carried, read_metadata
+from fmnist_runtime.datasets import KNOWN
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import sha256_file
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
-LABELS = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
-)
+LABELS = KNOWN["fashion-mnist"].labels
 
 
 @pytest.fixture(params=ARTIFACTS, ids=lambda path: path.name)
