@@ -13,8 +13,8 @@ from fmnist_runtime.errors import DatasetError
 
 SEED = 0
 CALIBRATION_IMAGES = 500
-"""Measured on the default model: from 100 to 5,000 images, int8 agrees on 99.78 to 99.85 % of the test
-images without a trend; int8-full falls from 98.8 to 98.2 %, as rare large activations stretch the range."""
+"""Measured on the default network, five seeds: of 10,000 training images that were not calibrated on, int8
+changes 8.4 with 500 and 9.2 with 2,000, of the test images 8.0 and 12.0."""
 HELD_OUT_IMAGES = 10_000
 """As many as the published test splits have, for figures of the same certainty."""
 GOLDEN_IMAGES = 3
