@@ -14,7 +14,8 @@ from fmnist_runtime.errors import OutputError, ResultError
 
 def make_run(folder, finished):
     folder.mkdir(parents=True)
-    (folder / "train.json").write_text(json.dumps({"schema": "fmnist.train/1", "finished": finished}))
+    record = {"schema": "fmnist.train/1", "finished": finished, "test_digest": "", "labels": ["a", "b"]}
+    (folder / "train.json").write_text(json.dumps({**record, "settings": {"dataset": "mnist"}}))
     return Run(folder)
 
 
@@ -97,3 +98,13 @@ def test_settings_survive_their_record():
     settings = TrainSettings(hidden=(256, 128), dropout=0)
     assert TrainSettings.from_record(json.loads(json.dumps(settings.to_record()))) == settings
     assert TrainSettings.from_record({"epochs": 3}) == TrainSettings(epochs=3)
+
+
+@pytest.mark.parametrize(
+    "change", [{"settings": {}}, {"settings": 3}, {"labels": None}, {"labels": [3]}, {"test_digest": None}]
+)
+def test_a_damaged_record_is_one_line(tmp_path, change):
+    run = make_run(tmp_path / "run", None)
+    run.train_json.write_text(json.dumps({**run.training(), **change}))
+    with pytest.raises(ResultError, match=r"train\.json: is damaged; train the run again"):
+        run.training()
