@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 
 from fmnist_exporters.recipes import formats, position
-from fmnist_runtime.artifact import Metadata, parse_metadata
-from fmnist_runtime.carriers import REJECTED, read_carried
+from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import REJECTED, read_carried, read_metadata
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
@@ -82,7 +82,6 @@ def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
 
 def _metadata(path: Path) -> Metadata | None:
     try:
-        carried = read_carried(path)
-        return parse_metadata(carried.text, path) if carried else None
+        return read_metadata(path)
     except FmnistError:
         return None

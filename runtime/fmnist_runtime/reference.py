@@ -74,7 +74,9 @@ def read_reference(path: Path) -> Reference:
         with np.load(path, allow_pickle=False) as archive:
             header = json.loads(archive["header"].item())
             if header.pop("schema") != SCHEMA:
-                raise ResultError(f"{path}: is of another version; this reads {SCHEMA}")
+                raise ResultError(
+                    f"{path}: is of another version, this reads {SCHEMA}; train or export the model again"
+                )
             header["labels"] = tuple(header["labels"])
             header["rounding"] = float(header["rounding"])
             reference = Reference(**header, scores=archive["scores"], targets=archive["targets"])

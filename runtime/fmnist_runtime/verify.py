@@ -65,7 +65,10 @@ def verify(path: Path, threads: int = 1) -> Verification:
     if metadata is not None and metadata.rejected:
         return _not_run(path, None, f"it was rejected when it was made: {metadata.rejected}")
     if metadata is None or metadata.golden is None:
-        raise ModelError(f"{path}: carries no golden samples of fmnist export, so nothing can be verified")
+        raise ModelError(
+            f"{path}: carries no golden samples of fmnist export, so nothing can be verified; "
+            "it is somebody else's file, or was cut off"
+        )
     golden = metadata.golden
     changed = _changed(path)
     if changed:
