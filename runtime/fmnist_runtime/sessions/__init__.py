@@ -10,6 +10,7 @@ from fmnist_runtime.carriers import REJECTED, format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
+from fmnist_runtime.soundness import require_sound
 
 __all__ = ["KERAS_SUFFIXES", "SESSIONS", "ModelInfo", "Prediction", "Session", "load"]
 
@@ -47,6 +48,7 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
     if suffix not in SESSIONS:
         raise ModelError(f"{path}: a model file ends in {' or '.join(SESSIONS)}, not {suffix or 'this'}")
     require_file(path, "a model file", ModelError)
+    require_sound(path)
     module, _, name = SESSIONS[suffix].partition(":")
     session: Session = getattr(import_module(module), name)(path, threads, labels)
     metadata = session.info.metadata
