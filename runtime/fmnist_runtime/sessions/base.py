@@ -97,7 +97,7 @@ class Session(ABC):
             for start in range(0, len(images), self._block):
                 stop = start + self._block
                 scores[start:stop] = self._run(images[start:stop])
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:  # ValueError: scores of another number than the images
             raise ModelError(f"{self.info.path}: {self.info.engine} cannot run it ({error})") from error
         return scores
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
+from fmnist_runtime.sessions.onnx_memory import bound_memory
 
 with needs_extra("onnx", "running an .onnx model"):
     import onnxruntime
@@ -30,6 +31,7 @@ class OnnxSession(Session):
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
+        bound_memory(options)
         try:
             self._engine = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
