@@ -194,7 +194,7 @@ def _kind(model: Any, graph: Any, rng: random.Random) -> None:
 
 def _fill(model: Any, tensor: Any, rng: random.Random) -> None:
     """A constant's bytes, as many as its shape takes."""
-    if not tensor.buffer or model.buffers[tensor.buffer].data is None:
+    if not tensor.buffer or model.buffers[tensor.buffer].data is None or tensor.shape is None:
         return
     size = math.prod(map(int, tensor.shape)) * (np.dtype(_KINDS[tensor.type]).itemsize if tensor.type in _KINDS else 1)
     if 0 <= size < 1_000_000:

@@ -13,7 +13,7 @@ from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.quantization import pixel_encoder, score_decoder
 from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
-from fmnist_runtime.structure.tflite import require_bounded
+from fmnist_runtime.structure.tflite import largest_batch
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
@@ -37,7 +37,7 @@ class TfliteSession(Session):
         metadata = read_metadata(path)
         try:
             self._engine = Interpreter(model_path=str(path), num_threads=threads)
-            self._allocate()
+            self._engine.allocate_tensors()
             pixels = _only(self._engine.get_input_details(), "input")
             scores = _only(self._engine.get_output_details(), "output")
             self._encode = pixel_encoder(pixels["dtype"], *pixels["quantization"])
@@ -48,7 +48,7 @@ class TfliteSession(Session):
         self._output_index: int = scores["index"]
         self._batch = int(pixels["shape"][0])
         self._resizable = int(pixels["shape_signature"][0]) == -1
-        self._block = BLOCK if self._resizable else self._batch
+        self._block = largest_batch(path, BLOCK) if self._resizable else self._batch
         self.info = ModelInfo(
             path=path,
             format="tflite",
@@ -74,12 +74,8 @@ class TfliteSession(Session):
 
     def _resize(self, batch: int) -> None:
         self._engine.resize_tensor_input(self._input_index, (batch, *self.info.input_shape))
-        self._allocate()
-        self._batch = batch
-
-    def _allocate(self) -> None:
         self._engine.allocate_tensors()
-        require_bounded(self._engine.get_tensor_details())
+        self._batch = batch
 
 
 def open_unallocated(path: Path) -> Any:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import math
 import mmap
 import struct
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from fmnist_runtime.structure.flatbuffer import Content
 from fmnist_runtime.structure.tflite_graph import MAX_RANK, Graph, Operator, Tensor, read_graph
 from fmnist_runtime.structure.tflite_operators import OPERATORS
+from fmnist_runtime.structure.tflite_shapes import Cost, cost
 
 MAX_BYTES = 2**28
 """What all tensors of a model that are no constants may take, for one image: 256 MB, of which the largest
 usual classifiers of 224×224 pixels take half."""
+_MAX_PRODUCTS = 2**36
+"""Three times what the largest usual classifiers take for an image of 224×224 pixels: some ten seconds."""
 _MAX_SIZE = 2**16
 """Largest number that decides a shape: no image has more pixels in a row."""
 _INTEGERS = {2: "i", 4: "q"}
@@ -36,9 +34,7 @@ def check(content: Content) -> None:
         _check_sizes(operator, graph.tensors, content)
         _check_weights(operator, graph.tensors)
         _check_steps(operator)
-    size = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
-    if size > MAX_BYTES:
-        raise ValueError(f"its tensors take {size:,} bytes, at most {MAX_BYTES:,} are given to a model")
+    _require_affordable(cost(graph, content, 1))
 
 
 def has_fixed_shapes(path: Path) -> bool:
@@ -60,18 +56,29 @@ def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:
     return all(index >= 0 and tensors[index].constant for index in deciding)
 
 
-def require_bounded(details: Sequence[Mapping[str, Any]]) -> None:
-    """Check what an interpreter has allocated, before it is run and the memory is really taken.
+def largest_batch(path: Path, most: int) -> int:
+    """How many images a model may be given at once, for what it takes then.
 
     Args:
-        details: What its ``get_tensor_details`` says.
+        path: A TFLite file that is sound.
+        most: How many are wanted.
 
-    Raises:
-        ValueError: It is more than any image classifier needs.
+    Returns:
+        ``most``, or the largest power of two below it that the memory allows; at least 1.
     """
-    size = sum(math.prod(map(int, tensor["shape"])) * np.dtype(tensor["dtype"]).itemsize for tensor in details)
-    if size > MAX_BYTES:
-        raise ValueError(f"its tensors take {size:,} bytes, at most {MAX_BYTES:,} are given to a model")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        graph = read_graph(content)
+        batch = most
+        while batch > 1 and cost(graph, content, batch).bytes > MAX_BYTES:
+            batch = 1 << (batch - 1).bit_length() - 1
+    return batch
+
+
+def _require_affordable(needed: Cost) -> None:
+    if needed.bytes > MAX_BYTES:
+        raise ValueError(f"it takes {needed.bytes:,} bytes for an image, at most {MAX_BYTES:,} are given to a model")
+    if needed.products > _MAX_PRODUCTS:
+        raise ValueError(f"it takes {needed.products:,} products for an image, at most {_MAX_PRODUCTS:,} are allowed")
 
 
 def _check_order(graph: Graph) -> None:

@@ -63,6 +63,11 @@ class Tensor:
         return math.prod(self.shape)
 
     @property
+    def bits(self) -> int:
+        """Bits of an element."""
+        return _BITS[self.kind]
+
+    @property
     def size(self) -> int:
         """Bytes it takes."""
         return -(-self.elements * _BITS[self.kind] // 8)
