@@ -67,7 +67,7 @@ class Builder:
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, name)
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
-        code.version = 1
+        code.version = 2 if name == "BROADCAST_TO" else 1
         self.model.operatorCodes.append(code)
         operator = schema.OperatorT()
         operator.opcodeIndex = len(self.model.operatorCodes) - 1
@@ -76,7 +76,7 @@ class Builder:
             operator.builtinOptionsType = _OPTIONS[options + "Options"]
             for key, value in values.items():
                 setattr(operator.builtinOptions, key, value)
-        output = self.tensor(shape, kind, batch=True)
+        output = self.tensor(shape, kind, batch=kind == 0)
         operator.inputs, operator.outputs = inputs, [output]
         self.graph.operators.append(operator)
         return output
@@ -136,8 +136,6 @@ def computed_shape() -> schema.ModelT:
     batch = b.add("STRIDED_SLICE", [shape, b.ints([0]), b.ints([1]), b.ints([1])], (), "StridedSlice", kind=2, shrinkAxisMask=1)
     shape = b.add("PACK", [batch, b.ints(16)], (2,), "Pack", kind=2, valuesCount=2)
     x = b.add("RESHAPE", [image, shape], (1, 16), "Reshape")
-    for index in range(1, 4):
-        b.graph.tensors[index].shapeSignature = None
     return b.done([image], [b.add("FULLY_CONNECTED", [x, b.floats(3, 16), -1], (1, 3), "FullyConnected")])
 
 

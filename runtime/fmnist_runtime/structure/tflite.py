@@ -10,6 +10,7 @@ from fmnist_runtime.structure.flatbuffer import Content
 from fmnist_runtime.structure.tflite_graph import MAX_RANK, Graph, Operator, Tensor, read_graph
 from fmnist_runtime.structure.tflite_operators import OPERATORS
 from fmnist_runtime.structure.tflite_shapes import Cost, cost
+from fmnist_runtime.structure.tflite_types import check_types, check_weight_types
 
 MAX_BYTES = 2**28
 """What all tensors of a model that are no constants may take, for one image: 256 MB, of which the largest
@@ -31,10 +32,13 @@ def check(content: Content) -> None:
     graph = read_graph(content)
     _check_order(graph)
     for operator in graph.operators:
+        check_types(operator, graph.tensors)
         _check_sizes(operator, graph.tensors, content)
         _check_weights(operator, graph.tensors)
         _check_steps(operator)
     _require_affordable(cost(graph, content, 1))
+    declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
+    _require_affordable(Cost(declared, 0))  # the interpreter may make room for it before it knows better
 
 
 def has_fixed_shapes(path: Path) -> bool:
@@ -127,8 +131,8 @@ def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...], content: Conte
                 raise ValueError(f"a {operator.name} by {max(values, key=abs):,}")
 
 
-_LSTM = 44
-"""UNIDIRECTIONAL_SEQUENCE_LSTM."""
+_LSTM, _TRANSPOSE_CONV = 44, 67
+"""UNIDIRECTIONAL_SEQUENCE_LSTM is run in parts."""
 _CUTTING = {45, 65}
 """STRIDED_SLICE and SLICE, which only ever make smaller; the end of the longest row is a common number there."""
 _CHANNEL_AXIS = {3: 0, 4: 3, 9: 0, 67: 0, 132: 4}
@@ -148,9 +152,12 @@ def _check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
         raise ValueError(f"a {operator.name} with weights of shape {weights.shape}")
     if weights.scales > 1 and weights.axis != axis:
         raise ValueError(f"a {operator.name} with scales along axis {weights.axis}")
-    place = 3 if operator.code == 67 else 2
-    if len(operator.inputs) > place and operator.inputs[place] >= 0:
-        bias = tensors[operator.inputs[place]]
+    place = 3 if operator.code == _TRANSPOSE_CONV else 2
+    index = operator.inputs[place] if place < len(operator.inputs) else -1
+    bias = tensors[index] if index >= 0 else None
+    pixels = tensors[operator.inputs[2 if operator.code == _TRANSPOSE_CONV else 0]]
+    check_weight_types(operator, pixels, weights, bias)
+    if bias is not None:
         if bias.elements != weights.shape[axis]:
             raise ValueError(f"a {operator.name} of {weights.shape[axis]:,} channels with {bias.elements:,} biases")
 

@@ -28,7 +28,7 @@ OPERATORS = {
     1: Kind("AVERAGE_POOL_2D", 1, 1),
     2: Kind("CONCATENATION", 1, 999),
     3: Kind("CONV_2D", 2, 3),
-    4: Kind("DEPTHWISE_CONV_2D", 2, 3),
+    4: Kind("DEPTHWISE_CONV_2D", 3, 3),
     5: Kind("DEPTH_TO_SPACE", 1, 1),
     6: Kind("DEQUANTIZE", 1, 1),
     8: Kind("FLOOR", 1, 1),

@@ -81,12 +81,19 @@ def cost(graph: Graph, content: Content, batch: int) -> Cost:
     products = 0
     for operator in graph.operators:
         step = Step(operator, tuple(known[index] for index in operator.inputs if index >= 0))
-        made = _RULES.get(operator.code, _same)(step)
+        made = _infer(step)
         for index in operator.outputs:
             known[index] = made
             size += graph.tensors[index].bits * made.most
         products += _products(step, made)
     return Cost(size // 8, products)
+
+
+def _infer(step: Step) -> Known:
+    try:
+        return _RULES.get(step.operator.code, _same)(step)
+    except (ArithmeticError, LookupError) as error:
+        raise ValueError(f"a {step.operator.name} of shapes that do not go together") from error
 
 
 def _constant(tensor: Tensor, content: Content) -> Known:
@@ -314,15 +321,21 @@ def _resize(step: Step) -> Known:
     return _of((shape[0], *sides, shape[3]))
 
 
-def _space_to_batch(step: Step) -> Known:
-    known, pads = step.inputs[0], step.sizes(2)
-    step.sizes(1)
-    if known.shape is None or len(known.shape) < 2 + len(pads) // 2 - 1:
-        raise ValueError("a SPACE_TO_BATCH_ND of a shape that is not certain")
-    sides = list(known.shape)
-    for axis in range(len(pads) // 2):
-        sides[1 + axis] += max(0, pads[2 * axis]) + max(0, pads[2 * axis + 1])
-    return Known(None, math.prod(sides))
+def _space_and_batch(step: Step) -> Known:
+    """SPACE_TO_BATCH_ND makes blocks of a padded image into images, BATCH_TO_SPACE_ND the reverse."""
+    known, block, edges = step.inputs[0], step.sizes(1), step.sizes(2)
+    if known.shape is None or len(known.shape) <= len(block) or min(block) < 1:
+        raise ValueError(f"a {step.operator.name} of a shape that is not certain")
+    images, sides = known.shape[0], list(known.shape[1:])
+    for axis, size in enumerate(block):
+        edge = edges[2 * axis] + edges[2 * axis + 1]
+        if step.operator.name == "SPACE_TO_BATCH_ND":
+            sides[axis] = (sides[axis] + edge) // size
+        else:
+            sides[axis] = sides[axis] * size - edge
+    blocks = math.prod(block)
+    images = images * blocks if step.operator.name == "SPACE_TO_BATCH_ND" else images // blocks
+    return _of((images, *sides))
 
 
 def _depth(step: Step) -> Known:
@@ -395,7 +408,7 @@ _BY_NAME: dict[str, Callable[[Step], Known]] = {
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _resize),
     **dict.fromkeys(("SPACE_TO_DEPTH", "DEPTH_TO_SPACE"), _depth),
     **dict.fromkeys(("GATHER", "GATHER_ND"), _gather),
-    **dict.fromkeys(("TOPK_V2", "BATCH_TO_SPACE_ND"), _smaller),
+    "TOPK_V2": _smaller,
     "FULLY_CONNECTED": _fully_connected,
     "RESHAPE": _reshape,
     "CONCATENATION": _concatenation,
@@ -412,7 +425,7 @@ _BY_NAME: dict[str, Callable[[Step], Known]] = {
     "BROADCAST_TO": lambda step: _of(step.sizes(1)),
     "FILL": lambda step: _of(step.sizes(0)),
     "ONE_HOT": lambda step: Known(None, step.inputs[0].most * max(0, *step.sizes(1), 0)),
-    "SPACE_TO_BATCH_ND": _space_to_batch,
+    **dict.fromkeys(("SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"), _space_and_batch),
     "BATCH_MATMUL": _matrices,
     "SPLIT": _split,
     "SPLIT_V": lambda step: Known(None, step.inputs[0].most),
