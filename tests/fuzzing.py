@@ -117,7 +117,9 @@ def mutate_npz(path: Path, rng: random.Random) -> bytes:
         case _:
             shape = rng.choice(((784, 16), (16, 10), (16,), (10,), (1 << 20,), (0,), (1, 1 << 18), ()))
             buffer = io.BytesIO()
-            np.save(buffer, np.full(shape, rng.choice((0, 1e38, np.nan, -1)), rng.choice(("<f4", "<f8", ">f4"))))
+            np.save(
+                buffer, np.full(shape, rng.choice((0, 1e38, np.nan, -1)), rng.choice(("<f4", "<f8", ">f4")))
+            )
             entries[name] = buffer.getvalue()
     made = io.BytesIO()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
@@ -152,7 +154,9 @@ def image_mutant(seed: int) -> tuple[str, bytes]:
     suffix = rng.choice(("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"))
     size = (rng.randrange(1, 64), rng.randrange(1, 64))
     image = Image.effect_noise(size, 100).convert(mode)
-    image.putdata(np.random.default_rng(seed).integers(0, 2, size[0] * size[1]).tolist()) if mode in "P1" else None
+    image.putdata(
+        np.random.default_rng(seed).integers(0, 2, size[0] * size[1]).tolist()
+    ) if mode in "P1" else None
     buffer = io.BytesIO()
     image = image.convert("RGB") if suffix in ("JPEG", "WEBP") else image
     image.save(buffer, suffix)

@@ -11,19 +11,138 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from support import TINY
 
-_SIZES = (0, 1, 2, 3, 5, 8, 16, 255, 1000, 65536, 1 << 20, (1 << 31) - 1, 1 << 40, (1 << 63) - 1, -1, -2, -(1 << 63))
+_SIZES = (
+    0,
+    1,
+    2,
+    3,
+    5,
+    8,
+    16,
+    255,
+    1000,
+    65536,
+    1 << 20,
+    (1 << 31) - 1,
+    1 << 40,
+    (1 << 63) - 1,
+    -1,
+    -2,
+    -(1 << 63),
+)
 _NUMBERS = (0.0, -1.0, float("nan"), float("inf"), 1e-38, 1e38, 0.5)
-_ATTRIBUTES = ("axis", "axes", "kernel_shape", "strides", "pads", "dilations", "group", "to", "mode", "keepdims", "perm")
+_ATTRIBUTES = (
+    "axis",
+    "axes",
+    "kernel_shape",
+    "strides",
+    "pads",
+    "dilations",
+    "group",
+    "to",
+    "mode",
+    "keepdims",
+    "perm",
+)
 _OPERATORS = (
-    *("Add", "Mul", "Div", "Pow", "Relu", "Exp", "Cast", "Shape", "Expand", "Tile", "Pad", "Resize", "Range", "OneHot"),
-    *("ConstantOfShape", "Gather", "GatherND", "ScatterND", "Slice", "Split", "Squeeze", "Unsqueeze", "TopK", "Where"),
-    *("NonZero", "Transpose", "Reshape", "Flatten", "Concat", "MatMul", "Gemm", "Conv", "ConvTranspose", "MaxPool"),
-    *("AveragePool", "GlobalAveragePool", "LpPool", "MaxUnpool", "BatchNormalization", "InstanceNormalization", "LRN"),
-    *("LSTM", "GRU", "RNN", "Softmax", "ReduceMean", "ReduceSum", "ArgMax", "CumSum", "Einsum", "DepthToSpace"),
-    *("SpaceToDepth", "EyeLike", "Compress", "ReverseSequence", "RoiAlign", "NonMaxSuppression", "Upsample", "Loop"),
-    *("QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "ConvInteger", "MatMulInteger", "If"),
-    *("LayerNormalization", "GridSample", "BlackmanWindow", "DFT", "STFT", "MelWeightMatrix", "Trilu", "Col2Im"),
-    *("RandomNormal", "RandomUniform", "Multinomial", "StringNormalizer", "TfIdfVectorizer", "SequenceConstruct"),
+    *(
+        "Add",
+        "Mul",
+        "Div",
+        "Pow",
+        "Relu",
+        "Exp",
+        "Cast",
+        "Shape",
+        "Expand",
+        "Tile",
+        "Pad",
+        "Resize",
+        "Range",
+        "OneHot",
+    ),
+    *(
+        "ConstantOfShape",
+        "Gather",
+        "GatherND",
+        "ScatterND",
+        "Slice",
+        "Split",
+        "Squeeze",
+        "Unsqueeze",
+        "TopK",
+        "Where",
+    ),
+    *(
+        "NonZero",
+        "Transpose",
+        "Reshape",
+        "Flatten",
+        "Concat",
+        "MatMul",
+        "Gemm",
+        "Conv",
+        "ConvTranspose",
+        "MaxPool",
+    ),
+    *(
+        "AveragePool",
+        "GlobalAveragePool",
+        "LpPool",
+        "MaxUnpool",
+        "BatchNormalization",
+        "InstanceNormalization",
+        "LRN",
+    ),
+    *(
+        "LSTM",
+        "GRU",
+        "RNN",
+        "Softmax",
+        "ReduceMean",
+        "ReduceSum",
+        "ArgMax",
+        "CumSum",
+        "Einsum",
+        "DepthToSpace",
+    ),
+    *(
+        "SpaceToDepth",
+        "EyeLike",
+        "Compress",
+        "ReverseSequence",
+        "RoiAlign",
+        "NonMaxSuppression",
+        "Upsample",
+        "Loop",
+    ),
+    *(
+        "QuantizeLinear",
+        "DequantizeLinear",
+        "QLinearConv",
+        "QLinearMatMul",
+        "ConvInteger",
+        "MatMulInteger",
+        "If",
+    ),
+    *(
+        "LayerNormalization",
+        "GridSample",
+        "BlackmanWindow",
+        "DFT",
+        "STFT",
+        "MelWeightMatrix",
+        "Trilu",
+        "Col2Im",
+    ),
+    *(
+        "RandomNormal",
+        "RandomUniform",
+        "Multinomial",
+        "StringNormalizer",
+        "TfIdfVectorizer",
+        "SequenceConstruct",
+    ),
 )
 
 
@@ -31,7 +150,9 @@ def _floats(*shape: int) -> np.ndarray:
     return (np.random.default_rng(0).standard_normal(shape) * 0.1).astype(np.float32)
 
 
-def _model(nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], shape: list[Any], classes: int) -> bytes:
+def _model(
+    nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray], shape: list[Any], classes: int
+) -> bytes:
     graph = helper.make_graph(
         nodes,
         "graph",
@@ -78,7 +199,12 @@ def shapes() -> bytes:
         node("Transpose", ["sliced"], ["turned"], perm=[0, 2, 1]),
         node("Unsqueeze", ["turned", "axes"], ["more"]),
         node("ReduceMax", ["more"], ["reduced"], axes=[1, 2], keepdims=0),
-        node("ConstantOfShape", ["size"], ["filled"], value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0])),
+        node(
+            "ConstantOfShape",
+            ["size"],
+            ["filled"],
+            value=helper.make_tensor("v", TensorProto.FLOAT, [1], [1.0]),
+        ),
         node("Expand", ["row", "size"], ["expanded"]),
         node("Range", ["zero", "five", "one"], ["range"]),
         node("OneHot", ["range", "five", "values"], ["hot"], axis=-1),
@@ -106,7 +232,11 @@ def shapes() -> bytes:
 @functools.cache
 def onnx_models() -> list[bytes]:
     """Whole models to start from: ours, and those above."""
-    return [*(path.read_bytes() for path in sorted((TINY / "export").glob("*.onnx"))), convolutions(), shapes()]
+    return [
+        *(path.read_bytes() for path in sorted((TINY / "export").glob("*.onnx"))),
+        convolutions(),
+        shapes(),
+    ]
 
 
 @functools.cache
@@ -160,7 +290,9 @@ def _fill(tensor: Any, rng: random.Random) -> None:
 
 def _constant(graph: Any, rng: random.Random) -> None:
     """One number of an integer constant, which sizes are, or the kind of another."""
-    tensors = [tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT64 and tensor.raw_data]
+    tensors = [
+        tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT64 and tensor.raw_data
+    ]
     if not tensors:
         return _dimension(graph, rng)
     tensor = rng.choice(tensors)
@@ -194,7 +326,9 @@ def _operator(graph: Any, rng: random.Random) -> None:
 def _attribute(graph: Any, rng: random.Random) -> None:
     node = rng.choice(graph.node)
     if not node.attribute or rng.random() < 0.3:
-        value = rng.choice((rng.choice(_SIZES), [rng.choice(_SIZES) for _ in range(rng.randrange(1, 5))], 0.5, "text"))
+        value = rng.choice(
+            (rng.choice(_SIZES), [rng.choice(_SIZES) for _ in range(rng.randrange(1, 5))], 0.5, "text")
+        )
         node.attribute.append(helper.make_attribute(rng.choice(_ATTRIBUTES), value))
         return
     attribute = rng.choice(node.attribute)
@@ -231,5 +365,16 @@ def _ends(graph: Any, rng: random.Random) -> None:
             graph.input.append(graph.input[0])
 
 
-_MUTATIONS = (_dimension, _kind, _constant, _constant, _constant, _wiring, _operator, _operator, _attribute, _attribute)
+_MUTATIONS = (
+    _dimension,
+    _kind,
+    _constant,
+    _constant,
+    _constant,
+    _wiring,
+    _operator,
+    _operator,
+    _attribute,
+    _attribute,
+)
 _MUTATIONS += (_steps, _ends)

@@ -36,7 +36,9 @@ class Builder:
         self.graph.tensors, self.graph.operators = [], []
         self.model.subgraphs = [self.graph]
 
-    def tensor(self, shape: tuple[int, ...], kind: int = 0, scale: float | None = None, batch: bool = False) -> int:
+    def tensor(
+        self, shape: tuple[int, ...], kind: int = 0, scale: float | None = None, batch: bool = False
+    ) -> int:
         tensor = schema.TensorT()
         tensor.shape, tensor.type, tensor.buffer = list(shape), kind, 0
         tensor.name = f"t{len(self.graph.tensors)}"
@@ -62,7 +64,15 @@ class Builder:
     def floats(self, *shape: int) -> int:
         return self.constant((np.random.default_rng(0).standard_normal(shape) * 0.1).astype("<f4"))
 
-    def add(self, name: str, inputs: list[int], shape: tuple[int, ...], options: str = "", kind: int = 0, **values: Any) -> int:
+    def add(
+        self,
+        name: str,
+        inputs: list[int],
+        shape: tuple[int, ...],
+        options: str = "",
+        kind: int = 0,
+        **values: Any,
+    ) -> int:
         """An operator with one output."""
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, name)
@@ -91,12 +101,54 @@ def convolutions() -> schema.ModelT:
     b = Builder()
     x = image = b.tensor((1, 28, 28, 1), batch=True)
     x = b.add("PAD", [x, b.ints([[0, 0], [1, 1], [1, 1], [0, 0]])], (1, 30, 30, 1), "Pad")
-    x = b.add("CONV_2D", [x, b.floats(4, 3, 3, 1), b.floats(4)], (1, 14, 14, 4), "Conv2D", padding=1, strideH=2, strideW=2, dilationHFactor=1, dilationWFactor=1, fusedActivationFunction=1)
-    x = b.add("DEPTHWISE_CONV_2D", [x, b.floats(1, 3, 3, 4), b.floats(4)], (1, 14, 14, 4), "DepthwiseConv2D", padding=0, strideH=1, strideW=1, depthMultiplier=1, dilationHFactor=1, dilationWFactor=1)
+    x = b.add(
+        "CONV_2D",
+        [x, b.floats(4, 3, 3, 1), b.floats(4)],
+        (1, 14, 14, 4),
+        "Conv2D",
+        padding=1,
+        strideH=2,
+        strideW=2,
+        dilationHFactor=1,
+        dilationWFactor=1,
+        fusedActivationFunction=1,
+    )
+    x = b.add(
+        "DEPTHWISE_CONV_2D",
+        [x, b.floats(1, 3, 3, 4), b.floats(4)],
+        (1, 14, 14, 4),
+        "DepthwiseConv2D",
+        padding=0,
+        strideH=1,
+        strideW=1,
+        depthMultiplier=1,
+        dilationHFactor=1,
+        dilationWFactor=1,
+    )
     x = b.add("ADD", [x, b.floats(4)], (1, 14, 14, 4), "Add")
-    x = b.add("MAX_POOL_2D", [x], (1, 7, 7, 4), "Pool2D", padding=1, strideH=2, strideW=2, filterHeight=2, filterWidth=2)
+    x = b.add(
+        "MAX_POOL_2D",
+        [x],
+        (1, 7, 7, 4),
+        "Pool2D",
+        padding=1,
+        strideH=2,
+        strideW=2,
+        filterHeight=2,
+        filterWidth=2,
+    )
     y = b.add("MEAN", [x, b.ints([1, 2])], (1, 4), "Reducer", keepDims=False)
-    x = b.add("AVERAGE_POOL_2D", [x], (1, 3, 3, 4), "Pool2D", padding=1, strideH=2, strideW=2, filterHeight=2, filterWidth=2)
+    x = b.add(
+        "AVERAGE_POOL_2D",
+        [x],
+        (1, 3, 3, 4),
+        "Pool2D",
+        padding=1,
+        strideH=2,
+        strideW=2,
+        filterHeight=2,
+        filterWidth=2,
+    )
     x = b.add("TRANSPOSE", [x, b.ints([0, 3, 1, 2])], (1, 4, 3, 3), "Transpose")
     x = b.add("RESHAPE", [x, b.ints([-1, 36])], (1, 36), "Reshape", newShape=[-1, 36])
     x = b.add("CONCATENATION", [x, y], (1, 40), "Concatenation", axis=1)
@@ -113,9 +165,20 @@ def shapes() -> schema.ModelT:
     x = b.add("RESIZE_NEAREST_NEIGHBOR", [x, b.ints([8, 8])], (1, 8, 8, 1), "ResizeNearestNeighbor")
     x = b.add("TILE", [x, b.ints([1, 1, 1, 2])], (1, 8, 8, 2), "Tile")
     x = b.add("MIRROR_PAD", [x, b.ints([[0, 0], [1, 1], [1, 1], [0, 0]])], (1, 10, 10, 2), "MirrorPad")
-    x = b.add("STRIDED_SLICE", [x, b.ints([0, 1, 1, 0]), b.ints([0, 9, 9, 2]), b.ints([1, 1, 1, 1])], (1, 8, 8, 2), "StridedSlice", beginMask=1, endMask=1)
-    x = b.add("SPACE_TO_BATCH_ND", [x, b.ints([2, 2]), b.ints([[0, 0], [0, 0]])], (4, 4, 4, 2), "SpaceToBatchND")
-    x = b.add("BATCH_TO_SPACE_ND", [x, b.ints([2, 2]), b.ints([[0, 0], [0, 0]])], (1, 8, 8, 2), "BatchToSpaceND")
+    x = b.add(
+        "STRIDED_SLICE",
+        [x, b.ints([0, 1, 1, 0]), b.ints([0, 9, 9, 2]), b.ints([1, 1, 1, 1])],
+        (1, 8, 8, 2),
+        "StridedSlice",
+        beginMask=1,
+        endMask=1,
+    )
+    x = b.add(
+        "SPACE_TO_BATCH_ND", [x, b.ints([2, 2]), b.ints([[0, 0], [0, 0]])], (4, 4, 4, 2), "SpaceToBatchND"
+    )
+    x = b.add(
+        "BATCH_TO_SPACE_ND", [x, b.ints([2, 2]), b.ints([[0, 0], [0, 0]])], (1, 8, 8, 2), "BatchToSpaceND"
+    )
     x = b.add("SPACE_TO_DEPTH", [x], (1, 4, 4, 8), "SpaceToDepth", blockSize=2)
     x = b.add("DEPTH_TO_SPACE", [x], (1, 8, 8, 2), "DepthToSpace", blockSize=2)
     x = b.add("GATHER", [x, b.ints([0, 1, 2, 3])], (1, 4, 8, 2), "Gather", axis=1)
@@ -133,7 +196,14 @@ def computed_shape() -> schema.ModelT:
     b = Builder()
     image = b.tensor((1, 4, 4), batch=True)
     shape = b.add("SHAPE", [image], (3,), "Shape", kind=2, outType=2)
-    batch = b.add("STRIDED_SLICE", [shape, b.ints([0]), b.ints([1]), b.ints([1])], (), "StridedSlice", kind=2, shrinkAxisMask=1)
+    batch = b.add(
+        "STRIDED_SLICE",
+        [shape, b.ints([0]), b.ints([1]), b.ints([1])],
+        (),
+        "StridedSlice",
+        kind=2,
+        shrinkAxisMask=1,
+    )
     shape = b.add("PACK", [batch, b.ints(16)], (2,), "Pack", kind=2, valuesCount=2)
     x = b.add("RESHAPE", [image, shape], (1, 16), "Reshape")
     return b.done([image], [b.add("FULLY_CONNECTED", [x, b.floats(3, 16), -1], (1, 3), "FullyConnected")])
@@ -194,14 +264,18 @@ def _fill(model: Any, tensor: Any, rng: random.Random) -> None:
     """A constant's bytes, as many as its shape takes."""
     if not tensor.buffer or model.buffers[tensor.buffer].data is None or tensor.shape is None:
         return
-    size = math.prod(map(int, tensor.shape)) * (np.dtype(_KINDS[tensor.type]).itemsize if tensor.type in _KINDS else 1)
+    size = math.prod(map(int, tensor.shape)) * (
+        np.dtype(_KINDS[tensor.type]).itemsize if tensor.type in _KINDS else 1
+    )
     if 0 <= size < 1_000_000:
         model.buffers[tensor.buffer].data = np.frombuffer(rng.randbytes(size), np.uint8)
 
 
 def _constant(model: Any, graph: Any, rng: random.Random) -> None:
     """One number of a constant, oftenest of a short one, which sizes are."""
-    tensors = [tensor for tensor in graph.tensors if tensor.buffer and model.buffers[tensor.buffer].data is not None]
+    tensors = [
+        tensor for tensor in graph.tensors if tensor.buffer and model.buffers[tensor.buffer].data is not None
+    ]
     tensors = [t for t in tensors if t.type == 2 and len(model.buffers[t.buffer].data) < 64] * 5 + tensors
     if not tensors:
         return
@@ -220,7 +294,9 @@ def _wiring(model: Any, graph: Any, rng: random.Random) -> None:
     operator = rng.choice(graph.operators)
     inputs, outputs = list(operator.inputs), list(operator.outputs)
     wires = rng.choice((inputs, inputs, inputs, outputs))
-    index = rng.choice((-1, rng.randrange(len(graph.tensors)), rng.randrange(len(graph.tensors)), len(graph.tensors)))
+    index = rng.choice(
+        (-1, rng.randrange(len(graph.tensors)), rng.randrange(len(graph.tensors)), len(graph.tensors))
+    )
     match rng.randrange(4):
         case 0 | 1 if wires:
             wires[rng.randrange(len(wires))] = index
@@ -245,14 +321,21 @@ def _options(model: Any, graph: Any, rng: random.Random) -> None:
     if options is None or rng.random() < 0.1:
         name = rng.choice(list(_OPTIONS))
         if name != "NONE":
-            operator.builtinOptions, operator.builtinOptionsType = getattr(schema, name + "T")(), _OPTIONS[name]
+            operator.builtinOptions, operator.builtinOptionsType = (
+                getattr(schema, name + "T")(),
+                _OPTIONS[name],
+            )
         return
     if rng.random() < 0.05:
         operator.builtinOptions, operator.builtinOptionsType = None, 0
         return
     for key, value in vars(options).items():
         if rng.random() < 0.4 and isinstance(value, int | float | bool):
-            setattr(options, key, rng.choice((*_SIZES, value)) if not isinstance(value, float) else rng.choice(_SCALES))
+            setattr(
+                options,
+                key,
+                rng.choice((*_SIZES, value)) if not isinstance(value, float) else rng.choice(_SCALES),
+            )
 
 
 def _quantization(model: Any, graph: Any, rng: random.Random) -> None:

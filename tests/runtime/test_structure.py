@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import struct
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,8 @@ from support import TINY
 
 from fmnist_runtime import load
 from fmnist_runtime.carriers import is_intact, read_carried, seal
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, ResultError
+from fmnist_runtime.reference import read_reference
 from fmnist_runtime.soundness import require_sound
 from fmnist_runtime.structure.tflite import MAX_BYTES, has_fixed_shapes, largest_batch
 from fmnist_runtime.structure.tflite_graph import read_graph
@@ -95,7 +98,9 @@ class TestTflite:
     def test_what_runs_other_graphs_or_keeps_state(self, tmp_path, name):
         b = Builder()
         image = b.tensor((1, 8), batch=True)
-        self.refuse(tmp_path, b.done([image], [b.add(name, [image], (1, 8))]), "which no image classifier needs")
+        self.refuse(
+            tmp_path, b.done([image], [b.add(name, [image], (1, 8))]), "which no image classifier needs"
+        )
 
     def test_a_custom_operator_is_named(self, tmp_path):
         model = convolutions()
@@ -193,7 +198,9 @@ class TestTflite:
         for name, (sizes, options) in asking.items():
             b = Builder()
             x = image = b.tensor((1, 8), batch=True)
-            wide = b.add("RESHAPE", [b.add("TILE", [x, b.ints([2000, 1])], (1, 8), "Tile"), b.ints([2000, 8])], (1, 8))
+            wide = b.add(
+                "RESHAPE", [b.add("TILE", [x, b.ints([2000, 1])], (1, 8), "Tile"), b.ints([2000, 8])], (1, 8)
+            )
             x = b.add(name, [wide, b.ints(*sizes)], (1, 8), options)
             complaint = "bytes for an image" if name != "BROADCAST_TO" else "."
             if name != "BROADCAST_TO":
@@ -223,7 +230,11 @@ class TestTflite:
         times = b.add("ARG_MAX", [row, b.ints(0)], (8,), "ArgMax", kind=2)
         times = b.add("SLICE", [times, b.ints([0]), b.ints([2])], (2,), "Slice", kind=2)
         x = b.add("TILE", [image, times], (1, 8), "Tile")
-        self.refuse(tmp_path, b.done([image], [x]), "a TILE whose size is computed; convert the model with a fixed batch")
+        self.refuse(
+            tmp_path,
+            b.done([image], [x]),
+            "a TILE whose size is computed; convert the model with a fixed batch",
+        )
 
     def test_an_endless_convolution(self, tmp_path):
         b = Builder()
@@ -344,7 +355,11 @@ class TestOnnx:
 
     @pytest.mark.parametrize(
         ("dims", "complaint"),
-        [([1 << 40], "a tensor of shape 1099511627776 has 144 bytes"), ([-4], "a tensor of shape -4"), ([4, 9, 2], "has")],
+        [
+            ([1 << 40], "a tensor of shape 1099511627776 has 144 bytes"),
+            ([-4], "a tensor of shape -4"),
+            ([4, 9, 2], "has"),
+        ],
     )
     def test_weights_of_another_length(self, tmp_path, dims, complaint):
         model = self.model()
@@ -374,7 +389,10 @@ class TestOnnx:
             helper.make_node("Add", ["image", "zero"], ["scores"]),
         ]
         size = helper.make_tensor("size", TensorProto.INT64, [2], [40_000, 40_000])
-        ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4]) for name in ("image", "scores")]
+        ends = [
+            helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 4])
+            for name in ("image", "scores")
+        ]
         graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], [size])
         path = tmp_path / "model.onnx"
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
@@ -383,7 +401,9 @@ class TestOnnx:
 
 
 def test_a_million_fields_are_no_message(tmp_path):
-    refused(tmp_path / "model.onnx", b"\x08\x01" * 1_000_000, "a message of more than 200,000 fields|not an ONNX")
+    refused(
+        tmp_path / "model.onnx", b"\x08\x01" * 1_000_000, "a message of more than 200,000 fields|not an ONNX"
+    )
 
 
 def test_an_artifact_that_is_sealed_again_is_what_its_bytes_say(tmp_path):
@@ -393,3 +413,35 @@ def test_an_artifact_that_is_sealed_again_is_what_its_bytes_say(tmp_path):
     path.write_bytes(content[:-64] + seal(content[:-64]))
     assert is_intact(path)
     require_sound(path)
+
+
+class TestArchives:
+    def test_a_reference_that_unfolds_to_gigabytes(self, tmp_path):
+        path = tmp_path / "reference.npz"
+        np.savez_compressed(path, header=np.array("{}"), scores=np.zeros((1 << 27, 4), np.uint8))
+        assert path.stat().st_size < 1_000_000
+        with pytest.raises(ResultError, match=r"unfold to 536,[\d,]+ bytes, at most 268,435,456 are read"):
+            read_reference(path)
+
+    def test_a_table_of_contents_without_end(self, tmp_path):
+        path = tmp_path / "model.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            for number in range(1001):
+                archive.writestr(str(number), b"")
+        with pytest.raises(ModelError, match="more than 1,000 entries"):
+            load(path)
+
+    def test_entries_that_lie_over_each_other(self, tmp_path):
+        """A kernel for every one of a thousand layers, all of the same bytes."""
+        content = (TINY / "export" / "model-float32.npz").read_bytes()
+        path = tmp_path / "model.npz"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("a", content)
+            for number in range(3):
+                entry = copy.copy(archive.getinfo("a"))
+                entry.filename = entry.orig_filename = f"b{number}"
+                archive.filelist.append(entry)
+                archive.NameToInfo[entry.filename] = entry
+            archive._didModify = True
+        with pytest.raises(ModelError, match="lie over each other"):
+            load(path)

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.carriers import read_metadata, read_stored
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, class_labels
+from fmnist_runtime.structure.archive import open_archive
 
 NETWORK_FILE = "network.json"
 NETWORK_SCHEMA = "fmnist.network/1"
@@ -122,7 +123,7 @@ def read_network(path: Path) -> tuple[tuple[int, ...], list[Dense]]:
             and zipfile raise more than that.
     """
     limit = path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
+    with open_archive(path) as archive:
         if NETWORK_FILE not in archive.namelist():
             raise ValueError(f"it has no {NETWORK_FILE}")
         network = json.loads(read_stored(archive, NETWORK_FILE, _MAX_NETWORK_BYTES))

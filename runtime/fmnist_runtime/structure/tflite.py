@@ -80,9 +80,13 @@ def largest_batch(path: Path, most: int) -> int:
 
 def _require_affordable(needed: Cost) -> None:
     if needed.bytes > MAX_BYTES:
-        raise ValueError(f"it takes {needed.bytes:,} bytes for an image, at most {MAX_BYTES:,} are given to a model")
+        raise ValueError(
+            f"it takes {needed.bytes:,} bytes for an image, at most {MAX_BYTES:,} are given to a model"
+        )
     if needed.products > _MAX_PRODUCTS:
-        raise ValueError(f"it takes {needed.products:,} products for an image, at most {_MAX_PRODUCTS:,} are allowed")
+        raise ValueError(
+            f"it takes {needed.products:,} products for an image, at most {_MAX_PRODUCTS:,} are allowed"
+        )
 
 
 def _check_order(graph: Graph) -> None:
@@ -159,10 +163,20 @@ def _check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
     check_weight_types(operator, pixels, weights, bias)
     if bias is not None:
         if bias.elements != weights.shape[axis]:
-            raise ValueError(f"a {operator.name} of {weights.shape[axis]:,} channels with {bias.elements:,} biases")
+            raise ValueError(
+                f"a {operator.name} of {weights.shape[axis]:,} channels with {bias.elements:,} biases"
+            )
 
 
-_STEPS = {1: (1, 2, 3, 4), 12: (1, 2, 3, 4), 17: (1, 2, 3, 4), 3: (1, 2), 4: (1, 2), 67: (1, 2), 132: (1, 2, 3)}
+_STEPS = {
+    1: (1, 2, 3, 4),
+    12: (1, 2, 3, 4),
+    17: (1, 2, 3, 4),
+    3: (1, 2),
+    4: (1, 2),
+    67: (1, 2),
+    132: (1, 2, 3),
+}
 """Fields of the options that must be from 1 on, by operator: strides, and sizes of a pool's window.
 
 Pool2DOptions, Conv2DOptions, DepthwiseConv2DOptions, TransposeConvOptions and Conv3DOptions in the schema."""

@@ -57,7 +57,9 @@ class Step:
         """Values of an input that decides a shape."""
         values = self.inputs[place].values if place < len(self.inputs) else None
         if values is None:
-            raise ValueError(f"a {self.operator.name} whose size is computed; convert the model with a fixed batch")
+            raise ValueError(
+                f"a {self.operator.name} whose size is computed; convert the model with a fixed batch"
+            )
         return values
 
 
@@ -108,7 +110,9 @@ def _products(step: Step, made: Known) -> int:
     name = step.operator.name
     if name in ("CONV_2D", "CONV_3D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"):
         weights = step.inputs[1]
-        channels = (weights.shape or (1,))[3 if name == "DEPTHWISE_CONV_2D" else 4 if name == "CONV_3D" else 0]
+        channels = (weights.shape or (1,))[
+            3 if name == "DEPTHWISE_CONV_2D" else 4 if name == "CONV_3D" else 0
+        ]
         return made.most * -(-weights.most // max(channels, 1))
     if name == "TRANSPOSE_CONV":
         return step.inputs[2].most * step.inputs[1].most
@@ -149,7 +153,11 @@ def _broadcast(step: Step) -> Known:
 def _arithmetic(step: Step) -> Shape | None:
     """The values of a shape that is computed from others."""
     work: Callable[[int, int], int] | None = {
-        "ADD": int.__add__, "SUB": int.__sub__, "MUL": int.__mul__, "MAXIMUM": max, "MINIMUM": min
+        "ADD": int.__add__,
+        "SUB": int.__sub__,
+        "MUL": int.__mul__,
+        "MAXIMUM": max,
+        "MINIMUM": min,
     }.get(step.operator.name)
     first, second = step.inputs[0].values, step.inputs[1].values
     if work is None or first is None or second is None or not first or not second:
@@ -204,7 +212,9 @@ def _reshape(step: Step) -> Known:
     if wanted is None:
         return Known(None, known.most, known.values)
     rest = math.prod(size for size in wanted if size != -1)
-    return Known(tuple(known.most // max(rest, 1) if size == -1 else size for size in wanted), known.most, known.values)
+    return Known(
+        tuple(known.most // max(rest, 1) if size == -1 else size for size in wanted), known.most, known.values
+    )
 
 
 def _concatenation(step: Step) -> Known:
@@ -260,10 +270,17 @@ def _strided_slice(step: Step) -> Known:
 
 def _slice(step: Step) -> Known:
     known, begin, size = step.inputs[0], step.inputs[1].values, step.inputs[2].values
-    if known.shape is None or begin is None or size is None or not len(begin) == len(size) == len(known.shape):
+    if (
+        known.shape is None
+        or begin is None
+        or size is None
+        or not len(begin) == len(size) == len(known.shape)
+    ):
         return Known(None, known.most)
     sides = zip(known.shape, begin, size, strict=True)
-    return _of(tuple(max(0, whole - start) if length < 0 else min(length, whole) for whole, start, length in sides))
+    return _of(
+        tuple(max(0, whole - start) if length < 0 else min(length, whole) for whole, start, length in sides)
+    )
 
 
 def _transpose(step: Step) -> Known:
@@ -286,7 +303,11 @@ def _squeeze(step: Step) -> Known:
     if known.shape is None:
         return known
     rank = len(known.shape)
-    axes = {axis % rank for axis in step.operator.options.numbers(0, "i")} if step.operator.options and rank else set()
+    axes = (
+        {axis % rank for axis in step.operator.options.numbers(0, "i")}
+        if step.operator.options and rank
+        else set()
+    )
     shape = tuple(size for axis, size in enumerate(known.shape) if size != 1 or (axes and axis not in axes))
     return Known(shape, known.most, known.values)
 
@@ -395,14 +416,18 @@ def _lstm(step: Step) -> Known:
 
 _BY_NAME: dict[str, Callable[[Step], Known]] = {
     **dict.fromkeys(("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "POW", "PRELU"), _broadcast),
-    **dict.fromkeys(("FLOOR_DIV", "FLOOR_MOD", "SQUARED_DIFFERENCE", "SELECT", "SELECT_V2", "ADD_N"), _broadcast),
+    **dict.fromkeys(
+        ("FLOOR_DIV", "FLOOR_MOD", "SQUARED_DIFFERENCE", "SELECT", "SELECT_V2", "ADD_N"), _broadcast
+    ),
     **dict.fromkeys(("LESS", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "EQUAL", "NOT_EQUAL"), _broadcast),
     **dict.fromkeys(("LOGICAL_OR", "LOGICAL_AND"), _broadcast),
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _convolution),
     "CONV_3D": lambda step: Known(None, step.inputs[0].most * (step.inputs[1].shape or (1,))[-1]),
     "TRANSPOSE_CONV": lambda step: _of(step.sizes(0)),
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"), _pool),
-    **dict.fromkeys(("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), _reduce),
+    **dict.fromkeys(
+        ("MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"), _reduce
+    ),
     **dict.fromkeys(("ARG_MAX", "ARG_MIN"), _reduce),
     **dict.fromkeys(("PAD", "PADV2", "MIRROR_PAD"), _pad),
     **dict.fromkeys(("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"), _resize),

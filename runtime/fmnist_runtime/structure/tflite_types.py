@@ -21,19 +21,76 @@ _OUTPUTS = {
 }
 """Types of the output, where they are not that of an input."""
 _ALIKE = {
-    *("ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "POW", "PRELU", "FLOOR_DIV", "FLOOR_MOD", "ADD_N", "PACK"),
-    *("SQUARED_DIFFERENCE", "LESS", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "EQUAL", "NOT_EQUAL", "CONCATENATION"),
+    *(
+        "ADD",
+        "SUB",
+        "MUL",
+        "DIV",
+        "MAXIMUM",
+        "MINIMUM",
+        "POW",
+        "PRELU",
+        "FLOOR_DIV",
+        "FLOOR_MOD",
+        "ADD_N",
+        "PACK",
+    ),
+    *(
+        "SQUARED_DIFFERENCE",
+        "LESS",
+        "GREATER",
+        "GREATER_EQUAL",
+        "LESS_EQUAL",
+        "EQUAL",
+        "NOT_EQUAL",
+        "CONCATENATION",
+    ),
     *("LOGICAL_OR", "LOGICAL_AND"),
 }
 """Operators all of whose inputs are of one type."""
 _MOVING = {
-    *("CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE"),
-    *("SHAPE", "PACK", "UNPACK", "SPLIT", "SPLIT_V", "BROADCAST_TO", "TILE", "PAD", "PADV2", "MIRROR_PAD", "REVERSE_V2"),
-    *("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR", "RANK", "FILL", "SPACE_TO_DEPTH", "DEPTH_TO_SPACE", "ZEROS_LIKE"),
+    *(
+        "CAST",
+        "RESHAPE",
+        "SQUEEZE",
+        "EXPAND_DIMS",
+        "TRANSPOSE",
+        "GATHER",
+        "GATHER_ND",
+        "SLICE",
+        "STRIDED_SLICE",
+    ),
+    *(
+        "SHAPE",
+        "PACK",
+        "UNPACK",
+        "SPLIT",
+        "SPLIT_V",
+        "BROADCAST_TO",
+        "TILE",
+        "PAD",
+        "PADV2",
+        "MIRROR_PAD",
+        "REVERSE_V2",
+    ),
+    *(
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "RANK",
+        "FILL",
+        "SPACE_TO_DEPTH",
+        "DEPTH_TO_SPACE",
+        "ZEROS_LIKE",
+    ),
     *("SELECT", "SELECT_V2", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
 }
 """Operators that take small integers as they are, and so need no scale."""
-_WEIGHTS = {FLOAT32: {FLOAT32, UINT8, INT8, INT4, INT2}, UINT8: {UINT8}, INT8: {INT8, INT4, INT2}, INT16: {INT8, INT4}}
+_WEIGHTS = {
+    FLOAT32: {FLOAT32, UINT8, INT8, INT4, INT2},
+    UINT8: {UINT8},
+    INT8: {INT8, INT4, INT2},
+    INT16: {INT8, INT4},
+}
 """Types of weights, by that of what they are multiplied with."""
 _BIASES = {FLOAT32: {FLOAT32}, UINT8: {INT32}, INT8: {INT32}, INT16: {INT32, INT64}}
 
