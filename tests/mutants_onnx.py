@@ -1,4 +1,4 @@
-"""ONNX files that are whole but wrong: every mutation goes through the schema, so that the engine gets to see it."""
+"""ONNX files that are whole but wrong: mutated by the schema, so that the engine gets to see them."""
 
 from __future__ import annotations
 
@@ -294,7 +294,8 @@ def _constant(graph: Any, rng: random.Random) -> None:
         tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT64 and tensor.raw_data
     ]
     if not tensors:
-        return _dimension(graph, rng)
+        _dimension(graph, rng)
+        return
     tensor = rng.choice(tensors)
     array = np.frombuffer(tensor.raw_data[: len(tensor.raw_data) // 8 * 8], np.int64).copy()
     if array.size:

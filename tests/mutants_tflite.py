@@ -1,4 +1,4 @@
-"""TFLite files that are whole but wrong: every mutation goes through the schema, so that the engine gets to see it."""
+"""TFLite files that are whole but wrong: mutated by the schema, so that the engine gets to see them."""
 
 from __future__ import annotations
 

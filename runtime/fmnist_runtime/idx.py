@@ -63,7 +63,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
 
 def _fill(file: BinaryIO, array: NDArray[np.uint8]) -> int:
     """Read into an array until it is full or the file ends; how many bytes that was."""
-    view, held = memoryview(array), 0
+    view, held = array.data, 0
     while held < len(view):
         count = file.readinto(view[held : held + _PIECE])  # type: ignore[attr-defined]
         if not count:

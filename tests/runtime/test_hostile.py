@@ -32,9 +32,8 @@ def try_mutants(kind: str, first: int, last: int, folder: Path) -> Counter[str]:
         check=False,
     )
     lines = child.stdout.splitlines()
-    assert child.returncode == 0, (
-        f"{kind} mutant {lines[-1] if lines else first} ended the process ({child.returncode}): {child.stderr[-2000:]}"
-    )
+    culprit = lines[-1] if lines else first
+    assert child.returncode == 0, f"{kind} mutant {culprit}: exit {child.returncode}, {child.stderr[-2000:]}"
     return Counter(json.loads(lines[-1]))
 
 

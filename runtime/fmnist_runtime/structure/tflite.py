@@ -1,4 +1,4 @@
-"""What must hold of a TFLite file before the interpreter sees it, which itself trusts nearly all that is in it."""
+"""What must hold of a TFLite file before the interpreter sees it, which trusts nearly all that is in it."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...], content: Conte
 _LSTM, _TRANSPOSE_CONV = 44, 67
 """UNIDIRECTIONAL_SEQUENCE_LSTM is run in parts."""
 _CUTTING = {45, 65}
-"""STRIDED_SLICE and SLICE, which only ever make smaller; the end of the longest row is a common number there."""
+"""STRIDED_SLICE and SLICE, which only ever make smaller; the largest number there is stands for the end."""
 _CHANNEL_AXIS = {3: 0, 4: 3, 9: 0, 67: 0, 132: 4}
 """Axis of the output channels in the weights, by operator: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED,
 TRANSPOSE_CONV, CONV_3D."""
@@ -161,11 +161,9 @@ def _check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
     bias = tensors[index] if index >= 0 else None
     pixels = tensors[operator.inputs[2 if operator.code == _TRANSPOSE_CONV else 0]]
     check_weight_types(operator, pixels, weights, bias)
-    if bias is not None:
-        if bias.elements != weights.shape[axis]:
-            raise ValueError(
-                f"a {operator.name} of {weights.shape[axis]:,} channels with {bias.elements:,} biases"
-            )
+    channels = weights.shape[axis]
+    if bias is not None and bias.elements != channels:
+        raise ValueError(f"a {operator.name} of {channels:,} channels with {bias.elements:,} biases")
 
 
 _STEPS = {

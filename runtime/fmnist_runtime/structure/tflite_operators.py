@@ -1,7 +1,7 @@
 """The TFLite operators that image classifiers are made of, by their BuiltinOperator in the schema.
 
-An operator that is not here is refused: those that run other graphs (IF, WHILE, CALL_ONCE, …) need not end, and
-those on strings, hash tables and random numbers classify no images.
+An operator that is not here is refused: those that run other graphs (IF, WHILE, CALL_ONCE, …) need not
+end, and those on strings, hash tables and random numbers classify no images.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 The shapes a file declares need not be those its operators make, and what a delegate makes of them the
 interpreter does not tell. So they are inferred here, by each operator's rule in the interpreter
-(https://github.com/google-ai-edge/LiteRT, ``tflite/kernels``). Where a shape is not certain, an upper bound of
-its elements goes on.
+(https://github.com/google-ai-edge/LiteRT, ``tflite/kernels``). Where a shape is not certain, an upper
+bound of its elements goes on.
 """
 
 from __future__ import annotations
@@ -150,15 +150,19 @@ def _broadcast(step: Step) -> Known:
     return _of(sides, _arithmetic(step))
 
 
+_WORK: dict[str, Callable[[int, int], int]] = {
+    "ADD": int.__add__,
+    "SUB": int.__sub__,
+    "MUL": int.__mul__,
+    "MAXIMUM": max,
+    "MINIMUM": min,
+}
+"""What shapes are computed with."""
+
+
 def _arithmetic(step: Step) -> Shape | None:
     """The values of a shape that is computed from others."""
-    work: Callable[[int, int], int] | None = {
-        "ADD": int.__add__,
-        "SUB": int.__sub__,
-        "MUL": int.__mul__,
-        "MAXIMUM": max,
-        "MINIMUM": min,
-    }.get(step.operator.name)
+    work = _WORK.get(step.operator.name)
     first, second = step.inputs[0].values, step.inputs[1].values
     if work is None or first is None or second is None or not first or not second:
         return None
@@ -247,9 +251,10 @@ def _shape(step: Step) -> Known:
 
 def _strided_slice(step: Step) -> Known:
     known, (begin, end, stride) = step.inputs[0], (one.values for one in step.inputs[1:4])
-    if None in (known.shape, begin, end, stride) or step.option(2) or step.option(3):
+    if known.shape is None or begin is None or end is None or stride is None:
         return Known(None, known.most)
-    assert known.shape is not None and begin is not None and end is not None and stride is not None
+    if step.option(2) or step.option(3):  # masks of ellipses and of new axes
+        return Known(None, known.most)
     if not len(begin) == len(end) == len(stride) <= len(known.shape) or 0 in stride:
         return Known(None, known.most)
     sides, values = list(known.shape), known.values if len(known.shape) == 1 else None

@@ -1,6 +1,7 @@
 """Which types the tensors of a TFLite operator may have together.
 
-Some kernels do not compare them: they write float32 into an int8 tensor, and divide by a scale that is not there.
+Some kernels do not compare them: they write float32 into an int8 tensor, and divide by a scale that is
+not there.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ FLOAT32, INT32, UINT8, INT64, BOOL, INT16, INT8, INT4, INT2 = 0, 2, 3, 4, 6, 7, 
 _QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
 _MAIN = {"TRANSPOSE_CONV": 2, "SPLIT": 1, "SELECT": 1, "SELECT_V2": 1, "FILL": 1, "ONE_HOT": 2}
 """Which input has the type of the output, where it is not the first."""
+_TRUTHS = ("LESS", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
+_COUNTS = ("SHAPE", "RANK", "ARG_MAX", "ARG_MIN")
 _OUTPUTS = {
-    **dict.fromkeys(("LESS", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "EQUAL", "NOT_EQUAL"), {BOOL}),
-    **dict.fromkeys(("SHAPE", "RANK", "ARG_MAX", "ARG_MIN"), {INT32, INT64}),
+    **{name: {BOOL} for name in _TRUTHS},
+    **{name: {INT32, INT64} for name in _COUNTS},
     "DEQUANTIZE": {FLOAT32},
     "QUANTIZE": {INT32, *_QUANTISED},
     "CAST": {FLOAT32, 1, INT32, UINT8, INT64, BOOL, INT16, INT8, 10, 12, 15, 16},
