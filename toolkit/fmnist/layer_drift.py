@@ -106,7 +106,7 @@ def compare_layers(
         from fmnist_exporters.original_layers import original_activations
     with open_model(original, input_range=input_range) as session:
         keras: Any = session
-        fitted = session.fit(images[:LAYER_IMAGES])
+        fitted = keras.fit(images[:LAYER_IMAGES])
         activations, graph = original_activations(keras.classifier, fitted)
     drifts = []
     for path in candidates:
