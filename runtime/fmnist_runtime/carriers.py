@@ -24,6 +24,7 @@ from pathlib import Path
 
 from fmnist_runtime.artifact import Metadata, parse_metadata
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.structure.protobuf import fields
 
 METADATA_FILE = "fmnist.json"
 LABELS_FILE = "labels.txt"
@@ -135,9 +136,9 @@ def read_stored(archive: zipfile.ZipFile, name: str, limit: int) -> bytes:
 def _read_onnx(path: Path) -> Carried | None:
     found: dict[bytes, tuple[int, bytes]] = {}
     with _mapped(path) as content:
-        for number, start, value, end in _fields(content, 0, len(content)):
+        for number, start, value, end in fields(content, 0, len(content)):
             if number == _METADATA_PROPS and end - value <= _MAX_METADATA_BYTES:
-                pair = {key: content[a:b] for key, _, a, b in _fields(content, value, end)}
+                pair = {key: content[a:b] for key, _, a, b in fields(content, value, end)}
                 found[pair.get(1, b"")] = (start, pair.get(2, b""))
     if ONNX_KEY.encode() not in found:
         return None
@@ -149,46 +150,3 @@ def _read_onnx(path: Path) -> Carried | None:
 def _mapped(path: Path) -> Iterator[mmap.mmap]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         yield content
-
-
-def _fields(content: mmap.mmap, start: int, stop: int) -> Iterator[tuple[int, int, int, int]]:
-    """The fields of a protobuf message, from its wire format (https://protobuf.dev/programming-guides/encoding).
-
-    Yields:
-        Number of the field, where it starts, where its value starts, and where both end.
-
-    Raises:
-        ValueError: It is no such message.
-    """
-    position = start
-    while position < stop:
-        begin = position
-        key, value = _varint(content, position, stop)
-        match key & 7:
-            case 0:
-                _, position = _varint(content, value, stop)
-            case 1:
-                position = value + 8
-            case 2:
-                length, value = _varint(content, value, stop)
-                position = value + length
-            case 5:
-                position = value + 4
-            case kind:
-                raise ValueError(f"a field of unknown kind {kind}")
-        if position > stop:
-            raise ValueError(f"a field ends at byte {position:,} of {stop:,}")
-        yield key >> 3, begin, value, position
-
-
-def _varint(content: mmap.mmap, position: int, stop: int) -> tuple[int, int]:
-    number = 0
-    for shift in range(0, 70, 7):
-        if position >= stop:
-            break
-        byte = content[position]
-        position += 1
-        number |= (byte & 0x7F) << shift
-        if byte < 0x80:
-            return number, position
-    raise ValueError("a number that does not end")

@@ -10,6 +10,7 @@ from fmnist_runtime.carriers import REJECTED, format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.sessions.session import ModelInfo, Prediction, Session
+from fmnist_runtime.soundness import require_sound
 
 __all__ = ["ENGINES", "KERAS_SUFFIXES", "ModelInfo", "Prediction", "Session", "load"]
 
@@ -61,6 +62,7 @@ def load(
     name = next(iter(engines)) if engine == "auto" else engine
     if name not in engines:
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
+    require_sound(path)
     module, _, kind = engines[name].partition(":")
     session: Session = getattr(import_module(module), kind)(path, threads, labels)
     metadata = session.info.metadata

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from fmnist_runtime.quantization import pixel_writer, score_reader
 from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.session import ModelInfo
+from fmnist_runtime.structure.tflite import has_fixed_shapes, require_bounded
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
@@ -38,6 +40,7 @@ class TfliteSession(BaseSession):
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
         metadata = read_metadata(path)
         self._path, self._threads = path, threads
+        self._stays = has_fixed_shapes(path)
         try:
             self._engine = self._open()
             self._pixels = _only(self._engine.get_input_details(), "input")
@@ -64,15 +67,23 @@ class TfliteSession(BaseSession):
         if batch is not None:
             interpreter.resize_tensor_input(self._pixels["index"], (batch, *self._info.input_shape))
         interpreter.allocate_tensors()
+        require_bounded(interpreter.get_tensor_details())
         return interpreter
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         interpreter = self._engine if self._fixed else self._open(shape[0])
-        pixels = _memory(interpreter, self._pixels["index"])[: shape[0]].reshape(shape)
-        output = _memory(interpreter, self._scores["index"])[: shape[0]]
-        write = pixel_writer(pixels, *self._pixels["quantization"])
-        read, scores = score_reader(output, *self._scores["quantization"])
-        return Plan(write, _in_turn(interpreter.invoke, read), scores)
+        ends = (self._pixels["index"], self._scores["index"])
+        if self._stays:
+            pixels, output = (_memory(interpreter, index) for index in ends)
+            invoke = interpreter.invoke
+        else:
+            rows = self._block if self._fixed else shape[0]
+            pixels = np.zeros((rows, *self._info.input_shape), self._pixels["dtype"])
+            output = np.empty((rows, len(self._info.labels)), self._scores["dtype"])
+            invoke = partial(_invoke_on_copies, interpreter, ends, pixels, output)
+        write = pixel_writer(pixels[: shape[0]].reshape(shape), *self._pixels["quantization"])
+        read, scores = score_reader(output[: shape[0]], *self._scores["quantization"])
+        return Plan(write, _in_turn(invoke, read), scores)
 
 
 def _in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) -> Callable[[], object]:
@@ -84,6 +95,15 @@ def _in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) ->
         read()
 
     return invoke_and_read
+
+
+def _invoke_on_copies(
+    interpreter: Any, ends: tuple[int, int], pixels: NDArray[Any], output: NDArray[Any]
+) -> None:
+    """Run a model whose tensors may move in memory while it runs."""
+    interpreter.set_tensor(ends[0], pixels)
+    interpreter.invoke()
+    output[...] = interpreter.get_tensor(ends[1])
 
 
 def _memory(interpreter: Any, index: int) -> NDArray[Any]:

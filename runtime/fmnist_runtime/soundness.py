@@ -1,0 +1,38 @@
+"""A model file is read as if a stranger had sent it: what an engine takes for granted is checked before it sees it."""
+
+from __future__ import annotations
+
+import mmap
+from importlib import import_module
+from pathlib import Path
+
+from fmnist_runtime.carriers import format_suffix, is_intact, read_carried
+from fmnist_runtime.errors import ModelError
+
+_STRUCTURES = {
+    ".tflite": ("a TFLite", "fmnist_runtime.structure.tflite"),
+    ".onnx": ("an ONNX", "fmnist_runtime.structure.onnx"),
+}
+"""By a file's suffix what it should be, and the module whose ``check`` raises ValueError when it is not. An npz
+model is read by code of ours alone, which trusts nothing."""
+
+
+def require_sound(path: Path) -> None:
+    """Check a model file before an engine sees it: its structure, its sizes, and of an artifact of ours the seal.
+
+    Raises:
+        ModelError: It is damaged, or more than an image classifier should be.
+    """
+    if read_carried(path) and not is_intact(path):
+        raise ModelError(
+            f"{path}: its bytes are not those it was sealed with; copy it again, or export the model again"
+        )
+    if format_suffix(path) not in _STRUCTURES:
+        return
+    kind, module = _STRUCTURES[format_suffix(path)]
+    check = import_module(module).check
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        try:
+            check(content)
+        except ValueError as error:
+            raise ModelError(f"{path}: not {kind} classifier that can be run safely ({error})") from error

@@ -1,0 +1,1 @@
+"""What an engine takes for granted in a model file, checked without the engine."""

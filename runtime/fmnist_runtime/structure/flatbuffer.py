@@ -1,0 +1,125 @@
+"""Reading a flatbuffer whose every offset may be a lie: nothing outside the file is ever touched.
+
+The format, from https://flatbuffers.dev/internals: little-endian throughout. A table starts with the
+signed distance back to its vtable; the vtable holds its own size, the table's size, and for each field of
+the schema its offset in the table, or 0 where the field is absent. Vectors, strings and tables are
+referred to by an unsigned distance forward; vectors and strings start with their length.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+from dataclasses import dataclass
+
+Content = bytes | mmap.mmap
+
+_WIDTHS = {"b": 1, "B": 1, "?": 1, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
+"""Bytes of an element, by its format in ``struct``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table whose vtable and fields lie inside the file."""
+
+    content: Content
+    """The whole file."""
+    start: int
+    """Where the table starts."""
+    size: int
+    """Its length in bytes."""
+    offsets: tuple[int, ...]
+    """Where its fields start, from its own start; 0 for an absent one."""
+
+    def _offset(self, field: int, width: int) -> int:
+        """Where a field lies in the file; 0 when it is absent."""
+        offset = self.offsets[field] if field < len(self.offsets) else 0
+        if not offset:
+            return 0
+        position = self.start + offset
+        if offset + width > self.size or position % width:
+            raise ValueError(f"a field of the table at byte {self.start:,} lies outside it")
+        return position
+
+    def number(self, field: int, kind: str, default: int = 0) -> int:
+        """An integer field, by its kind in ``struct``."""
+        position = self._offset(field, _WIDTHS[kind])
+        return int(struct.unpack_from("<" + kind, self.content, position)[0]) if position else default
+
+    def _target(self, field: int) -> int:
+        """What a field refers to; 0 when it is absent."""
+        position = self._offset(field, 4)
+        return position + _uint(self.content, position) if position else 0
+
+    def vector(self, field: int, width: int) -> tuple[int, int]:
+        """Where the elements of a vector start, and how many there are; two zeros when it is absent."""
+        target = self._target(field)
+        if not target:
+            return 0, 0
+        count = _uint(self.content, target)
+        if target + 4 + count * width > len(self.content) or (target + 4) % width:
+            raise ValueError(f"a list of {count:,} elements at byte {target:,} of {len(self.content):,}")
+        return target + 4, count
+
+    def numbers(self, field: int, kind: str) -> tuple[int, ...]:
+        """A vector of numbers, by their kind in ``struct``; empty when it is absent."""
+        start, count = self.vector(field, _WIDTHS[kind])
+        return struct.unpack_from(f"<{count}{kind}", self.content, start)
+
+    def text(self, field: int) -> bytes:
+        """A string, which must end in a zero byte as C++ expects; empty when it is absent."""
+        start, length = self.vector(field, 1)
+        if start and (start + length >= len(self.content) or self.content[start + length]):
+            raise ValueError(f"a text at byte {start:,} that does not end")
+        return bytes(self.content[start : start + length])
+
+    def table(self, field: int) -> Table | None:
+        """A table that this one refers to; None when it is absent."""
+        target = self._target(field)
+        return table_at(self.content, target) if target else None
+
+    def tables(self, field: int) -> list[Table]:
+        """A vector of tables; empty when it is absent."""
+        start, count = self.vector(field, 4)
+        return [
+            table_at(self.content, place + _uint(self.content, place))
+            for place in range(start, start + 4 * count, 4)
+        ]
+
+
+def root(content: Content) -> Table:
+    """The table that a flatbuffer's first four bytes refer to.
+
+    Raises:
+        ValueError: It lies outside the file. So may what is read from any table.
+    """
+    return table_at(content, _uint(content, 0))
+
+
+def table_at(content: Content, start: int) -> Table:
+    """The table at a place in the file."""
+    vtable = start - _int(content, start)
+    if vtable < 0 or vtable + 4 > len(content) or vtable % 2:
+        raise ValueError(f"the table at byte {start:,} is described outside the file")
+    length, size = struct.unpack_from("<HH", content, vtable)
+    if length < 4 or length % 2 or vtable + length > len(content) or start + size > len(content) or size < 4:
+        raise ValueError(f"the table at byte {start:,} lies outside the file")
+    offsets: tuple[int, ...] = struct.unpack_from(f"<{length // 2 - 2}H", content, vtable + 4)
+    if offsets and max(offsets) >= size:
+        raise ValueError(f"a field of the table at byte {start:,} lies outside it")
+    return Table(content, start, size, offsets)
+
+
+def _uint(content: Content, position: int) -> int:
+    _require_inside(content, position)
+    return int.from_bytes(content[position : position + 4], "little")
+
+
+def _int(content: Content, position: int) -> int:
+    _require_inside(content, position)
+    return int.from_bytes(content[position : position + 4], "little", signed=True)
+
+
+def _require_inside(content: Content, position: int) -> None:
+    if position + 4 > len(content) or position % 4:
+        raise ValueError(f"an offset to byte {position:,} of {len(content):,}")
