@@ -8,7 +8,7 @@ from support import TINY
 
 from fmnist_runtime import load
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions import ENGINES, blocks
+from fmnist_runtime.sessions import blocks
 
 EXPORT = TINY / "export"
 
@@ -49,10 +49,6 @@ def test_the_null_engine_needs_to_know_the_images(tmp_path):
     path.write_bytes(ours[: ours.index(b"PK\x03\x04")])
     with pytest.raises(ModelError, match="says nothing of its images"):
         load(path, engine="null")
-
-
-def test_every_engine_names_its_module():
-    assert list(ENGINES) == ["tflite", "onnxruntime", "numpy", "null"]
 
 
 @pytest.mark.parametrize(

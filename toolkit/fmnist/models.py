@@ -46,6 +46,18 @@ class ModelFile:
     """SHA-256 of the file."""
 
 
+@dataclass(frozen=True)
+class Execution:
+    """How models are run."""
+
+    threads: int = 1
+    """Threads one inference may use."""
+    engine: str = "auto"
+    """What runs an artifact: a name in `fmnist_runtime.sessions.ENGINES`, or ``auto``."""
+    input_range: InputRange = "0-255"
+    """Pixels that a Keras model takes itself; artifacts take raw ones."""
+
+
 def select_models(named: list[Path]) -> Selection:
     """The models the user named, a run's folder standing for its artifacts; else those of the newest run.
 
@@ -78,27 +90,26 @@ def is_keras(path: Path) -> bool:
     return path.suffix.lower() in KERAS_SUFFIXES
 
 
-def open_model(path: Path, threads: int = 1, input_range: InputRange = "0-255") -> Session:
-    """Load an artifact, or a Keras model where TensorFlow is installed.
+def open_model(path: Path, how: Execution = Execution()) -> Session:
+    """Open a model of any format: raw pixels in, probabilities out.
 
-    Args:
-        path: The model file.
-        threads: Threads one inference may use.
-        input_range: Pixels that a Keras model takes itself; artifacts take raw ones.
+    A Keras model has the labels of the run it lies in; elsewhere its classes have numbers.
 
     Raises:
-        ModelError: The file is missing, damaged or not a classifier.
+        ModelError: The file is missing, damaged, not a classifier, or not for the engine.
         MissingExtraError: What runs it is not installed.
     """
     if not is_keras(path):
-        return load(path, threads=threads)
+        return load(path, threads=how.threads, engine=how.engine)
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give the path of a model")
+    if how.engine != "auto":
+        raise ModelError(f"{path}: is a Keras model, which Keras runs; leave out --engine {how.engine}")
     with needs_extra("train", "running a Keras model"):
         from fmnist_exporters.original import KerasSession
     run = run_of(path)
     labels = tuple(run.training()["labels"]) if run else None
-    return KerasSession(path, labels, threads, input_range)
+    return KerasSession(path, labels, how.threads, how.input_range)
 
 
 def describe(session: Session) -> ModelFile:

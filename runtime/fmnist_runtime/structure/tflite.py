@@ -138,7 +138,9 @@ def require_bounded(details: Sequence[Mapping[str, Any]]) -> None:
     Raises:
         ValueError: It is more than any image classifier needs.
     """
-    size = sum(math.prod(map(int, tensor["shape"])) * np.dtype(tensor["dtype"]).itemsize for tensor in details)
+    size = sum(
+        math.prod(map(int, tensor["shape"])) * np.dtype(tensor["dtype"]).itemsize for tensor in details
+    )
     if size > MAX_BYTES:
         raise ValueError(f"its tensors take {size:,} bytes, at most {MAX_BYTES:,} are given to a model")
 

@@ -16,18 +16,19 @@ def predict(
         str, typer.Option(help="Turn dark on light into light on dark: auto, always or never.")
     ] = "auto",
     threads: options.Threads = options.DEFAULT_THREADS,
+    engine: options.Engine = "auto",
     input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of image files."""
     from fmnist.cli.output import show
-    from fmnist.models import describe, open_model
+    from fmnist.models import Execution, describe, open_model
     from fmnist.render import percent, table
     from fmnist_runtime.images import INVERT, image_shape, read_image
 
     if invert not in INVERT:
         raise typer.BadParameter(f"{invert!r} is not one of {', '.join(INVERT)}", param_hint="--invert")
-    with open_model(model, threads, input_range) as session:
+    with open_model(model, Execution(threads, engine, input_range)) as session:
         shape = image_shape(session.info.input_shape)
         pixels = [read_image(path, shape, invert) for path in images]
         answers = [session.top(image, top) for image in pixels]
