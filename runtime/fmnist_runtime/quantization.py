@@ -39,8 +39,8 @@ def pixel_writer(
     _check(tensor.dtype, scale)
     if tensor.dtype == np.int8 and (scale, zero_point) == (1.0, -128):
         target = tensor.view(np.uint8)
-        bits = np.full(tensor.shape, 0x80, np.uint8)  # an array: from a number NumPy makes one at every call
-        return lambda pixels: np.bitwise_xor(pixels, bits, target)  # x − 128 without leaving a byte
+        bit = np.array(0x80, np.uint8)  # an array: of a number NumPy makes one at every call
+        return lambda pixels: np.bitwise_xor(pixels, bit, target)  # x − 128 without leaving a byte
     limits = np.iinfo(tensor.dtype)
     quantised = np.rint(np.arange(256) / scale) + zero_point
     table = np.clip(quantised, limits.min, limits.max).astype(tensor.dtype)
