@@ -9,7 +9,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import Execution, ModelFile, Splits, describe, open_model
+from fmnist.models import Splits
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.runs import run_of
 from fmnist_runtime.latency import Latency, measure
 

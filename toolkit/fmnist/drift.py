@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import Execution, ModelFile, Splits, describe, open_model
+from fmnist.models import Splits
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist_exporters.recipes import gate_for
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError

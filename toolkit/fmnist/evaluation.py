@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import Execution, ModelFile, Splits, describe, open_model
+from fmnist.models import Splits
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.runs import Run
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fmnist.contents import Contents, Weight, measure_weight
-from fmnist.models import Execution, ModelFile, describe, open_model
 from fmnist.onnx_reader import read_onnx
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_npz, read_tflite
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models import Execution, is_keras, open_model
+from fmnist.opening import Execution, is_keras, open_model
 from fmnist.runs import run_of
 from fmnist.similarity import Similarity, compare_values
 from fmnist_exporters.input_range import InputRange

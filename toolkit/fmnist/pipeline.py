@@ -12,7 +12,8 @@ from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
 from fmnist.drift import compare_models, parity_body
 from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
 from fmnist.exporting import Origin, export_model, plan_targets
-from fmnist.models import Execution, Splits
+from fmnist.models import Splits
+from fmnist.opening import Execution
 from fmnist.progress import Progress, say
 from fmnist.results import require_replaceable, to_json
 from fmnist.runs import Run, read_json

@@ -29,7 +29,8 @@ def bench(
     """Time single-image inference on real test images, models interleaved."""
     from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
     from fmnist.cli.output import say_run, show
-    from fmnist.models import Execution, Splits, select_artifacts
+    from fmnist.models import Splits, select_artifacts
+    from fmnist.opening import Execution
     from fmnist.progress import Progress
     from fmnist_runtime.latency import ROUNDS
 

@@ -28,7 +28,8 @@ def evaluate(
     """Measure accuracy on the test images, over all and by class."""
     from fmnist.cli.output import say_run, show
     from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
-    from fmnist.models import Execution, Splits, select_models
+    from fmnist.models import Splits, select_models
+    from fmnist.opening import Execution
 
     selection = select_models(models or [])
     say_run(selection.run)

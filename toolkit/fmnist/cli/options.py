@@ -34,6 +34,10 @@ Engine = Annotated[
     Literal["auto", "tflite", "onnxruntime", "numpy", "null"],
     typer.Option(help="What runs an artifact; null answers without inference, to show what that leaves."),
 ]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="Text file of class names, one a line. Default: the model's or its data's."),
+]
 Samples = Annotated[
     int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
 ]

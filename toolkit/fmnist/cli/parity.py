@@ -39,7 +39,8 @@ def parity(
     from fmnist.cli.output import GATE_FAILED, say_run, show
     from fmnist.drift import compare_models, parity_body, scored_split
     from fmnist.layer_drift import compare_layers, layers_body, original_of
-    from fmnist.models import Execution, Splits, select_artifacts
+    from fmnist.models import Splits, select_artifacts
+    from fmnist.opening import Execution
     from fmnist.references import find_reference, load_reference, recorded_range
 
     selection = select_artifacts(candidates or [])
