@@ -19,6 +19,7 @@ import numpy as np
 
 from fmnist.drift import compare_models
 from fmnist.models import Splits
+from fmnist.opening import Execution
 from fmnist.render import percent, points, table
 from fmnist.results import to_json
 from fmnist.runs import Run
@@ -59,7 +60,9 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
     first = {path.name: path.read_bytes() for path in run.artifacts()}
     fmnist(*export, "--force")
     results = []
-    for item in compare_models(run.artifacts(), run.recorded_scores(), Splits(None, ROOT / "data"), 1):
+    for item in compare_models(
+        run.artifacts(), run.recorded_scores(), Splits(None, ROOT / "data"), Execution()
+    ):
         path = run.exports / item.model.name
         carried = read_carried(path)
         assert carried is not None

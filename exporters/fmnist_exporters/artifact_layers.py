@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fmnist_exporters.original_layers import Graph
 from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.quantization import pixel_encoder
+from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.npz import NpzSession
 
 Values = dict[str, NDArray[np.float32]]
@@ -64,8 +64,9 @@ def _read_tflite(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
     [pixels] = interpreter.get_input_details()
     interpreter.resize_tensor_input(pixels["index"], images.shape)
     interpreter.allocate_tensors()
-    encode = pixel_encoder(pixels["dtype"], *pixels["quantization"])
-    interpreter.set_tensor(pixels["index"], encode(images))
+    tensor = np.empty(images.shape, pixels["dtype"])
+    pixel_writer(tensor, *pixels["quantization"])(images)
+    interpreter.set_tensor(pixels["index"], tensor)
     interpreter.invoke()
     layers = {place.operation: layer for layer, place in graph.places.items()}
     values: Values = {}

@@ -23,7 +23,6 @@ from fmnist_runtime.carriers import is_intact, read_metadata
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import DatasetError, FmnistError, ModelError, OutputError
 from fmnist_runtime.files import require_writable, sha256_file
-from fmnist_runtime.sessions.base import require_finite
 
 if TYPE_CHECKING:
     from fmnist_exporters.original import KerasSession
@@ -146,7 +145,7 @@ class Exporter:
         if int(held_out.targets.max()) >= classes:
             raise DatasetError(f"{self._source.path}: has {classes} classes, but {held_out.name} has more")
         images = self._original.fit(held_out.images)
-        scores = require_finite(self._original.scores(images), self._source.path)
+        scores = self._original.scores(images)
         probed = probe(len(images))
         self._require_range(images[probed], scores[probed], held_out.targets[probed])
         return Exam(images, held_out.targets, scores, rounding(self._original.classifier, images))

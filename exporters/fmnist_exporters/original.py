@@ -9,14 +9,18 @@ from typing import Any
 import keras
 import numpy as np
 import tensorflow as tf
-from numpy.typing import NDArray
 
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.input_range import INPUT_RANGES, InputRange
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
+from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions import KERAS_SUFFIXES
-from fmnist_runtime.sessions.base import ModelInfo, Session, class_labels
+from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
+from fmnist_runtime.sessions.session import ModelInfo
+
+_BLOCK = 1000
+"""Images that Keras is called with at once: its own cost for a call is that of some hundred images."""
 
 
 def limit_threads(threads: int) -> None:
@@ -25,10 +29,8 @@ def limit_threads(threads: int) -> None:
         tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
-class KerasSession(Session):
+class KerasSession(BaseSession):
     """A Keras classifier, anybody's; raw pixels in, probabilities out."""
-
-    _block = 1000
 
     def __init__(
         self,
@@ -57,7 +59,7 @@ class KerasSession(Session):
             raise ModelError(f"{path}: {error}") from error
         except Exception as error:  # what somebody's layers raise when they are called
             raise ModelError(f"{path}: is no classifier of images ({error})") from error
-        self.info = ModelInfo(
+        info = ModelInfo(
             path=path,
             format="keras",
             scheme="original",
@@ -68,6 +70,7 @@ class KerasSession(Session):
             size_bytes=path.stat().st_size,
             metadata=None,
         )
+        super().__init__(info, _BLOCK)
 
     @property
     def model(self) -> Any:
@@ -79,11 +82,14 @@ class KerasSession(Session):
         """The Keras model with what makes it a classifier of raw pixels."""
         return self._classifier
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        try:
-            return self._classifier.scores(images)
-        except Exception as error:  # as above
-            raise RuntimeError(error) from error
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        pixels = np.empty((shape[0], *self._info.input_shape), np.uint8)
+        scores = np.empty((shape[0], len(self._info.labels)), np.float32)
+
+        def call() -> None:
+            scores[...] = self._classifier.scores(pixels)
+
+        return Plan(pixel_writer(pixels.reshape(shape), 1.0), call, scores)
 
 
 def _load(path: Path) -> Any:

@@ -7,6 +7,7 @@ FmnistError                 one line for the user: what, which file, and what me
 │   ├── ShapeError          images do not have the shape that the model takes
 │   ├── NonFiniteScoresError  a model answered with NaN or infinity
 │   └── UnsupportedError    a format cannot hold a model; others may
+├── SessionBusyError        two threads use one session at once
 ├── ImageError              an image file cannot be read
 ├── ResultError             a result file is missing, damaged or belongs to other inputs
 ├── OutputError             a file cannot be written, or would overwrite one that is not ours
@@ -58,6 +59,10 @@ class NonFiniteScoresError(ModelError):
 
 class UnsupportedError(ModelError):
     """A format cannot hold a model, by its nature; others may."""
+
+
+class SessionBusyError(FmnistError):
+    """A session was called while another thread's call had not returned."""
 
 
 class ImageError(FmnistError):

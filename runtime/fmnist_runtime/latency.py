@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.sessions.base import Session
+from fmnist_runtime.sessions.session import Session
 
 MIN_SAMPLES = 1000
 """Below this the 99th percentile would rest on fewer than ten samples."""

@@ -3,52 +3,84 @@
 An integer q stands for the real number ``scale · (q − zero_point)``
 (https://ai.google.dev/edge/litert/models/quantization_spec). As pixels and 8-bit tensors have only
 256 values each, both directions are tables, worked out once: rounded and clipped, never a bare cast.
+
+Both are bound to the memory that they write to, so that nothing is allocated when they are called.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike, NDArray
-
-Encoder = Callable[[NDArray[np.uint8]], NDArray[Any]]
-Decoder = Callable[[NDArray[Any]], NDArray[np.float32]]
+from numpy.typing import NDArray
 
 
-def pixel_encoder(dtype: DTypeLike, scale: float, zero_point: int) -> Encoder:
-    """What turns raw pixels into the input tensor's elements.
+def pixel_writer(
+    tensor: NDArray[Any], scale: float = 0.0, zero_point: int = 0
+) -> Callable[[NDArray[np.uint8]], object]:
+    """What writes raw pixels into an input tensor.
 
     Args:
-        dtype: float32, int8 or uint8.
-        scale: Scale of the input tensor; not used for float32.
-        zero_point: Zero point of the input tensor; not used for float32.
+        tensor: float32, int8 or uint8, of the shape that the pixels will have.
+        scale: Scale of the tensor; not used for float32.
+        zero_point: Zero point of the tensor; not used for float32.
 
     Raises:
         ValueError: There is no such encoding.
     """
-    dtype = np.dtype(dtype)
-    if dtype == np.float32:
-        return lambda pixels: pixels.astype(np.float32)
-    _check(dtype, scale)
-    if dtype == np.int8 and (scale, zero_point) == (1.0, -128):
-        return lambda pixels: (pixels ^ np.uint8(0x80)).view(np.int8)  # x − 128 without leaving a byte
-    limits = np.iinfo(dtype)
+    if tensor.dtype == np.float32:
+
+        def convert(pixels: NDArray[np.uint8]) -> None:
+            tensor[...] = pixels
+
+        return convert
+    _check(tensor.dtype, scale)
+    if tensor.dtype == np.int8 and (scale, zero_point) == (1.0, -128):
+        target = tensor.view(np.uint8)
+        bit = np.array(0x80, np.uint8)  # an array: of a number NumPy makes one at every call
+        return lambda pixels: np.bitwise_xor(pixels, bit, target)  # x − 128 without leaving a byte
+    limits = np.iinfo(tensor.dtype)
     quantised = np.rint(np.arange(256) / scale) + zero_point
-    table = np.clip(quantised, limits.min, limits.max).astype(dtype)
-    return lambda pixels: table[pixels]
+    table = np.clip(quantised, limits.min, limits.max).astype(tensor.dtype)
+    return _looked_up(table, tensor)
 
 
-def score_decoder(dtype: DTypeLike, scale: float, zero_point: int) -> Decoder:
-    """What turns the output tensor's elements into float32 scores. Arguments as of `pixel_encoder`."""
-    dtype = np.dtype(dtype)
-    if dtype == np.float32:
-        return lambda scores: scores
-    _check(dtype, scale)
-    integers = np.arange(256, dtype=np.uint8).view(dtype).astype(np.int64)
+def score_reader(
+    tensor: NDArray[Any], scale: float, zero_point: int
+) -> tuple[Callable[[], object] | None, NDArray[np.float32]]:
+    """What reads scores from an output tensor.
+
+    Args:
+        tensor: float32, int8 or uint8 ``[N, classes]``.
+        scale: Scale of the tensor; not used for float32.
+        zero_point: Zero point of the tensor; not used for float32.
+
+    Returns:
+        What to call after the model has run, and the float32 ``[N, classes]`` it writes to. A float32 tensor
+        is its own scores, and there is nothing to call.
+
+    Raises:
+        ValueError: There is no such encoding.
+    """
+    if tensor.dtype == np.float32:
+        return None, tensor
+    _check(tensor.dtype, scale)
+    integers = np.arange(256, dtype=np.uint8).view(tensor.dtype).astype(np.int64)
     table = (scale * (integers - zero_point)).astype(np.float32)
-    return lambda scores: table[scores.view(np.uint8)]
+    scores = np.empty(tensor.shape, np.float32)
+    return partial(_looked_up(table, scores), tensor.view(np.uint8)), scores
+
+
+def _looked_up(table: NDArray[Any], target: NDArray[Any]) -> Callable[[NDArray[np.uint8]], object]:
+    index = np.empty(target.shape, np.intp)  # what take would else make of the bytes at every call
+
+    def look_up(source: NDArray[np.uint8]) -> None:
+        index[...] = source
+        table.take(index, None, target, "clip")  # clip, as the default copies the target first
+
+    return look_up
 
 
 def _check(dtype: np.dtype[Any], scale: float) -> None:

@@ -30,23 +30,30 @@ SESSION = """
 import json
 import numpy as np
 from fmnist_runtime.carriers import read_carried, read_metadata
-from fmnist_runtime.sessions.base import ModelInfo, Session
+from fmnist_runtime.sessions.base import BaseSession, Plan
 from fmnist_runtime.sessions.npz import ACTIVATIONS
+from fmnist_runtime.sessions.session import ModelInfo
 
-class TextSession(Session):
+class TextSession(BaseSession):
     def __init__(self, path, threads, labels):
         text = path.read_bytes()[: read_carried(path).model_bytes]
         self._engine = [(np.float32(k), np.float32(b), a) for k, b, a in json.loads(text)]
         metadata = read_metadata(path)
-        self.info = ModelInfo(path, "text", "float32", "text 1.0", threads, (28, 28),
-                              labels or metadata.labels, path.stat().st_size, metadata)
+        super().__init__(ModelInfo(path, "text", "float32", "text 1.0", threads, (28, 28),
+                                   labels or metadata.labels, path.stat().st_size, metadata), block=64)
 
-    def _run(self, images):
-        values = images.reshape(len(images), -1).astype(np.float32)
-        for kernel, bias, activation in self._engine:
-            values = values @ kernel + bias
-            ACTIVATIONS[activation](values)
-        return values
+    def _prepare(self, shape):
+        pixels = np.empty(shape, np.float32)
+        scores = np.empty((shape[0], len(self.info.labels)), np.float32)
+
+        def invoke():
+            values = pixels.reshape(len(pixels), -1)
+            for kernel, bias, activation in self._engine:
+                values = values @ kernel + bias
+                ACTIVATIONS[activation](values)
+            scores[...] = values
+
+        return Plan(lambda images: np.copyto(pixels, images), invoke, scores)
 """
 START = """
 import importlib.util, sys
@@ -54,9 +61,9 @@ spec = importlib.util.spec_from_file_location("fmnist_exporters.text", "text.py"
 sys.modules["fmnist_exporters.text"] = module = importlib.util.module_from_spec(spec)
 from fmnist_exporters import recipes
 from fmnist_runtime.parity import Gate
-from fmnist_runtime.sessions import SESSIONS
+from fmnist_runtime.sessions import ENGINES
 recipes.RECIPES += (recipes.Recipe("text", "float32", False, Gate(0.001, 1e-5), 1e-5, "float32 as text"),)
-SESSIONS[".text"] = "text_session:TextSession"
+ENGINES["text"] = ((".text",), "text_session:TextSession")
 if "export" in sys.argv:
     spec.loader.exec_module(module)
 from fmnist.cli.main import main

@@ -13,7 +13,7 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 from fmnist_runtime.sessions.npz import ACTIVATIONS
 from fmnist_runtime.verify import verify
 
@@ -46,6 +46,18 @@ def test_it_agrees_with_the_other_engines(t10k):
             scores[suffix] = session.scores(t10k.images)
     assert np.abs(scores["npz"] - scores["onnx"]).max() < 1e-5
     assert np.abs(scores["npz"] - scores["tflite"]).max() < 1e-5
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("images", [1, 300])
+def test_what_is_no_number_is_no_answer(broken, images, tmp_path):
+    bias = np.float32([0.5, broken, 0])
+    path = write_network(tmp_path / "nan.npz", network("linear"), {"0.kernel": KERNEL, "0.bias": bias})
+    with load(path) as session:
+        with pytest.raises(NonFiniteScoresError, match="answers NaN or infinity"):
+            session.scores(np.zeros((images, 2, 2), np.uint8))
+        with pytest.raises(NonFiniteScoresError, match="answers NaN or infinity"):
+            session.classify(np.zeros((2, 2), np.uint8))
 
 
 def test_it_is_plain_numpy():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import shutil
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -81,6 +82,51 @@ def test_scores_belong_to_the_caller(session, t10k):
     kept = first.copy()
     session.scores(t10k.images[1:2])
     assert np.array_equal(first, kept)
+
+
+@pytest.mark.parametrize("count", [1, 5, 300])
+def test_scores_go_where_they_are_wanted(session, t10k, count):
+    images = t10k.images[:count]
+    out = np.full((count + 2, 10), -1, np.float32)
+    assert session.scores(images, out=out[1:-1]).base is out
+    assert np.array_equal(out[1:-1], session.scores(images))
+    assert (out[[0, -1]] == -1).all()
+
+
+def test_with_room_given_nothing_is_allocated(session, t10k):
+    """The smallest array that could be made anew, the answer, has 10,240 bytes; the hidden layer 32,768.
+
+    NumPy's own loops buffer what they spread over rows, in the sums of an npz model.
+    """
+    images, out = t10k.images[:256], np.empty((256, 10), np.float32)
+    session.scores(images, out=out)
+    tracemalloc.start()
+    try:
+        session.scores(images, out=out)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < (32_768 if session.info.format == "npz" else 10_240)
+
+
+@pytest.mark.parametrize(
+    "out", [np.empty((1, 10)), np.empty((2, 10), np.float32), np.empty(10, np.float32)], ids=repr
+)
+def test_room_that_does_not_fit_is_refused(session, t10k, out):
+    """A row would spread over all rows, were NumPy asked."""
+    with pytest.raises(ShapeError, match=r"the scores are float32 of shape \(1, 10\)"):
+        session.scores(t10k.images[:1], out=out)
+
+
+def test_more_numbers_of_images_than_are_kept_ready(session, t10k):
+    for count in (1, 2, 3, 4, 5, 6, 7, 1, 3, 5):
+        scores = session.scores(t10k.images[:count])
+        assert np.abs(scores - session.scores(t10k.images[:7])[:count]).max() < 1e-5  # as above
+
+
+def test_images_need_not_lie_side_by_side(session, t10k):
+    images = t10k.images[:20]
+    assert np.array_equal(session.scores(images[::2]), session.scores(images[::2].copy()))
 
 
 def test_no_images_give_no_scores(session, t10k):

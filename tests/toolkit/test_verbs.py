@@ -10,7 +10,6 @@ import sys
 
 import numpy as np
 import pytest
-from PIL import Image
 from support import DATA, TINY
 
 from fmnist_runtime.parity import Gate, compare
@@ -133,27 +132,6 @@ def test_bench_times_every_model(tmp_path, fmnist):
         assert len(model["samples_ns"]) == 1000
         assert model["p50_us"] <= model["p90_us"] <= model["p99_us"] <= model["max_us"]
         assert model["p50_us"] == np.percentile(model["samples_ns"], 50, method="inverted_cdf") / 1000
-
-
-@pytest.fixture
-def pictures(tmp_path, t10k):
-    """The first ankle boot, enlarged, and the first trousers as a photograph on white."""
-    Image.fromarray(t10k.images[0]).resize((200, 300)).save(tmp_path / "boot.png")
-    Image.fromarray(255 - t10k.images[2]).convert("RGB").resize((64, 64)).save(tmp_path / "trousers.jpg")
-    return [tmp_path / "boot.png", tmp_path / "trousers.jpg"]
-
-
-@pytest.mark.parametrize("name", ["export/model-int8.tflite", "export/model-float32.onnx", "model.keras"])
-def test_predict_names_three_classes(tmp_path, fmnist, pictures, name):
-    result = fmnist("predict", TINY / name, *pictures, "--json", "predict.json")
-    assert (result.returncode, result.stderr) == (0, "")
-    record = json.loads((tmp_path / "predict.json").read_text())
-    guesses = [image["predictions"] for image in record["images"]]
-    assert [[len(image), image[0]["label"]] for image in guesses] == [[3, "Ankle boot"], [3, "Trouser"]]
-    assert all(
-        image[0]["probability"] >= image[1]["probability"] >= image[2]["probability"] for image in guesses
-    )
-    assert "Ankle boot" in lines_starting(result.stdout, str(pictures[0]))[0]
 
 
 def test_data_list_and_verify(fmnist):

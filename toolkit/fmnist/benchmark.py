@@ -9,9 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import ModelFile, Splits, describe, open_model
+from fmnist.models import Splits
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.runs import run_of
-from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.latency import Latency, measure
 
 
@@ -28,10 +28,9 @@ class ModelLatency:
 def benchmark_models(
     paths: Sequence[Path],
     splits: Splits,
-    threads: int,
+    how: Execution,
     samples: int,
     on_round: Callable[[], None] = lambda: None,
-    input_range: InputRange = "0-255",
 ) -> list[ModelLatency]:
     """Time single-image inference of models, interleaved in one process.
 
@@ -39,7 +38,7 @@ def benchmark_models(
         FmnistError: A model or data set is missing or damaged, or they do not fit together.
     """
     with ExitStack() as stack:
-        sessions = {str(path): stack.enter_context(open_model(path, threads, input_range)) for path in paths}
+        sessions = {str(path): stack.enter_context(open_model(path, how)) for path in paths}
         images = splits.of(next(iter(sessions.values()))).images
         latencies = measure(sessions, images, samples, on_round=on_round)
         return [ModelLatency(describe(sessions[name]), latency) for name, latency in latencies.items()]

@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import ModelFile, Splits, describe, open_model
+from fmnist.models import Splits
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist_exporters.recipes import gate_for
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
@@ -48,7 +49,7 @@ def compare_models(
     candidates: Iterable[Path],
     reference: Reference,
     splits: Splits,
-    threads: int,
+    how: Execution,
     max_drop: float | None = None,
     require_same: bool = False,
 ) -> list[ModelParity]:
@@ -58,7 +59,7 @@ def compare_models(
         candidates: The artifacts.
         reference: The original's scores.
         splits: Where the reference's test split is found.
-        threads: Threads one inference may use.
+        how: How the artifacts are run.
         max_drop: Allowed loss of accuracy as a fraction; each recipe's own when None.
         require_same: Refuse an artifact that says it was made from another model.
 
@@ -69,7 +70,7 @@ def compare_models(
     dataset = scored_split(reference, splits)
     results = []
     for path in candidates:
-        with open_model(path, threads) as session:
+        with open_model(path, how) as session:
             metadata = session.info.metadata
             same = metadata.source_sha256 == reference.model_sha256 if metadata else None
             if require_same and same is False:

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist.models import ModelFile, Splits, describe, open_model
+from fmnist.models import Splits
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.runs import Run
-from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
 
 
@@ -31,9 +31,7 @@ class ModelEvaluation:
     """Whole test split through `Session.scores`; None where recorded scores were taken."""
 
 
-def evaluate_models(
-    paths: Iterable[Path], splits: Splits, threads: int, input_range: InputRange = "0-255"
-) -> list[ModelEvaluation]:
+def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> list[ModelEvaluation]:
     """Run models on their test splits.
 
     Raises:
@@ -41,7 +39,7 @@ def evaluate_models(
     """
     evaluations = []
     for path in paths:
-        with open_model(path, threads, input_range) as session:
+        with open_model(path, how) as session:
             dataset = splits.of(session)
             scores, seconds = score_dataset(session, dataset)
             evaluations.append(

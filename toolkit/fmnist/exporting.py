@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.models import Splits, is_keras
+from fmnist.models import Splits
+from fmnist.opening import is_keras
 from fmnist.references import record_reference, require_reference_free
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fmnist.contents import Contents, Weight, measure_weight
-from fmnist.models import ModelFile, describe, open_model
 from fmnist.onnx_reader import read_onnx
+from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_npz, read_tflite
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights
@@ -58,7 +58,7 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
         ResultError: The run it lies in has damaged initial weights.
         MissingExtraError: What opens it is not installed.
     """
-    with open_model(path, input_range=input_range) as session:
+    with open_model(path, Execution(input_range=input_range)) as session:
         engine: Any = session  # each format's session has something of its own to read from
         initial = None
         if session.info.format == "keras":

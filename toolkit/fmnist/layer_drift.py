@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models import is_keras, open_model
+from fmnist.opening import Execution, is_keras, open_model
 from fmnist.runs import run_of
 from fmnist.similarity import Similarity, compare_values
 from fmnist_exporters.input_range import InputRange
@@ -104,9 +104,9 @@ def compare_layers(
     with needs_extra("train", "comparing layer by layer"):
         from fmnist_exporters.artifact_layers import artifact_activations
         from fmnist_exporters.original_layers import original_activations
-    with open_model(original, input_range=input_range) as session:
+    with open_model(original, Execution(input_range=input_range)) as session:
         keras: Any = session
-        fitted = session.fit(images[:LAYER_IMAGES])
+        fitted = keras.fit(images[:LAYER_IMAGES])
         activations, graph = original_activations(keras.classifier, fitted)
     drifts = []
     for path in candidates:

@@ -13,6 +13,7 @@ from fmnist.drift import compare_models, parity_body
 from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
 from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.models import Splits
+from fmnist.opening import Execution
 from fmnist.progress import Progress, say
 from fmnist.results import require_replaceable, to_json
 from fmnist.runs import Run, read_json
@@ -70,7 +71,7 @@ class Pipeline:
             samples: Inferences to time of each model.
             force: Replace files that are not ours.
         """
-        self._run, self._data_dir, self._threads = run, data_dir, threads
+        self._run, self._data_dir, self._how = run, data_dir, Execution(threads)
         self._samples, self._force = samples, force
         self._splits = Splits(None, data_dir)
         self._failures: list[FmnistError] = []
@@ -106,14 +107,14 @@ class Pipeline:
             self._failures += exported.failures
 
     def _evaluate(self) -> dict[str, Any]:
-        artifacts = evaluate_models(self._run.artifacts(), self._splits, self._threads)
+        artifacts = evaluate_models(self._run.artifacts(), self._splits, self._how)
         return evaluation_body([evaluate_original(self._run), *artifacts])
 
     def _compare(self) -> dict[str, Any]:
         reference = self._run.recorded_scores()
         artifacts = self._run.artifacts()
         return parity_body(
-            compare_models(artifacts, reference, self._splits, self._threads, require_same=True), reference
+            compare_models(artifacts, reference, self._splits, self._how, require_same=True), reference
         )
 
     def _time(self) -> dict[str, Any]:
@@ -122,9 +123,7 @@ class Pipeline:
             raise ResultError(f"{self._run.exports}: nothing was exported, so there is nothing to time")
         paths = with_baseline(artifacts)
         progress = Progress("bench", ROUNDS)
-        return benchmark_body(
-            benchmark_models(paths, self._splits, self._threads, self._samples, progress.step)
-        )
+        return benchmark_body(benchmark_models(paths, self._splits, self._how, self._samples, progress.step))
 
     def _step(
         self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]
@@ -149,7 +148,7 @@ class Pipeline:
         """All that the results depend on."""
         return {
             "packages": package_versions(),
-            "threads": self._threads,
+            "threads": self._how.threads,
             "reference": sha256_file(self._run.reference),
             "artifacts": {path.name: sha256_file(path) for path in self._run.artifacts()},
         }

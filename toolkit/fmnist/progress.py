@@ -7,6 +7,8 @@ import sys
 from typing import TextIO
 
 _WIDTH = 30
+_PLAIN_STEPS = 1000
+"""So many steps of which nothing is said make a line where there is no bar."""
 _ERASE_LINE = "\r\x1b[K"
 
 
@@ -18,7 +20,7 @@ class Progress:
 
         Args:
             label: What is being done.
-            total: Number of steps.
+            total: Number of steps; 0 when it is not known, or not of interest.
             stream: Where to; standard error when None.
         """
         self._label, self._total, self._done = label, total, 0
@@ -28,10 +30,12 @@ class Progress:
     def step(self, line: str | None = None) -> None:
         """Count one step as done, and say what came of it."""
         self._done += 1
-        if self._terminal:
+        if self._terminal and self._total:
             self._stream.write(_ERASE_LINE)
         if line:
             self._stream.write(f"{line}\n")
+        elif not self._terminal and self._total and self._done % _PLAIN_STEPS == 0:
+            self._stream.write(f"{self._label} {self._done:,} of {self._total:,}\n")
         if self._terminal and self._done < self._total:
             filled = _WIDTH * self._done // self._total
             bar = "█" * filled + "░" * (_WIDTH - filled)

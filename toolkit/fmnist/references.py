@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist.models import Splits, dataset_of, is_keras
+from fmnist.models import Splits, dataset_of
+from fmnist.opening import is_keras
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata

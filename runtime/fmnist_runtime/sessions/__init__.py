@@ -9,22 +9,30 @@ from pathlib import Path
 from fmnist_runtime.carriers import REJECTED, format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
-from fmnist_runtime.sessions.base import ModelInfo, Prediction, Session
+from fmnist_runtime.sessions.session import ModelInfo, Prediction, Session
 from fmnist_runtime.soundness import require_sound
 
-__all__ = ["KERAS_SUFFIXES", "SESSIONS", "ModelInfo", "Prediction", "Session", "load"]
+__all__ = ["ENGINES", "KERAS_SUFFIXES", "ModelInfo", "Prediction", "Session", "load"]
 
 KERAS_SUFFIXES = (".keras", ".h5")
 """What originals end in, which a device does not run."""
-SESSIONS = {
-    ".tflite": "fmnist_runtime.sessions.tflite:TfliteSession",
-    ".onnx": "fmnist_runtime.sessions.onnx:OnnxSession",
-    ".npz": "fmnist_runtime.sessions.npz:NpzSession",
+ENGINES = {
+    "tflite": ((".tflite",), "fmnist_runtime.sessions.tflite:TfliteSession"),
+    "onnxruntime": ((".onnx",), "fmnist_runtime.sessions.onnx:OnnxSession"),
+    "numpy": ((".npz",), "fmnist_runtime.sessions.npz:NpzSession"),
+    "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.sessions.null:NullSession"),
 }
-"""By a file's suffix the module and class that run it: ``class(path, threads, labels)``."""
+"""By an engine's name the suffixes of the files it runs, and the module and class that does it:
+``class(path, threads, labels)``. Of several that run a file, the first is what ``auto`` takes."""
 
 
-def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, ...] | None = None) -> Session:
+def load(
+    path: str | os.PathLike[str],
+    *,
+    threads: int = 1,
+    engine: str = "auto",
+    labels: tuple[str, ...] | None = None,
+) -> Session:
     """Load an exported model.
 
     The engine is imported here and not before, so that a device needs only the one it uses.
@@ -32,25 +40,31 @@ def load(path: str | os.PathLike[str], *, threads: int = 1, labels: tuple[str, .
     Args:
         path: A ``.tflite`` or ``.onnx`` file, ours or anybody's, or an ``.npz`` of ours.
         threads: Threads one inference may use.
+        engine: A name in `ENGINES`, or ``auto``.
         labels: Class names, for a file that carries none or others.
 
     Returns:
-        A session, which is also a context manager.
+        A session, which is also a context manager. Threads that run at once load one each.
 
     Raises:
-        ModelError: The file is missing, damaged, or not a classifier of images.
+        ModelError: The file is missing, damaged, not a classifier of images, or not for this engine.
         MissingExtraError: The engine is not installed.
     """
     path = Path(path)
     suffix = format_suffix(path)
     if suffix in KERAS_SUFFIXES and path.is_file():
         raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
-    if suffix not in SESSIONS:
-        raise ModelError(f"{path}: a model file ends in {' or '.join(SESSIONS)}, not {suffix or 'this'}")
+    engines = {name: runner for name, (suffixes, runner) in ENGINES.items() if suffix in suffixes}
+    if not engines:
+        known = dict.fromkeys(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)
+        raise ModelError(f"{path}: a model file ends in {' or '.join(known)}, not {suffix or 'this'}")
     require_file(path, "a model file", ModelError)
+    name = next(iter(engines)) if engine == "auto" else engine
+    if name not in engines:
+        raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
     require_sound(path)
-    module, _, name = SESSIONS[suffix].partition(":")
-    session: Session = getattr(import_module(module), name)(path, threads, labels)
+    module, _, kind = engines[name].partition(":")
+    session: Session = getattr(import_module(module), kind)(path, threads, labels)
     metadata = session.info.metadata
     if metadata and metadata.rejected and path.suffix != REJECTED:
         session.close()

@@ -1,128 +1,148 @@
-"""What every session can do, whatever engine runs the model."""
+"""What all sessions share: checks, blocks of images, and runs that are prepared once."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.errors import ModelError, NonFiniteScoresError, ShapeError
+from fmnist_runtime.errors import (
+    FmnistError,
+    ModelError,
+    NonFiniteScoresError,
+    SessionBusyError,
+    ShapeError,
+)
+from fmnist_runtime.sessions.session import ModelInfo, Prediction
 
-BLOCK = 256
-"""Images run at once. Measured on the 784-128-10 MLP: one batch of 10,000 takes 1.4 (int8) to
-1.5 times (float32) as long, because its activations no longer fit the cache."""
+_KEPT_RUNS = 4
+"""Prepared runs that a session keeps: for one image, a whole block, a remainder, and one more."""
+_UINT8 = np.dtype(np.uint8)
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """One class for one image."""
-
-    label: str
-    """Class name."""
-    index: int
-    """Class index."""
-    probability: float
-    """Score of the class, from 0 to 1."""
+_Run = Callable[[NDArray[np.uint8], NDArray[np.float32] | None], NDArray[np.float32]]
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a session knows of its model."""
+class Plan(NamedTuple):
+    """A model made ready for images of one shape, with all the memory that takes."""
 
-    path: Path
-    format: str
-    """``tflite``, ``onnx``, ``npz`` or ``keras``."""
-    scheme: str
-    """Quantisation scheme; ``unknown`` for a file without our metadata."""
-    engine: str
-    """Name and version of the package that runs it."""
-    threads: int
-    """Threads one inference may use; 0 where the engine decides."""
-    input_shape: tuple[int, ...]
-    """Shape of one image as the model takes it."""
-    labels: tuple[str, ...]
-    """Class names; their number is the number of classes."""
-    size_bytes: int
-    """Size of the model file."""
-    metadata: Metadata | None
-    """What the artifact says of itself; None for a file without our metadata."""
+    write: Callable[[NDArray[np.uint8]], object]
+    """Puts uint8 images of that shape where the engine reads them."""
+    invoke: Callable[[], object]
+    """Runs the model on them."""
+    scores: NDArray[np.float32]
+    """float32 ``[N, classes]``: where the answer is until the next one."""
 
 
-class Session(ABC):
-    """A loaded model. Raw pixels in, probabilities out, for every engine and scheme.
+class BaseSession(ABC):
+    """All of a `Session` but the engine, which a subclass brings."""
 
-    A session belongs to one thread; threads that run at once load one each.
-    """
-
-    info: ModelInfo
     _engine: Any
     """The engine's own object; None once the session is closed."""
 
-    @abstractmethod
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Scores of at most ``_block`` images that have the model's own shape.
-
-        Returns:
-            float32 ``[N, classes]``. May be a buffer that the next call overwrites.
-        """
-
-    _block: int = BLOCK
-    """Most images that ``_run`` takes; a model with a fixed batch lowers it."""
-
-    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Class probabilities of images.
+    def __init__(self, info: ModelInfo, block: int) -> None:
+        """Prepare for single images, which is what a device mostly runs.
 
         Args:
-            images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, raw pixels 0–255.
-
-        Returns:
-            float32 ``[N, classes]``, the caller's own.
-
-        Raises:
-            ShapeError: The images are not uint8 or do not have the model's shape.
-            ModelError: The session is closed, or the engine cannot run the model.
+            info: What is known of the model.
+            block: How many images to run at once when there are many.
         """
-        if self._engine is None:
-            raise ModelError(f"{self.info.path}: its session is closed; load it again")
-        images = self.fit(images)
-        scores = np.empty((len(images), len(self.info.labels)), np.float32)
+        self._info, self._block = info, block
+        self._runs: dict[tuple[int, ...], _Run] = {}
+        # Whoever takes the one element has the session. A list is safe for that, as a lock is, and takes a
+        # sixth of the 90 ns that one costs.
+        self._turn = [None]
+        self._prepared((1, *info.input_shape))
+
+    @abstractmethod
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        """Allocate all that running images of one shape takes.
+
+        Args:
+            shape: ``(N, …)`` with N at most the session's block. One image may have another shape than the
+                model's, if its pixels are the same in the same order.
+        """
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of the model."""
+        return self._info
+
+    def scores(
+        self, images: NDArray[np.uint8], out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Class probabilities of images; see `Session.scores`."""
+        turn = self._turn
         try:
-            for start in range(0, len(images), self._block):
-                stop = start + self._block
-                scores[start:stop] = self._run(images[start:stop])
-        except (RuntimeError, ValueError) as error:  # ValueError: scores of another number than the images
-            raise ModelError(f"{self.info.path}: {self.info.engine} cannot run it ({error})") from error
-        return scores
+            turn.pop()
+        except IndexError:
+            raise self._busy() from None
+        try:
+            run = self._runs.get(images.shape)
+            if run is None or out is not None or images.dtype is not _UINT8:
+                return self._in_blocks(images, out)
+            return run(images, None)
+        except FmnistError:
+            raise
+        except Exception as error:  # what engines raise has no common base but this
+            raise ModelError(f"{self._info.path}: {self._info.engine} cannot run it ({error})") from error
+        finally:
+            turn.append(None)
+
+    def _in_blocks(self, images: NDArray[np.uint8], out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        if self._engine is None:
+            raise ModelError(f"{self._info.path}: its session is closed; load it again")
+        self._require_fit(images)
+        shape = (len(images), len(self._info.labels))
+        if out is None:
+            out = np.empty(shape, np.float32)
+        _require_room(out, shape)
+        for first in range(0, len(images), self._block):
+            block = images[first : first + self._block]
+            self._prepared(block.shape)(block, out[first : first + self._block])
+        return out
+
+    def _prepared(self, shape: tuple[int, ...]) -> _Run:
+        """The run for a shape; the one that was used longest ago makes room for a new one."""
+        run = self._runs.pop(shape, None)
+        if run is None:
+            if len(self._runs) == _KEPT_RUNS:
+                del self._runs[next(iter(self._runs))]
+            run = _checked(self._prepare(shape), self._info.path)
+        self._runs[shape] = run
+        return run
 
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
-        """The k most probable classes of one image, best first; of equal ones the lowest index.
-
-        Args:
-            image: uint8 ``[H, W]`` or ``[H, W, C]``.
-            k: How many; at most all classes.
-
-        Raises:
-            ShapeError: The image does not have the model's shape.
-            NonFiniteScoresError: The model answered with NaN or infinity.
-        """
-        scores = require_finite(self.scores(image[np.newaxis]), self.info.path)[0]
+        """The k most probable classes of one image; see `Session.top`."""
+        [scores] = self.scores(image[np.newaxis])
         order = np.argsort(-scores, kind="stable")[:k]
-        return [Prediction(self.info.labels[i], int(i), float(scores[i])) for i in order]
+        return [Prediction(self._info.labels[i], int(i), float(scores[i])) for i in order]
 
     def classify(self, image: NDArray[np.uint8]) -> Prediction:
-        """The most probable class of one image; see `top`."""
-        return self.top(image, 1)[0]
+        """The most probable class of one image; see `Session.classify`."""
+        scores = self.scores(image[np.newaxis])
+        index = int(scores.argmax())
+        return Prediction(self._info.labels[index], index, scores.item(index))
 
     def close(self) -> None:
-        """Let go of the engine and its memory; what is closed stays closed."""
+        """Let go of the engine and its memory; what is closed stays closed.
+
+        Raises:
+            SessionBusyError: Another thread is using it.
+        """
+        try:
+            self._turn.pop()
+        except IndexError:
+            raise self._busy() from None
+        self._runs.clear()
         self._engine = None
+        self._turn.append(None)
 
     def __enter__(self) -> Self:
         return self
@@ -138,31 +158,47 @@ class Session(ABC):
         Raises:
             ShapeError: They are not uint8, or no such image.
         """
-        shape = self.info.input_shape
+        self._require_fit(images)
+        return images.reshape(len(images), *self._info.input_shape)
+
+    def _require_fit(self, images: NDArray[np.uint8]) -> None:
+        shape, given = self._info.input_shape, images.shape[1:]
         if images.dtype != np.uint8:
-            raise ShapeError(f"{self.info.path}: takes raw uint8 pixels, not {images.dtype}")
-        given = images.shape[1:]
+            raise ShapeError(f"{self._info.path}: takes raw uint8 pixels, not {images.dtype}")
         flat = len(shape) == 1 and math.prod(given) == shape[0]
-        if given and (given in (shape, (*shape, 1)) or (*given, 1) == shape or flat):
-            return images.reshape(len(images), *shape)
-        raise ShapeError(
-            f"{self.info.path}: takes images of shape {_times(shape)}, but these are {_times(given)}; "
-            "name the data set it was trained on with --dataset"
+        if not given or not (given in (shape, (*shape, 1)) or (*given, 1) == shape or flat):
+            raise ShapeError(
+                f"{self._info.path}: takes images of shape {_times(shape)}, but these are {_times(given)}; "
+                "name the data set it was trained on with --dataset"
+            )
+
+    def _busy(self) -> SessionBusyError:
+        return SessionBusyError(
+            f"{self._info.path}: its session is in use by another thread; load one for each thread"
         )
 
 
-def require_finite(scores: NDArray[np.float32], path: Path) -> NDArray[np.float32]:
-    """The scores as they are, once all are known to be numbers.
+def _checked(plan: Plan, path: Path) -> _Run:
+    """The plan as one call, whose answer is the caller's own and holds nothing but numbers."""
+    write, invoke, scores = plan
+    copy, isfinite = scores.copy, np.isfinite
+    finite = np.empty(scores.shape, np.bool_)
+    as_bytes, all_finite = finite.tobytes, bytes([True]) * scores.size
 
-    Raises:
-        NonFiniteScoresError: One is NaN or infinite.
-    """
-    broken = int(len(scores) - np.isfinite(scores).all(axis=1).sum())
-    if broken:
-        raise NonFiniteScoresError(
-            f"{path}: answers NaN or infinity for {broken:,} of {len(scores):,} images; export it again"
-        )
-    return scores
+    def run(images: NDArray[np.uint8], out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        write(images)
+        invoke()
+        isfinite(scores, finite)
+        if as_bytes() != all_finite:  # for a few classes a fifth of the time that all() takes
+            raise NonFiniteScoresError(
+                f"{path}: answers NaN or infinity instead of probabilities; export it again"
+            )
+        if out is None:
+            return copy()
+        out[...] = scores
+        return out
+
+    return run
 
 
 def class_labels(
@@ -187,6 +223,11 @@ def check_rank(rank: int, role: str) -> None:
     """
     if rank < 2 or (role == "output" and rank != 2):
         raise ValueError(f"its {role} has {rank} dimensions, a classifier's has batch and classes")
+
+
+def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if out.shape != shape or out.dtype != np.float32:
+        raise ShapeError(f"out is {out.dtype} of shape {out.shape}, the scores are float32 of shape {shape}")
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -19,7 +19,10 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.carriers import read_metadata, read_stored
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, class_labels
+from fmnist_runtime.quantization import pixel_writer
+from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
+from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.session import ModelInfo
 from fmnist_runtime.structure.archive import open_archive
 
 NETWORK_FILE = "network.json"
@@ -68,18 +71,16 @@ class Dense:
     """A key of `ACTIVATIONS`."""
 
 
-class NpzSession(Session):
+class NpzSession(BaseSession):
     """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
 
     def __init__(self, path: Path, _threads: int, labels: tuple[str, ...] | None) -> None:
         metadata = read_metadata(path)
         try:
             shape, self._engine = read_network(path)
-            self._input = np.empty((BLOCK, math.prod(shape)), np.float32)
-            self._outputs = [np.empty((BLOCK, len(layer.bias)), np.float32) for layer in self._engine]
         except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
             raise ModelError(f"{path}: not an npz model that fmnist export wrote ({error})") from error
-        self.info = ModelInfo(
+        info = ModelInfo(
             path=path,
             format="npz",
             scheme=metadata.scheme if metadata else "float32",
@@ -90,6 +91,8 @@ class NpzSession(Session):
             size_bytes=path.stat().st_size,
             metadata=metadata,
         )
+        widest = max(sum(layer.kernel.shape) for layer in self._engine)
+        super().__init__(info, block_size(widest * np.dtype(np.float32).itemsize))
 
     @property
     def layers(self) -> list[Dense]:
@@ -97,19 +100,29 @@ class NpzSession(Session):
         return list(self._engine)
 
     def activations(self, images: NDArray[np.uint8]) -> list[Floats]:
-        """What every layer gives for at most ``BLOCK`` images: float32 ``[N, units]`` of each."""
-        self._run(images)
-        return [output[: len(images)].copy() for output in self._outputs]
-
-    def _run(self, images: NDArray[np.uint8]) -> Floats:
-        count = len(images)
-        values = self._input[:count]
-        values[:] = images.reshape(count, -1)
-        for layer, output in zip(self._engine, self._outputs, strict=True):
-            values = np.matmul(values, layer.kernel, out=output[:count])
-            values += layer.bias
+        """What every layer gives: float32 ``[N, units]`` of each."""
+        values, outputs = self.fit(images).reshape(len(images), -1).astype(np.float32), []
+        for layer in self._engine:
+            values = values @ layer.kernel + layer.bias
             ACTIVATIONS[layer.activation](values)
-        return values
+            outputs.append(values)
+        return outputs
+
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        pixels = np.empty((shape[0], math.prod(shape[1:])), np.float32)
+        steps = [
+            (layer.kernel, layer.bias, np.empty((shape[0], layer.bias.size), np.float32), layer.activation)
+            for layer in self._engine
+        ]
+
+        def multiply() -> None:
+            values = pixels
+            for kernel, bias, output, activation in steps:
+                values = np.matmul(values, kernel, output)
+                values += bias
+                ACTIVATIONS[activation](values)
+
+        return Plan(pixel_writer(pixels.reshape(shape)), multiply, steps[-1][2])
 
 
 def read_network(path: Path) -> tuple[tuple[int, ...], list[Dense]]:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
+from fmnist_runtime.quantization import pixel_writer
+from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
+from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.onnx_memory import bound_memory
+from fmnist_runtime.sessions.session import ModelInfo
 
 with needs_extra("onnx", "running an .onnx model"):
     import onnxruntime
@@ -21,8 +25,8 @@ _FATAL = 4
 """The engine's log level at which it prints nothing: what goes wrong is raised, and said once."""
 
 
-class OnnxSession(Session):
-    """An ONNX model in an inference session of its own."""
+class OnnxSession(BaseSession):
+    """An ONNX model, whose input and output are bound to memory of our own."""
 
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
         metadata = read_metadata(path)
@@ -42,38 +46,39 @@ class OnnxSession(Session):
                 raise ValueError(f"it maps {pixels.type} to {scores.type}, not float to float")
             shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
             classes = _fixed(scores.shape[-1], scores.name)
+            self._input_name, self._output_name = pixels.name, scores.name
+            self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
+            info = ModelInfo(
+                path=path,
+                format="onnx",
+                scheme=metadata.scheme if metadata else "unknown",
+                engine=_ENGINE,
+                threads=threads,
+                input_shape=shape,
+                labels=class_labels(labels, metadata, classes, path),
+                size_bytes=path.stat().st_size,
+                metadata=metadata,
+            )
+            super().__init__(info, self._batch or block_size(4 * math.prod(shape)))
+        except ModelError:
+            raise
         except Exception as error:  # the engine's exceptions have no common base but this
             raise ModelError(f"{path}: not an ONNX classifier that {_ENGINE} can run ({error})") from error
-        self._input_name, self._output_names = pixels.name, [scores.name]
-        self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
-        self._block = self._batch or BLOCK
-        self.info = ModelInfo(
-            path=path,
-            format="onnx",
-            scheme=metadata.scheme if metadata else "unknown",
-            engine=_ENGINE,
-            threads=threads,
-            input_shape=shape,
-            labels=class_labels(labels, metadata, classes, path),
-            size_bytes=path.stat().st_size,
-            metadata=metadata,
-        )
 
     @property
     def inference_session(self) -> Any:
         """The engine's own session."""
         return self._engine
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        count = len(images)
-        if self._batch and count != self._batch:  # a model with a fixed batch gets its last block filled up
-            images = np.resize(images, (self._batch, *images.shape[1:]))
-        feed = {self._input_name: images.astype(np.float32)}
-        try:
-            scores: NDArray[np.float32] = self._engine.run(self._output_names, feed)[0]
-        except Exception as error:  # as above
-            raise RuntimeError(error) from error
-        return scores[:count]
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        count = self._batch or shape[0]
+        pixels = np.zeros((count, *self._info.input_shape), np.float32)
+        scores = np.empty((count, len(self._info.labels)), np.float32)
+        binding = self._engine.io_binding()
+        binding.bind_input(self._input_name, "cpu", 0, np.float32, pixels.shape, pixels.ctypes.data)
+        binding.bind_output(self._output_name, "cpu", 0, np.float32, scores.shape, scores.ctypes.data)
+        write = pixel_writer(pixels[: shape[0]].reshape(shape))
+        return Plan(write, partial(self._engine.run_with_iobinding, binding), scores[: shape[0]])
 
 
 def _only(tensors: list[Any], role: str) -> Any:

@@ -1,7 +1,9 @@
-"""TFLite models, on ai-edge-litert or else tflite-runtime; never on TensorFlow."""
+"""TFLite models, on ai-edge-litert or its forerunner tflite-runtime; never on TensorFlow."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +13,11 @@ from numpy.typing import NDArray
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.quantization import pixel_encoder, score_decoder
-from fmnist_runtime.sessions.base import BLOCK, ModelInfo, Session, check_rank, class_labels
-from fmnist_runtime.structure.tflite import largest_batch
+from fmnist_runtime.quantization import pixel_writer, score_reader
+from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
+from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.session import ModelInfo
+from fmnist_runtime.structure.tflite import has_fixed_shapes, largest_batch
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
@@ -30,52 +34,103 @@ with needs_extra("tflite", "running a .tflite model"):
 _ENGINE = f"{_PACKAGE} {package_versions().get(_PACKAGE, 'of unknown version')}"
 
 
-class TfliteSession(Session):
-    """A TFLite model in an interpreter of its own."""
+class TfliteSession(BaseSession):
+    """A TFLite model: an interpreter for each number of images, so that none is ever resized again."""
 
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
         metadata = read_metadata(path)
+        self._path, self._threads = path, threads
+        self._stays = has_fixed_shapes(path)
         try:
-            self._engine = Interpreter(model_path=str(path), num_threads=threads)
-            self._engine.allocate_tensors()
-            pixels = _only(self._engine.get_input_details(), "input")
-            scores = _only(self._engine.get_output_details(), "output")
-            self._encode = pixel_encoder(pixels["dtype"], *pixels["quantization"])
-            self._decode = score_decoder(scores["dtype"], *scores["quantization"])
+            self._engine = self._open()
+            self._pixels = _only(self._engine.get_input_details(), "input")
+            self._scores = _only(self._engine.get_output_details(), "output")
+            self._fixed = int(self._pixels["shape_signature"][0]) != -1
+            batch = int(self._pixels["shape"][0])
+            info = ModelInfo(
+                path=path,
+                format="tflite",
+                scheme=metadata.scheme if metadata else "unknown",
+                engine=_ENGINE,
+                threads=threads,
+                input_shape=tuple(int(size) for size in self._pixels["shape"][1:]),
+                labels=class_labels(labels, metadata, int(self._scores["shape"][-1]), path),
+                size_bytes=path.stat().st_size,
+                metadata=metadata,
+            )
+            block = largest_batch(path, block_size(_image_bytes(self._engine)))
+            super().__init__(info, batch if self._fixed else block)
         except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a path that is no UTF-8
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
-        self._input_index: int = pixels["index"]
-        self._output_index: int = scores["index"]
-        self._batch = int(pixels["shape"][0])
-        self._resizable = int(pixels["shape_signature"][0]) == -1
-        self._block = largest_batch(path, BLOCK) if self._resizable else self._batch
-        self.info = ModelInfo(
-            path=path,
-            format="tflite",
-            scheme=metadata.scheme if metadata else "unknown",
-            engine=_ENGINE,
-            threads=threads,
-            input_shape=tuple(int(size) for size in pixels["shape"][1:]),
-            labels=class_labels(labels, metadata, int(scores["shape"][-1]), path),
-            size_bytes=path.stat().st_size,
-            metadata=metadata,
-        )
 
-    def _run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        count = len(images)
-        if count != self._batch:
-            if self._resizable:
-                self._resize(count)
-            else:  # a model with a fixed batch gets its last block filled up
-                images = np.resize(images, (self._batch, *images.shape[1:]))
-        self._engine.set_tensor(self._input_index, self._encode(images))
-        self._engine.invoke()
-        return self._decode(self._engine.get_tensor(self._output_index))[:count]
+    def _open(self, batch: int | None = None) -> Any:
+        interpreter = Interpreter(model_path=str(self._path), num_threads=self._threads)
+        if batch is not None:
+            interpreter.resize_tensor_input(self._pixels["index"], (batch, *self._info.input_shape))
+        interpreter.allocate_tensors()
+        return interpreter
 
-    def _resize(self, batch: int) -> None:
-        self._engine.resize_tensor_input(self._input_index, (batch, *self.info.input_shape))
-        self._engine.allocate_tensors()
-        self._batch = batch
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        interpreter = self._engine if self._fixed else self._open(shape[0])
+        ends = (self._pixels["index"], self._scores["index"])
+        if self._stays:
+            pixels, output = (_memory(interpreter, index) for index in ends)
+            invoke = interpreter.invoke
+        else:
+            rows = self._block if self._fixed else shape[0]
+            pixels = np.zeros((rows, *self._info.input_shape), self._pixels["dtype"])
+            output = np.empty((rows, len(self._info.labels)), self._scores["dtype"])
+            invoke = partial(_invoke_on_copies, interpreter, ends, pixels, output)
+        write = pixel_writer(pixels[: shape[0]].reshape(shape), *self._pixels["quantization"])
+        read, scores = score_reader(output[: shape[0]], *self._scores["quantization"])
+        return Plan(write, _in_turn(invoke, read), scores)
+
+
+def _in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) -> Callable[[], object]:
+    if read is None:
+        return invoke
+
+    def invoke_and_read() -> None:
+        invoke()
+        read()
+
+    return invoke_and_read
+
+
+def _invoke_on_copies(
+    interpreter: Any, ends: tuple[int, int], pixels: NDArray[Any], output: NDArray[Any]
+) -> None:
+    """Run a model whose tensors may move in memory while it runs."""
+    interpreter.set_tensor(ends[0], pixels)
+    interpreter.invoke()
+    output[...] = interpreter.get_tensor(ends[1])
+
+
+def _memory(interpreter: Any, index: int) -> NDArray[Any]:
+    """A tensor's own memory, which stays where it is as long as the interpreter is not resized.
+
+    The interpreter's own view would keep it from running, as it counts references to itself; so this one
+    has none. Whoever holds it must hold the interpreter, too.
+    """
+    view = _Borrowed()
+    view.__array_interface__ = interpreter.tensor(index)().__array_interface__
+    return np.asarray(view)
+
+
+class _Borrowed:
+    """What NumPy makes an array of (https://numpy.org/doc/stable/reference/arrays.interface.html)."""
+
+    __array_interface__: dict[str, Any]
+
+
+def _image_bytes(interpreter: Any) -> int:
+    """The largest two tensors of one image together: what the widest operator may read and write."""
+    sizes = sorted(
+        int(np.prod(tensor["shape"][1:], dtype=np.int64)) * np.dtype(tensor["dtype"]).itemsize
+        for tensor in interpreter.get_tensor_details()
+        if len(tensor["shape_signature"]) > 1 and tensor["shape_signature"][0] == -1
+    )
+    return sum(sizes[-2:])
 
 
 def open_unallocated(path: Path) -> Any:

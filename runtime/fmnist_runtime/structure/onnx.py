@@ -55,6 +55,8 @@ _SIZES = {
     b"Upsample": (1,),
 }
 """Places of the inputs whose values decide how large an operator's output is."""
+_SIGNED = {b"Pad", b"Range", b"Resize", b"Upsample"}
+"""Those whose sizes may be negative: a crop, a countdown, the corners of a region."""
 _MULTIPLYING = {b"Tile", b"Upsample"}
 """Those that multiply the sizes they are given."""
 _SIZE_ATTRIBUTES = {
@@ -216,7 +218,8 @@ def _check_sizes(walk: _Walk) -> None:
     growth = 1.0
     for operator, name in walk.deciding:
         values = walk.constants.get(name, [])
-        if not all(abs(value) <= _MAX_SIZE for value in values):
+        lowest = -_MAX_SIZE if operator in _SIGNED else 0
+        if not all(lowest <= value <= _MAX_SIZE for value in values):
             raise ValueError(f"a {operator.decode()} by {_times(values)}")
         grown = math.prod(max(abs(value), 1) for value in values)
         growth *= grown if operator in _MULTIPLYING else 1

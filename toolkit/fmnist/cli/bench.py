@@ -22,6 +22,7 @@ def bench(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
+    engine: options.Engine = "auto",
     input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
@@ -29,6 +30,7 @@ def bench(
     from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
     from fmnist.cli.output import say_run, show
     from fmnist.models import Splits, select_artifacts
+    from fmnist.opening import Execution
     from fmnist.progress import Progress
     from fmnist_runtime.latency import ROUNDS
 
@@ -36,12 +38,11 @@ def bench(
     say_run(selection.run)
     progress = Progress("bench", ROUNDS)
     results = benchmark_models(
-        with_baseline(selection.paths),
+        with_baseline(selection.paths) if engine == "auto" else selection.paths,
         Splits(dataset, data_dir),
-        threads,
+        Execution(threads, engine, input_range),
         samples,
         progress.step,
-        input_range,
     )
     show(_text(results, threads), "bench", benchmark_body(results), json)
 

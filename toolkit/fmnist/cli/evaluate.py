@@ -21,6 +21,7 @@ def evaluate(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
+    engine: options.Engine = "auto",
     input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
@@ -28,6 +29,7 @@ def evaluate(
     from fmnist.cli.output import say_run, show
     from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
     from fmnist.models import Splits, select_models
+    from fmnist.opening import Execution
 
     selection = select_models(models or [])
     say_run(selection.run)
@@ -35,7 +37,7 @@ def evaluate(
     recorded = selection.run is not None and dataset is None
     if selection.run and not recorded:
         paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
-    results = evaluate_models(paths, Splits(dataset, data_dir), threads, input_range)
+    results = evaluate_models(paths, Splits(dataset, data_dir), Execution(threads, engine, input_range))
     if selection.run and recorded:
         results.insert(0, evaluate_original(selection.run))
     show(_text(results), "eval", evaluation_body(results), json)

@@ -25,9 +25,7 @@ def export(
     ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Text file of class names, one a line. Default: the data set's.")
-    ] = None,
+    labels: options.Labels = None,
     input_range: options.InputRange = "0-255",
     force: options.Force = False,
 ) -> None:

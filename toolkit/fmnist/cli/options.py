@@ -30,6 +30,14 @@ Json = Annotated[
     typer.Option("--json", help="Write the result as JSON to this file; - for stdout.", callback=_checked),
 ]
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inference may use.")]
+Engine = Annotated[
+    Literal["auto", "tflite", "onnxruntime", "numpy", "null"],
+    typer.Option(help="What runs an artifact; null answers without inference, to show what that leaves."),
+]
+Labels = Annotated[
+    Path | None,
+    typer.Option(help="Text file of class names, one a line. Default: the model's or its data's."),
+]
 Samples = Annotated[
     int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
 ]

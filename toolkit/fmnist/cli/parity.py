@@ -31,6 +31,7 @@ def parity(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
+    engine: options.Engine = "auto",
     input_range: options.RecordedInputRange = None,
     json: options.Json = None,
 ) -> None:
@@ -39,6 +40,7 @@ def parity(
     from fmnist.drift import compare_models, parity_body, scored_split
     from fmnist.layer_drift import compare_layers, layers_body, original_of
     from fmnist.models import Splits, select_artifacts
+    from fmnist.opening import Execution
     from fmnist.references import find_reference, load_reference, recorded_range
 
     selection = select_artifacts(candidates or [])
@@ -51,9 +53,8 @@ def parity(
         else find_reference(selection.paths)
     )
     limit = None if max_drop is None else max_drop / 100
-    results = compare_models(
-        selection.paths, original, splits, threads, limit, require_same=reference is None
-    )
+    how = Execution(threads, engine)
+    results = compare_models(selection.paths, original, splits, how, limit, require_same=reference is None)
     text, body = _text(results, original), parity_body(results, original)
     if keras:
         taken = input_range or recorded_range(keras, selection.paths)

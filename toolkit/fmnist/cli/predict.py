@@ -1,46 +1,156 @@
 """`fmnist predict`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from fmnist.cli import options
 
+if TYPE_CHECKING:
+    from fmnist.image_sources import Found
+    from fmnist.image_stream import Frame
+    from fmnist.prediction_output import Layout
+    from fmnist.progress import Progress
+
+_HANDFUL = 20
+"""So many images are done before anybody looks for progress."""
+
 
 def predict(
     model: Annotated[Path, typer.Argument(help="A .tflite, .onnx, .npz or Keras model.")],
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files of any size.")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH",
+            help="Image files of any size, folders of them, quoted patterns such as 'photos/**/*.jpg', IDX "
+            "files, or - for images from standard input.",
+        ),
+    ],
     top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 3,
     invert: Annotated[
-        str, typer.Option(help="Turn dark on light into light on dark: auto, always or never.")
+        Literal["auto", "always", "never"],
+        typer.Option(
+            help="Turn dark on light into light on dark, as in training. auto: where the image's border is "
+            "nearer white than black."
+        ),
     ] = "auto",
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH[xB]",
+            help="- is raw frames of this width and height, not PNG and JPEG files one after another; B is "
+            "bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
+            show_default=False,
+        ),
+    ] = None,
+    form: Annotated[
+        Literal["table", "csv", "jsonl"],
+        typer.Option("--as", help="table for people, csv, or jsonl: a JSON object a line."),
+    ] = "table",
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw each image as the model saw it, its answers beside it.")
+    ] = False,
     threads: options.Threads = options.DEFAULT_THREADS,
+    engine: options.Engine = "auto",
+    labels: options.Labels = None,
     input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
-    """Name the most probable classes of image files."""
-    from fmnist.cli.output import show
-    from fmnist.models import describe, open_model
-    from fmnist.render import percent, table
-    from fmnist_runtime.images import INVERT, image_shape, read_image
+    """Name the most probable classes of images.
 
-    if invert not in INVERT:
-        raise typer.BadParameter(f"{invert!r} is not one of {', '.join(INVERT)}", param_hint="--invert")
-    with open_model(model, threads, input_range) as session:
+    Thousands need no more memory than a few, except with --json, which writes one document at the end. A
+    file that is no image is named on stderr, the others are answered, and the exit code is 1.
+    """
+    from fmnist.image_sources import STDIN, find_images, read_images
+    from fmnist.opening import Execution, describe, open_model
+    from fmnist.prediction_output import record
+    from fmnist.predictions import Answer, predict_images
+    from fmnist.progress import say
+    from fmnist_runtime.images import image_shape, require_image_shape
+
+    frame = _frame(raw, STDIN in images)
+    if show and form != "table":
+        raise typer.BadParameter("draws for people; leave --as away", param_hint="--show")
+    found = find_images(images)
+    if found.passed_over:
+        say(f"files passed over, as they are not named like images: {found.passed_over:,}")
+    live = STDIN in found.paths
+    records: list[dict[str, Any]] = []
+    answered = failed = 0
+    with open_model(model, Execution(threads, engine, input_range, _names(labels))) as session:
         shape = image_shape(session.info.input_shape)
-        pixels = [read_image(path, shape, invert) for path in images]
-        answers = [session.top(image, top) for image in pixels]
-        file = describe(session)
-    rows = [
-        [str(path), *(f"{guess.label} {percent(guess.probability, 1)}" for guess in guesses)]
-        for path, guesses in zip(images, answers, strict=True)
-    ]
-    body = {
-        "model": file,
-        "images": [
-            {"file": path, "predictions": guesses} for path, guesses in zip(images, answers, strict=True)
-        ],
-    }
-    header = ["image", *(f"{rank}." for rank in range(1, len(rows[0])))]
-    show(table(header, rows, left=len(header)), "predict", body, json)
+        require_image_shape(shape, str(model))
+        layout = _layout(form, show, session.info.labels, min(top, len(session.info.labels)), found)
+        progress = _progress(found)
+        for answer in predict_images(session, read_images(found.paths, shape, invert, frame), top, live):
+            if not isinstance(answer, Answer):
+                failed += 1
+                progress.step(f"fmnist: {answer}")
+                continue
+            progress.step()
+            if str(json) != "-":  # JSON on stdout stands alone there
+                header = "" if answered else layout.header
+                print(header + layout.text(answer), end="", flush=live)
+            if json:
+                records.append(record(answer))
+            answered += 1
+        if json and answered:
+            from fmnist.results import to_json, write_result
+
+            write_result(json, to_json("predict", {"model": describe(session), "images": records}))
+    if failed:
+        raise typer.Exit(1)
+
+
+def _names(labels: Path | None) -> tuple[str, ...] | None:
+    if labels is None:
+        return None
+    from fmnist_runtime.datasets import read_labels
+
+    return read_labels(labels)
+
+
+def _frame(raw: str | None, streamed: bool) -> "Frame | None":
+    if raw is None:
+        return None
+    from fmnist.image_stream import parse_frame
+
+    if not streamed:
+        raise typer.BadParameter(
+            "is the size of frames from standard input; name - as a PATH", param_hint="--raw"
+        )
+    try:
+        return parse_frame(raw)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--raw") from error
+
+
+def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Found") -> "Layout":
+    import shutil
+    import sys
+
+    from fmnist.prediction_output import cards, comma_separated, json_lines, table
+    from fmnist.terminal import takes_colours
+
+    if form == "jsonl":
+        return json_lines()
+    if form == "csv":
+        return comma_separated(top, for_terminal=_on_terminal())
+    if show:
+        return cards(shutil.get_terminal_size().columns, sys.stdout is not None and takes_colours(sys.stdout))
+    return table(labels, top, found.name_width)
+
+
+def _progress(found: "Found") -> "Progress":
+    """Progress where answers do not show it themselves, and where it is known how many there are."""
+    from fmnist.progress import Progress
+
+    silent = _on_terminal() or not found.countable or len(found.paths) <= _HANDFUL
+    return Progress("images", 0 if silent else len(found.paths))
+
+
+def _on_terminal() -> bool:
+    import sys
+
+    return sys.stdout is not None and sys.stdout.isatty()

@@ -1,0 +1,154 @@
+"""Whole processes: a prediction from a cold start, its memory, and what has to be installed for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from PIL import Image
+from side_by_side import (
+    Claim,
+    Measure,
+    Part,
+    Times,
+    in_turn,
+    milliseconds,
+    once,
+    ratio,
+    ratio_of_medians,
+    report,
+)
+
+from fmnist_runtime.datasets import Dataset
+
+ROOT = Path(__file__).parent.parent
+ROUNDS, LECTURE_ROUNDS = 25, 5
+IMPORTS = "import numpy, PIL.Image, typer, ai_edge_litert.interpreter"
+IMPORTS_LIMIT, LECTURE_LIMIT = 1.5, 8
+"""`fmnist predict` may take so many times the imports; the lecture's script takes so many times longer."""
+MEMORY_LIMIT_MB = 120
+OURS, BARE, LECTURE = "fmnist predict", "the imports alone", "the lecture's script"
+
+# As the second part of the lecture has it: the trained model is loaded, and one test image predicted. The
+# model ends in softmax, so the lecture's layer for that is not needed.
+LECTURE_SCRIPT = """
+import os, sys
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+from pathlib import Path
+import keras
+from fmnist_runtime.datasets import load_dataset
+
+test = load_dataset("fashion-mnist", "test", Path("data"))
+model = keras.saving.load_model(sys.argv[1])
+scores = model.predict(test.images[:1].astype("float32"), verbose=0)
+print(test.labels[scores[0].argmax()])
+"""
+
+# A process begins with the memory of the one that started it as its peak (Linux counts what was there before
+# exec), so a small one in between starts what is measured.
+PEAK_SCRIPT = """
+import os, subprocess, sys
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
+_, status, usage = os.wait4(process.pid, 0)
+print(usage.ru_maxrss * 1024)  # Linux counts in KiB
+sys.exit(status != 0)
+"""
+
+
+def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
+    """Measure and print.
+
+    Args:
+        artifact: The int8 TFLite model.
+        keras_model: The original, which the lecture's script runs.
+        test: The test images, from which one is predicted.
+    """
+    fmnist = str(Path(sys.executable).parent / "fmnist")
+    with tempfile.TemporaryDirectory() as folder:
+        boot = Path(folder) / "boot.png"
+        Image.fromarray(test.images[0]).save(boot)
+        predict = [fmnist, "predict", str(artifact), str(boot)]
+        sizes = {
+            "device, extras tflite and images": _device_bytes(Path(folder) / "device"),
+            "tensorflow and what it needs": _installed_bytes("tensorflow"),
+        }
+        ours, imports = _process(predict), _process([sys.executable, "-c", IMPORTS])
+        beside_imports = in_turn({OURS: ours, BARE: imports}, ROUNDS)
+        script = _process([sys.executable, "-c", LECTURE_SCRIPT, str(keras_model)])
+        beside_lecture = in_turn({OURS: ours, LECTURE: script}, LECTURE_ROUNDS)
+        peaks = {
+            "fmnist eval": _peak_bytes([fmnist, "eval", str(artifact), "--data-dir", "data"]),
+            OURS: _peak_bytes(predict),
+        }
+
+    slower = _show_ratio("From a cold start", beside_imports, OURS, BARE)
+    faster = _show_ratio("Beside the lecture", beside_lecture, LECTURE, OURS)
+    megabytes = {**{f"peak memory of {name}": peak for name, peak in peaks.items()}, **sizes}
+    report("Space", ["of what", "MB"], [[name, f"{value / 1e6:,.1f}"] for name, value in megabytes.items()])
+    return Part(
+        [
+            Claim(f"whole process: {OURS} ÷ {BARE}", slower, IMPORTS_LIMIT),
+            Claim(f"whole process: {LECTURE} ÷ {OURS}", faster, LECTURE_LIMIT, at_least=True),
+            Claim("peak memory of fmnist eval, MB", peaks["fmnist eval"] / 1e6, MEMORY_LIMIT_MB),
+        ],
+        {
+            "beside_imports_ms": milliseconds(beside_imports),
+            "beside_lecture_ms": milliseconds(beside_lecture),
+            "peak_bytes": peaks,
+            "installed_bytes": sizes,
+        },
+    )
+
+
+def _process(command: list[str]) -> Measure:
+    """Wall time of a whole process; one is run beforehand, so that its files are in the page cache."""
+    return once(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))
+
+
+def _peak_bytes(command: list[str]) -> int:
+    """Most memory a process ever held."""
+    output = subprocess.run(
+        [sys.executable, "-c", PEAK_SCRIPT, *command], cwd=ROOT, check=True, stdout=subprocess.PIPE
+    )
+    return int(output.stdout)
+
+
+def _device_bytes(folder: Path) -> int:
+    """Size of what pip installs for a device; into a folder, as pip itself is not counted."""
+    pins = str(ROOT / "constraints.txt")
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "--constraint", pins]
+    subprocess.run(
+        [*pip, "--build-constraint", pins, f"{ROOT}[tflite,images]"], check=True, capture_output=True
+    )
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _installed_bytes(package: str) -> int:
+    """Size of an installed package with everything it requires."""
+    found: dict[str, Distribution] = {}
+    wanted = [package]
+    while wanted:
+        name = wanted.pop()
+        if name not in found:
+            found[name] = distribution(name)
+            needed = map(Requirement, found[name].requires or ())
+            wanted += [item.name for item in needed if not item.marker or item.marker.evaluate({"extra": ""})]
+    paths = {Path(str(file.locate())) for item in found.values() for file in item.files or ()}
+    return sum(path.stat().st_size for path in paths if path.is_file())
+
+
+def _show_ratio(title: str, times: dict[str, Times], name: str, base: str) -> float:
+    """Print two contenders; the ratio by round."""
+    by_round = ratio(times[name], times[base])
+    ratios = {
+        name: [f"{ratio_of_medians(times[name], times[base]):.2f}", f"{by_round:.2f}"],
+        base: ["1", "1"],
+    }
+    rows = [[key, f"{times[key].percentile(50) / 1e6:,.0f}", *ratios[key]] for key in (name, base)]
+    rounds = len(times[name].rounds)
+    report(f"{title} ({rounds} rounds)", ["whole process", "p50 ms", "of medians", "by round"], rows)
+    return by_round

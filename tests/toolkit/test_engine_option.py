@@ -1,0 +1,64 @@
+"""`--engine`, wherever a verb runs artifacts."""
+
+from __future__ import annotations
+
+import json
+from typing import get_args
+
+import pytest
+from support import TINY
+
+from fmnist.cli import options
+from fmnist_runtime.sessions import ENGINES
+
+EXPORT = TINY / "export"
+
+
+def test_the_option_knows_every_engine():
+    names, _ = get_args(options.Engine)
+    assert get_args(names) == ("auto", *ENGINES)
+
+
+@pytest.mark.parametrize("verb", ["eval", "parity", "bench"])
+def test_an_engine_that_does_not_run_the_file(verb, fmnist):
+    path = EXPORT / "model-int8.tflite"
+    result = fmnist(verb, path, "--engine", "numpy")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == f"fmnist: {path}: engine 'numpy' does not run it; tflite or null does\n"
+
+
+def test_keras_has_no_other_engine(fmnist):
+    path = TINY / "model.keras"
+    result = fmnist("eval", path, "--engine", "onnxruntime")
+    assert result.returncode == 1
+    assert result.stderr == (
+        f"fmnist: {path}: is a Keras model, which Keras runs; leave out --engine onnxruntime\n"
+    )
+
+
+def test_the_null_engine_is_right_by_chance_only(fmnist):
+    """It gives every class the same probability, so the first counts: a tenth of the images are its."""
+    result = fmnist("eval", EXPORT / "model-int8.tflite", "--engine", "null", "--json", "-")
+    [model] = json.loads(result.stdout)["models"]
+    assert (model["engine"], model["correct"]) == ("null", 1000)
+
+
+def test_parity_does_not_believe_the_null_engine(fmnist):
+    result = fmnist("parity", EXPORT / "model-int8.tflite", "--engine", "null")
+    assert result.returncode == 3
+    assert "FAIL" in result.stdout
+
+
+def test_the_null_engine_shows_what_the_harness_costs(fmnist):
+    result = fmnist(
+        "bench", EXPORT / "model-int8.tflite", "--engine", "null", "--samples", 1000, "--json", "-"
+    )
+    [model] = json.loads(result.stdout)["models"]
+    assert model["engine"] == "null"
+    assert len(model["samples_ns"]) == 1000
+
+
+def test_an_engine_nobody_knows_is_a_usage_error(fmnist):
+    result = fmnist("eval", EXPORT / "model-int8.tflite", "--engine", "tensorrt")
+    assert result.returncode == 2
+    assert "'tensorrt' is not one of" in result.stderr

@@ -1,0 +1,181 @@
+"""Images out of a pipe, each as soon as it is whole: PNG and JPEG files one after another, or raw frames.
+
+Nothing behind an image's last byte is waited for, so that a camera's images are answered as they come.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BufferedReader
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.errors import ImageError
+from fmnist_runtime.images import MAX_BYTES, MAX_PIXELS
+
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8"
+_FRAME = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})(?:x(1|1\.5|3))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """How a stream's raw frames lie in it."""
+
+    width: int
+    """Pixels across."""
+    height: int
+    """Pixels down."""
+    bytes_per_pixel: float
+    """1 for grey, 3 for RGB, 1.5 for YUV 4:2:0, of which the first plane, the brightness, is taken."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of a frame."""
+        return int(self.width * self.height * self.bytes_per_pixel)
+
+    def pixels(self, content: bytes) -> NDArray[np.uint8]:
+        """The frame as uint8 ``[H, W]`` or ``[H, W, 3]``."""
+        shape = (self.height, self.width, 3) if self.bytes_per_pixel == 3 else (self.height, self.width)
+        count = self.width * self.height * (3 if self.bytes_per_pixel == 3 else 1)
+        return np.frombuffer(content, np.uint8, count).reshape(shape)
+
+
+def parse_frame(text: str) -> Frame:
+    """The frame that ``640x480``, ``640x480x3`` or ``640x480x1.5`` stands for.
+
+    Raises:
+        ValueError: The text stands for none.
+    """
+    match = _FRAME.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no frame such as 640x480 (grey), 640x480x3 (RGB) or 640x480x1.5 (YUV)")
+    frame = Frame(int(match[1]), int(match[2]), float(match[3] or 1))
+    if frame.bytes_per_pixel == 1.5 and (frame.width % 2 or frame.height % 2):
+        raise ValueError(f"{text!r}: frames in YUV 4:2:0 are of even width and height")
+    if frame.width * frame.height > MAX_PIXELS:
+        raise ValueError(f"{text!r}: frames have {MAX_PIXELS / 1e6:.0f} megapixels or fewer")
+    return frame
+
+
+def open_stdin() -> BufferedReader:
+    """Standard input, if something is piped into it.
+
+    Raises:
+        ImageError: It is a terminal, or closed.
+    """
+    if sys.stdin is None or sys.stdin.closed:
+        raise ImageError("-: standard input is closed; pipe images into it")
+    if sys.stdin.isatty():
+        raise ImageError(
+            "-: standard input is a terminal; pipe images into it: cat *.png | fmnist predict MODEL -"
+        )
+    stream: BufferedReader = sys.stdin.buffer  # type: ignore[assignment] # what Python opens it as
+    return stream
+
+
+def split_frames(stream: BufferedReader, frame: Frame) -> Iterator[NDArray[np.uint8]]:
+    """The raw frames of a stream.
+
+    Yields:
+        uint8 ``[H, W]`` or ``[H, W, 3]``.
+
+    Raises:
+        ImageError: The stream ends within a frame.
+    """
+    while content := stream.read(frame.size):
+        if len(content) < frame.size:
+            raise ImageError(
+                f"ends within a frame, {len(content):,} of {frame.size:,} bytes; is --raw right?"
+            )
+        yield frame.pixels(content)
+
+
+def split_files(stream: BufferedReader) -> Iterator[bytes]:
+    """The image files of a stream. Their own structure says where they end; nothing need separate them.
+
+    Yields:
+        The bytes of a PNG or JPEG file.
+
+    Raises:
+        ImageError: The stream ends within an image, or goes on with what is none.
+    """
+    while stream.peek(1):
+        image = _Image(stream)
+        start = image.take(len(_JPEG))
+        if start == _JPEG:
+            _take_jpeg(image)
+        elif start + image.take(len(_PNG) - len(start)) == _PNG:
+            _take_png(image)
+        else:
+            raise _not_an_image()
+        yield bytes(image.content)
+
+
+class _Image:
+    """The bytes of one image, as they are taken from a stream."""
+
+    def __init__(self, stream: BufferedReader) -> None:
+        self._stream = stream
+        self.content = bytearray()
+
+    def take(self, count: int) -> bytes:
+        if len(self.content) + count > MAX_BYTES:
+            raise ImageError(f"is damaged, or an image of more than {MAX_BYTES / 1e6:.0f} MB")
+        part = self._stream.read(count)
+        self.content += part
+        if len(part) < count:
+            known = self.content.startswith((_JPEG, _PNG))
+            raise ImageError("ends within an image") if known else _not_an_image()
+        return part
+
+    def take_until_ff(self) -> None:
+        while (end := (ready := self._stream.peek(1)).find(b"\xff")) != 0:
+            self.take(end if end > 0 else max(1, len(ready)))
+
+
+def _not_an_image() -> ImageError:
+    return ImageError("is neither PNG nor JPEG; for raw frames give their size: --raw WIDTHxHEIGHT")
+
+
+def _take_png(image: _Image) -> None:
+    """The chunks behind the signature: length, type, data and checksum (https://www.w3.org/TR/png-3/#5)."""
+    kind = b""
+    while kind != b"IEND":
+        head = image.take(8)
+        kind = head[4:]
+        image.take(int.from_bytes(head[:4], "big") + 4)
+
+
+def _take_jpeg(image: _Image) -> None:
+    """The segments behind the first marker, to the end marker (ITU-T T.81, B.1).
+
+    A segment says how long it is, so that a thumbnail's end marker in one is passed over.
+    """
+    code = _take_marker(image)
+    while code != 0xD9:
+        if not (0xD0 <= code <= 0xD8 or code == 0x01):  # these stand alone
+            image.take(max(0, int.from_bytes(image.take(2), "big") - 2))
+        code = _take_scan(image) if code == 0xDA else _take_marker(image)
+
+
+def _take_marker(image: _Image) -> int:
+    """A marker's code; 0xFF may fill the space in front of it."""
+    if image.take(1) != b"\xff":
+        raise ImageError("is a damaged JPEG, whose end cannot be found")
+    while (code := image.take(1)[0]) == 0xFF:
+        pass
+    return code
+
+
+def _take_scan(image: _Image) -> int:
+    """Entropy-coded data, and the code of the marker behind it; in it 0xFF is followed by 0 or a restart."""
+    while True:
+        image.take_until_ff()
+        code = _take_marker(image)
+        if code != 0x00 and not 0xD0 <= code <= 0xD7:
+            return code
