@@ -81,6 +81,8 @@ class TfliteSession(BaseSession):
             pixels = np.zeros((rows, *self._info.input_shape), self._pixels["dtype"])
             output = np.empty((rows, len(self._info.labels)), self._scores["dtype"])
             invoke = partial(_invoke_on_copies, interpreter, ends, pixels, output)
+        if output.shape != (len(pixels), len(self._info.labels)):
+            raise ValueError(f"it has scores of shape {output.shape} for {len(pixels)} images")
         write = pixel_writer(pixels[: shape[0]].reshape(shape), *self._pixels["quantization"])
         read, scores = score_reader(output[: shape[0]], *self._scores["quantization"])
         return Plan(write, _in_turn(invoke, read), scores)

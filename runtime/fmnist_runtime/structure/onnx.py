@@ -50,13 +50,14 @@ _SIZES = {
     b"OneHot": (1,),
     b"Pad": (1,),
     b"Range": (0, 1, 2),
+    b"Reshape": (1,),
     b"Resize": (1, 2, 3),
     b"Tile": (1,),
     b"Upsample": (1,),
 }
 """Places of the inputs whose values decide how large an operator's output is."""
-_SIGNED = {b"Pad", b"Range", b"Resize", b"Upsample"}
-"""Those whose sizes may be negative: a crop, a countdown, the corners of a region."""
+_SIGNED = {b"Pad", b"Range", b"Reshape", b"Resize", b"Upsample"}
+"""Those whose sizes may be negative: a crop, a countdown, what is left over, the corners of a region."""
 _MULTIPLYING = {b"Tile", b"Upsample"}
 """Those that multiply the sizes they are given."""
 _SIZE_ATTRIBUTES = {
@@ -219,7 +220,8 @@ def _check_sizes(walk: _Walk) -> None:
     for operator, name in walk.deciding:
         values = walk.constants.get(name, [])
         lowest = -_MAX_SIZE if operator in _SIGNED else 0
-        if not all(lowest <= value <= _MAX_SIZE for value in values):
+        highest = _MAX_GROWTH if operator == b"Reshape" else _MAX_SIZE
+        if not all(lowest <= value <= highest for value in values):
             raise ValueError(f"a {operator.decode()} by {_times(values)}")
         grown = math.prod(max(abs(value), 1) for value in values)
         growth *= grown if operator in _MULTIPLYING else 1

@@ -54,7 +54,51 @@ def has_fixed_shapes(path: Path) -> bool:
     return all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
 
 
+_FIXED = {
+    *(
+        "FULLY_CONNECTED",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "AVERAGE_POOL_2D",
+        "MAX_POOL_2D",
+        "RESHAPE",
+        "SOFTMAX",
+    ),
+    *(
+        "ADD",
+        "SUB",
+        "MUL",
+        "DIV",
+        "MAXIMUM",
+        "MINIMUM",
+        "QUANTIZE",
+        "DEQUANTIZE",
+        "PAD",
+        "MEAN",
+        "CONCATENATION",
+    ),
+    *(
+        "RELU",
+        "RELU6",
+        "LOGISTIC",
+        "TANH",
+        "ELU",
+        "LEAKY_RELU",
+        "HARD_SWISH",
+        "GELU",
+        "PRELU",
+        "EXP",
+        "RSQRT",
+    ),
+    *("LOG_SOFTMAX", "CONCATENATION", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SQUARED_DIFFERENCE"),
+}
+"""Operators whose output has its place before they are run, when their sizes are constants. Of the others some
+have not: a SLICE of a batch of any size is worked out anew each time."""
+
+
 def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:
+    if operator.name not in _FIXED:
+        return False
     sizes = OPERATORS[operator.code].sizes
     deciding = [operator.inputs[place] for place in sizes if place < len(operator.inputs)]
     return all(index >= 0 and tensors[index].constant for index in deciding)
@@ -128,6 +172,8 @@ def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...], content: Conte
         tensor = tensors[operator.inputs[place]]
         if tensor.kind not in _INTEGERS or tensor.elements > 2 * MAX_RANK:
             raise ValueError(f"a {operator.name} of sizes {tensor.shape}")
+        if not tensor.constant and operator.name in _ALONG:
+            raise ValueError(f"a {operator.name} along an axis that is computed")
         if tensor.constant and operator.code not in _CUTTING:
             kind = _INTEGERS[tensor.kind]
             values = struct.unpack_from(f"<{tensor.elements}{kind}", content, tensor.data[0])
@@ -135,6 +181,9 @@ def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...], content: Conte
                 raise ValueError(f"a {operator.name} by {max(values, key=abs):,}")
 
 
+_ALONG = {"SPLIT", "SPLIT_V", "TRANSPOSE", "EXPAND_DIMS", "ARG_MAX", "ARG_MIN", "MEAN", "SUM", "CUMSUM"}
+_ALONG |= {"REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"}
+"""Operators along axes, which no converter ever computes."""
 _LSTM, _TRANSPOSE_CONV = 44, 67
 """UNIDIRECTIONAL_SEQUENCE_LSTM is run in parts."""
 _CUTTING = {45, 65}

@@ -36,6 +36,8 @@ _ZERO_POINTS = {3: (0, 255), 7: (-32768, 32767), 9: (-128, 127), 17: (-8, 7)}
 """Range of a quantised type."""
 _RESHAPE_OPTIONS, _SQUEEZE_OPTIONS = 17, 30
 """Of BuiltinOptions."""
+_LEAST_SCALE = 1e-30
+"""Far below the product of any two scales of a trained model; the kernels' own arithmetic ends at 1e-38."""
 MAX_RANK = 8
 """More dimensions than any kernel takes."""
 
@@ -233,8 +235,8 @@ def _check_quantization(table: Table, tensor: Tensor, name: str) -> None:
     along = tensor.shape[tensor.axis] if 0 <= tensor.axis < len(tensor.shape) else 1
     if len(scales) not in (1, along) or len(zero_points) not in (0, 1, len(scales)):
         raise ValueError(f"tensor {name!r} has {len(scales)} scales and {len(zero_points)} zero points")
-    if not all(0 < scale < math.inf for scale in scales):
-        raise ValueError(f"tensor {name!r} has a scale that is no positive number")
+    if not all(_LEAST_SCALE < scale < 1 / _LEAST_SCALE for scale in scales):
+        raise ValueError(f"tensor {name!r} has a scale that is no positive number, or an absurd one")
     low, high = _ZERO_POINTS.get(tensor.kind, (0, 0))
     if zero_points and not (low <= min(zero_points) and max(zero_points) <= high):
         raise ValueError(f"tensor {name!r} has a zero point outside its type")
