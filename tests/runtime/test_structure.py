@@ -383,6 +383,22 @@ class TestOnnx:
         repeats.raw_data = np.array([1, (1 << 63) - 1, 1], np.int64).tobytes()
         self.refuse(tmp_path, model, "a Tile by 1×9223372036854775807×1")
 
+    def test_no_end_of_classes(self, tmp_path):
+        """Found by fuzzing: a name was made for each of a thousand billion classes."""
+        nodes = [helper.make_node("Expand", ["image", "size"], ["scores"])]
+        size = helper.make_tensor("size", TensorProto.INT64, [2], [1, 65_000])
+        ends = [
+            helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1]),
+            helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1_000_000]),
+        ]
+        graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], [size])
+        path = tmp_path / "model.onnx"
+        onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+        with pytest.raises(
+            ModelError, match="has 1,000,000 classes, from 1 to 100,000 are possible|cannot|can run"
+        ):
+            load(path)
+
     def test_what_it_takes_when_it_runs_is_bounded(self, tmp_path):
         """Six gigabytes of zeros: the engine is given 512 MB, and says itself that it needs more."""
         nodes = [

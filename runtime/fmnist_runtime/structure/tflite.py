@@ -92,8 +92,8 @@ _FIXED = {
     ),
     *("LOG_SOFTMAX", "CONCATENATION", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SQUARED_DIFFERENCE"),
 }
-"""Operators whose output has its place before they are run, when their sizes are constants. Of the others some
-have not: a SLICE of a batch of any size is worked out anew each time."""
+"""Operators whose output has its place before they are run, when their sizes are constants. Of the others
+some have not: a SLICE of a batch of any size is worked out anew each time."""
 
 
 def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:
