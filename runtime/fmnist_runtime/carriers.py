@@ -24,6 +24,7 @@ from pathlib import Path
 
 from fmnist_runtime.artifact import Metadata, parse_metadata
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.structure.archive import open_archive
 from fmnist_runtime.structure.protobuf import fields
 
 METADATA_FILE = "fmnist.json"
@@ -114,7 +115,7 @@ def _is_misnamed(path: Path) -> bool:
 
 
 def _read_zip(path: Path) -> Carried | None:
-    with zipfile.ZipFile(path) as archive:
+    with open_archive(path) as archive:
         if METADATA_FILE not in archive.namelist():
             return None
         text = read_stored(archive, METADATA_FILE, _MAX_METADATA_BYTES)

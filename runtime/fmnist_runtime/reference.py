@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import require_file, write_atomically
+from fmnist_runtime.structure.archive import open_archive
 
 SCHEMA = "fmnist.reference/2"
+_MAX_BYTES = 2**28
+"""What a reference may unfold to: 256 MB, a thousand scores each for 60,000 images."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,7 @@ def read_reference(path: Path) -> Reference:
     """
     require_file(path, "a reference.npz, which fmnist train writes", ResultError)
     try:
+        open_archive(path, _MAX_BYTES).close()
         with np.load(path, allow_pickle=False) as archive:
             header = json.loads(archive["header"].item())
             if header.pop("schema") != SCHEMA:

@@ -1,4 +1,4 @@
-"""A model file is read as if a stranger had sent it: what an engine takes for granted is checked before it sees it."""
+"""A model file is read as if a stranger had sent it: checked before an engine sees it."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ _STRUCTURES = {
     ".tflite": ("a TFLite", "fmnist_runtime.structure.tflite"),
     ".onnx": ("an ONNX", "fmnist_runtime.structure.onnx"),
 }
-"""By a file's suffix what it should be, and the module whose ``check`` raises ValueError when it is not. An npz
-model is read by code of ours alone, which trusts nothing."""
+"""By a file's suffix what it should be, and the module whose ``check`` raises ValueError when it is not. An
+npz model is read by code of ours alone, which trusts nothing."""
 
 
 def require_sound(path: Path) -> None:
-    """Check a model file before an engine sees it: its structure, its sizes, and of an artifact of ours the seal.
+    """Check a model file before an engine sees it: its structure, its sizes, and the seal of one of ours.
 
     Raises:
         ModelError: It is damaged, or more than an image classifier should be.

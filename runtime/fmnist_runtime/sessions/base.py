@@ -201,14 +201,20 @@ def _checked(plan: Plan, path: Path) -> _Run:
     return run
 
 
+_MAX_CLASSES = 100_000
+"""Five times those of the largest set of images in use, ImageNet-21k; a file can claim any number."""
+
+
 def class_labels(
     given: tuple[str, ...] | None, metadata: Metadata | None, classes: int, path: Path
 ) -> tuple[str, ...]:
     """Class names: those the caller gave, else the artifact's own, else numbers.
 
     Raises:
-        ModelError: There are more or fewer names than the model has classes.
+        ModelError: There are more or fewer names than the model has classes, or no end of classes.
     """
+    if not 0 < classes <= _MAX_CLASSES:
+        raise ModelError(f"{path}: has {classes:,} classes, from 1 to {_MAX_CLASSES:,} are possible")
     labels = given or (metadata.labels if metadata else tuple(str(index) for index in range(classes)))
     if len(labels) != classes:
         raise ModelError(f"{path}: has {classes} classes, but there are {len(labels)} labels")

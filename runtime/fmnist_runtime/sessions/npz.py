@@ -23,6 +23,7 @@ from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.session import ModelInfo
+from fmnist_runtime.structure.archive import open_archive
 
 NETWORK_FILE = "network.json"
 NETWORK_SCHEMA = "fmnist.network/1"
@@ -135,7 +136,7 @@ def read_network(path: Path) -> tuple[tuple[int, ...], list[Dense]]:
             and zipfile raise more than that.
     """
     limit = path.stat().st_size
-    with zipfile.ZipFile(path) as archive:
+    with open_archive(path) as archive:
         if NETWORK_FILE not in archive.namelist():
             raise ValueError(f"it has no {NETWORK_FILE}")
         network = json.loads(read_stored(archive, NETWORK_FILE, _MAX_NETWORK_BYTES))

@@ -14,6 +14,7 @@ from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.onnx_memory import bound_memory
 from fmnist_runtime.sessions.session import ModelInfo
 
 with needs_extra("onnx", "running an .onnx model"):
@@ -34,6 +35,7 @@ class OnnxSession(BaseSession):
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
+        bound_memory(options)
         try:
             self._engine = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

@@ -16,7 +16,7 @@ from fmnist_runtime.quantization import pixel_writer, score_reader
 from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.session import ModelInfo
-from fmnist_runtime.structure.tflite import has_fixed_shapes, require_bounded
+from fmnist_runtime.structure.tflite import has_fixed_shapes, largest_batch
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
@@ -57,7 +57,8 @@ class TfliteSession(BaseSession):
                 size_bytes=path.stat().st_size,
                 metadata=metadata,
             )
-            super().__init__(info, batch if self._fixed else block_size(_image_bytes(self._engine)))
+            block = largest_batch(path, block_size(_image_bytes(self._engine)))
+            super().__init__(info, batch if self._fixed else block)
         except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a path that is no UTF-8
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
 
@@ -66,7 +67,6 @@ class TfliteSession(BaseSession):
         if batch is not None:
             interpreter.resize_tensor_input(self._pixels["index"], (batch, *self._info.input_shape))
         interpreter.allocate_tensors()
-        require_bounded(interpreter.get_tensor_details())
         return interpreter
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
@@ -80,6 +80,8 @@ class TfliteSession(BaseSession):
             pixels = np.zeros((rows, *self._info.input_shape), self._pixels["dtype"])
             output = np.empty((rows, len(self._info.labels)), self._scores["dtype"])
             invoke = partial(_invoke_on_copies, interpreter, ends, pixels, output)
+        if output.shape != (len(pixels), len(self._info.labels)):
+            raise ValueError(f"it has scores of shape {output.shape} for {len(pixels)} images")
         write = pixel_writer(pixels[: shape[0]].reshape(shape), *self._pixels["quantization"])
         read, scores = score_reader(output[: shape[0]], *self._scores["quantization"])
         return Plan(write, _in_turn(invoke, read), scores)

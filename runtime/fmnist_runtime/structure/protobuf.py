@@ -1,4 +1,7 @@
-"""The wire format of protobuf messages (https://protobuf.dev/programming-guides/encoding), walked without a schema."""
+"""Protobuf messages without a schema, by their wire format.
+
+https://protobuf.dev/programming-guides/encoding
+"""
 
 from __future__ import annotations
 

@@ -1,113 +1,44 @@
-"""What must hold of a TFLite file before the interpreter sees it, which itself trusts every offset in it.
-
-Numbers of fields, types and operators are those of the TFLite schema
-(https://github.com/google-ai-edge/LiteRT, ``tflite/converter/schema/schema.fbs``).
-"""
+"""What must hold of a TFLite file before the interpreter sees it, which trusts nearly all that is in it."""
 
 from __future__ import annotations
 
-import math
 import mmap
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import struct
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from fmnist_runtime.structure.flatbuffer import Content, Table, root
+from fmnist_runtime.structure.flatbuffer import Content
+from fmnist_runtime.structure.tflite_graph import MAX_RANK, Graph, Operator, Tensor, read_graph
 from fmnist_runtime.structure.tflite_operators import OPERATORS
+from fmnist_runtime.structure.tflite_shapes import Cost, cost
+from fmnist_runtime.structure.tflite_types import check_types, check_weight_types
 
-_IDENTIFIER = b"TFL3"
-_VERSION = 3
-_BITS = {
-    0: 32,  # FLOAT32
-    1: 16,  # FLOAT16
-    2: 32,  # INT32
-    3: 8,  # UINT8
-    4: 64,  # INT64
-    6: 8,  # BOOL
-    7: 16,  # INT16
-    9: 8,  # INT8
-    10: 64,  # FLOAT64
-    12: 64,  # UINT64
-    15: 32,  # UINT32
-    16: 16,  # UINT16
-    17: 4,  # INT4, packed
-    18: 16,  # BFLOAT16
-    19: 2,  # INT2, packed
-}
-"""Bits of an element, by TensorType. Strings, resources and variants, which have no size, are left out."""
-_ZERO_POINTS = {3: (0, 255), 7: (-32768, 32767), 9: (-128, 127), 17: (-8, 7)}
-"""Range of a quantised type."""
-_RESHAPE_OPTIONS, _SQUEEZE_OPTIONS = 17, 30
-"""Of BuiltinOptions."""
-MAX_BYTES = 2**29
-"""What all tensors of a model that are no constants may take: 512 MB, ten times a large classifier's."""
-_MAX_RANK = 8
-"""More dimensions than any kernel takes."""
+MAX_BYTES = 2**28
+"""What all tensors of a model that are no constants may take, for one image: 256 MB, of which the largest
+usual classifiers of 224×224 pixels take half."""
+_MAX_PRODUCTS = 2**36
+"""Three times what the largest usual classifiers take for an image of 224×224 pixels: some ten seconds."""
+_MAX_SIZE = 2**16
+"""Largest number that decides a shape: no image has more pixels in a row."""
+_INTEGERS = {2: "i", 4: "q"}
+"""INT32 and INT64, as ``struct`` calls them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """A tensor as the file declares it."""
+def check(content: Content) -> None:
+    """Check all that the interpreter takes for granted.
 
-    shape: tuple[int, ...]
-    """Its dimensions; those that are not known yet are 1."""
-    kind: int
-    """Its TensorType."""
-    data: tuple[int, int]
-    """Where a constant's bytes start in the file, and how many there are; zeros for any other tensor."""
-    variable: bool
-    """Whether it keeps its content from one run to the next."""
-
-    @property
-    def elements(self) -> int:
-        """How many elements it has."""
-        return math.prod(self.shape)
-
-    @property
-    def size(self) -> int:
-        """Bytes it takes."""
-        return -(-self.elements * _BITS[self.kind] // 8)
-
-    @property
-    def constant(self) -> bool:
-        """Whether the file has its content."""
-        return self.data[1] > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Operator:
-    """One step of a graph."""
-
-    code: int
-    """Its BuiltinOperator."""
-    inputs: tuple[int, ...]
-    """Indices of tensors; -1 for an optional one that is left out."""
-    outputs: tuple[int, ...]
-    """Indices of tensors."""
-    options: Table | None
-    """Its settings."""
-
-    @property
-    def name(self) -> str:
-        """What the schema calls it."""
-        return OPERATORS[self.code].name
-
-
-@dataclass(frozen=True)
-class Graph:
-    """The graph of a sound file."""
-
-    tensors: tuple[Tensor, ...]
-    """All of its tensors."""
-    inputs: tuple[int, ...]
-    """Indices of those that are given."""
-    outputs: tuple[int, ...]
-    """Indices of those that are asked for."""
-    operators: tuple[Operator, ...]
-    """The steps, in the order they are run."""
+    Raises:
+        ValueError: It does not hold.
+    """
+    graph = read_graph(content)
+    _check_order(graph)
+    for operator in graph.operators:
+        check_types(operator, graph.tensors)
+        _check_sizes(operator, graph.tensors, content)
+        _check_weights(operator, graph.tensors)
+        _check_steps(operator)
+    _require_affordable(cost(graph, content, 1))
+    declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
+    _require_affordable(Cost(declared, 0))  # the interpreter may make room for it before it knows better
 
 
 def has_fixed_shapes(path: Path) -> bool:
@@ -123,209 +54,191 @@ def has_fixed_shapes(path: Path) -> bool:
     return all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
 
 
+_FIXED = {
+    *(
+        "FULLY_CONNECTED",
+        "CONV_2D",
+        "DEPTHWISE_CONV_2D",
+        "AVERAGE_POOL_2D",
+        "MAX_POOL_2D",
+        "RESHAPE",
+        "SOFTMAX",
+    ),
+    *(
+        "ADD",
+        "SUB",
+        "MUL",
+        "DIV",
+        "MAXIMUM",
+        "MINIMUM",
+        "QUANTIZE",
+        "DEQUANTIZE",
+        "PAD",
+        "MEAN",
+        "CONCATENATION",
+    ),
+    *(
+        "RELU",
+        "RELU6",
+        "LOGISTIC",
+        "TANH",
+        "ELU",
+        "LEAKY_RELU",
+        "HARD_SWISH",
+        "GELU",
+        "PRELU",
+        "EXP",
+        "RSQRT",
+    ),
+    *("LOG_SOFTMAX", "CONCATENATION", "TRANSPOSE", "SQUEEZE", "EXPAND_DIMS", "CAST", "SQUARED_DIFFERENCE"),
+}
+"""Operators whose output has its place before they are run, when their sizes are constants. Of the others
+some have not: a SLICE of a batch of any size is worked out anew each time."""
+
+
 def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:
+    if operator.name not in _FIXED:
+        return False
     sizes = OPERATORS[operator.code].sizes
     deciding = [operator.inputs[place] for place in sizes if place < len(operator.inputs)]
     return all(index >= 0 and tensors[index].constant for index in deciding)
 
 
-def require_bounded(details: Sequence[Mapping[str, Any]]) -> None:
-    """Check what an interpreter has allocated, before it is run and the memory is really taken.
+def largest_batch(path: Path, most: int) -> int:
+    """How many images a model may be given at once, for what it takes then.
 
     Args:
-        details: What its ``get_tensor_details`` says.
+        path: A TFLite file that is sound.
+        most: How many are wanted.
 
-    Raises:
-        ValueError: It is more than any image classifier needs.
+    Returns:
+        ``most``, or the largest power of two below it that the memory allows; at least 1.
     """
-    size = sum(
-        math.prod(map(int, tensor["shape"])) * np.dtype(tensor["dtype"]).itemsize for tensor in details
-    )
-    if size > MAX_BYTES:
-        raise ValueError(f"its tensors take {size:,} bytes, at most {MAX_BYTES:,} are given to a model")
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        graph = read_graph(content)
+        batch = most
+        while batch > 1 and cost(graph, content, batch).bytes > MAX_BYTES:
+            batch = 1 << (batch - 1).bit_length() - 1
+    return batch
 
 
-def check(content: Content) -> None:
-    """Check all that the interpreter takes for granted.
-
-    Raises:
-        ValueError: It does not hold.
-    """
-    read_graph(content)
-
-
-def read_graph(content: Content) -> Graph:
-    """Read the graph, and check all that the interpreter takes for granted.
-
-    Raises:
-        ValueError: The file is not sound, in the reader's words.
-    """
-    if content[4:8] != _IDENTIFIER:
-        raise ValueError("it does not begin as a TFLite file does")
-    model = root(content)
-    version = model.number(0, "I")
-    if version != _VERSION:
-        raise ValueError(f"it is of version {version}, this reads {_VERSION}")
-    codes = [_operator_code(code) for code in model.tables(1)]
-    buffers = [_data(buffer) for buffer in model.tables(4)]
-    model.text(3)
-    graphs = model.tables(2)
-    if len(graphs) != 1:
-        raise ValueError(f"it has {len(graphs)} graphs, a classifier has one")
-    if any(model.offsets[8:10]):
-        raise ValueError("it keeps weights in another file; save it in one")
-    _check_names(model, len(graphs[0].tables(0)), len(buffers))
-    graph = _graph(graphs[0], codes, buffers)
-    _check_order(graph)
-    _check_memory(graph)
-    return graph
-
-
-def _operator_code(code: Table) -> int:
-    """The BuiltinOperator of an entry. Numbers above 127 did not fit the older of its two fields."""
-    custom = code.text(1)
-    code.number(2, "i")
-    number = max(code.number(0, "b"), code.number(3, "i"))
-    if custom or number not in OPERATORS:
-        name = custom.decode(errors="replace") if custom else f"number {number}"
-        raise ValueError(f"it has the operator {name}, which no image classifier needs")
-    return number
-
-
-def _data(buffer: Table) -> tuple[int, int]:
-    """Where a buffer's bytes start, and how many there are. Those of a large file follow the flatbuffer."""
-    start, length = buffer.vector(0, 1)
-    if length:
-        return start, length
-    start, length = buffer.number(1, "Q"), buffer.number(2, "Q")
-    if start <= 1 or not length:
-        return 0, 0
-    if start + length > len(buffer.content):
-        raise ValueError(f"weights end at byte {start + length:,} of {len(buffer.content):,}")
-    return start, length
-
-
-def _check_names(model: Table, tensors: int, buffers: int) -> None:
-    """Metadata and signatures: names of tensors and buffers that exist."""
-    for buffer in model.numbers(5, "i"):
-        _require_index(buffer, buffers, "metadata buffer")
-    for entry in model.tables(6):
-        entry.text(0)
-        _require_index(entry.number(1, "I"), buffers, "metadata buffer")
-    for signature in model.tables(7):
-        signature.text(2)
-        _require_index(signature.number(4, "I"), 1, "signature's graph")
-        for named in (*signature.tables(0), *signature.tables(1)):
-            named.text(0)
-            _require_index(named.number(1, "I"), tensors, "signature's tensor")
-
-
-def _graph(table: Table, codes: list[int], buffers: list[tuple[int, int]]) -> Graph:
-    table.text(4)
-    tensors = tuple(_tensor(entry, buffers) for entry in table.tables(0))
-    graph = Graph(
-        tensors=tensors,
-        inputs=table.numbers(1, "i"),
-        outputs=table.numbers(2, "i"),
-        operators=tuple(_operator(entry, codes) for entry in table.tables(3)),
-    )
-    for index in (*graph.inputs, *graph.outputs):
-        _require_index(index, len(tensors), "tensor")
-    for operator in graph.operators:
-        for index in operator.inputs:
-            _require_index(index, len(tensors), "tensor", lowest=-1)
-        for index in operator.outputs:
-            _require_index(index, len(tensors), "tensor")
-    return graph
-
-
-def _tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
-    name = table.text(3).decode(errors="replace")
-    shape, signature = table.numbers(0, "i"), table.numbers(7, "i")
-    kind, buffer = table.number(1, "b"), table.number(2, "I")
-    table.number(5, "?"), table.number(8, "?")
-    if kind not in _BITS:
-        raise ValueError(f"tensor {name!r} is of type {kind}, which no image classifier needs")
-    if len(shape) > _MAX_RANK or min(shape, default=0) < 0:
-        raise ValueError(f"tensor {name!r} has the shape {shape}")
-    if signature and (len(signature) != len(shape) or min(signature) < -1):
-        raise ValueError(f"tensor {name!r} has the shape {shape} and the signature {signature}")
-    _require_index(buffer, len(buffers), "buffer")
-    if table.offsets[6:7] > (0,) or any(table.offsets[9:]):
-        raise ValueError(f"tensor {name!r} is sparse or a variant; convert the model without")
-    tensor = Tensor(shape, kind, buffers[buffer] if buffer else (0, 0), table.number(5, "?") != 0)
-    if tensor.constant and tensor.data[1] != tensor.size:
-        raise ValueError(f"tensor {name!r} has {tensor.data[1]:,} bytes, its shape takes {tensor.size:,}")
-    quantization = table.table(4)
-    if quantization:
-        _check_quantization(quantization, tensor, name)
-    return tensor
-
-
-def _check_quantization(table: Table, tensor: Tensor, name: str) -> None:
-    table.vector(0, 4), table.vector(1, 4)
-    scales, zero_points = table.numbers(2, "f"), table.numbers(3, "q")
-    axis = table.number(6, "i")
-    if table.number(4, "B"):
-        raise ValueError(f"tensor {name!r} is quantised in an uncommon way")
-    if not scales:
-        return
-    along = tensor.shape[axis] if 0 <= axis < len(tensor.shape) else 1
-    if len(scales) not in (1, along) or len(zero_points) not in (0, 1, len(scales)):
-        raise ValueError(f"tensor {name!r} has {len(scales)} scales and {len(zero_points)} zero points")
-    if not all(0 < scale < math.inf for scale in scales):
-        raise ValueError(f"tensor {name!r} has a scale that is no positive number")
-    low, high = _ZERO_POINTS.get(tensor.kind, (0, 0))
-    if zero_points and not (low <= min(zero_points) and max(zero_points) <= high):
-        raise ValueError(f"tensor {name!r} has a zero point outside its type")
-
-
-def _operator(table: Table, codes: list[int]) -> Operator:
-    index = table.number(0, "I")
-    _require_index(index, len(codes), "operator")
-    table.number(3, "B"), table.vector(5, 1), table.vector(7, 1), table.number(6, "b")
-    if table.vector(8, 4)[1] or table.number(9, "Q") or table.offsets[12:13] > (0,):
-        raise ValueError(f"a {OPERATORS[codes[index]].name} with settings of an uncommon kind")
-    options = table.table(4)
-    if options:
-        _check_options(options, table.number(3, "B"))
-    return Operator(codes[index], table.numbers(1, "i"), table.numbers(2, "i"), options)
-
-
-def _check_options(options: Table, kind: int) -> None:
-    """Of all settings only these two have a list in them; a number is at most eight bytes long."""
-    if kind in (_RESHAPE_OPTIONS, _SQUEEZE_OPTIONS):
-        options.numbers(0, "i")
-    if options.start + options.size + 8 > len(options.content):
-        raise ValueError("the settings of an operator lie outside the file")
+def _require_affordable(needed: Cost) -> None:
+    if needed.bytes > MAX_BYTES:
+        raise ValueError(
+            f"it takes {needed.bytes:,} bytes for an image, at most {MAX_BYTES:,} are given to a model"
+        )
+    if needed.products > _MAX_PRODUCTS:
+        raise ValueError(
+            f"it takes {needed.products:,} products for an image, at most {_MAX_PRODUCTS:,} are allowed"
+        )
 
 
 def _check_order(graph: Graph) -> None:
     """Every tensor is made once, and before it is used."""
-    known = {index for index, tensor in enumerate(graph.tensors) if tensor.constant or tensor.variable}
-    known |= {index for index, tensor in enumerate(graph.tensors) if not tensor.elements}
-    if known & set(graph.inputs):
+    tensors = graph.tensors
+    known = {index for index, tensor in enumerate(tensors) if tensor.constant or tensor.variable}
+    if not known.isdisjoint(graph.inputs):
         raise ValueError("its input is a constant")
-    known |= set(graph.inputs)
+    known |= {index for index, tensor in enumerate(tensors) if not tensor.elements} | set(graph.inputs)
+    made: set[int] = set()
     for operator in graph.operators:
         kind = OPERATORS[operator.code]
         if not kind.fewest <= len(operator.inputs) <= kind.most or not operator.outputs:
-            raise ValueError(f"a {operator.name} of {len(operator.inputs)} tensors")
+            raise ValueError(f"a {kind.name} of {len(operator.inputs)} tensors")
+        if -1 in operator.inputs[: _needed(operator)]:
+            raise ValueError(f"a {kind.name} that lacks a tensor")
         if not known.issuperset(index for index in operator.inputs if index >= 0):
-            raise ValueError(f"a {operator.name} of a tensor that is not there yet")
+            raise ValueError(f"a {kind.name} of a tensor that is not there yet")
         if not known.isdisjoint(operator.outputs) or len(set(operator.outputs)) < len(operator.outputs):
-            raise ValueError(f"a {operator.name} into a tensor that is there already")
+            raise ValueError(f"a {kind.name} into a tensor that is there already")
         known.update(operator.outputs)
-    if not known.issuperset(graph.outputs):
+        made.update(operator.outputs)
+    if not made.issuperset(graph.outputs):
         raise ValueError("its output is never made")
 
 
-def _check_memory(graph: Graph) -> None:
-    size = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
-    if size > MAX_BYTES:
-        raise ValueError(f"its tensors take {size:,} bytes, at most {MAX_BYTES:,} are given to a model")
+def _needed(operator: Operator) -> int:
+    """How many inputs, from the first, may not be left out: all but a bias and the parts of an LSTM."""
+    if operator.code == _LSTM:
+        return 1
+    return OPERATORS[operator.code].fewest if operator.code in _CHANNEL_AXIS else len(operator.inputs)
 
 
-def _require_index(index: int, count: int, role: str, lowest: int = 0) -> None:
-    if not lowest <= index < count:
-        raise ValueError(f"{role} {index} of {count}")
+def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...], content: Content) -> None:
+    """The inputs whose values decide a shape are few whole numbers, and small where the file has them."""
+    for place in OPERATORS[operator.code].sizes:
+        if place >= len(operator.inputs):
+            continue
+        tensor = tensors[operator.inputs[place]]
+        if tensor.kind not in _INTEGERS or tensor.elements > 2 * MAX_RANK:
+            raise ValueError(f"a {operator.name} of sizes {tensor.shape}")
+        if not tensor.constant and operator.name in _ALONG:
+            raise ValueError(f"a {operator.name} along an axis that is computed")
+        if tensor.constant and operator.code not in _CUTTING:
+            kind = _INTEGERS[tensor.kind]
+            values = struct.unpack_from(f"<{tensor.elements}{kind}", content, tensor.data[0])
+            if max(map(abs, values)) > _MAX_SIZE:
+                raise ValueError(f"a {operator.name} by {max(values, key=abs):,}")
+
+
+_ALONG = {"SPLIT", "SPLIT_V", "TRANSPOSE", "EXPAND_DIMS", "ARG_MAX", "ARG_MIN", "MEAN", "SUM", "CUMSUM"}
+_ALONG |= {"REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"}
+"""Operators along axes, which no converter ever computes."""
+_LSTM, _TRANSPOSE_CONV = 44, 67
+"""UNIDIRECTIONAL_SEQUENCE_LSTM is run in parts."""
+_CUTTING = {45, 65}
+"""STRIDED_SLICE and SLICE, which only ever make smaller; the largest number there is stands for the end."""
+_CHANNEL_AXIS = {3: 0, 4: 3, 9: 0, 67: 0, 132: 4}
+"""Axis of the output channels in the weights, by operator: CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED,
+TRANSPOSE_CONV, CONV_3D."""
+_RANK = {3: 4, 4: 4, 9: 2, 67: 4, 132: 5}
+"""Dimensions of their weights."""
+
+
+def _check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+    """Kernels have a number, a scale and a bias for each output channel."""
+    axis = _CHANNEL_AXIS.get(operator.code)
+    if axis is None:
+        return
+    weights = tensors[operator.inputs[1]]
+    if len(weights.shape) != _RANK[operator.code] or (weights.constant and not weights.elements):
+        raise ValueError(f"a {operator.name} with weights of shape {weights.shape}")
+    if weights.scales > 1 and weights.axis != axis:
+        raise ValueError(f"a {operator.name} with scales along axis {weights.axis}")
+    place = 3 if operator.code == _TRANSPOSE_CONV else 2
+    index = operator.inputs[place] if place < len(operator.inputs) else -1
+    bias = tensors[index] if index >= 0 else None
+    pixels = tensors[operator.inputs[2 if operator.code == _TRANSPOSE_CONV else 0]]
+    check_weight_types(operator, pixels, weights, bias)
+    channels = weights.shape[axis]
+    if bias is not None and bias.elements != channels:
+        raise ValueError(f"a {operator.name} of {channels:,} channels with {bias.elements:,} biases")
+
+
+_STEPS = {
+    1: (1, 2, 3, 4),
+    12: (1, 2, 3, 4),
+    17: (1, 2, 3, 4),
+    3: (1, 2),
+    4: (1, 2),
+    67: (1, 2),
+    132: (1, 2, 3),
+}
+"""Fields of the options that must be from 1 on, by operator: strides, and sizes of a pool's window.
+
+Pool2DOptions, Conv2DOptions, DepthwiseConv2DOptions, TransposeConvOptions and Conv3DOptions in the schema."""
+_DILATIONS = {3: (4, 5), 4: (5, 6), 132: (5, 6, 7)}
+"""The same of dilations, which are 1 where they are left out."""
+_BLOCKS = {5, 26}
+"""DEPTH_TO_SPACE and SPACE_TO_DEPTH, whose first field is the size of a block."""
+
+
+def _check_steps(operator: Operator) -> None:
+    """What a kernel divides by is not zero, nor is anything so large that it overflows."""
+    fields = [(field, 0) for field in _STEPS.get(operator.code, ())]
+    fields += [(field, 1) for field in _DILATIONS.get(operator.code, ())]
+    fields += [(0, 0)] if operator.code in _BLOCKS else []
+    for field, default in fields:
+        number = operator.options.number(field, "i", default) if operator.options else 0
+        if not 1 <= number <= _MAX_SIZE:
+            raise ValueError(f"a {operator.name} in steps of {number:,}")

@@ -1,7 +1,7 @@
 """The TFLite operators that image classifiers are made of, by their BuiltinOperator in the schema.
 
-An operator that is not here is refused: those that run other graphs (IF, WHILE, CALL_ONCE, …) need not end, and
-those on strings, hash tables and random numbers classify no images.
+An operator that is not here is refused: those that run other graphs (IF, WHILE, CALL_ONCE, …) need not
+end, and those on strings, hash tables and random numbers classify no images.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ OPERATORS = {
     1: Kind("AVERAGE_POOL_2D", 1, 1),
     2: Kind("CONCATENATION", 1, 999),
     3: Kind("CONV_2D", 2, 3),
-    4: Kind("DEPTHWISE_CONV_2D", 2, 3),
+    4: Kind("DEPTHWISE_CONV_2D", 3, 3),
     5: Kind("DEPTH_TO_SPACE", 1, 1),
     6: Kind("DEQUANTIZE", 1, 1),
     8: Kind("FLOOR", 1, 1),

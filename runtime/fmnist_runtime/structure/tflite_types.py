@@ -1,0 +1,135 @@
+"""Which types the tensors of a TFLite operator may have together.
+
+Some kernels do not compare them: they write float32 into an int8 tensor, and divide by a scale that is
+not there.
+"""
+
+from __future__ import annotations
+
+from fmnist_runtime.structure.tflite_graph import Operator, Tensor
+
+FLOAT32, INT32, UINT8, INT64, BOOL, INT16, INT8, INT4, INT2 = 0, 2, 3, 4, 6, 7, 9, 17, 19
+"""Of TensorType, in the schema."""
+_QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
+_MAIN = {"TRANSPOSE_CONV": 2, "SPLIT": 1, "SELECT": 1, "SELECT_V2": 1, "FILL": 1, "ONE_HOT": 2}
+"""Which input has the type of the output, where it is not the first."""
+_TRUTHS = ("LESS", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
+_COUNTS = ("SHAPE", "RANK", "ARG_MAX", "ARG_MIN")
+_OUTPUTS = {
+    **{name: {BOOL} for name in _TRUTHS},
+    **{name: {INT32, INT64} for name in _COUNTS},
+    "DEQUANTIZE": {FLOAT32},
+    "QUANTIZE": {INT32, *_QUANTISED},
+    "CAST": {FLOAT32, 1, INT32, UINT8, INT64, BOOL, INT16, INT8, 10, 12, 15, 16},
+}
+"""Types of the output, where they are not that of an input."""
+_ALIKE = {
+    *(
+        "ADD",
+        "SUB",
+        "MUL",
+        "DIV",
+        "MAXIMUM",
+        "MINIMUM",
+        "POW",
+        "PRELU",
+        "FLOOR_DIV",
+        "FLOOR_MOD",
+        "ADD_N",
+        "PACK",
+    ),
+    *(
+        "SQUARED_DIFFERENCE",
+        "LESS",
+        "GREATER",
+        "GREATER_EQUAL",
+        "LESS_EQUAL",
+        "EQUAL",
+        "NOT_EQUAL",
+        "CONCATENATION",
+    ),
+    *("LOGICAL_OR", "LOGICAL_AND"),
+}
+"""Operators all of whose inputs are of one type."""
+_MOVING = {
+    *(
+        "CAST",
+        "RESHAPE",
+        "SQUEEZE",
+        "EXPAND_DIMS",
+        "TRANSPOSE",
+        "GATHER",
+        "GATHER_ND",
+        "SLICE",
+        "STRIDED_SLICE",
+    ),
+    *(
+        "SHAPE",
+        "PACK",
+        "UNPACK",
+        "SPLIT",
+        "SPLIT_V",
+        "BROADCAST_TO",
+        "TILE",
+        "PAD",
+        "PADV2",
+        "MIRROR_PAD",
+        "REVERSE_V2",
+    ),
+    *(
+        "RESIZE_BILINEAR",
+        "RESIZE_NEAREST_NEIGHBOR",
+        "RANK",
+        "FILL",
+        "SPACE_TO_DEPTH",
+        "DEPTH_TO_SPACE",
+        "ZEROS_LIKE",
+    ),
+    *("SELECT", "SELECT_V2", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
+}
+"""Operators that take small integers as they are, and so need no scale."""
+_WEIGHTS = {
+    FLOAT32: {FLOAT32, UINT8, INT8, INT4, INT2},
+    UINT8: {UINT8},
+    INT8: {INT8, INT4, INT2},
+    INT16: {INT8, INT4},
+}
+"""Types of weights, by that of what they are multiplied with."""
+_BIASES = {FLOAT32: {FLOAT32}, UINT8: {INT32}, INT8: {INT32}, INT16: {INT32, INT64}}
+
+
+def check_types(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+    """Check the types of an operator's tensors, and that those have a scale that are multiplied by one.
+
+    Raises:
+        ValueError: They do not go together.
+    """
+    inputs = [tensors[index] for index in operator.inputs if index >= 0]
+    outputs = [tensors[index] for index in operator.outputs]
+    place = _MAIN.get(operator.name, 0)
+    if place >= len(inputs):
+        raise ValueError(f"a {operator.name} of {len(inputs)} tensors")
+    wanted = _OUTPUTS.get(operator.name, {inputs[place].kind})
+    if outputs[0].kind not in wanted or any(tensor.kind in (INT4, INT2) for tensor in outputs):
+        raise ValueError(f"a {operator.name} from type {inputs[place].kind} to type {outputs[0].kind}")
+    if operator.name == "TOPK_V2":
+        wanted = {INT32, INT16}
+    if any(tensor.kind not in wanted for tensor in outputs[1:]):
+        raise ValueError(f"a {operator.name} into several types")
+    if operator.name in _ALIKE and len({tensor.kind for tensor in inputs}) > 1:
+        raise ValueError(f"a {operator.name} of several types")
+    if operator.name not in _MOVING:
+        for tensor in (*inputs, *outputs):
+            if tensor.kind in _QUANTISED and not tensor.scales:
+                raise ValueError(f"a {operator.name} of integers without a scale")
+
+
+def check_weight_types(operator: Operator, pixels: Tensor, weights: Tensor, bias: Tensor | None) -> None:
+    """Check the types of a convolution or a dense layer.
+
+    Raises:
+        ValueError: They do not go together.
+    """
+    biases = _BIASES.get(pixels.kind, set())
+    if weights.kind not in _WEIGHTS.get(pixels.kind, ()) or (bias is not None and bias.kind not in biases):
+        raise ValueError(f"a {operator.name} of type {pixels.kind} with weights of type {weights.kind}")

@@ -1,0 +1,236 @@
+"""Mutated files, the same for the same seed, and what a user does with each of them.
+
+Run as a program it is the child that reads the mutants, because what goes wrong there may end the process:
+``python fuzzing.py KIND FIRST LAST FOLDER`` prints each seed before it is tried.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import random
+import resource
+import signal
+import sys
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from mutants_onnx import mutate_onnx, onnx_models
+from mutants_tflite import mutate_tflite, tflite_models
+from support import TINY
+
+from fmnist_runtime import load
+from fmnist_runtime.carriers import read_carried, seal
+from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.idx import idx_header, read_idx
+from fmnist_runtime.images import read_image
+from fmnist_runtime.reference import read_reference
+
+HANG_SECONDS = 10
+MOST_MEMORY = 1_000_000_000
+"""Bytes of resident memory, with Python and the engine in them."""
+_NUMBERS = (0, 1, 2, 3, 4, 7, 8, 127, 128, 255, 256, 65535, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
+
+
+def corrupt(content: bytes, rng: random.Random, other: bytes) -> bytes:
+    """One to eight flips, cuts, splices and wrong numbers, anywhere."""
+    data = bytearray(content)
+    for _ in range(rng.choice((1, 1, 2, 3, 8))):
+        if not data:
+            break
+        place = _place(len(data), rng)
+        match rng.randrange(8):
+            case 0 | 1:
+                data[place] ^= 1 << rng.randrange(8)
+            case 2:
+                data[place] = rng.randrange(256)
+            case 3 | 4:
+                number = rng.choice(_NUMBERS).to_bytes(4, rng.choice(("little", "big")))
+                data[place & ~3 : (place & ~3) + 4] = number
+            case 5:
+                del data[place : place + rng.choice((1, 4, 64, len(data)))]
+            case 6:
+                start = rng.randrange(len(other))
+                data[place:place] = other[start : start + rng.randrange(1, 200)]
+            case 7:
+                start, length = rng.randrange(len(other)), rng.randrange(1, 200)
+                data[place : place + length] = other[start : start + length]
+    return bytes(data)
+
+
+def _place(length: int, rng: random.Random) -> int:
+    """Anywhere, but oftener near an end, where formats keep their structure."""
+    match rng.randrange(4):
+        case 0:
+            return rng.randrange(min(length, 200))
+        case 1:
+            return length - 1 - rng.randrange(min(length, 3000))
+    return rng.randrange(length)
+
+
+def model_mutant(suffix: str, seed: int) -> tuple[str, bytes]:
+    """A model file with something wrong: as it is, without our metadata, or sealed again."""
+    rng = random.Random(f"{suffix} {seed}")
+    ours = sorted((TINY / "export").glob(f"*{suffix}"))
+    path, other = rng.choice(ours), rng.choice(ours).read_bytes()
+    content = path.read_bytes()
+    carried = read_carried(path)
+    assert carried is not None
+    way = rng.choice(("raw", "sealed", "sealed", "foreign", "foreign", "structure", "structure", "structure"))
+    if way == "structure" and suffix == ".tflite":
+        content = mutate_tflite(rng)
+    elif way == "structure" and suffix == ".onnx":
+        content = mutate_onnx(rng)
+    elif way == "structure":
+        content = mutate_npz(path, rng)
+    elif way == "foreign" and suffix != ".npz":
+        foreign = (tflite_models if suffix == ".tflite" else onnx_models)()
+        base = rng.choice([content[: carried.model_bytes], *foreign])
+        content = corrupt(base, rng, other)
+    elif way == "raw":
+        content = corrupt(content, rng, other)
+    else:
+        body = corrupt(content[: carried.model_bytes], rng, other)
+        whole = body + content[carried.model_bytes : -64]
+        content = whole + seal(whole)
+    return f"mutant{suffix}", content
+
+
+def mutate_npz(path: Path, rng: random.Random) -> bytes:
+    """A model file of NumPy's with another array, list of layers or entry, and every checksum right."""
+    with zipfile.ZipFile(path) as archive:
+        entries = {name: archive.read(name) for name in archive.namelist()}
+    name = rng.choice(["network.json", *(name for name in entries if name.endswith(".npy"))])
+    match rng.randrange(4):
+        case 0:
+            entries[name] = corrupt(entries[name], rng, entries[name])
+        case 1 if name == "network.json":
+            old = rng.choice((b"28", b'"relu"', b'"softmax"', b"["))
+            new = rng.choice((b"0", b"-1", b"1e9", b"99999999999", b'"tanh"', b'"linear"', b"null", b"[["))
+            entries[name] = entries[name].replace(old, new, 1)
+        case 2:
+            entries[name] = entries[rng.choice(list(entries))]
+        case _:
+            shape = rng.choice(((784, 16), (16, 10), (16,), (10,), (1 << 20,), (0,), (1, 1 << 18), ()))
+            buffer = io.BytesIO()
+            np.save(
+                buffer, np.full(shape, rng.choice((0, 1e38, np.nan, -1)), rng.choice(("<f4", "<f8", ">f4")))
+            )
+            entries[name] = buffer.getvalue()
+    made = io.BytesIO()
+    method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    del entries["fmnist.json"]  # nothing of ours is sealed, so it is somebody's who knows the format
+    with zipfile.ZipFile(made, "w", method) as archive:
+        for entry, content in entries.items():
+            archive.writestr(entry, content)
+    return made.getvalue()
+
+
+def idx_mutant(seed: int) -> tuple[str, bytes]:
+    """An IDX file, plain or gzipped, broken before or after it was compressed."""
+    rng = random.Random(f"idx {seed}")
+    shape = rng.choice(((20, 28, 28), (50,), (5, 8, 8, 3)))
+    array = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
+    content = idx_header(array) + array.tobytes()
+    if rng.random() < 0.7:
+        content = corrupt(content, rng, content)
+    if rng.random() < 0.5:
+        content = gzip.compress(content + bytes(rng.choice((0, 0, 10, 50_000_000))), 1)
+        if rng.random() < 0.5:
+            content = corrupt(content, rng, content)
+    return "mutant-idx3-ubyte", content
+
+
+def image_mutant(seed: int) -> tuple[str, bytes]:
+    """An image file of a common format."""
+    from PIL import Image
+
+    rng = random.Random(f"image {seed}")
+    mode = rng.choice(("L", "RGB", "RGBA", "P", "1"))
+    suffix = rng.choice(("PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"))
+    size = (rng.randrange(1, 64), rng.randrange(1, 64))
+    image = Image.effect_noise(size, 100).convert(mode)
+    image.putdata(
+        np.random.default_rng(seed).integers(0, 2, size[0] * size[1]).tolist()
+    ) if mode in "P1" else None
+    buffer = io.BytesIO()
+    image = image.convert("RGB") if suffix in ("JPEG", "WEBP") else image
+    image.save(buffer, suffix)
+    content = buffer.getvalue()
+    return f"mutant.{suffix.lower()}", corrupt(content, rng, content)
+
+
+def reference_mutant(seed: int) -> tuple[str, bytes]:
+    """The original's scores."""
+    rng = random.Random(f"reference {seed}")
+    content = (TINY / "reference.npz").read_bytes()
+    return "mutant.npz", corrupt(content, rng, content)
+
+
+def use_model(path: Path) -> None:
+    """Load it, and score one image and 300."""
+    with load(path) as session:
+        shape = session.info.input_shape
+        for count in (1, 300, 1):
+            if count * np.prod(shape, dtype=object) > 30_000_000:
+                continue  # more images than this test has memory for
+            images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+            scores = session.scores(images)
+            assert scores.shape == (count, len(session.info.labels))
+            assert scores.dtype == np.float32
+
+
+def use_idx(path: Path) -> None:
+    """Read it."""
+    assert read_idx(path).dtype == np.uint8
+
+
+def use_image(path: Path) -> None:
+    """Read it for a model of grey images."""
+    assert read_image(path, (28, 28)).shape == (28, 28)
+
+
+KINDS: dict[str, tuple[Callable[[int], tuple[str, bytes]], Callable[[Path], object]]] = {
+    "tflite": (lambda seed: model_mutant(".tflite", seed), use_model),
+    "onnx": (lambda seed: model_mutant(".onnx", seed), use_model),
+    "npz": (lambda seed: model_mutant(".npz", seed), use_model),
+    "idx": (idx_mutant, use_idx),
+    "image": (image_mutant, use_image),
+    "reference": (reference_mutant, read_reference),
+}
+"""What makes the mutants of a kind, and what is done with them."""
+
+
+def main(kind: str, first: int, last: int, folder: Path) -> None:
+    """Try the mutants of these seeds, and end at the first that is not taken as it should be."""
+    make, use = KINDS[kind]
+    counts = {"used": 0, "refused": 0}
+    warnings.simplefilter("ignore")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (12 << 30, 12 << 30))  # spares the machine, not the mutant
+    for seed in range(first, last):
+        name, content = make(seed)
+        path = folder / name
+        path.write_bytes(content)
+        print(seed, flush=True)
+        signal.alarm(HANG_SECONDS)
+        try:
+            use(path)
+            counts["used"] += 1
+        except FmnistError as error:
+            counts["refused"] += 1
+            if "\n" in str(error):
+                sys.exit("an error of several lines")
+        signal.alarm(0)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        if peak > MOST_MEMORY:
+            sys.exit(f"{peak:,} bytes of memory")
+    print(json.dumps(counts))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
