@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -35,7 +34,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name[:200]}.{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}")
     try:
         _write_synced(temporary, content, os.O_EXCL)
         temporary.replace(path)
@@ -67,7 +66,7 @@ class Draft:
         """
         self._final = path
         place = path.resolve()  # a link stays a link
-        self.path = place.with_name(f".{place.stem[:200]}.{secrets.token_hex(4)}{place.suffix}")
+        self.path = place.with_name(f".{place.stem[:200]}.{os.urandom(4).hex()}{place.suffix}")
 
     def write(self, content: bytes) -> None:
         """Write the draft, or write it anew.
