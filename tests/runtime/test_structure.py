@@ -233,6 +233,12 @@ class TestTflite:
         x = b.add("SPLIT", [axis, image], (1, 8), "Split", numSplits=1)
         self.refuse(tmp_path, b.done([image], [x]), "a SPLIT along an axis that is computed")
 
+    def test_a_batch_that_is_fixed_counts_in_full(self, tmp_path):
+        b = Builder()
+        image = b.tensor((100_000, 8))
+        x = b.add("TILE", [image, b.ints([1, 1000])], (1, 8), "Tile")
+        self.refuse(tmp_path, b.done([image], [x]), "it takes 3,203,200,000 bytes")
+
     def test_an_endless_convolution(self, tmp_path):
         b = Builder()
         x = image = b.tensor((1, 1000, 1000, 1), batch=True)
