@@ -46,4 +46,4 @@ def test_a_mutant_is_refused_or_used(kind, tmp_path):
     assert seen.total() == count
     # Mutants that nothing refuses, or everything, would try only half of what is to be tried.
     assert seen["refused"] > count / 20
-    assert seen["used"] > count / 50
+    assert seen["used"] >= count / 100

@@ -59,8 +59,6 @@ def test_an_artifact_whose_seal_is_broken_is_not_run(path, rejected, tmp_path):
     carried = read_carried(path)
     assert carried is not None
     content[carried.model_bytes // 2] ^= 1
-    if path.suffix == ".npz":  # whose own checksums would be faster; a byte between two entries has none
-        return
     copy = tmp_path / (path.name + rejected)
     refused(copy, bytes(content), "its bytes are not those it was sealed with; copy it again, or export")
 
@@ -235,6 +233,12 @@ class TestTflite:
         x = b.add("SPLIT", [axis, image], (1, 8), "Split", numSplits=1)
         self.refuse(tmp_path, b.done([image], [x]), "a SPLIT along an axis that is computed")
 
+    def test_a_batch_that_is_fixed_counts_in_full(self, tmp_path):
+        b = Builder()
+        image = b.tensor((100_000, 8))
+        x = b.add("TILE", [image, b.ints([1, 1000])], (1, 8), "Tile")
+        self.refuse(tmp_path, b.done([image], [x]), "it takes 3,203,200,000 bytes")
+
     def test_an_endless_convolution(self, tmp_path):
         b = Builder()
         x = image = b.tensor((1, 1000, 1000, 1), batch=True)
@@ -384,9 +388,9 @@ class TestOnnx:
         self.refuse(tmp_path, model, "a Tile by 1×9223372036854775807×1")
 
     def test_no_end_of_classes(self, tmp_path):
-        """Found by fuzzing: a name was made for each of a thousand billion classes."""
-        nodes = [helper.make_node("Expand", ["image", "size"], ["scores"])]
-        size = helper.make_tensor("size", TensorProto.INT64, [2], [1, 65_000])
+        """Found by fuzzing: a name was made for each of a million million classes."""
+        nodes = [helper.make_node("Reshape", ["image", "size"], ["scores"])]
+        size = helper.make_tensor("size", TensorProto.INT64, [2], [-1, 1_000_000])
         ends = [
             helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 1]),
             helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1_000_000]),
@@ -394,9 +398,7 @@ class TestOnnx:
         graph = helper.make_graph(nodes, "graph", ends[:1], ends[1:], [size])
         path = tmp_path / "model.onnx"
         onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
-        with pytest.raises(
-            ModelError, match="has 1,000,000 classes, from 1 to 100,000 are possible|cannot|can run"
-        ):
+        with pytest.raises(ModelError, match=r"has 1,000,000 classes, from 1 to 100,000 are possible"):
             load(path)
 
     def test_what_it_takes_when_it_runs_is_bounded(self, tmp_path):

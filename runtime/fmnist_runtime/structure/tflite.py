@@ -36,7 +36,10 @@ def check(content: Content) -> None:
         _check_sizes(operator, graph.tensors, content)
         _check_weights(operator, graph.tensors)
         _check_steps(operator)
-    _require_affordable(cost(graph, content, 1))
+    batch = max(
+        (graph.tensors[index].shape[0] for index in graph.inputs if graph.tensors[index].shape), default=1
+    )
+    _require_affordable(cost(graph, content, batch))
     declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
     _require_affordable(Cost(declared, 0))  # the interpreter may make room for it before it knows better
 
