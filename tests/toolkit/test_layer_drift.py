@@ -13,6 +13,7 @@ import pytest
 from support import TINY
 
 from fmnist.inspection import inspect_model
+from fmnist_runtime.carriers import SEAL_BYTES, seal
 
 EXPORT = TINY / "export"
 HEALTHY = sorted(path for path in EXPORT.iterdir() if path.suffix != ".json")
@@ -20,7 +21,7 @@ LEAST_DB = {"float32": 100, "int8": 20, "int8-full": 20}
 
 
 def disturb(path: Path, layer: str) -> None:
-    """Add noise of a tenth of their deviation to the weights of a layer, wherever the file holds them."""
+    """Add noise of a tenth of their deviation to the weights of a layer, and seal the file again."""
     weights = inspect_model(path).contents.weights
     [kernel] = [weight for weight in weights if weight.name.startswith(layer) and weight.values.ndim == 2]
     noise = np.random.default_rng(0).normal(0, kernel.deviation / 10, kernel.shape)
@@ -31,8 +32,11 @@ def disturb(path: Path, layer: str) -> None:
         with zipfile.ZipFile(path, "w") as archive:
             for entry, content in entries.items():
                 archive.writestr(entry, content.replace(old, new))
+            archive.comment = bytes(SEAL_BYTES)
     else:
         path.write_bytes(path.read_bytes().replace(old, new))
+    disturbed = path.read_bytes()[:-SEAL_BYTES]
+    path.write_bytes(disturbed + seal(disturbed))
 
 
 def test_healthy_artifacts_of_every_format(tmp_path, tiny, fmnist):
