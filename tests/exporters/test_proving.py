@@ -119,7 +119,7 @@ def test_no_number_is_no_answer(tmp_path, exam):
     proto = onnx.load_from_string(model)
     bias = next(item for item in proto.graph.initializer if list(item.dims) == [10])
     bias.CopyFrom(onnx.numpy_helper.from_array(np.full(10, np.nan, np.float32), bias.name))
-    with pytest.raises(RejectedError, match=r"m\.onnx: rejected: m\.onnx: answers NaN or infinity for 1,000"):
+    with pytest.raises(RejectedError, match=r"m\.onnx: rejected: m\.onnx: answers NaN or infinity instead"):
         prove(proto.SerializeToString(), metadata, FLOAT32, tmp_path / "m.onnx", exam)
     assert [path.name for path in tmp_path.iterdir()] == ["m.onnx.rejected"]
     kept = read_metadata(tmp_path / "m.onnx.rejected")
