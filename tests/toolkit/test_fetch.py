@@ -174,7 +174,7 @@ REASONS = {
     "cut": "bytes read, ",
     "cut-unannounced": "gzip stream is cut off or damaged",
     "huge": "sends more than 67 MB",
-    "bomb": "is not the published file",
+    "bomb": "header promises 1,073,741,824 bytes, more than any such data set has",
     "odd-length": "'many'",
 }
 
