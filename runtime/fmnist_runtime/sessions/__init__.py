@@ -19,7 +19,7 @@ KERAS_SUFFIXES = (".keras", ".h5")
 ENGINES = {
     "tflite": ((".tflite",), "fmnist_runtime.sessions.tflite:TfliteSession"),
     "onnxruntime": ((".onnx",), "fmnist_runtime.sessions.onnx:OnnxSession"),
-    "numpy": ((".npz",), "fmnist_runtime.sessions.npz:NpzSession"),
+    "numpy": ((".npz", ".tflite", ".onnx"), "fmnist_runtime.sessions.numpy:NumpySession"),
     "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.sessions.null:NullSession"),
 }
 """By an engine's name the suffixes of the files it runs, and the module and class that does it:
