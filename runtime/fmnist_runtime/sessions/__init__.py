@@ -23,7 +23,8 @@ ENGINES = {
     "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.sessions.null:NullSession"),
 }
 """By an engine's name the suffixes of the files it runs, and the module and class that does it:
-``class(path, threads, labels)``. Of several that run a file, the first is what ``auto`` takes."""
+``class(path, threads, labels)``. Of several that run a file, the first is what ``auto`` takes. numpy runs
+dense networks in float32 alone."""
 
 
 def load(
