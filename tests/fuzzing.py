@@ -16,6 +16,7 @@ import sys
 import warnings
 import zipfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -171,9 +172,9 @@ def reference_mutant(seed: int) -> tuple[str, bytes]:
     return "mutant.npz", corrupt(content, rng, content)
 
 
-def use_model(path: Path) -> None:
+def use_model(path: Path, engine: str = "auto") -> None:
     """Load it, and score one image and 300."""
-    with load(path) as session:
+    with load(path, engine=engine) as session:
         shape = session.info.input_shape
         for count in (1, 300, 1):
             if count * np.prod(shape, dtype=object) > 30_000_000:
@@ -197,6 +198,8 @@ def use_image(path: Path) -> None:
 KINDS: dict[str, tuple[Callable[[int], tuple[str, bytes]], Callable[[Path], object]]] = {
     "tflite": (lambda seed: model_mutant(".tflite", seed), use_model),
     "onnx": (lambda seed: model_mutant(".onnx", seed), use_model),
+    "tflite on numpy": (lambda seed: model_mutant(".tflite", seed), partial(use_model, engine="numpy")),
+    "onnx on numpy": (lambda seed: model_mutant(".onnx", seed), partial(use_model, engine="numpy")),
     "npz": (lambda seed: model_mutant(".npz", seed), use_model),
     "idx": (idx_mutant, use_idx),
     "image": (image_mutant, use_image),

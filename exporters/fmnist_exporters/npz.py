@@ -1,4 +1,4 @@
-"""Keras → npz, dense layers in a row; `fmnist_runtime.sessions.npz` says what the file holds."""
+"""Keras → npz, dense layers in a row; `fmnist_runtime.dense.npz` says what the file holds."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import reduce
 from fmnist_exporters.layers import StaticReshape
 from fmnist_exporters.metadata import embed_zip
+from fmnist_runtime.dense.network import ACTIVATIONS, Dense
+from fmnist_runtime.dense.npz import NETWORK_FILE, NETWORK_SCHEMA
 from fmnist_runtime.errors import UnsupportedError
-from fmnist_runtime.sessions.npz import ACTIVATIONS, NETWORK_FILE, NETWORK_SCHEMA, Dense
 
 embed = embed_zip
 

@@ -14,7 +14,10 @@ from support import ROOT
 
 FUZZING = ROOT / "tests" / "fuzzing.py"
 BATCH = 100
-MUTANTS = {"tflite": 900, "onnx": 700, "npz": 400, "idx": 500, "image": 500, "reference": 100}
+MUTANTS = {
+    **{"tflite": 900, "onnx": 700, "npz": 400, "tflite on numpy": 200, "onnx on numpy": 200},
+    **{"idx": 500, "image": 500, "reference": 100},
+}
 
 
 def try_mutants(kind: str, first: int, last: int, folder: Path) -> Counter[str]:

@@ -13,8 +13,8 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import load
+from fmnist_runtime.dense.network import ACTIVATIONS
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
-from fmnist_runtime.sessions.npz import ACTIVATIONS
 from fmnist_runtime.verify import verify
 
 MODEL = TINY / "export" / "model-float32.npz"

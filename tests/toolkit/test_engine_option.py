@@ -22,9 +22,32 @@ def test_the_option_knows_every_engine():
 @pytest.mark.parametrize("verb", ["eval", "parity", "bench"])
 def test_an_engine_that_does_not_run_the_file(verb, fmnist):
     path = EXPORT / "model-int8.tflite"
-    result = fmnist(verb, path, "--engine", "numpy")
+    result = fmnist(verb, path, "--engine", "onnxruntime")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == f"fmnist: {path}: engine 'numpy' does not run it; tflite or null does\n"
+    assert result.stderr == (
+        f"fmnist: {path}: engine 'onnxruntime' does not run it; tflite or numpy or null does\n"
+    )
+
+
+def test_what_numpy_does_not_run_is_named(fmnist):
+    path = EXPORT / "model-int8.tflite"
+    result = fmnist("eval", path, "--engine", "numpy")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == (
+        f"fmnist: {path}: not a dense float32 network, which is all that engine 'numpy' runs "
+        "(it has a FULLY_CONNECTED of integers); leave out --engine numpy\n"
+    )
+
+
+def test_numpy_has_an_opinion_on_the_files_of_both_engines(fmnist):
+    names = ("model-float32.tflite", "model-float32.onnx")
+    paths = [EXPORT / name for name in names]
+    result = fmnist("parity", *paths, "--engine", "numpy", "--json", "-")
+    assert result.returncode == 0, result.stderr
+    models = json.loads(result.stdout)["candidates"]
+    assert [model["name"] for model in models] == list(names)
+    assert [model["engine"].split()[0] for model in models] == ["numpy", "numpy"]
+    assert all(model["passed"] for model in models)
 
 
 def test_keras_has_no_other_engine(fmnist):

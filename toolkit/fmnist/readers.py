@@ -11,7 +11,7 @@ import numpy as np
 from fmnist.contents import Contents, Layer, Operator, Tensor, is_measurable, measure_weight
 
 if TYPE_CHECKING:
-    from fmnist_runtime.sessions.npz import Dense
+    from fmnist_runtime.dense.network import Dense
 
 
 def read_keras(model: Any) -> Contents:

@@ -19,11 +19,12 @@ KERAS_SUFFIXES = (".keras", ".h5")
 ENGINES = {
     "tflite": ((".tflite",), "fmnist_runtime.sessions.tflite:TfliteSession"),
     "onnxruntime": ((".onnx",), "fmnist_runtime.sessions.onnx:OnnxSession"),
-    "numpy": ((".npz",), "fmnist_runtime.sessions.npz:NpzSession"),
+    "numpy": ((".npz", ".tflite", ".onnx"), "fmnist_runtime.sessions.numpy:NumpySession"),
     "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.sessions.null:NullSession"),
 }
 """By an engine's name the suffixes of the files it runs, and the module and class that does it:
-``class(path, threads, labels)``. Of several that run a file, the first is what ``auto`` takes."""
+``class(path, threads, labels)``. Of several that run a file, the first is what ``auto`` takes. numpy runs
+dense networks in float32 alone."""
 
 
 def load(

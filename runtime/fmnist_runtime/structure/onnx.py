@@ -8,11 +8,12 @@ from __future__ import annotations
 import math
 import mmap
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from fmnist_runtime.structure.protobuf import Field, fields, varint
+from fmnist_runtime.structure.protobuf import Field, fields, integers, varint
 
 MAX_BYTES = 2**29
 """What a tensor may take that is not in the file as it is: 512 MB."""
@@ -130,7 +131,8 @@ class _Walk:
 
     def attribute(self, attribute: Field, depth: int) -> list[float]:
         """Walk through an attribute, and tell the numbers in it."""
-        name, values = b"", []
+        name = b""
+        values: list[float] = []
         for entry in self.fields(attribute):
             match entry[0]:
                 case 1:
@@ -202,16 +204,8 @@ class _Walk:
         if 8 * _elements(dims) > MAX_BYTES:
             raise ValueError(f"an input or output of shape {_times(dims)}")
 
-    def numbers(self, entry: Field) -> list[float]:
-        """Signed integers: one of them, or a packed list."""
-        _, start, position, end = entry
-        if not self.content[start] & 7:
-            return [_signed(varint(self.content, position, end)[0])]
-        found: list[float] = []
-        while position < end:
-            number, position = varint(self.content, position, end)
-            found.append(_signed(number))
-        return found
+    def numbers(self, entry: Field) -> Sequence[int]:
+        return integers(self.content, entry)
 
 
 def _check_sizes(walk: _Walk) -> None:
@@ -288,11 +282,6 @@ def _elements(dims: list[float]) -> float:
     if min(dims, default=0) < 0:
         raise ValueError(f"a tensor of shape {_times(dims)}")
     return math.prod(dims)
-
-
-def _signed(number: int) -> int:
-    """An int64 from its 64 bits."""
-    return number - (1 << 64) if number >> 63 else number
 
 
 def _times(dims: list[float]) -> str:

@@ -11,11 +11,46 @@ from collections.abc import Iterator
 _MAX_FIELDS = 200_000
 """In one message. A graph has one for each node and each weight."""
 
+Content = bytes | mmap.mmap
 Field = tuple[int, int, int, int]
 """Number of a field, where it starts, where its value starts, and where both end."""
 
 
-def fields(content: bytes | mmap.mmap, start: int, stop: int) -> Iterator[Field]:
+class Message:
+    """The message in ``content[start:stop]``, whose fields are looked up by their numbers.
+
+    Raises:
+        ValueError: It is no such message. So may what is looked up in it.
+    """
+
+    def __init__(self, content: Content, start: int, stop: int) -> None:
+        self._content = content
+        self._fields: dict[int, list[Field]] = {}
+        for field in fields(content, start, stop):
+            self._fields.setdefault(field[0], []).append(field)
+
+    def messages(self, number: int) -> Iterator[Message]:
+        """The messages in a field, in their order."""
+        return (Message(self._content, start, stop) for _, _, start, stop in self._fields.get(number, ()))
+
+    def contents(self, number: int) -> list[bytes]:
+        """The bytes of a field, in their order."""
+        return [self._content[start:stop] for _, _, start, stop in self._fields.get(number, ())]
+
+    def texts(self, number: int) -> list[str]:
+        """The texts in a field, in their order. What is no UTF-8 stays distinct."""
+        return [content.decode(errors="surrogateescape") for content in self.contents(number)]
+
+    def text(self, number: int) -> str:
+        """A text, which is empty when it is absent; of several the last."""
+        return "".join(self.texts(number)[-1:])
+
+    def integers(self, number: int) -> list[int]:
+        """All integers of a field."""
+        return [value for field in self._fields.get(number, ()) for value in integers(self._content, field)]
+
+
+def fields(content: Content, start: int, stop: int) -> Iterator[Field]:
     """The fields of the message in ``content[start:stop]``, in their order.
 
     Raises:
@@ -45,7 +80,7 @@ def fields(content: bytes | mmap.mmap, start: int, stop: int) -> Iterator[Field]
         yield key >> 3, begin, value, position
 
 
-def varint(content: bytes | mmap.mmap, position: int, stop: int) -> tuple[int, int]:
+def varint(content: Content, position: int, stop: int) -> tuple[int, int]:
     """The number that starts at a position, and where it ends.
 
     Raises:
@@ -61,3 +96,20 @@ def varint(content: bytes | mmap.mmap, position: int, stop: int) -> tuple[int, i
         if byte < 0x80:
             return number, position
     raise ValueError("a number that does not end")
+
+
+def integers(content: Content, field: Field) -> list[int]:
+    """The signed integers of a field: one of them, or a packed list."""
+    _, start, position, stop = field
+    if not content[start] & 7:
+        return [_signed(varint(content, position, stop)[0])]
+    found: list[int] = []
+    while position < stop:
+        number, position = varint(content, position, stop)
+        found.append(_signed(number))
+    return found
+
+
+def _signed(number: int) -> int:
+    """An int64 from its 64 bits."""
+    return number - (1 << 64) if number >> 63 else number

@@ -1,0 +1,77 @@
+"""Dense networks on NumPy alone: for boards that no engine has wheels for, and as an opinion of its own."""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.carriers import format_suffix, read_metadata
+from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.quantization import pixel_writer
+from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
+from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.session import ModelInfo
+
+_REFUSAL = "not a dense float32 network, which is all that engine 'numpy' runs ({}); leave out --engine numpy"
+_REFUSALS = {".npz": "not an npz model that fmnist export wrote ({})"}
+"""By suffix, where another engine would not run it, either."""
+
+
+class NumpySession(BaseSession):
+    """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
+
+    def __init__(self, path: Path, _threads: int, labels: tuple[str, ...] | None) -> None:
+        metadata, suffix = read_metadata(path), format_suffix(path)
+        reader = import_module(f"fmnist_runtime.dense.{suffix.removeprefix('.')}")
+        try:
+            network: Network = reader.read_network(path)
+        except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
+            raise ModelError(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
+        self._engine = network.layers
+        info = ModelInfo(
+            path=path,
+            format=suffix.removeprefix("."),
+            scheme=metadata.scheme if metadata else "unknown",
+            engine=f"numpy {np.__version__}",
+            threads=0,
+            input_shape=network.input_shape,
+            labels=class_labels(labels, metadata, network.layers[-1].bias.size, path),
+            size_bytes=path.stat().st_size,
+            metadata=metadata,
+        )
+        super().__init__(info, block_size(network.values * np.dtype(np.float32).itemsize))
+
+    @property
+    def layers(self) -> list[Dense]:
+        """The network."""
+        return list(self._engine)
+
+    def activations(self, images: NDArray[np.uint8]) -> list[Floats]:
+        """What every layer gives: float32 ``[N, units]`` of each."""
+        values, outputs = self.fit(images).reshape(len(images), -1).astype(np.float32), []
+        for layer in self._engine:
+            values = values @ layer.kernel + layer.bias
+            ACTIVATIONS[layer.activation](values)
+            outputs.append(values)
+        return outputs
+
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        pixels = np.empty((shape[0], math.prod(shape[1:])), np.float32)
+        steps = [
+            (layer.kernel, layer.bias, np.empty((shape[0], layer.bias.size), np.float32), layer.activation)
+            for layer in self._engine
+        ]
+
+        def multiply() -> None:
+            values = pixels
+            for kernel, bias, output, activation in steps:
+                values = np.matmul(values, kernel, output)
+                values += bias
+                ACTIVATIONS[activation](values)
+
+        return Plan(pixel_writer(pixels.reshape(shape)), multiply, steps[-1][2])
