@@ -74,7 +74,9 @@ class Dense:
 class NpzSession(BaseSession):
     """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
 
-    def __init__(self, path: Path, _threads: int, labels: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, path: Path, _threads: int, labels: tuple[str, ...] | None, _running: object = None
+    ) -> None:
         metadata = read_metadata(path)
         try:
             shape, self._engine = read_network(path)
