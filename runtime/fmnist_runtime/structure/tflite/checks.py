@@ -55,7 +55,7 @@ def _require_affordable(needed: Cost) -> None:
 
 
 def _check_order(graph: Graph) -> None:
-    """Every tensor is made once, and before it is used."""
+    """Every tensor is made once, and before it is used; and no operator is in vain, as converters see to."""
     tensors = graph.tensors
     known = {index for index, tensor in enumerate(tensors) if tensor.constant or tensor.variable}
     if not known.isdisjoint(graph.inputs):
@@ -76,6 +76,10 @@ def _check_order(graph: Graph) -> None:
         made.update(operator.outputs)
     if not made.issuperset(graph.outputs):
         raise ValueError("its output is never made")
+    used = set(graph.outputs).union(*(operator.inputs for operator in graph.operators))
+    for operator in graph.operators:  # the XNNPACK of ai-edge-litert 1.2 ends the process over some of these
+        if used.isdisjoint(operator.outputs):
+            raise ValueError(f"a {operator.name} whose output nothing uses; convert the model without it")
 
 
 def _needed(operator: Operator) -> int:
