@@ -210,6 +210,15 @@ def test_a_split_along_an_axis_that_is_computed(tmp_path):
     refuse(tmp_path, b.done([image], [x]), "a SPLIT along an axis that is computed")
 
 
+@pytest.mark.parametrize("begin", [9, 65_536, -1, -65_536])
+def test_a_slice_of_what_is_not_there(tmp_path, begin):
+    """Found by fuzzing: ai-edge-litert 1.2 read there; later versions say so when they run it."""
+    b = Builder()
+    image = b.tensor((1, 8), batch=True)
+    x = b.add("SLICE", [image, b.ints([0, begin]), b.ints([-1, -1])], (1, 8), "Slice")
+    refuse(tmp_path, b.done([image], [x]), "a SLICE that begins outside of its tensor")
+
+
 def test_a_batch_that_is_fixed_counts_in_full(tmp_path):
     b = Builder()
     image = b.tensor((100_000, 8))

@@ -81,12 +81,11 @@ def _strided_slice(step: Step) -> Known:
 
 def _slice(step: Step) -> Known:
     known, begin, size = step.inputs[0], step.inputs[1].values, step.inputs[2].values
-    if (
-        known.shape is None
-        or begin is None
-        or size is None
-        or not len(begin) == len(size) == len(known.shape)
-    ):
+    if known.shape is None or begin is None or len(begin) != len(known.shape):
+        return Known(None, known.most)
+    if not all(0 <= start <= whole for whole, start in zip(known.shape, begin, strict=True)):
+        raise ValueError("a SLICE that begins outside of its tensor")  # ai-edge-litert 1.2 goes there
+    if size is None or len(size) != len(begin):
         return Known(None, known.most)
     sides = zip(known.shape, begin, size, strict=True)
     return of_shape(
