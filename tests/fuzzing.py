@@ -20,8 +20,10 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from mutants_onnx import mutate_onnx, onnx_models
-from mutants_tflite import mutate_tflite, tflite_models
+from foreign_onnx import onnx_models
+from foreign_tflite import tflite_models
+from mutants_onnx import mutate_onnx
+from mutants_tflite import mutate_tflite
 from support import TINY
 
 from fmnist_runtime import load

@@ -35,7 +35,7 @@ from fmnist_runtime.dense.network import ACTIVATIONS
 from fmnist_runtime.sessions.session import ModelInfo
 
 class TextSession(BaseSession):
-    def __init__(self, path, threads, labels):
+    def __init__(self, path, threads, labels, _running):
         text = path.read_bytes()[: read_carried(path).model_bytes]
         self._engine = [(np.float32(k), np.float32(b), a) for k, b, a in json.loads(text)]
         metadata = read_metadata(path)

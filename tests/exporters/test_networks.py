@@ -22,6 +22,8 @@ from fmnist_exporters.recipes import gate_for
 from fmnist_runtime import load
 from fmnist_runtime.datasets import load_dataset
 from fmnist_runtime.parity import compare
+from fmnist_runtime.sessions import blocks
+from fmnist_runtime.soundness import require_sound
 
 IMAGES = 1000
 FORMATS = {
@@ -63,6 +65,10 @@ LAYERS = {
     "unit_range": {"hidden", "head"},
 }
 """The layers whose weights remain."""
+BLOCKS = {"cnn": 32, "separable": 32, "logits": 64, "unit_range": 256}
+"""Images that ONNX Runtime is given at once where the cache is 1 MiB: so many hold their own pixels, and what
+the first convolution makes of them: 8 channels of 28×28 numbers, 24 of 14×14 (a row more than there is), 16
+of 14×14. The dense layers of the last are narrower than an image."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,15 @@ def test_one_image_is_answered_as_in_a_batch(exported, scheme, t10k):
         alone = np.concatenate([session.scores(images[i : i + 1]) for i in range(len(images))])
     exact = "int8" in scheme and (exported.name, scheme) != ("separable", "onnx-int8")
     assert np.abs(together - alone).max() <= (0 if exact else 1e-6)
+
+
+@pytest.mark.parametrize("scheme", ["onnx", "onnx-int8"])
+def test_a_block_of_images_fits_the_cache(exported, scheme, monkeypatch):
+    monkeypatch.setattr(blocks, "cache_bytes", lambda: 1 << 20)
+    path = exported.paths[scheme]
+    with load(path) as session:
+        shape = session.info.input_shape
+    assert blocks.block_size(require_sound(path).image_bytes(shape)) == BLOCKS[exported.name]
 
 
 def test_h5_is_the_same_model(exported, t10k):

@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 from artifacts import BY_NAME, make
-from mutants_onnx import convolutions
-from mutants_tflite import Builder, pack
+from foreign_onnx import convolutions
+from foreign_tflite import Builder, pack
 from onnx import TensorProto, helper, numpy_helper
 from support import TINY
 

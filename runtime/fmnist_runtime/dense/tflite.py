@@ -1,6 +1,6 @@
 """The dense network in a TFLite file.
 
-Numbers of fields and types are those of the schema that `fmnist_runtime.structure.tflite_graph` names.
+Numbers of fields and types are those of the schema that `fmnist_runtime.structure.tflite.graph` names.
 """
 
 from __future__ import annotations
@@ -13,11 +13,10 @@ import numpy as np
 from fmnist_runtime.dense.chain import Chain
 from fmnist_runtime.dense.network import Floats, Network
 from fmnist_runtime.structure.flatbuffer import Content
-from fmnist_runtime.structure.tflite_graph import Graph, Operator, read_graph
+from fmnist_runtime.structure.tflite.graph import Graph, Operator, read_graph
+from fmnist_runtime.structure.tflite.tensors import FLOAT16, FLOAT32
 
-_DTYPES = {0: "<f4", 1: "<f2"}
-"""FLOAT32 and FLOAT16, of TensorType."""
-_INT32 = 2
+_DTYPES = {FLOAT32: "<f4", FLOAT16: "<f2"}
 _FUSED = {0: "linear", 1: "relu"}
 """Of ActivationFunctionType; the interpreter has no dense layer with TANH."""
 _ACTIVATIONS = {"RELU": "relu", "LOGISTIC": "sigmoid", "TANH": "tanh", "SOFTMAX": "softmax"}
@@ -77,10 +76,10 @@ class _Reader:
     def _reshape(self, operator: Operator, inputs: list[int]) -> None:
         sizes = operator.options.numbers(0, "i") if operator.options else ()
         if inputs:
-            tensor = self._graph.tensors[inputs[0]]
-            if tensor.kind != _INT32 or not tensor.constant:
+            values = self._graph.tensors[inputs[0]].values
+            if values is None:
                 raise ValueError("it has a RESHAPE into a shape that is computed")
-            sizes = tuple(np.frombuffer(self._bytes(inputs[0]), "<i4").tolist())
+            sizes = values
         self._chain.reshape(operator.name, sizes, self._batch)
 
     def _scale(self, operator: Operator, inputs: list[int]) -> None:
@@ -112,9 +111,6 @@ class _Reader:
             raise ValueError(f"it has a {operator.name} by something that is no constant")
         if tensor.kind not in _DTYPES:
             raise ValueError(f"it has a {operator.name} of integers")
-        array = np.frombuffer(self._bytes(index), _DTYPES[tensor.kind])
+        start, length = tensor.data
+        array = np.frombuffer(bytes(self._content[start : start + length]), _DTYPES[tensor.kind])
         return array.reshape(tensor.shape).astype(np.float32, copy=False)
-
-    def _bytes(self, index: int) -> bytes:
-        start, length = self._graph.tensors[index].data
-        return bytes(self._content[start : start + length])

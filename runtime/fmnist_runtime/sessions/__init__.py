@@ -23,8 +23,8 @@ ENGINES = {
     "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.sessions.null:NullSession"),
 }
 """By an engine's name the suffixes of the files it runs, and the module and class that does it:
-``class(path, threads, labels)``. Of several that run a file, the first is what ``auto`` takes. numpy runs
-dense networks in float32 alone."""
+``class(path, threads, labels, running)``, the last of which `require_sound` tells. Of several that run a
+file, the first is what ``auto`` takes. numpy runs dense networks in float32 alone."""
 
 
 def load(
@@ -63,9 +63,9 @@ def load(
     name = next(iter(engines)) if engine == "auto" else engine
     if name not in engines:
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
-    require_sound(path)
+    running = require_sound(path)
     module, _, kind = engines[name].partition(":")
-    session: Session = getattr(import_module(module), kind)(path, threads, labels)
+    session: Session = getattr(import_module(module), kind)(path, threads, labels, running)
     metadata = session.info.metadata
     if metadata and metadata.rejected and path.suffix != REJECTED:
         session.close()

@@ -18,7 +18,9 @@ class NullSession(BaseSession):
 
     _engine = "null"
 
-    def __init__(self, path: Path, _threads: int, labels: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, path: Path, _threads: int, labels: tuple[str, ...] | None, _running: object = None
+    ) -> None:
         metadata = read_metadata(path)
         if metadata is None or metadata.golden is None:
             raise ModelError(f"{path}: says nothing of its images, which the null engine has to go by")

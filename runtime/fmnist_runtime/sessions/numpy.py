@@ -25,7 +25,9 @@ _REFUSALS = {".npz": "not an npz model that fmnist export wrote ({})"}
 class NumpySession(BaseSession):
     """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
 
-    def __init__(self, path: Path, _threads: int, labels: tuple[str, ...] | None) -> None:
+    def __init__(
+        self, path: Path, _threads: int, labels: tuple[str, ...] | None, _running: object = None
+    ) -> None:
         metadata, suffix = read_metadata(path), format_suffix(path)
         reader = import_module(f"fmnist_runtime.dense.{suffix.removeprefix('.')}")
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,8 +13,9 @@ from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
-from fmnist_runtime.sessions.onnx_memory import bound_memory
+from fmnist_runtime.sessions.onnx_memory import bound_memory, unbounded_optimizers
 from fmnist_runtime.sessions.session import ModelInfo
+from fmnist_runtime.structure.onnx.running import Running
 
 with needs_extra("onnx", "running an .onnx model"):
     import onnxruntime
@@ -28,7 +28,7 @@ _FATAL = 4
 class OnnxSession(BaseSession):
     """An ONNX model, whose input and output are bound to memory of our own."""
 
-    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
+    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None, running: Running) -> None:
         metadata = read_metadata(path)
         options = onnxruntime.SessionOptions()
         # Both said aloud: left to itself the engine pins threads to cores, which fails on some ARM boards.
@@ -38,7 +38,10 @@ class OnnxSession(BaseSession):
         bound_memory(options)
         try:
             self._engine = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                str(path),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=unbounded_optimizers(),
             )
             pixels = _only(self._engine.get_inputs(), "input")
             scores = _only(self._engine.get_outputs(), "output")
@@ -59,7 +62,7 @@ class OnnxSession(BaseSession):
                 size_bytes=path.stat().st_size,
                 metadata=metadata,
             )
-            super().__init__(info, self._batch or block_size(4 * math.prod(shape)))
+            super().__init__(info, self._batch or block_size(running.image_bytes(shape)))
         except ModelError:
             raise
         except Exception as error:  # the engine's exceptions have no common base but this

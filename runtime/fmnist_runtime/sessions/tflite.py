@@ -16,7 +16,7 @@ from fmnist_runtime.quantization import pixel_writer, score_reader
 from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.session import ModelInfo
-from fmnist_runtime.structure.tflite import has_fixed_shapes, largest_batch
+from fmnist_runtime.structure.tflite.running import Running
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
@@ -36,10 +36,10 @@ _ENGINE = f"{package.__name__.replace('_', '-')} {getattr(package, '__version__'
 class TfliteSession(BaseSession):
     """A TFLite model: an interpreter for each number of images, so that none is ever resized again."""
 
-    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None) -> None:
+    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None, running: Running) -> None:
         metadata = read_metadata(path)
         self._path, self._threads = path, threads
-        self._stays = has_fixed_shapes(path)
+        self._stays = running.fixed_shapes
         try:
             self._engine = self._open()
             self._pixels = _only(self._engine.get_input_details(), "input")
@@ -57,7 +57,7 @@ class TfliteSession(BaseSession):
                 size_bytes=path.stat().st_size,
                 metadata=metadata,
             )
-            block = largest_batch(path, block_size(_image_bytes(self._engine)))
+            block = min(block_size(_image_bytes(self._engine)), running.largest_batch)
             super().__init__(info, batch if self._fixed else block)
         except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a path that is no UTF-8
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error

@@ -6,87 +6,52 @@ not there.
 
 from __future__ import annotations
 
-from fmnist_runtime.structure.tflite_graph import Operator, Tensor
+from fmnist_runtime.structure.tflite.graph import Operator
+from fmnist_runtime.structure.tflite.operators import (
+    ARITHMETIC,
+    BATCHES,
+    COMPARISONS,
+    DEPTHS,
+    LOGIC,
+    PADS,
+    RESIZES,
+    SEARCHES,
+)
+from fmnist_runtime.structure.tflite.tensors import (
+    BOOL,
+    FLOAT16,
+    FLOAT32,
+    FLOAT64,
+    INT2,
+    INT4,
+    INT8,
+    INT16,
+    INT32,
+    INT64,
+    UINT8,
+    UINT16,
+    UINT32,
+    UINT64,
+    Tensor,
+)
 
-FLOAT32, INT32, UINT8, INT64, BOOL, INT16, INT8, INT4, INT2 = 0, 2, 3, 4, 6, 7, 9, 17, 19
-"""Of TensorType, in the schema."""
 _QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
 _MAIN = {"TRANSPOSE_CONV": 2, "SPLIT": 1, "SELECT": 1, "SELECT_V2": 1, "FILL": 1, "ONE_HOT": 2}
 """Which input has the type of the output, where it is not the first."""
-_TRUTHS = ("LESS", "GREATER", "GREATER_EQUAL", "LESS_EQUAL", "EQUAL", "NOT_EQUAL")
-_COUNTS = ("SHAPE", "RANK", "ARG_MAX", "ARG_MIN")
 _OUTPUTS = {
-    **{name: {BOOL} for name in _TRUTHS},
-    **{name: {INT32, INT64} for name in _COUNTS},
+    **{name: {BOOL} for name in COMPARISONS},
+    **{name: {INT32, INT64} for name in SEARCHES | {"SHAPE", "RANK"}},
     "DEQUANTIZE": {FLOAT32},
     "QUANTIZE": {INT32, *_QUANTISED},
-    "CAST": {FLOAT32, 1, INT32, UINT8, INT64, BOOL, INT16, INT8, 10, 12, 15, 16},
+    "CAST": {FLOAT16, FLOAT32, FLOAT64, BOOL, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64},
 }
 """Types of the output, where they are not that of an input."""
-_ALIKE = {
-    *(
-        "ADD",
-        "SUB",
-        "MUL",
-        "DIV",
-        "MAXIMUM",
-        "MINIMUM",
-        "POW",
-        "PRELU",
-        "FLOOR_DIV",
-        "FLOOR_MOD",
-        "ADD_N",
-        "PACK",
-    ),
-    *(
-        "SQUARED_DIFFERENCE",
-        "LESS",
-        "GREATER",
-        "GREATER_EQUAL",
-        "LESS_EQUAL",
-        "EQUAL",
-        "NOT_EQUAL",
-        "CONCATENATION",
-    ),
-    *("LOGICAL_OR", "LOGICAL_AND"),
-}
+_ALIKE = ARITHMETIC | COMPARISONS | LOGIC | {"ADD_N", "PRELU", "PACK", "CONCATENATION"}
 """Operators all of whose inputs are of one type."""
-_MOVING = {
-    *(
-        "CAST",
-        "RESHAPE",
-        "SQUEEZE",
-        "EXPAND_DIMS",
-        "TRANSPOSE",
-        "GATHER",
-        "GATHER_ND",
-        "SLICE",
-        "STRIDED_SLICE",
-    ),
-    *(
-        "SHAPE",
-        "PACK",
-        "UNPACK",
-        "SPLIT",
-        "SPLIT_V",
-        "BROADCAST_TO",
-        "TILE",
-        "PAD",
-        "PADV2",
-        "MIRROR_PAD",
-        "REVERSE_V2",
-    ),
-    *(
-        "RESIZE_BILINEAR",
-        "RESIZE_NEAREST_NEIGHBOR",
-        "RANK",
-        "FILL",
-        "SPACE_TO_DEPTH",
-        "DEPTH_TO_SPACE",
-        "ZEROS_LIKE",
-    ),
-    *("SELECT", "SELECT_V2", "SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND", "UNIDIRECTIONAL_SEQUENCE_LSTM"),
-}
+_MOVING = PADS | RESIZES | DEPTHS | BATCHES
+_MOVING |= {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "REVERSE_V2", "TILE", "BROADCAST_TO", "FILL"}
+_MOVING |= {"GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK"}
+_MOVING |= {"CAST", "SHAPE", "RANK", "ZEROS_LIKE", "SELECT", "SELECT_V2", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
 """Operators that take small integers as they are, and so need no scale."""
 _WEIGHTS = {
     FLOAT32: {FLOAT32, UINT8, INT8, INT4, INT2},

@@ -23,6 +23,9 @@ class Kind:
     """Places of the inputs whose values, not shapes, decide its output's shape."""
 
 
+MAX_SIZE = 2**16
+"""Largest number that decides a shape: no image has more pixels in a row."""
+
 OPERATORS = {
     0: Kind("ADD", 2, 2),
     1: Kind("AVERAGE_POOL_2D", 1, 1),
@@ -129,3 +132,17 @@ OPERATORS = {
     152: Kind("RELU_0_TO_1", 1, 1),
     158: Kind("SIGN", 1, 1),
 }
+"""Each of them, by its number."""
+
+ARITHMETIC = {"ADD", "SUB", "MUL", "DIV", "POW", "MAXIMUM", "MINIMUM"}
+ARITHMETIC |= {"FLOOR_DIV", "FLOOR_MOD", "SQUARED_DIFFERENCE"}
+COMPARISONS = {"LESS", "LESS_EQUAL", "GREATER", "GREATER_EQUAL", "EQUAL", "NOT_EQUAL"}
+LOGIC = {"LOGICAL_AND", "LOGICAL_OR"}
+REDUCTIONS = {"MEAN", "SUM", "REDUCE_PROD", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_ANY", "REDUCE_ALL"}
+SEARCHES = {"ARG_MAX", "ARG_MIN"}
+POOLS = {"AVERAGE_POOL_2D", "MAX_POOL_2D", "L2_POOL_2D"}
+PADS = {"PAD", "PADV2", "MIRROR_PAD"}
+RESIZES = {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
+DEPTHS = {"SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
+BATCHES = {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"}
+"""Operators that are alike."""

@@ -1,0 +1,1 @@
+"""A TFLite file, read without trusting anything in it."""

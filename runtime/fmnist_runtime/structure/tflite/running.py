@@ -1,0 +1,53 @@
+"""How a TFLite graph may be run: what a session has to know, and the interpreter does not tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fmnist_runtime.structure.tflite.cost import MAX_BYTES, cost
+from fmnist_runtime.structure.tflite.graph import Graph, Operator
+from fmnist_runtime.structure.tflite.tensors import Tensor
+
+_MOST_IMAGES = 256
+"""No session runs more at once."""
+_LAYERS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN"}
+_ACTIVATIONS = {"RELU", "RELU6", "PRELU", "LEAKY_RELU", "ELU", "GELU", "HARD_SWISH", "LOGISTIC", "TANH"}
+_ACTIVATIONS |= {"SOFTMAX", "LOG_SOFTMAX"}
+_ARITHMETIC = {"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "EXP", "RSQRT"}
+_CONVERSIONS = {"QUANTIZE", "DEQUANTIZE", "CAST"}
+_REARRANGEMENTS = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CONCATENATION", "PAD"}
+_FIXED = _LAYERS | _ACTIVATIONS | _ARITHMETIC | _CONVERSIONS | _REARRANGEMENTS
+"""Operators whose output has its place before they are run, when their sizes are constants. Of the others
+some have not: a SLICE of a batch of any size is worked out anew each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How a model may be run."""
+
+    fixed_shapes: bool
+    """Whether every tensor's shape follows from the input's, so that running the model moves none in memory.
+    False also where that is not certain."""
+    largest_batch: int
+    """How many images it may be given at once, for the memory that takes: a power of two."""
+
+
+def running(graph: Graph) -> Running:
+    """How a graph may be run whose operators and tensors fit together.
+
+    Raises:
+        ValueError: How much it takes cannot be told.
+    """
+    fixed = all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
+    return Running(fixed, _largest_batch(graph))
+
+
+def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:
+    return operator.name in _FIXED and all(tensors[index].constant for index in operator.deciding)
+
+
+def _largest_batch(graph: Graph) -> int:
+    batch = _MOST_IMAGES
+    while batch > 1 and cost(graph, batch).bytes > MAX_BYTES:
+        batch //= 2
+    return batch

@@ -1,0 +1,20 @@
+"""How a test attacks: a file is written, and has to be refused in one line before an engine sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fmnist_runtime import load
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.soundness import require_sound
+
+
+def refused(path: Path, content: bytes, complaint: str) -> None:
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=complaint) as caught:
+        require_sound(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    with pytest.raises(ModelError, match=complaint):
+        load(path)
