@@ -21,6 +21,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 _MAX_LENGTH = 600
 """Libraries put whole graphs into their messages; what a person reads is the start."""
@@ -106,14 +107,21 @@ def needs_extra(extra: str, purpose: str) -> Iterator[None]:
         purpose: What the package is needed for; the subject of the message.
 
     Raises:
-        MissingExtraError: The block could not import a package of that extra.
+        MissingExtraError: The block could not import a package of that extra, or what that itself needs.
     """
     try:
         yield
-    except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package not in _EXTRA_PACKAGES[extra]:
+    except ImportError as error:
+        # Of a part in C that does not load, only the path says which package it is of.
+        named = {(error.name or "").partition(".")[0], *Path(error.path or "").parts}
+        packages = named & _EXTRA_PACKAGES[extra]
+        if not packages:
             raise  # a module of our own that is missing is a bug, and keeps its traceback
+        package = packages.pop()
+        if not isinstance(error, ModuleNotFoundError):  # such as for a library of the system
+            raise MissingExtraError(
+                f"{purpose} needs {package}, which is installed but cannot be loaded ({error})"
+            ) from error
         raise MissingExtraError(
             f"{purpose} needs {package}, which is not installed: pip install 'fmnist[{extra}]'"
         ) from error

@@ -140,6 +140,8 @@ def require_file(path: Path, what: str, error_type: type[FmnistError]) -> None:
         error_type: The error to raise.
     """
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe could wait for ever
+            raise error_type(f"{path}: is a pipe or device, not a file; give the path of {what}")
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:

@@ -192,7 +192,7 @@ def _require_moderate(file: PIL.Image.Image, name: str) -> None:
     if file.width * file.height > limit:
         raise ImageError(
             f"{name}: is too large an image, {file.width}×{file.height}; scale it down first, "
-            f"to {limit / 1e6:.0f} megapixels or fewer"
+            f"to {limit // 10**6} megapixels or fewer"
         )
 
 

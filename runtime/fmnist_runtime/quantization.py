@@ -24,13 +24,13 @@ def pixel_writer(
 
     Args:
         tensor: float32, int8 or uint8, of the shape that the pixels will have.
-        scale: Scale of the tensor; not used for float32.
+        scale: Scale of the tensor; not used for float32. 0 where uint8 stands for itself.
         zero_point: Zero point of the tensor; not used for float32.
 
     Raises:
         ValueError: There is no such encoding.
     """
-    if tensor.dtype == np.float32:
+    if tensor.dtype == np.float32 or (tensor.dtype == np.uint8 and scale == 0):  # which the model converts
 
         def convert(pixels: NDArray[np.uint8]) -> None:
             tensor[...] = pixels

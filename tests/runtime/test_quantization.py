@@ -33,6 +33,11 @@ def test_float_pixels_keep_their_value():
     assert np.array_equal(written(np.float32, 0.0, 0), PIXELS)
 
 
+def test_unquantised_bytes_keep_their_value():
+    """Of a model that takes uint8 and converts it itself; TFLite gives the scale it lacks as 0."""
+    assert np.array_equal(written(np.uint8, 0.0, 0), PIXELS)
+
+
 @pytest.mark.parametrize(("dtype", "zero_point"), [(np.int8, -128), (np.uint8, 0)])
 def test_scores_are_decoded(dtype, zero_point):
     """A softmax of scale 1/256: the integers are 256ths, counted from the zero point."""

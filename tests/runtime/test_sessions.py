@@ -173,6 +173,34 @@ def test_images_that_do_not_fit_are_refused(session, images):
         session.scores(images)
 
 
+def test_one_image_is_no_batch(session, t10k):
+    with pytest.raises(ShapeError, match=r"28×28, but this is one: image\[np.newaxis\] is a batch$"):
+        session.scores(t10k.images[0])
+
+
+@pytest.mark.parametrize("images", [[[[0]]], "boot.png", None], ids=str)
+def test_what_is_no_array_is_not_the_engines_fault(session, images):
+    with pytest.raises(ShapeError, match=f"takes a uint8 array, not {type(images).__name__}"):
+        session.scores(images)
+
+
+@pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
+@pytest.mark.parametrize("threads", [0, -1])
+def test_no_threads_run_nothing(path, threads):
+    with pytest.raises(ModelError, match=f"cannot be run by {threads} threads; give 1 or more"):
+        load(path, threads=threads)
+
+
+def test_the_path_of_a_label_file_is_not_ten_labels():
+    path = TINY / "export" / "model-int8.tflite"
+    with pytest.raises(ModelError, match=r"labels are names, not 'labels\.txt'"):
+        load(path, labels="labels.txt")
+    with pytest.raises(ModelError, match="has 10 classes, but there are 0 labels"):
+        load(path, labels=[])
+    with load(path, labels=list("abcdefghij")) as session:
+        assert session.info.labels == tuple("abcdefghij")
+
+
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
 def test_labels_can_be_given(path):
     names = tuple("abcdefghij")

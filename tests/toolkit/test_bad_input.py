@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -332,3 +335,42 @@ def test_a_training_that_could_not_end_well_is_not_begun(tmp_path, fails):
     arguments = ("train", "--dataset", own, "--validation-split")
     assert "2 training images cannot be split" in fails(*arguments, 0.9)
     assert "2 training images cannot be split" in fails(*arguments, 1e-17)
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.onnx", "model.npz"])
+def test_a_pipe_in_place_of_a_model_is_not_waited_for(tmp_path, fails, name):
+    os.mkfifo(tmp_path / name)
+    shutil.copy(ONNX, tmp_path / "boot.png")
+    assert f"{name}: is a pipe or device, not a file" in fails("predict", name, "boot.png")
+
+
+def test_a_package_that_cannot_be_loaded_is_named(tmp_path, fails):
+    """As Pillow is where a library of the system is missing: its own part in C does not load."""
+    write(tmp_path / "PIL" / "__init__.py", b"")
+    write(tmp_path / "PIL" / "Image.py", b"from PIL import _imaging")
+    write(tmp_path / "PIL" / "_imaging.so", b"\x7fELF")
+    write(tmp_path / "boot.png", b"\x89PNG")
+    line = fails("predict", INT8, "boot.png")
+    assert "reading image files needs PIL, which is installed but cannot be loaded (" in line
+    assert "_imaging.so: file too short)" in line
+
+
+@pytest.fixture
+def unheard(tmp_path):
+    """What Python prints for arguments of its own when standard error is closed."""
+
+    def run(*arguments: str) -> str:
+        command = ["sh", "-c", 'exec "$0" "$@" 2>&-', sys.executable, *arguments]
+        return subprocess.run(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True, check=False).stdout
+
+    return run
+
+
+def test_a_complaint_does_not_go_where_answers_do(unheard):
+    assert unheard("-m", "fmnist", "predict", "absent.tflite", "boot.png") == ""
+
+
+def test_no_file_becomes_the_engines_standard_error(unheard):
+    """Where that was closed, the next file to be opened would get its number."""
+    code = "import os\nfrom fmnist.cli import main\nmain._silence_engines()\n"
+    assert unheard("-c", code + "print(os.readlink('/proc/self/fd/2'))") == "/dev/null\n"

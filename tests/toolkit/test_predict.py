@@ -142,6 +142,16 @@ def test_patterns(predict, photos):
     assert names("photos/[12].png") == ["photos/[12].png"]
 
 
+def test_a_pattern_does_not_go_round_in_links(predict, photos):
+    """Two links that lead back are two ways on at each of the 40 that a path may have."""
+    for name in ("back", "again"):
+        (photos / "below" / name).symlink_to("..")
+    result = predict("photos/**/*.PNG", "photos/**/below/**", photos / "**" / "1?.png", "--as", "csv")
+    assert result.returncode == 0
+    found = ["photos/below/12.PNG", "photos/below/12.PNG", *(f"{photos}/{number}.png" for number in (10, 11))]
+    assert [name for name, _ in rows(result)] == found
+
+
 @pytest.mark.parametrize(
     ("path", "complaint"),
     [
@@ -206,6 +216,11 @@ def test_no_frame(predict, text):
     result = predict("-", "--raw", text)
     assert result.returncode == 2
     assert text.encode() in result.stderr
+
+
+def test_the_limit_that_is_told_is_kept(predict):
+    """It is 33.55 megapixels; a frame of 33.8 is refused and must not be told that 34 will do."""
+    assert "33 megapixels or fewer" in predict("-", "--raw", "5817x5817").stderr.decode()
 
 
 def test_frames_without_a_stream_and_pictures_as_csv_are_wrong_usage(predict, photos):

@@ -113,18 +113,41 @@ def _below(folder: Path) -> list[Path]:
     def refuse(error: OSError) -> None:
         raise ImageError(f"{error.filename}: cannot be read ({error.strerror})") from error
 
-    files = []
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        files += [Path(parent, name) for name in names if not name.startswith(".")]
-    return files
+    return [
+        Path(parent, name)
+        for parent, names in _folders(folder, refuse)
+        for name in names
+        if not name.startswith(".")
+    ]
 
 
 def _matching(pattern: Path) -> list[Path]:
-    from glob import glob
+    """All files that a pattern matches, each once.
 
-    matches = glob(str(pattern), recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    return [path for path in map(Path, matches) if not path.is_dir()]
+    ``**`` follows no links to folders, as `_below` follows none. That of `glob` does, and where two of them
+    lead back it finds 2⁴⁰ ways.
+    """
+    from glob import escape, glob
+
+    if "**" not in pattern.parts:
+        matches = glob(str(pattern))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        return [path for path in map(Path, matches) if not path.is_dir()]
+    at = pattern.parts.index("**")
+    below = pattern.parts[at + 1 :] or ("*",)
+    files: dict[Path, None] = {}
+    for start in glob(str(Path(*pattern.parts[:at]))):  # noqa: PTH207
+        for folder, _ in _folders(start):
+            files |= dict.fromkeys(_matching(Path(escape(folder), *below)))
+    return list(files)
+
+
+def _folders(
+    start: str | Path, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, without hidden ones and links, and the names of what else is in each."""
+    for parent, folders, names in os.walk(start, onerror=onerror):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield parent, names
 
 
 def _natural(path: Path) -> tuple[list[list[str | int]], str]:

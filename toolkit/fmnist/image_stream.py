@@ -58,7 +58,7 @@ def parse_frame(text: str) -> Frame:
     if frame.bytes_per_pixel == 1.5 and (frame.width % 2 or frame.height % 2):
         raise ValueError(f"{text!r}: frames in YUV 4:2:0 are of even width and height")
     if frame.width * frame.height > MAX_PIXELS:
-        raise ValueError(f"{text!r}: frames have {MAX_PIXELS / 1e6:.0f} megapixels or fewer")
+        raise ValueError(f"{text!r}: frames have {MAX_PIXELS // 10**6} megapixels or fewer")
     return frame
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def load(
     *,
     threads: int = 1,
     engine: str = "auto",
-    labels: tuple[str, ...] | None = None,
+    labels: Sequence[str] | None = None,
 ) -> Session:
     """Load an exported model.
 
@@ -40,7 +41,7 @@ def load(
 
     Args:
         path: A ``.tflite`` or ``.onnx`` file, ours or anybody's, or an ``.npz`` of ours.
-        threads: Threads one inference may use.
+        threads: Threads one inference may use; 1 or more.
         engine: A name in `ENGINES`, or ``auto``.
         labels: Class names, for a file that carries none or others.
 
@@ -48,7 +49,8 @@ def load(
         A session, which is also a context manager. Threads that run at once load one each.
 
     Raises:
-        ModelError: The file is missing, damaged, not a classifier of images, or not for this engine.
+        ModelError: The file is missing, damaged, not a classifier of images, or not for this engine; or there
+            are no threads, or other than a name for each class.
         MissingExtraError: The engine is not installed.
     """
     path = Path(path)
@@ -63,11 +65,22 @@ def load(
     name = next(iter(engines)) if engine == "auto" else engine
     if name not in engines:
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
+    if threads < 1:
+        raise ModelError(f"{path}: cannot be run by {threads} threads; give 1 or more")
+    names = _names(labels, path)
     running = require_sound(path)
     module, _, kind = engines[name].partition(":")
-    session: Session = getattr(import_module(module), kind)(path, threads, labels, running)
+    session: Session = getattr(import_module(module), kind)(path, threads, names, running)
     metadata = session.info.metadata
     if metadata and metadata.rejected and path.suffix != REJECTED:
         session.close()
         raise ModelError(f"{path}: was rejected when it was made, {metadata.rejected}; export it again")
     return session
+
+
+def _names(labels: Sequence[str] | None, path: Path) -> tuple[str, ...] | None:
+    if isinstance(labels, str):  # a sequence of letters; a path of ten of them would name ten classes
+        raise ModelError(
+            f"{path}: labels are names, not {labels!r}; fmnist_runtime.datasets.read_labels reads a file"
+        )
+    return None if labels is None else tuple(labels)

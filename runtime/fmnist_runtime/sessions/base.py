@@ -91,6 +91,10 @@ class BaseSession(ABC):
         except FmnistError:
             raise
         except Exception as error:  # what engines raise has no common base but this
+            if not isinstance(images, np.ndarray):
+                raise ShapeError(
+                    f"{self._info.path}: takes a uint8 array, not {type(images).__name__}"
+                ) from error
             raise ModelError(f"{self._info.path}: {self._info.engine} cannot run it ({error})") from error
         finally:
             turn.append(None)
@@ -167,10 +171,11 @@ class BaseSession(ABC):
             raise ShapeError(f"{self._info.path}: takes raw uint8 pixels, not {images.dtype}")
         flat = len(shape) == 1 and math.prod(given) == shape[0]
         if not given or not (given in (shape, (*shape, 1)) or (*given, 1) == shape or flat):
-            raise ShapeError(
-                f"{self._info.path}: takes images of shape {_times(shape)}, but these are {_times(given)}; "
-                "name the data set it was trained on with --dataset"
-            )
+            single = images.shape in (shape, (*shape, 1)) or (*images.shape, 1) == shape
+            these = f"these are {_times(given)}; name the data set it was trained on with --dataset"
+            if single:
+                these = "this is one: image[np.newaxis] is a batch"
+            raise ShapeError(f"{self._info.path}: takes images of shape {_times(shape)}, but {these}")
 
     def _busy(self) -> SessionBusyError:
         return SessionBusyError(
@@ -215,7 +220,8 @@ def class_labels(
     """
     if not 0 < classes <= _MAX_CLASSES:
         raise ModelError(f"{path}: has {classes:,} classes, from 1 to {_MAX_CLASSES:,} are possible")
-    labels = given or (metadata.labels if metadata else tuple(str(index) for index in range(classes)))
+    own = metadata.labels if metadata else tuple(str(index) for index in range(classes))
+    labels = own if given is None else given
     if len(labels) != classes:
         raise ModelError(f"{path}: has {classes} classes, but there are {len(labels)} labels")
     return labels

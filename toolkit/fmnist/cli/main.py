@@ -31,13 +31,13 @@ def main() -> None:
         if debug or error.filename is not None:  # a file's error is not one of standard output
             raise
         _discard_output()
-        print(f"fmnist: standard output cannot be written ({error.strerror})", file=sys.stderr)
+        _complain(f"fmnist: standard output cannot be written ({error.strerror})")
         raise SystemExit(1) from error
     except Exception as error:
         if debug or not _is_users_mistake(error):
             raise
         erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""  # a bar may stand there
-        print(f"{erase}fmnist: {error}", file=sys.stderr)
+        _complain(f"{erase}fmnist: {error}")
         raise SystemExit(1) from error
 
 
@@ -45,6 +45,11 @@ def _is_users_mistake(error: Exception) -> bool:
     from fmnist_runtime.errors import FmnistError  # not before: it loads NumPy, which --help does without
 
     return isinstance(error, FmnistError)
+
+
+def _complain(line: str) -> None:
+    if sys.stderr is not None:  # else print would take standard output
+        print(line, file=sys.stderr)
 
 
 def _flush() -> None:
@@ -73,8 +78,9 @@ def _silence_engines() -> None:
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         if getattr(sys, name) is not None:  # it is None where the caller closed the descriptor
             setattr(sys, name, _moved(getattr(sys, name), descriptor))
-            os.dup2(void, descriptor)
-    os.close(void)
+        os.dup2(void, descriptor)  # also of one that was closed, or the next file would be opened as it
+    if void > 2:
+        os.close(void)
     if sys.stderr is not None:
         faulthandler.enable(sys.stderr)  # a crash in native code still says where
 
