@@ -293,3 +293,13 @@ def test_what_is_closed_stays_closed(session, t10k):
     session.close()
     with pytest.raises(ModelError, match="its session is closed"):
         session.scores(t10k.images[:1])
+
+
+@pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
+def test_a_session_is_of_the_file_that_was_loaded(path, tmp_path, t10k):
+    """A number of images that comes later is prepared from it, whatever has become of the file."""
+    copy = tmp_path / path.name
+    shutil.copyfile(path, copy)
+    with load(copy) as session, load(path) as original:
+        copy.unlink()
+        assert np.array_equal(session.scores(t10k.images[:5]), original.scores(t10k.images[:5]))
