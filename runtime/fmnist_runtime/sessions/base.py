@@ -83,6 +83,9 @@ class BaseSession(ABC):
             turn.pop()
         except IndexError:
             raise self._busy() from None
+        except BaseException:  # Ctrl-C is raised where a call returns, and this one has
+            turn.append(None)
+            raise
         try:
             run = self._runs.get(images.shape)
             if run is None or out is not None or images.dtype is not _UINT8:
