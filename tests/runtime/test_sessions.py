@@ -118,6 +118,13 @@ def test_room_that_does_not_fit_is_refused(session, t10k, out):
         session.scores(t10k.images[:1], out=out)
 
 
+def test_room_that_cannot_be_written_to_is_refused(session, t10k):
+    out = np.empty((1, 10), np.float32)
+    out.flags.writeable = False
+    with pytest.raises(ShapeError, match="out is read-only"):
+        session.scores(t10k.images[:1], out=out)
+
+
 def test_more_numbers_of_images_than_are_kept_ready(session, t10k):
     for count in (1, 2, 3, 4, 5, 6, 7, 1, 3, 5):
         scores = session.scores(t10k.images[:count])
