@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
@@ -84,3 +85,29 @@ def test_a_session_is_free_again_after_an_error(t10k):
             with pytest.raises(Exception, match="takes raw uint8 pixels"):
                 session.scores(t10k.images[:1].astype(np.float32))
         assert session.classify(t10k.images[0]).label == "Ankle boot"
+
+
+def test_a_session_is_free_again_after_an_interrupt():
+    """Ctrl-C comes when any call returns. Here it comes at the first, second, … until all have returned."""
+    with load(TINY / "export" / "model-int8.tflite") as session:
+        expected = session.classify(IMAGE[0])
+        for wanted in range(1000):
+            returned = 0
+
+            def interrupt(_frame, event, _argument, wanted=wanted):
+                nonlocal returned
+                if event == "c_return":
+                    returned += 1
+                    if returned > wanted:
+                        raise KeyboardInterrupt
+
+            sys.setprofile(interrupt)
+            try:
+                session.scores(IMAGE)
+                break
+            except KeyboardInterrupt:
+                pass
+            finally:
+                sys.setprofile(None)
+            assert session.classify(IMAGE[0]) == expected
+        assert wanted > 3

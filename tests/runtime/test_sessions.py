@@ -118,6 +118,13 @@ def test_room_that_does_not_fit_is_refused(session, t10k, out):
         session.scores(t10k.images[:1], out=out)
 
 
+def test_room_that_cannot_be_written_to_is_refused(session, t10k):
+    out = np.empty((1, 10), np.float32)
+    out.flags.writeable = False
+    with pytest.raises(ShapeError, match="out is read-only"):
+        session.scores(t10k.images[:1], out=out)
+
+
 def test_more_numbers_of_images_than_are_kept_ready(session, t10k):
     for count in (1, 2, 3, 4, 5, 6, 7, 1, 3, 5):
         scores = session.scores(t10k.images[:count])
@@ -321,3 +328,13 @@ def test_what_is_closed_stays_closed(session, t10k):
     session.close()
     with pytest.raises(ModelError, match="its session is closed"):
         session.scores(t10k.images[:1])
+
+
+@pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
+def test_a_session_is_of_the_file_that_was_loaded(path, tmp_path, t10k):
+    """A number of images that comes later is prepared from it, whatever has become of the file."""
+    copy = tmp_path / path.name
+    shutil.copyfile(path, copy)
+    with load(copy) as session, load(path) as original:
+        copy.unlink()
+        assert np.array_equal(session.scores(t10k.images[:5]), original.scores(t10k.images[:5]))

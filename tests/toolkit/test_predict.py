@@ -21,6 +21,7 @@ from fmnist.prediction_output import cards, comma_separated, json_lines, table
 from fmnist.predictions import Answer
 from fmnist_runtime import Prediction, load
 from fmnist_runtime.errors import ImageError
+from fmnist_runtime.idx import idx_header
 from fmnist_runtime.images import Picture, fit_picture
 
 INT8 = TINY / "export" / "model-int8.tflite"
@@ -163,11 +164,13 @@ def test_a_pattern_does_not_go_round_in_links(predict, photos):
         ("photos/dangling.png", "photos/dangling.png: no such file"),
         ("photos/" + 300 * "x", "File name too long"),
         (DATA / "fashion-mnist" / "t10k-labels-idx1-ubyte.gz", "holds 1 dimensions"),
+        ("photos/none-ubyte", "photos/none-ubyte: holds no images"),
         ("-", "standard input is empty"),
     ],
 )
 def test_what_stands_for_no_image(predict, photos, path, complaint):
     (photos / ".thumbnails" / "empty").mkdir()
+    (photos / "none-ubyte").write_bytes(idx_header(np.empty((0, 28, 28), np.uint8)))
     (photos / "dangling.png").symlink_to("nowhere")
     os.mkfifo(photos / "pipe.png")
     result = predict(path)

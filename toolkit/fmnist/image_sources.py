@@ -163,6 +163,8 @@ def _read_idx(path: Path, shape: tuple[int, ...], invert: str) -> Iterator[Readi
         images = read_idx(path)
         if images.ndim < 3:
             raise ImageError(f"{path}: holds {images.ndim} dimensions; a file of images has 3 or 4")
+        if not len(images):
+            raise ImageError(f"{path}: holds no images")
     except FmnistError as error:
         yield str(path), error
         return

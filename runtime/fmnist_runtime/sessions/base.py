@@ -83,6 +83,9 @@ class BaseSession(ABC):
             turn.pop()
         except IndexError:
             raise self._busy() from None
+        except BaseException:  # Ctrl-C is raised where a call returns, and this one has
+            turn.append(None)
+            raise
         try:
             run = self._runs.get(images.shape)
             if run is None or out is not None or images.dtype is not _UINT8:
@@ -113,7 +116,7 @@ class BaseSession(ABC):
         return out
 
     def _prepared(self, shape: tuple[int, ...]) -> _Run:
-        """The run for a shape; the one that was used longest ago makes room for a new one."""
+        """The run for a shape; the one that was asked for here longest ago makes room for a new one."""
         run = self._runs.pop(shape, None)
         if run is None:
             if len(self._runs) == _KEPT_RUNS:
@@ -240,6 +243,8 @@ def check_rank(rank: int, role: str) -> None:
 def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
     if out.shape != shape or out.dtype != np.float32:
         raise ShapeError(f"out is {out.dtype} of shape {out.shape}, the scores are float32 of shape {shape}")
+    if not out.flags.writeable:
+        raise ShapeError("out is read-only; give an array that can be written to")
 
 
 def _times(shape: tuple[int, ...]) -> str:

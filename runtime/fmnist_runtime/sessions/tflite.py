@@ -38,8 +38,9 @@ class TfliteSession(BaseSession):
 
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None, running: Running) -> None:
         metadata = read_metadata(path)
-        self._path, self._threads = path, threads
-        self._stays = running.fixed_shapes
+        self._threads, self._stays = threads, running.fixed_shapes
+        # Kept, as interpreters are made of it later, too: by then the file may be another, unchecked one.
+        self._content = path.read_bytes()
         try:
             self._engine = self._open()
             self._pixels = _only(self._engine.get_input_details(), "input")
@@ -59,11 +60,11 @@ class TfliteSession(BaseSession):
             )
             block = min(block_size(_image_bytes(self._engine)), running.largest_batch)
             super().__init__(info, batch if self._fixed else block)
-        except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a path that is no UTF-8
+        except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
 
     def _open(self, batch: int | None = None) -> Any:
-        interpreter = Interpreter(model_path=str(self._path), num_threads=self._threads)
+        interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
         if batch is not None:
             interpreter.resize_tensor_input(self._pixels["index"], (batch, *self._info.input_shape))
         interpreter.allocate_tensors()
