@@ -54,6 +54,13 @@ def convolutions() -> bytes:
     return _model(nodes, constants, ["batch", 1, 28, 28], 10)
 
 
+def logits() -> bytes:
+    """As PyTorch writes a small network: the channel before height and width, and no softmax behind it."""
+    node = helper.make_node
+    nodes = [node("Flatten", ["image"], ["flat"]), node("Gemm", ["flat", "head"], ["scores"], transB=1)]
+    return _model(nodes, {"head": _floats(10, 30)}, ["batch", 1, 6, 5], 10)
+
+
 def shapes() -> bytes:
     """Operators that change shapes, most by a constant, some of which the engine folds when it loads."""
     node = helper.make_node

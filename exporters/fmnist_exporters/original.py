@@ -16,7 +16,8 @@ from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions import KERAS_SUFFIXES
-from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
+from fmnist_runtime.sessions.base import BaseSession, class_labels
+from fmnist_runtime.sessions.plan import Plan
 from fmnist_runtime.sessions.session import ModelInfo
 
 _BLOCK = 1000

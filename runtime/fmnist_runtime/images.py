@@ -148,7 +148,13 @@ def fit_picture(
 
 
 def image_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of image to read for a model: its own; for flattened input the square of that many pixels."""
+    """The shape of image to read for a model.
+
+    It is the model's own; for flattened input the square of that many pixels, and for one channel in front of
+    height and width these two.
+    """
+    if len(input_shape) == 3 and input_shape[0] == 1 and input_shape[2] not in _MODES:
+        return input_shape[1:]
     side = math.isqrt(input_shape[0])
     if len(input_shape) == 1 and side * side == input_shape[0]:
         return side, side

@@ -30,7 +30,8 @@ SESSION = """
 import json
 import numpy as np
 from fmnist_runtime.carriers import read_carried, read_metadata
-from fmnist_runtime.sessions.base import BaseSession, Plan
+from fmnist_runtime.sessions.base import BaseSession
+from fmnist_runtime.sessions.plan import Plan
 from fmnist_runtime.dense.network import ACTIVATIONS
 from fmnist_runtime.sessions.session import ModelInfo
 

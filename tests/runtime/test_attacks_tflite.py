@@ -44,6 +44,14 @@ def test_another_version(tmp_path):
     refuse(tmp_path, model, "it is of version 4, this reads 3")
 
 
+def test_weights_in_variables(tmp_path):
+    """As TensorFlow writes them from a function that was not frozen."""
+    b = Builder()
+    image = b.tensor((1, 8), batch=True)
+    model = b.done([image], [b.add("READ_VARIABLE", [image], (1, 8))])
+    refuse(tmp_path, model, "it keeps its weights in variables; freeze them, or use")
+
+
 @pytest.mark.parametrize("name", ["WHILE", "IF", "CALL_ONCE", "HASHTABLE", "STABLEHLO_WHILE"])
 def test_what_runs_other_graphs_or_keeps_state(tmp_path, name):
     b = Builder()

@@ -110,6 +110,7 @@ def test_a_dark_object_on_transparent_ground_is_seen(tmp_path, t10k):
 def test_flattened_models_take_square_images(tmp_path, t10k):
     assert image_shape((784,)) == (28, 28)
     assert [image_shape(shape) for shape in ((28, 28), (8, 8, 3), (783,))] == [(28, 28), (8, 8, 3), (783,)]
+    assert image_shape((1, 28, 28)) == (28, 28)  # as PyTorch has it
 
 
 def test_a_model_that_takes_no_images_is_named(tmp_path, t10k):

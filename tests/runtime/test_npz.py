@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+from foreign_npz import BIAS, KERNEL, network, write_network
 from support import TINY
 
 from fmnist_runtime import load
@@ -18,24 +17,6 @@ from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 from fmnist_runtime.verify import verify
 
 MODEL = TINY / "export" / "model-float32.npz"
-
-
-def write_network(path: Path, network: Any, arrays: dict[str, np.ndarray], compression: int = 0) -> Path:
-    with zipfile.ZipFile(path, "w", compression) as archive:
-        archive.writestr("network.json", json.dumps(network))
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.save(buffer, array)
-            archive.writestr(f"{name}.npy", buffer.getvalue())
-    return path
-
-
-def network(activation: str = "softmax", **changes: Any) -> dict[str, Any]:
-    layers = [{"name": "only", "activation": activation}]
-    return {"schema": "fmnist.network/1", "input_shape": [2, 2], "layers": layers, **changes}
-
-
-KERNEL, BIAS = np.arange(12, dtype=np.float32).reshape(4, 3) / 1000, np.float32([0.5, -0.5, 0])
 
 
 def test_it_agrees_with_the_other_engines(t10k):
@@ -49,15 +30,11 @@ def test_it_agrees_with_the_other_engines(t10k):
 
 
 @pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize("images", [1, 300])
-def test_what_is_no_number_is_no_answer(broken, images, tmp_path):
+def test_what_is_no_number_is_no_answer(broken, tmp_path):
     bias = np.float32([0.5, broken, 0])
     path = write_network(tmp_path / "nan.npz", network("linear"), {"0.kernel": KERNEL, "0.bias": bias})
-    with load(path) as session:
-        with pytest.raises(NonFiniteScoresError, match="answers NaN or infinity"):
-            session.scores(np.zeros((images, 2, 2), np.uint8))
-        with pytest.raises(NonFiniteScoresError, match="answers NaN or infinity"):
-            session.classify(np.zeros((2, 2), np.uint8))
+    with pytest.raises(NonFiniteScoresError, match="answers NaN or infinity"):
+        load(path)
 
 
 def test_it_is_plain_numpy():
@@ -87,7 +64,7 @@ def test_activations(tmp_path, activation):
     }[activation]
     with load(path) as session:
         assert session.info.labels == ("0", "1", "2")
-        assert session.scores(pixels)[0] == pytest.approx(expected, rel=1e-6)
+        assert session.activations(pixels)[-1][0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_extreme_values_do_not_overflow(tmp_path):

@@ -194,7 +194,7 @@ def test_what_is_no_array_is_not_the_engines_fault(session, images):
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
 @pytest.mark.parametrize("threads", [0, -1])
 def test_no_threads_run_nothing(path, threads):
-    with pytest.raises(ModelError, match=f"cannot be run by {threads} threads; give 1 or more"):
+    with pytest.raises(ModelError, match=f"cannot be run by {threads} threads; give 1 to 256"):
         load(path, threads=threads)
 
 

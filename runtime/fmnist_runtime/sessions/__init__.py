@@ -10,10 +10,11 @@ from pathlib import Path
 from fmnist_runtime.carriers import REJECTED, format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
+from fmnist_runtime.sessions.base import BaseSession
 from fmnist_runtime.sessions.session import ModelInfo, Prediction, Session
 from fmnist_runtime.soundness import require_sound
 
-__all__ = ["ENGINES", "KERAS_SUFFIXES", "ModelInfo", "Prediction", "Session", "load"]
+__all__ = ["ENGINES", "KERAS_SUFFIXES", "MAX_THREADS", "ModelInfo", "Prediction", "Session", "load"]
 
 KERAS_SUFFIXES = (".keras", ".h5")
 """What originals end in, which a device does not run."""
@@ -26,6 +27,8 @@ ENGINES = {
 """By an engine's name the suffixes of the files it runs, and the module and class that does it:
 ``class(path, threads, labels, running)``, the last of which `require_sound` tells. Of several that run a
 file, the first is what ``auto`` takes. numpy runs dense networks in float32 alone."""
+MAX_THREADS = 256
+"""An engine asked for a million takes minutes to start them."""
 
 
 def load(
@@ -41,7 +44,7 @@ def load(
 
     Args:
         path: A ``.tflite`` or ``.onnx`` file, ours or anybody's, or an ``.npz`` of ours.
-        threads: Threads one inference may use; 1 or more.
+        threads: Threads one inference may use, 1 to `MAX_THREADS`.
         engine: A name in `ENGINES`, or ``auto``.
         labels: Class names, for a file that carries none or others.
 
@@ -65,14 +68,16 @@ def load(
     name = next(iter(engines)) if engine == "auto" else engine
     if name not in engines:
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
-    if threads < 1:
-        raise ModelError(f"{path}: cannot be run by {threads} threads; give 1 or more")
+    if not 1 <= threads <= MAX_THREADS:
+        raise ModelError(f"{path}: cannot be run by {threads:,} threads; give 1 to {MAX_THREADS}")
     names = _names(labels, path)
     running = require_sound(path)
     module, _, kind = engines[name].partition(":")
-    session: Session = getattr(import_module(module), kind)(path, threads, names, running)
+    session: BaseSession = getattr(import_module(module), kind)(path, threads, names, running)
     metadata = session.info.metadata
-    if metadata and metadata.rejected and path.suffix != REJECTED:
+    if metadata is None:
+        session.complete()
+    elif metadata.rejected and path.suffix != REJECTED:
         session.close()
         raise ModelError(f"{path}: was rejected when it was made, {metadata.rejected}; export it again")
     return session

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,28 +15,15 @@ from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.errors import (
     FmnistError,
     ModelError,
-    NonFiniteScoresError,
     SessionBusyError,
     ShapeError,
 )
+from fmnist_runtime.sessions.plan import Plan, Run, are_logits, as_run, with_softmax
 from fmnist_runtime.sessions.session import ModelInfo, Prediction
 
 _KEPT_RUNS = 4
 """Prepared runs that a session keeps: for one image, a whole block, a remainder, and one more."""
 _UINT8 = np.dtype(np.uint8)
-
-_Run = Callable[[NDArray[np.uint8], NDArray[np.float32] | None], NDArray[np.float32]]
-
-
-class Plan(NamedTuple):
-    """A model made ready for images of one shape, with all the memory that takes."""
-
-    write: Callable[[NDArray[np.uint8]], object]
-    """Puts uint8 images of that shape where the engine reads them."""
-    invoke: Callable[[], object]
-    """Runs the model on them."""
-    scores: NDArray[np.float32]
-    """float32 ``[N, classes]``: where the answer is until the next one."""
 
 
 class BaseSession(ABC):
@@ -54,11 +40,25 @@ class BaseSession(ABC):
             block: How many images to run at once when there are many.
         """
         self._info, self._block = info, block
-        self._runs: dict[tuple[int, ...], _Run] = {}
+        self._ends_in_logits = False
+        self._runs: dict[tuple[int, ...], Run] = {}
         # Whoever takes the one element has the session. A list is safe for that, as a lock is, and takes a
         # sixth of the 90 ns that one costs.
         self._turn = [None]
         self._prepared((1, *info.input_shape))
+
+    def complete(self) -> None:
+        """Put a softmax behind a stranger's model that ends in logits, as scores are probabilities.
+
+        It is found by its scores of a black, a white and a noisy image; one of ours has been proved.
+        """
+        shape = (1, *self._info.input_shape)
+        noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+        images = (np.zeros_like(noise), np.full_like(noise, 255), noise)
+        if any(are_logits(self.scores(image)) for image in images):
+            self._ends_in_logits = True
+            self._runs.clear()
+            self._prepared(shape)
 
     @abstractmethod
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
@@ -115,18 +115,24 @@ class BaseSession(ABC):
             self._prepared(block.shape)(block, out[first : first + self._block])
         return out
 
-    def _prepared(self, shape: tuple[int, ...]) -> _Run:
+    def _prepared(self, shape: tuple[int, ...]) -> Run:
         """The run for a shape; the one that was asked for here longest ago makes room for a new one."""
         run = self._runs.pop(shape, None)
         if run is None:
             if len(self._runs) == _KEPT_RUNS:
                 del self._runs[next(iter(self._runs))]
-            run = _checked(self._prepare(shape), self._info.path)
+            run = as_run(self._plan(shape), self._info.path)
         self._runs[shape] = run
         return run
 
+    def _plan(self, shape: tuple[int, ...]) -> Plan:
+        plan = self._prepare(shape)
+        return with_softmax(plan) if self._ends_in_logits else plan
+
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
         """The k most probable classes of one image; see `Session.top`."""
+        if k < 1:
+            raise ValueError(f"the {k} most probable classes; ask for 1 or more")
         [scores] = self.scores(image[np.newaxis])
         order = np.argsort(-scores, kind="stable")[:k]
         return [Prediction(self._info.labels[i], int(i), float(scores[i])) for i in order]
@@ -147,9 +153,11 @@ class BaseSession(ABC):
             self._turn.pop()
         except IndexError:
             raise self._busy() from None
-        self._runs.clear()
-        self._engine = None
-        self._turn.append(None)
+        try:
+            self._runs.clear()
+            self._engine = None
+        finally:
+            self._turn.append(None)
 
     def __enter__(self) -> Self:
         return self
@@ -172,9 +180,8 @@ class BaseSession(ABC):
         shape, given = self._info.input_shape, images.shape[1:]
         if images.dtype != np.uint8:
             raise ShapeError(f"{self._info.path}: takes raw uint8 pixels, not {images.dtype}")
-        flat = len(shape) == 1 and math.prod(given) == shape[0]
-        if not given or not (given in (shape, (*shape, 1)) or (*given, 1) == shape or flat):
-            single = images.shape in (shape, (*shape, 1)) or (*images.shape, 1) == shape
+        if not _is_alike(given, shape):
+            single = _is_alike(images.shape, shape)
             these = f"these are {_times(given)}; name the data set it was trained on with --dataset"
             if single:
                 these = "this is one: image[np.newaxis] is a batch"
@@ -184,29 +191,6 @@ class BaseSession(ABC):
         return SessionBusyError(
             f"{self._info.path}: its session is in use by another thread; load one for each thread"
         )
-
-
-def _checked(plan: Plan, path: Path) -> _Run:
-    """The plan as one call, whose answer is the caller's own and holds nothing but numbers."""
-    write, invoke, scores = plan
-    copy, isfinite = scores.copy, np.isfinite
-    finite = np.empty(scores.shape, np.bool_)
-    as_bytes, all_finite = finite.tobytes, bytes([True]) * scores.size
-
-    def run(images: NDArray[np.uint8], out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        write(images)
-        invoke()
-        isfinite(scores, finite)
-        if as_bytes() != all_finite:  # for a few classes a fifth of the time that all() takes
-            raise NonFiniteScoresError(
-                f"{path}: answers NaN or infinity instead of probabilities; export it again"
-            )
-        if out is None:
-            return copy()
-        out[...] = scores
-        return out
-
-    return run
 
 
 _MAX_CLASSES = 100_000
@@ -245,6 +229,13 @@ def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
         raise ShapeError(f"out is {out.dtype} of shape {out.shape}, the scores are float32 of shape {shape}")
     if not out.flags.writeable:
         raise ShapeError("out is read-only; give an array that can be written to")
+
+
+def _is_alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether two shapes have the same pixels in the same order, as with an axis of 1 more, or flattened."""
+    if len(shape) == 1:
+        return bool(given) and math.prod(given) == shape[0]
+    return [size for size in given if size != 1] == [size for size in shape if size != 1]
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -8,8 +8,9 @@ import numpy as np
 
 from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
+from fmnist_runtime.sessions.base import BaseSession, class_labels
 from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.plan import Plan
 from fmnist_runtime.sessions.session import ModelInfo
 
 

@@ -13,8 +13,9 @@ from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.quantization import pixel_writer
-from fmnist_runtime.sessions.base import BaseSession, Plan, class_labels
+from fmnist_runtime.sessions.base import BaseSession, class_labels
 from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.plan import Plan
 from fmnist_runtime.sessions.session import ModelInfo
 
 _REFUSAL = "not a dense float32 network, which is all that engine 'numpy' runs ({}); leave out --engine numpy"

@@ -11,9 +11,10 @@ import numpy as np
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.quantization import pixel_writer
-from fmnist_runtime.sessions.base import BaseSession, Plan, check_rank, class_labels
+from fmnist_runtime.sessions.base import BaseSession, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.onnx_memory import bound_memory, unbounded_optimizers
+from fmnist_runtime.sessions.plan import Plan
 from fmnist_runtime.sessions.session import ModelInfo
 from fmnist_runtime.structure.onnx.running import Running
 

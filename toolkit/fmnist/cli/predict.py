@@ -8,10 +8,14 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from fmnist.image_sources import Found
     from fmnist.image_stream import Frame
     from fmnist.prediction_output import Layout
+    from fmnist.predictions import Answer
     from fmnist.progress import Progress
+    from fmnist_runtime.errors import FmnistError
 
 _HANDFUL = 20
 """So many images are done before anybody looks for progress."""
@@ -64,8 +68,8 @@ def predict(
     """
     from fmnist.image_sources import STDIN, find_images, read_images
     from fmnist.opening import Execution, describe, open_model
-    from fmnist.prediction_output import record
-    from fmnist.predictions import Answer, predict_images
+    from fmnist.prediction_output import Layout, record
+    from fmnist.predictions import predict_images
     from fmnist.progress import say
     from fmnist_runtime.images import image_shape, require_image_shape
 
@@ -77,30 +81,42 @@ def predict(
         say(f"files passed over, as they are not named like images: {found.passed_over:,}")
     live = STDIN in found.paths
     records: list[dict[str, Any]] = []
-    answered = failed = 0
+    failed = 0
     with open_model(model, Execution(threads, engine, input_range, _names(labels))) as session:
         shape = image_shape(session.info.input_shape)
         require_image_shape(shape, str(model))
         layout = _layout(form, show, session.info.labels, min(top, len(session.info.labels)), found)
-        progress = _progress(found)
-        for answer in predict_images(session, read_images(found.paths, shape, invert, frame), top, live):
-            if not isinstance(answer, Answer):
-                failed += 1
-                progress.step(f"fmnist: {answer}")
-                continue
-            progress.step()
-            if str(json) != "-":  # JSON on stdout stands alone there
-                header = "" if answered else layout.header
-                print(header + layout.text(answer), end="", flush=live)
-            if json:
+        if str(json) == "-":  # JSON on stdout stands alone there
+            layout = Layout("", lambda answer: "")
+        answers = predict_images(session, read_images(found.paths, shape, invert, frame), top, live)
+        for answer in _tell(answers, layout, _progress(found), live):
+            failed += answer is None
+            if answer and json:
                 records.append(record(answer))
-            answered += 1
-        if json and answered:
+        if records and json:
             from fmnist.results import to_json, write_result
 
             write_result(json, to_json("predict", {"model": describe(session), "images": records}))
     if failed:
         raise typer.Exit(1)
+
+
+def _tell(
+    answers: "Iterator[Answer | FmnistError]", layout: "Layout", progress: "Progress", live: bool
+) -> "Iterator[Answer | None]":
+    """Print each answer when it comes, and on stderr what went wrong, of which None is passed on."""
+    from fmnist.predictions import Answer
+
+    header = layout.header
+    for answer in answers:
+        if not isinstance(answer, Answer):
+            progress.step(f"fmnist: {answer}")
+            yield None
+            continue
+        progress.step()
+        print(header + layout.text(answer), end="", flush=live)
+        header = ""
+        yield answer
 
 
 def _names(labels: Path | None) -> tuple[str, ...] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fmnist_runtime.structure.flatbuffer import Content, Table, root
-from fmnist_runtime.structure.tflite.operators import OPERATORS, Kind
+from fmnist_runtime.structure.tflite.operators import OPERATORS, VARIABLES, Kind
 from fmnist_runtime.structure.tflite.tensors import Tensor, read_tensor, require_index
 
 _IDENTIFIER = b"TFL3"
@@ -85,6 +85,10 @@ def _kind(code: Table) -> Kind:
     custom = code.text(1)
     code.number(2, "i")
     number = max(code.number(0, "b"), code.number(3, "i"))
+    if number in VARIABLES:
+        raise ValueError(
+            "it keeps its weights in variables; freeze them, or use TFLiteConverter.from_keras_model"
+        )
     if custom or number not in OPERATORS:
         name = custom.decode(errors="replace") if custom else f"number {number}"
         raise ValueError(f"it has the operator {name}, which no image classifier needs")
