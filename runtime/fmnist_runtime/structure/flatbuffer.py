@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import mmap
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 Content = bytes | mmap.mmap
 
@@ -18,8 +18,7 @@ _WIDTHS = {"b": 1, "B": 1, "?": 1, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 """Bytes of an element, by its format in ``struct``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(NamedTuple):
     """A table whose vtable and fields lie inside the file."""
 
     content: Content

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _FLOAT_BYTES = 4
 """Also of an integer model: between its layers its numbers become float again, or half-way do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """What the weights tell of the layers that they belong to."""
 
     weights: frozenset[tuple[int, ...]]

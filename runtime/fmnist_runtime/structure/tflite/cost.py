@@ -8,7 +8,7 @@ bound of its elements goes on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_runtime.structure.tflite import layer_rules, moving_rules
 from fmnist_runtime.structure.tflite.graph import Graph
@@ -23,8 +23,7 @@ _RULES = {**layer_rules.RULES, **moving_rules.RULES}
 """By the operator's name; `same` for all others."""
 
 
-@dataclass(frozen=True)
-class Cost:
+class Cost(NamedTuple):
     """What a graph takes at once, all of its tensors and constants aside."""
 
     bytes: int

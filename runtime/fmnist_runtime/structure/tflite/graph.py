@@ -6,7 +6,7 @@ Numbers of fields, types and operators are those of the TFLite schema
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_runtime.structure.flatbuffer import Content, Table, root
 from fmnist_runtime.structure.tflite.operators import OPERATORS, VARIABLES, Kind
@@ -18,8 +18,7 @@ _RESHAPE_OPTIONS, _SQUEEZE_OPTIONS = 17, 30
 """Of BuiltinOptions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(NamedTuple):
     """One step of a graph."""
 
     kind: Kind
@@ -42,8 +41,7 @@ class Operator:
         return [self.inputs[place] for place in self.kind.sizes if place < len(self.inputs)]
 
 
-@dataclass(frozen=True)
-class Graph:
+class Graph(NamedTuple):
     """The graph of a sound file."""
 
     tensors: tuple[Tensor, ...]

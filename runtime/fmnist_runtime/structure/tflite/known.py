@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_runtime.structure.tflite.graph import Operator
 
 Shape = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
+class Known(NamedTuple):
     """What is known of a tensor before the graph is run."""
 
     shape: Shape | None
@@ -23,8 +22,7 @@ class Known:
     """Its elements, of a short list of whole numbers that no pixel decides."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """An operator, with what is known of its inputs."""
 
     operator: Operator

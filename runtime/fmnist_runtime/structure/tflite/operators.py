@@ -6,11 +6,10 @@ end, and those on strings, hash tables and random numbers classify no images.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(NamedTuple):
     """What is known of an operator."""
 
     name: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_runtime.structure.tflite.cost import MAX_BYTES, cost
 from fmnist_runtime.structure.tflite.graph import Graph, Operator
@@ -21,8 +21,7 @@ _FIXED = _LAYERS | _ACTIVATIONS | _ARITHMETIC | _CONVERSIONS | _REARRANGEMENTS
 some have not: a SLICE of a batch of any size is worked out anew each time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Running:
+class Running(NamedTuple):
     """How a model may be run."""
 
     fixed_shapes: bool

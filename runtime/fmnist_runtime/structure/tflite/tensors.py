@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from fmnist_runtime.structure.flatbuffer import Table
 
@@ -32,8 +32,7 @@ MOST_VALUES = 2 * MAX_RANK
 """Length of the longest list that decides a shape: what is put before and behind each dimension."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A tensor as the file declares it."""
 
     shape: tuple[int, ...]
