@@ -10,8 +10,8 @@ INSTALLED := $(VENV)/.installed
 demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
 	$(BIN)/fmnist run
 
-test: $(INSTALLED)  ## every test
-	$(BIN)/python -m pytest
+test: $(INSTALLED)  ## every test, on all cores
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(INSTALLED)  ## style, types and import boundaries
 	$(BIN)/ruff check

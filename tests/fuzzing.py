@@ -24,7 +24,7 @@ from foreign_onnx import onnx_models
 from foreign_tflite import tflite_models
 from mutants_onnx import mutate_onnx
 from mutants_tflite import mutate_tflite
-from support import TINY
+from support import TINY, peak_memory
 
 from fmnist_runtime import load
 from fmnist_runtime.carriers import read_carried, seal
@@ -231,7 +231,7 @@ def main(kind: str, first: int, last: int, folder: Path) -> None:
             if "\n" in str(error):
                 sys.exit("an error of several lines")
         signal.alarm(0)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+        peak = peak_memory()
         if peak > MOST_MEMORY:
             sys.exit(f"{peak:,} bytes of memory")
     print(json.dumps(counts))

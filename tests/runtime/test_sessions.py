@@ -110,7 +110,9 @@ def test_with_room_given_nothing_is_allocated(session, t10k):
 
 
 @pytest.mark.parametrize(
-    "out", [np.empty((1, 10)), np.empty((2, 10), np.float32), np.empty(10, np.float32)], ids=repr
+    "out",
+    [np.zeros((1, 10)), np.zeros((2, 10), np.float32), np.zeros(10, np.float32)],
+    ids=lambda out: f"{out.dtype} {out.shape}",
 )
 def test_room_that_does_not_fit_is_refused(session, t10k, out):
     """A row would spread over all rows, were NumPy asked."""
