@@ -428,3 +428,11 @@ def test_a_strangers_model_can_be_given_names(predict, photos, tmp_path):
     refused = predict("photos/0.png", "--labels", "labels.txt", model="foreign.tflite")
     assert (refused.returncode, refused.stdout) == (1, b"")
     assert refused.stderr.decode() == "fmnist: foreign.tflite: has 10 classes, but there are 2 labels\n"
+
+
+def test_a_picture_of_an_idx_file_is_a_picture(predict, photos):
+    (photos / "0.png").rename(photos / "t10k-images-idx3-ubyte.png")
+    answer = predict("photos/t10k-images-idx3-ubyte.png", "--as", "csv", "--top", 1)
+    assert (
+        answer.stdout.decode().splitlines()[1].startswith("photos/t10k-images-idx3-ubyte.png,Ankle boot,9,")
+    )

@@ -93,14 +93,18 @@ def read_images(
     for path in paths:
         if path == STDIN:
             yield from _read_stdin(shape, invert, frame)
-        elif _IDX in path.name:
+        elif _is_idx(path):
             yield from _read_idx(path, shape, invert)
         else:
             yield _attempt(str(path), partial(read_picture, path, shape, invert))
 
 
 def _holds_many(path: Path) -> bool:
-    return path == STDIN or _IDX in path.name
+    return path == STDIN or _is_idx(path)
+
+
+def _is_idx(path: Path) -> bool:
+    return _IDX in path.name and path.suffix.lower() not in IMAGE_SUFFIXES
 
 
 def _is_pattern(path: Path) -> bool:

@@ -26,7 +26,7 @@ def predict(
     images: Annotated[
         list[Path],
         typer.Argument(
-            metavar="PATH",
+            metavar="PATH...",
             help="Image files of any size, folders of them, quoted patterns such as 'photos/**/*.jpg', IDX "
             "files, or - for images from standard input.",
         ),
