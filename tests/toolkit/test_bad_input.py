@@ -344,15 +344,16 @@ def test_a_pipe_in_place_of_a_model_is_not_waited_for(tmp_path, fails, name):
     assert f"{name}: is a pipe or device, not a file" in fails("predict", name, "boot.png")
 
 
-def test_a_package_that_cannot_be_loaded_is_named(tmp_path, fails):
+def test_a_package_that_cannot_be_loaded_is_named(tmp_path, fmnist):
     """As Pillow is where a library of the system is missing: its own part in C does not load."""
     write(tmp_path / "PIL" / "__init__.py", b"")
     write(tmp_path / "PIL" / "Image.py", b"from PIL import _imaging")
     write(tmp_path / "PIL" / "_imaging.so", b"\x7fELF")
     write(tmp_path / "boot.png", b"\x89PNG")
-    line = fails("predict", INT8, "boot.png")
-    assert "reading image files needs PIL, which is installed but cannot be loaded (" in line
-    assert "_imaging.so: file too short)" in line
+    result = fmnist("predict", INT8, "boot.png")
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "reading image files needs PIL, which is installed but cannot be loaded (" in result.stderr
+    assert "_imaging.so: file too short)" in result.stderr
 
 
 @pytest.fixture
