@@ -9,7 +9,7 @@ import onnx
 import pytest
 from attacks import refused
 from foreign_onnx import onnx_models
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from fmnist_runtime import load
 from fmnist_runtime.errors import ModelError
@@ -100,6 +100,25 @@ def test_weights_of_another_length(tmp_path, dims, complaint):
     kernel = next(tensor for tensor in model.graph.initializer if tensor.name == "kernel")
     del kernel.dims[:]
     kernel.dims.extend(dims)
+    refuse(tmp_path, model, complaint)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "constant", "complaint"),
+    [
+        (["image", "", "cut"], np.float32([1, 1, -1e-28, 1]), "a Resize by 1.0×1.0×-"),
+        (["image", "", "cut"], np.float32([1, 1, 1e-11, 1]), "a Resize by 1.0×1.0×"),
+        (["image", "cut", "scales"], np.float32([0, 0, 1, 0, 1, 1, 0, 1]), "a Resize of the region"),
+        (["image", "cut"], np.array([0, 0, 0, 0, 0, 0, -40, 0], np.int64), "a Pad by 0×0×0×0×0×0×-40×0"),
+    ],
+    ids=["negative scale", "no scale", "region", "crop"],
+)
+def test_what_would_have_fewer_than_no_pixels(tmp_path, inputs, constant, complaint):
+    """ONNX Runtime aborts at a Slice of that."""
+    model = honest()
+    model.graph.initializer.append(numpy_helper.from_array(constant, "cut"))
+    kind = "Pad" if len(inputs) == 2 else "Resize"
+    model.graph.node.append(helper.make_node(kind, inputs, ["fewer"]))
     refuse(tmp_path, model, complaint)
 
 

@@ -23,13 +23,16 @@ DECIDING = {
     b"Pad": (1,),
     b"Range": (0, 1, 2),
     b"Reshape": (1,),
-    b"Resize": (1, 2, 3),
+    b"Resize": (2, 3),
     b"Tile": (1,),
     b"Upsample": (1,),
 }
 """Places of the inputs whose values decide how large an operator's output is."""
-_SIGNED = {b"Pad", b"Range", b"Reshape", b"Resize", b"Upsample"}
-"""Those whose sizes may be negative: a crop, a countdown, what is left over, the corners of a region."""
+REGION = b"Resize of a region"
+"""Stands for the second input of Resize, which decides how large the output is, but is no size."""
+_LOWEST = {b"Range": -MAX_SIZE, b"Reshape": -1, b"Resize": 1 / MAX_SIZE, b"Upsample": 1 / MAX_SIZE}
+"""Where it is not 0: a countdown, what is left over, and what may not end in fewer than no pixels, at which
+the engine aborts. So it does at a Pad that crops more than there is, and no converter crops by that."""
 _MULTIPLYING = {b"Tile", b"Upsample"}
 """Those that multiply the sizes they are given."""
 DECIDING_ATTRIBUTES = {
@@ -52,7 +55,10 @@ def check_sizes(deciding: list[tuple[bytes, bytes]], constants: Mapping[bytes, l
     growth = 1.0
     for operator, name in deciding:
         values = constants.get(name, [])
-        lowest = -MAX_SIZE if operator in _SIGNED else 0
+        if operator == REGION:
+            _check_region(values)
+            continue
+        lowest = _LOWEST.get(operator, 0)
         highest = _MAX_GROWTH if operator == b"Reshape" else MAX_SIZE
         if not all(lowest <= value <= highest for value in values):
             raise ValueError(f"a {operator.decode()} by {times(values)}")
@@ -60,6 +66,13 @@ def check_sizes(deciding: list[tuple[bytes, bytes]], constants: Mapping[bytes, l
         growth *= grown if operator in _MULTIPLYING else 1
         if operator != b"Pad" and max(grown, growth) > _MAX_GROWTH:
             raise ValueError(f"a {operator.decode()} by {times(values)}")
+
+
+def _check_region(corners: list[float]) -> None:
+    """A region ends behind its start: all starts come first, then all ends."""
+    half = len(corners) // 2
+    if not all(0 <= start <= end <= 1 for start, end in zip(corners[:half], corners[half:], strict=False)):
+        raise ValueError(f"a Resize of the region {times(corners)}")
 
 
 def times(dims: list[float]) -> str:

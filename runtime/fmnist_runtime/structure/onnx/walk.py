@@ -14,7 +14,7 @@ from itertools import chain
 
 import numpy as np
 
-from fmnist_runtime.structure.onnx.sizes import DECIDING, DECIDING_ATTRIBUTES, MAX_SIZE, times
+from fmnist_runtime.structure.onnx.sizes import DECIDING, DECIDING_ATTRIBUTES, MAX_SIZE, REGION, times
 from fmnist_runtime.structure.protobuf import Field, fields, integers, varint
 
 MAX_BYTES = 2**29
@@ -104,6 +104,7 @@ class Walk:
         if name == b"Constant" and outputs:
             self.constant(outputs[0], list(chain.from_iterable(attributes.values())))
         self.deciding += [(name, inputs[place]) for place in DECIDING.get(name, ()) if place < len(inputs)]
+        self.deciding += [(REGION, region) for region in inputs[1:2] if name == b"Resize"]
         if name in _LOOPS:
             raise ValueError(f"it has a {name.decode()}, which no image classifier needs")
         if name in _CONVOLUTIONS and not self.stride:
