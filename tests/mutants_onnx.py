@@ -152,7 +152,8 @@ def _ends(graph: Any, rng: random.Random) -> None:
         case 1:
             value.type.tensor_type.elem_type = rng.randrange(24)
         case 2:
-            value.name = rng.choice(graph.node).output[0] if graph.node and graph.node[0].output else "absent"
+            nodes = [node for node in graph.node if node.output]
+            value.name = rng.choice(nodes).output[0] if nodes else "absent"
         case _:
             graph.input.append(graph.input[0])
 
