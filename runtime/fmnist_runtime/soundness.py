@@ -40,4 +40,7 @@ def require_sound(path: Path) -> Any:
         try:
             return check(content)
         except ValueError as error:
-            raise ModelError(f"{path}: not {kind} classifier that can be run safely ({error})") from error
+            raise ModelError(
+                f"{path}: not {kind} classifier that can be run safely ({error}); "
+                "copy it again, or convert it without that"
+            ) from error

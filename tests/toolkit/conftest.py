@@ -1,0 +1,51 @@
+"""Fixtures for tests of ``fmnist predict``."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+from predicting import INT8, encode
+
+from fmnist_runtime import load
+
+
+@pytest.fixture
+def predict(tmp_path):
+    """The verb on the int8 artifact, in the test's own folder; standard input is bytes."""
+
+    def run(*arguments, stdin=b"", model=INT8):
+        return subprocess.run(
+            [sys.executable, "-m", "fmnist", "predict", str(model), *map(str, arguments)],
+            cwd=tmp_path,
+            env={**os.environ, "PYTHONUTF8": "1"},
+            input=stdin,
+            capture_output=True,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def photos(tmp_path, t10k):
+    """Images 0 to 11 under their numbers, one more in a folder below, and what is to be passed over."""
+    folder = tmp_path / "photos"
+    (folder / "below").mkdir(parents=True)
+    (folder / ".thumbnails").mkdir()
+    for number in range(12):
+        (folder / f"{number}.png").write_bytes(encode(t10k.images[number]))
+    (folder / "below" / "12.PNG").write_bytes(encode(t10k.images[12]))
+    for hidden in (".hidden.png", ".thumbnails/0.png"):
+        (folder / hidden).write_bytes(encode(t10k.images[13]))
+    (folder / "notes.txt").write_text("not a picture")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def answers(t10k):
+    """What the model itself says of the first 300 test images."""
+    with load(INT8) as session:
+        return [session.top(image, 3) for image in t10k.images[:300]]
