@@ -61,9 +61,8 @@ import importlib.util, sys
 spec = importlib.util.spec_from_file_location("fmnist_exporters.text", "text.py")
 sys.modules["fmnist_exporters.text"] = module = importlib.util.module_from_spec(spec)
 from fmnist_exporters import recipes
-from fmnist_runtime.parity import Gate
 from fmnist_runtime.sessions import ENGINES
-recipes.RECIPES += (recipes.Recipe("text", "float32", False, Gate(0.001, 1e-5), 1e-5, "float32 as text"),)
+recipes.RECIPES += (recipes.Recipe("text", "float32", False, 1e-5, "float32 as text"),)
 ENGINES["text"] = ((".text",), "text_session:TextSession")
 if "export" in sys.argv:
     spec.loader.exec_module(module)

@@ -17,6 +17,7 @@ from support import DATA, TINY
 from fmnist_exporters.metadata import embed_zip
 from fmnist_runtime.carriers import read_carried, read_metadata
 from fmnist_runtime.idx import idx_header
+from fmnist_runtime.reference import read_reference
 
 INT8 = TINY / "export" / "model-int8.tflite"
 ONNX = TINY / "export" / "model-float32.onnx"
@@ -184,7 +185,11 @@ def test_a_reference_for_other_images(tmp_path, fails, t10k):
     write(folder / "t10k-images-idx3-ubyte", idx_header(t10k.images) + t10k.images.tobytes())
     write(folder / "t10k-labels-idx1-ubyte", idx_header(fewer) + fewer.tobytes())
     arguments = ("parity", INT8, "--reference", TINY / "reference.npz", "--data-dir", folder)
-    assert "is not the test split that model.keras was scored on" in fails(*arguments)
+    message = fails(*arguments)
+    assert (
+        "its 10,000 test images are not the 10,000 of fashion-mnist that model.keras was scored on" in message
+    )
+    assert f"not {read_reference(TINY / 'reference.npz').dataset_digest[:12]})" in message
 
 
 def test_an_artifact_of_another_model(tiny, fmnist):

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, describe, open_model
-from fmnist_exporters.recipes import gate_for
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
-from fmnist_runtime.parity import Parity, compare
+from fmnist_runtime.parity import Gate, Parity, compare, default_gate
+from fmnist_runtime.parity.models import require_classes, require_split
 from fmnist_runtime.reference import Reference
 
 
@@ -23,6 +26,8 @@ class ModelParity:
 
     model: ModelFile
     """Which artifact."""
+    scores: NDArray[np.float32]
+    """float32 ``[N, classes]``, its scores."""
     parity: Parity
     """How it compares."""
     same_original: bool | None
@@ -37,12 +42,19 @@ def scored_split(reference: Reference, splits: Splits) -> Dataset:
         ResultError: The one that was found is another.
     """
     dataset = splits.named(reference.dataset, Path(reference.model))
-    if dataset.digest != reference.dataset_digest:
-        raise ResultError(
-            f"{dataset.name}: is not the test split that {reference.model} was scored on; "
-            "name the folder that holds it with --data-dir"
-        )
+    require_split(dataset, reference)
     return dataset
+
+
+def limits_of(scheme: str, reference: Reference, named: Mapping[str, Any]) -> Gate:
+    """The gate of a scheme, with the limits that the user named in place of its own.
+
+    Args:
+        scheme: A quantisation scheme.
+        reference: The original's scores.
+        named: Fields of `Gate`.
+    """
+    return replace(default_gate(scheme).allowing(reference.rounding), **named)
 
 
 def compare_models(
@@ -50,7 +62,7 @@ def compare_models(
     reference: Reference,
     splits: Splits,
     how: Execution,
-    max_drop: float | None = None,
+    limits: Mapping[str, Any] | None = None,
     require_same: bool = False,
 ) -> list[ModelParity]:
     """Run artifacts on the reference's test split and compare each with the original.
@@ -60,12 +72,12 @@ def compare_models(
         reference: The original's scores.
         splits: Where the reference's test split is found.
         how: How the artifacts are run.
-        max_drop: Allowed loss of accuracy as a fraction; each recipe's own when None.
+        limits: Fields of `Gate` that replace those of each scheme's own.
         require_same: Refuse an artifact that says it was made from another model.
 
     Raises:
         ResultError: The test split is not the one that the original was scored on, or an artifact
-            was made from another original.
+            was made from another original or has other classes.
     """
     dataset = scored_split(reference, splits)
     results = []
@@ -78,12 +90,11 @@ def compare_models(
                     f"{path}: was made from another model than the reference; "
                     "name the one it was made from with --reference"
                 )
-            gate = gate_for(session.info.format, session.info.scheme).allowing(reference.rounding)
-            if max_drop is not None:
-                gate = replace(gate, max_drop=max_drop)
+            require_classes(str(path), session.info.labels, reference)
+            gate = limits_of(session.info.scheme, reference, limits or {})
             scores, _ = score_dataset(session, dataset)
             parity = compare(reference.scores, scores, dataset.targets, gate)
-            results.append(ModelParity(describe(session), parity, same))
+            results.append(ModelParity(describe(session), scores, parity, same))
     return results
 
 
@@ -95,13 +106,14 @@ def parity_body(results: list[ModelParity], reference: Reference) -> dict[str, A
             "sha256": reference.model_sha256,
             "dataset": reference.dataset,
             "dataset_digest": reference.dataset_digest,
+            "labels": reference.labels,
         },
         "candidates": [
             {
                 **asdict(item.model),
-                **asdict(item.parity),
                 "passed": item.parity.passed,
                 "same_original": item.same_original,
+                **vars(item.parity),
             }
             for item in results
         ],

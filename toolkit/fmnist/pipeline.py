@@ -15,7 +15,7 @@ from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.models import Splits
 from fmnist.opening import Execution
 from fmnist.progress import Progress, say
-from fmnist.results import require_replaceable, to_json
+from fmnist.results import require_replaceable, schema, to_json
 from fmnist.runs import Run, read_json
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.environment import package_versions
@@ -134,7 +134,7 @@ class Pipeline:
             require_replaceable(path, self._force)
             inputs = self._inputs() | settings
             record = _read_or_empty(path)
-            if record.get("inputs") == inputs:
+            if record.get("schema") == schema(kind) and record.get("inputs") == inputs:
                 say(f"{kind}: kept")
                 return record
             write_atomically(path, to_json(kind, {"inputs": inputs, **work()}).encode())
@@ -169,6 +169,7 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
     rows = []
     for model in eval.get("models", ()):
         candidate = compared.get(model["name"], {})
+        answers = candidate.get("answers", {})
         latency = timed.get(model["name"], {})
         rows.append(
             SummaryRow(
@@ -176,11 +177,11 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
                 scheme=model["scheme"],
                 size_bytes=model["size_bytes"],
                 accuracy=model["accuracy"],
-                difference=candidate.get("accuracy_difference"),
-                agreement=candidate.get("agreement"),
+                difference=answers.get("accuracy_difference"),
+                agreement=answers.get("agreement"),
                 p50_us=latency.get("p50_us"),
                 p99_us=latency.get("p99_us"),
-                failures=tuple(candidate.get("failures", ())),
+                failures=tuple(f"{b['gate']}: {b['text']}" for b in candidate.get("breaches", ())),
             )
         )
     return rows

@@ -28,6 +28,13 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
     return "\n".join([line(header), rule, *(line(row) for row in rows)])
 
 
+def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """The same as a table of GitHub's Markdown; arguments as of `table`."""
+    rule = [":--" if column < left else "--:" for column in range(len(header))]
+    lines = ([cell.replace("|", "\\|") for cell in line] for line in (header, rule, *rows))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def percent(fraction: float, digits: int = 2) -> str:
     """A fraction in per cent, such as ``87.63 %``."""
     return f"{100 * fraction:.{digits}f} %"

@@ -15,22 +15,32 @@ from fmnist_runtime.environment import read_environment
 from fmnist_runtime.errors import OutputError
 from fmnist_runtime.files import require_writable, write_atomically
 
-_START = b'{\n "schema": "fmnist.'
-"""How every result begins, which tells ours from others'."""
+_VERSIONS = {"parity": 2}
+"""Version of a kind's layout, where it is not the first."""
+_STARTS = (
+    b'{\n "schema": "fmnist.',
+    b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites name=\"fmnist ",
+    b"### Parity: ",
+)
+"""How every result begins, as JSON, JUnit XML and Markdown, which tells ours from others'."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
 """A list of numbers, which is put on one line: thousands of samples are not read one by one."""
 
 
-def to_json(kind: str, body: dict[str, Any], version: int = 1) -> str:
+def schema(kind: str) -> str:
+    """What a result says of its layout: ``fmnist.KIND/VERSION``."""
+    return f"fmnist.{kind}/{_VERSIONS.get(kind, 1)}"
+
+
+def to_json(kind: str, body: dict[str, Any]) -> str:
     """A result as JSON text.
 
     Args:
         kind: What it is of: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
         body: Its content; dataclasses, NumPy values and paths are taken apart.
-        version: Version of the content's layout.
     """
     document = {
-        "schema": f"fmnist.{kind}/{version}",
+        "schema": schema(kind),
         "environment": dataclasses.asdict(read_environment()),
         **body,
     }
@@ -48,8 +58,8 @@ def require_replaceable(path: Path, force: bool = False) -> None:
     if not path.is_file() or force or path.stat().st_size == 0:
         return
     with path.open("rb") as file:
-        start = file.read(len(_START))
-    if start != _START:
+        start = file.read(max(map(len, _STARTS)))
+    if not start.startswith(_STARTS):
         raise OutputError(f"{path}: exists and is not a result of fmnist; choose another file")
 
 

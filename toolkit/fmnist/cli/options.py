@@ -29,6 +29,14 @@ Json = Annotated[
     Path | None,
     typer.Option("--json", help="Write the result as JSON to this file; - for stdout.", callback=_checked),
 ]
+Junit = Annotated[
+    Path | None,
+    typer.Option(help="Write the verdicts as JUnit XML, for CI systems; - for stdout.", callback=_checked),
+]
+Markdown = Annotated[
+    Path | None,
+    typer.Option(help="Write the verdicts as Markdown, for a pull request; - for stdout.", callback=_checked),
+]
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inference may use.")]
 Engine = Annotated[
     Literal["auto", "tflite", "onnxruntime", "numpy", "null"],
@@ -50,7 +58,30 @@ RecordedInputRange = Annotated[Literal["0-255", "0-1"] | None, _INPUT_RANGE]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
 MaxDrop = Annotated[
     float | None,
-    typer.Option(min=0, help="Allowed loss of accuracy in percentage points. Default: by scheme, 0.1 to 1."),
+    typer.Option(
+        min=0,
+        max=100,
+        help="Loss of accuracy, in percentage points, that must be ruled out. Default: by scheme, 0.1 to 1.",
+    ),
+]
+MinAgreement = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Least share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99."
+    ),
+]
+MaxDifference = Annotated[
+    float | None,
+    typer.Option(
+        min=0, max=1, help="Largest difference of a probability. Default: 1e-5 for float32, else none."
+    ),
+]
+MaxConfidentFlips = Annotated[
+    int | None,
+    typer.Option(
+        min=0,
+        help="Answers that may change though the original's margin was 0.5 or more. Default: any number.",
+    ),
 ]
 
 Preset = Annotated[

@@ -11,12 +11,12 @@ GATE_FAILED = 3
 
 
 def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
-    """Print the text, and write the JSON where it is wanted; JSON on stdout stands alone there."""
+    """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
     from fmnist.results import to_json, write_result
 
     if json is not None:
         write_result(json, to_json(kind, body))
-    if json is None or str(json) != "-":
+    if text and str(json) != "-":
         print(text)
 
 

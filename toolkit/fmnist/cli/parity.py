@@ -1,7 +1,7 @@
 """`fmnist parity`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,7 +9,6 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.drift import ModelParity
-    from fmnist.layer_drift import LayerDrift, ModelDrift
     from fmnist_runtime.reference import Reference
 
 
@@ -28,21 +27,29 @@ def parity(
         bool, typer.Option("--layers", help="Say which layer drifts first, too; runs the Keras model itself.")
     ] = False,
     max_drop: options.MaxDrop = None,
+    min_agreement: options.MinAgreement = None,
+    max_difference: options.MaxDifference = None,
+    max_confident_flips: options.MaxConfidentFlips = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
     engine: options.Engine = "auto",
     input_range: options.RecordedInputRange = None,
+    junit: options.Junit = None,
+    markdown: options.Markdown = None,
     json: options.Json = None,
 ) -> None:
-    """Compare artifacts with their original; exit 3 when one drifts beyond its gate."""
+    """May these models replace their original? Exit 3 when one drifts beyond its gate."""
     from fmnist.cli.output import GATE_FAILED, say_run, show
     from fmnist.drift import compare_models, parity_body, scored_split
     from fmnist.layer_drift import compare_layers, layers_body, original_of
+    from fmnist.layer_report import layers_text
     from fmnist.models import Splits, select_artifacts
     from fmnist.opening import Execution
+    from fmnist.parity_report import parity_text
     from fmnist.references import find_reference, load_reference, recorded_range
 
+    _require_one_stream(json, junit, markdown)
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
     splits = Splits(dataset, data_dir)
@@ -52,69 +59,49 @@ def parity(
         if reference
         else find_reference(selection.paths)
     )
-    limit = None if max_drop is None else max_drop / 100
+    limits = _limits(max_drop, min_agreement, max_difference, max_confident_flips)
     how = Execution(threads, engine)
-    results = compare_models(selection.paths, original, splits, how, limit, require_same=reference is None)
-    text, body = _text(results, original), parity_body(results, original)
+    results = compare_models(selection.paths, original, splits, how, limits, require_same=reference is None)
+    text, body = parity_text(results, original), parity_body(results, original)
     if keras:
         taken = input_range or recorded_range(keras, selection.paths)
         drifts = compare_layers(keras, selection.paths, scored_split(original, splits).images, taken)
-        text, body = "\n\n".join([text, *map(_layers, drifts)]), {**body, "layers": layers_body(drifts)}
-    show(text, "parity", body, json)
+        text, body = "\n\n".join([text, *map(layers_text, drifts)]), {**body, "layers": layers_body(drifts)}
+    _write_reports(results, original, junit, markdown)
+    show("" if "-" in (str(junit), str(markdown)) else text, "parity", body, json)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
 
-def _text(results: "list[ModelParity]", reference: "Reference") -> str:
-    from fmnist.render import percent, points, table
-
-    rows = [
-        [
-            item.model.name,
-            item.model.scheme,
-            "pass" if item.parity.passed else "FAIL",
-            percent(item.parity.reference_accuracy),
-            percent(item.parity.candidate_accuracy),
-            points(item.parity.accuracy_difference),
-            percent(item.parity.agreement),
-            str(len(item.parity.changed)),
-            str(item.parity.ties),
-            f"{item.parity.max_difference:.2g}",
-            f"{item.parity.mean_difference:.2g}",
-        ]
-        for item in results
-    ]
-    header = ["model", "scheme", "verdict", "original", "accuracy", "points", "agreement"]
-    header += ["changed", "ties", "max diff", "mean diff"]
-    lines = [f"{item.model.name}: {failure}" for item in results for failure in item.parity.failures]
-    lines += [
-        f"{item.model.name}: was made from another model than this reference"
-        for item in results
-        if item.same_original is False
-    ]
-    images = results[0].parity.images
-    title = f"against {reference.model} on {images:,} test images of {reference.dataset}"
-    return "\n".join([title, "", table(header, rows, left=3), *lines])
+def _require_one_stream(*files: Path | None) -> None:
+    if [str(file) for file in files].count("-") > 1:
+        raise typer.BadParameter("only one result can go to standard output")
 
 
-def _layers(drift: "ModelDrift") -> str:
-    from fmnist.render import table
+def _limits(
+    max_drop: float | None,
+    min_agreement: float | None,
+    max_difference: float | None,
+    max_confident_flips: int | None,
+) -> dict[str, Any]:
+    """The limits that the user named, as fields of a gate."""
+    named = {
+        "max_drop": None if max_drop is None else max_drop / 100,
+        "min_agreement": min_agreement,
+        "max_difference": max_difference,
+        "max_confident_flips": max_confident_flips,
+    }
+    return {field: limit for field, limit in named.items() if limit is not None}
 
-    rows = [[layer.layer, layer.kind, *_figures(layer)] for layer in drift.layers]
-    least = f"{drift.least_snr_db:g} dB is the least expected"
-    first = drift.first
-    verdict = "no layer drifts"
-    if first and first.similarity:
-        verdict = f"first layer that drifts: {first.layer} (SNR {first.similarity.snr_db:.1f} dB; {least})"
-    title = f"layers of {drift.name} on the first {drift.images} test images; {least}"
-    header = ["layer", "kind", "SNR dB", "max diff", "cosine"]
-    return "\n".join([title, "", table(header, rows, left=2), verdict])
 
+def _write_reports(
+    results: "list[ModelParity]", reference: "Reference", junit: Path | None, markdown: Path | None
+) -> None:
+    from fmnist.junit import junit_xml
+    from fmnist.parity_report import parity_markdown
+    from fmnist.results import write_result
 
-def _figures(layer: "LayerDrift") -> list[str]:
-    from fmnist.render import ABSENT
-
-    if layer.similarity is None:
-        return ["fused", ABSENT, ABSENT]
-    like = layer.similarity
-    return [f"{like.snr_db:.1f}", f"{like.max_difference:.2g}", f"{like.cosine:.6f}"]
+    if junit:
+        write_result(junit, junit_xml(results))
+    if markdown:
+        write_result(markdown, parity_markdown(results, reference))

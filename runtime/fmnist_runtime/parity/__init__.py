@@ -1,0 +1,35 @@
+"""May a converted model replace its original? Statistics for paired predictions, with NumPy alone.
+
+from fmnist_runtime import parity
+
+result = parity.compare_model("model-int8.tflite", "reference.npz")
+print(result.passed, result.answers.accuracy_difference_interval, result.changes.confident)
+"""
+
+from fmnist_runtime.parity.answers import Answers
+from fmnist_runtime.parity.audit import Audit
+from fmnist_runtime.parity.calibration import Calibration
+from fmnist_runtime.parity.changes import Changes
+from fmnist_runtime.parity.compare import Parity, compare
+from fmnist_runtime.parity.gates import Breach, Gate, default_gate
+from fmnist_runtime.parity.intervals import Interval
+from fmnist_runtime.parity.models import compare_model, compare_session
+from fmnist_runtime.parity.probabilities import Probabilities
+from fmnist_runtime.parity.testing import assert_parity
+
+__all__ = [
+    "Answers",
+    "Audit",
+    "Breach",
+    "Calibration",
+    "Changes",
+    "Gate",
+    "Interval",
+    "Parity",
+    "Probabilities",
+    "assert_parity",
+    "compare",
+    "compare_model",
+    "compare_session",
+    "default_gate",
+]

@@ -1,0 +1,99 @@
+"""Comparing models themselves: files, or open sessions, with an original's recorded scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.errors import ResultError
+from fmnist_runtime.evaluate import score_dataset
+from fmnist_runtime.parity.compare import Parity, compare
+from fmnist_runtime.parity.gates import Gate, default_gate
+from fmnist_runtime.reference import Reference, read_reference
+from fmnist_runtime.sessions import Session, load
+
+
+def compare_model(
+    model: Path | str,
+    reference: Path | str,
+    *,
+    gate: Gate | None = None,
+    data_dir: Path | None = None,
+    threads: int = 1,
+    engine: str = "auto",
+) -> Parity:
+    """Run an artifact on the test split of its original's scores, and compare.
+
+    Args:
+        model: The artifact, a ``.tflite``, ``.onnx`` or ``.npz`` file.
+        reference: A ``reference.npz``, the original's scores.
+        gate: The limits to hold it against; those of its scheme when None.
+        data_dir: Folder that holds the data set, instead of the usual places.
+        threads: Threads that one inference may use.
+        engine: What runs it; see `fmnist_runtime.load`.
+
+    Raises:
+        FmnistError: A file is missing or damaged, or they do not fit together.
+    """
+    original = read_reference(Path(reference))
+    dataset = load_dataset(original.dataset, "test", data_dir)
+    with load(Path(model), threads=threads, engine=engine) as session:
+        limits = gate or default_gate(session.info.scheme).allowing(original.rounding)
+        return compare_session(session, original, dataset, limits)
+
+
+def compare_session(session: Session, reference: Reference, dataset: Dataset, gate: Gate) -> Parity:
+    """Run an open model on a test split, and compare with its original's scores.
+
+    Args:
+        session: The model.
+        reference: The original's scores.
+        dataset: The test split that they are of.
+        gate: The limits to hold the model against.
+
+    Raises:
+        ResultError: The images or the classes are not those of the reference.
+        NonFiniteScoresError: The model answered with NaN or infinity.
+    """
+    require_split(dataset, reference)
+    require_classes(str(session.info.path), session.info.labels, reference)
+    scores, _ = score_dataset(session, dataset)
+    return compare(reference.scores, scores, dataset.targets, gate)
+
+
+def require_split(dataset: Dataset, reference: Reference) -> None:
+    """Check that a test split is the one that a reference's scores are of.
+
+    Raises:
+        ResultError: It is another.
+    """
+    if dataset.digest != reference.dataset_digest:
+        raise ResultError(
+            f"{dataset.name}: its {len(dataset.targets):,} test images are not the "
+            f"{len(reference.targets):,} of {reference.dataset} that {reference.model} was scored on "
+            f"(digest {dataset.digest[:12]}, not {reference.dataset_digest[:12]}); "
+            "name the folder that holds those with --data-dir"
+        )
+
+
+def require_classes(name: str, labels: Sequence[str], reference: Reference) -> None:
+    """Check that a model's classes are those of a reference, in the same order.
+
+    Raises:
+        ResultError: They are not. Classes that have numbers for names, as a foreign file's, are only counted.
+    """
+    theirs = reference.labels
+    if len(labels) != len(theirs):
+        raise ResultError(f"{name}: has {len(labels)} classes, and {reference.model} has {len(theirs)}")
+    numbers = tuple(map(str, range(len(labels))))
+    if numbers in (tuple(labels), theirs):
+        return
+    other = [index for index, label in enumerate(labels) if label != theirs[index]]
+    if other:
+        first = other[0]
+        order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(other)} of them others"
+        raise ResultError(
+            f"{name}: its classes are not those of {reference.model}, {order}: "
+            f"class {first} is {labels[first]!r}, and {theirs[first]!r} there"
+        )

@@ -1,0 +1,194 @@
+"""What `fmnist parity` says, as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from fmnist.drift import ModelParity
+from fmnist.render import ABSENT, markdown, percent, points, table
+from fmnist_runtime.parity import Audit, Interval, Parity
+from fmnist_runtime.parity.changes import CONFIDENT_MARGIN
+from fmnist_runtime.reference import Reference
+
+_NAMED = 20
+"""Images that a line names."""
+_PAIRS = 10
+"""Moves between classes that are shown; the most frequent."""
+Table = tuple[list[str], list[list[str]], int]
+"""Header, rows, and how many columns stand left."""
+
+
+def parity_text(results: Sequence[ModelParity], reference: Reference) -> str:
+    """Tables for a terminal: all models, then where those changed of which there is something to say."""
+    title = _title(results, reference)
+    tables = [_verdicts(results), _answers(results), _probabilities(results), _numbers(results)]
+    parts = [title, *(table(*content) for content in tables)]
+    for item in results:
+        if item.parity.changes.flips.images and (len(results) == 1 or not item.parity.passed):
+            parts += _where(item, reference.labels)
+    lines = [*_breaches(results), *_others(results)]
+    return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
+
+
+def parity_markdown(results: Sequence[ModelParity], reference: Reference) -> str:
+    """The verdicts for a pull request, in GitHub's Markdown."""
+    failed = sum(not item.parity.passed for item in results)
+    verdict = f"{failed} of {len(results)} may not replace it" if failed else "each may replace it"
+    title = f"### Parity: {verdict}"
+    lines = [f"- {line}" for line in (*_breaches(results), *_others(results))]
+    parts = [title, _title(results, reference), markdown(*_verdicts(results)), markdown(*_answers(results))]
+    return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])]) + "\n"
+
+
+def _title(results: Sequence[ModelParity], reference: Reference) -> str:
+    images = results[0].parity.answers.images
+    return f"against {reference.model} on {images:,} test images of {reference.dataset}"
+
+
+def _breaches(results: Sequence[ModelParity]) -> list[str]:
+    return [f"{item.model.name}: {breach}" for item in results for breach in item.parity.breaches]
+
+
+def _others(results: Sequence[ModelParity]) -> list[str]:
+    return [
+        f"{item.model.name}: was made from another model than this reference"
+        for item in results
+        if item.same_original is False
+    ]
+
+
+def _verdicts(results: Sequence[ModelParity]) -> Table:
+    header = ["model", "scheme", "verdict", "original", "accuracy", "points", "95 % interval", "allowed"]
+    header += ["McNemar p", "errors"]
+    rows = []
+    for item in results:
+        answers = item.parity.answers
+        growth = answers.error_growth
+        rows.append(
+            [
+                item.model.name,
+                item.model.scheme,
+                "pass" if item.parity.passed else "FAIL",
+                percent(answers.reference_accuracy),
+                percent(answers.candidate_accuracy),
+                points(answers.accuracy_difference),
+                _interval(answers.accuracy_difference_interval, points),
+                f"-{100 * item.parity.gate.max_drop:.2f}",
+                f"{answers.mcnemar_p:.2g}",
+                ABSENT if growth is None else f"{100 * growth:+.1f} %",
+            ]
+        )
+    return header, rows, 3
+
+
+def _answers(results: Sequence[ModelParity]) -> Table:
+    header = [
+        "answers",
+        "scheme",
+        "agreement",
+        "95 % interval",
+        "changed",
+        "worse",
+        "better",
+        "wrong to wrong",
+    ]
+    header += ["ties", f"at margin ≥ {CONFIDENT_MARGIN}"]
+    rows = []
+    for item in results:
+        answers, changes = item.parity.answers, item.parity.changes
+        counts = (len(changes.flips.images), answers.worse, answers.better, answers.wrong_to_wrong)
+        rows.append(
+            [
+                item.model.name,
+                item.model.scheme,
+                percent(answers.agreement),
+                _interval(answers.agreement_interval, lambda share: f"{100 * share:.2f}"),
+                *(f"{count:,}" for count in (*counts, changes.ties, len(changes.confident))),
+            ]
+        )
+    return header, rows, 2
+
+
+def _probabilities(results: Sequence[ModelParity]) -> Table:
+    header = ["probabilities", "scheme", "max diff", "mean diff", "KL", "JS", "ECE", "change"]
+    header += ["95 % interval", "confidence"]
+    rows = []
+    for item in results:
+        drift, calibration = item.parity.probabilities, item.parity.calibration
+        figures = (drift.max_difference, drift.mean_difference, drift.kl_divergence, drift.js_divergence)
+        rows.append(
+            [
+                item.model.name,
+                item.model.scheme,
+                *(f"{figure:.2g}" for figure in figures),
+                f"{calibration.candidate_ece:.4f}",
+                f"{calibration.ece_difference:+.4f}",
+                _interval(calibration.ece_difference_interval, lambda value: f"{value:+.4f}"),
+                f"{drift.confidence_drift:+.4f}",
+            ]
+        )
+    return header, rows, 2
+
+
+def _numbers(results: Sequence[ModelParity]) -> Table:
+    header = ["scores", "scheme", "tied images", "zeros", "ones", "sum is not 1", "furthest", "levels"]
+    audits = [(item.model.name, item.model.scheme, item.parity.audit) for item in results]
+    audits.insert(0, ("the original", ABSENT, results[0].parity.reference_audit))
+    rows = [[name, scheme, *_audit(audit)] for name, scheme, audit in audits]
+    return header, rows, 2
+
+
+def _audit(audit: Audit) -> list[str]:
+    shares = (audit.tie_share, audit.zeros, audit.ones)
+    return [
+        *(percent(share) for share in shares),
+        f"{audit.off_sum:,}",
+        f"{audit.max_sum_error:.2g}",
+        f"{audit.levels:,}",
+    ]
+
+
+def _where(item: ModelParity, labels: Sequence[str]) -> list[str]:
+    """Where one model's answers changed: by class, between which, and how sure the original had been."""
+    changes, name = item.parity.changes, item.model.name
+    classes = [
+        [
+            labels[change.index],
+            f"{change.images:,}",
+            _share(change.reference_accuracy),
+            _share(change.candidate_accuracy),
+            f"{change.worse:,}",
+            f"{change.better:,}",
+        ]
+        for change in changes.classes
+    ]
+    pairs = [
+        [labels[pair.reference], labels[pair.candidate], f"{pair.images:,}"]
+        for pair in changes.pairs[:_PAIRS]
+    ]
+    bands = [
+        [f"{band.low:g} to {band.high:g}", f"{band.images:,}", f"{band.flips:,}"] for band in changes.margins
+    ]
+    parts = [
+        f"where {name} changed",
+        table(["true class", "images", "original", "accuracy", "worse", "better"], classes),
+        table(["answered before", "answers now", "images"], pairs, left=2),
+        table(["margin of the original", "images", "changed"], bands),
+    ]
+    if changes.confident:
+        parts.append(f"changed at a margin of {CONFIDENT_MARGIN} or more: test images {_listed(item.parity)}")
+    return parts
+
+
+def _listed(parity: Parity) -> str:
+    confident = parity.changes.confident
+    more = f" and {len(confident) - _NAMED:,} more" if len(confident) > _NAMED else ""
+    return ", ".join(map(str, confident[:_NAMED])) + more
+
+
+def _interval(interval: Interval, form: Callable[[float], str]) -> str:
+    return f"{form(interval.low)} to {form(interval.high)}"
+
+
+def _share(share: float) -> str:
+    return percent(share) if share == share else ABSENT  # a class without images has NaN
