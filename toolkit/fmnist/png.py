@@ -15,8 +15,15 @@ MARK = {"Software": "fmnist"}
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def require_picture_free(path: Path, force: bool = False) -> None:
+def require_picture_free(
+    path: Path, force: bool = False, remedy: str = "choose another name, or --force"
+) -> None:
     """Check, before anything is drawn, that a picture may be written to a path.
+
+    Args:
+        path: Where to.
+        force: Whether any file may be replaced.
+        remedy: What the user can do about a file that is not ours.
 
     Raises:
         OutputError: The name is not that of a PNG file, a file is there that is not a picture of ours,
@@ -28,7 +35,7 @@ def require_picture_free(path: Path, force: bool = False) -> None:
     if not path.is_file() or force or path.stat().st_size == 0:
         return
     if not _is_ours(path.read_bytes()):
-        raise OutputError(f"{path}: exists and is not a picture of fmnist; choose another name, or --force")
+        raise OutputError(f"{path}: exists and is not a picture of fmnist; {remedy}")
 
 
 def _is_ours(content: bytes) -> bool:

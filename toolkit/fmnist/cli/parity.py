@@ -8,7 +8,10 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from fmnist.drift import ModelParity
+    from fmnist.models import Splits
     from fmnist_runtime.reference import Reference
 
 
@@ -37,6 +40,12 @@ def parity(
     input_range: options.RecordedInputRange = None,
     junit: options.Junit = None,
     markdown: options.Markdown = None,
+    plots: Annotated[
+        Path | None,
+        typer.Option(
+            help="Draw each model's changed images, reliability and probabilities into this folder."
+        ),
+    ] = None,
     json: options.Json = None,
 ) -> None:
     """May these models replace their original? Exit 3 when one drifts beyond its gate."""
@@ -52,6 +61,8 @@ def parity(
     _require_one_stream(json, junit, markdown)
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
+    if plots:
+        _require_pictures_free(plots, selection.paths)
     splits = Splits(dataset, data_dir)
     keras = original_of(selection.paths, reference) if layers else None
     original = (
@@ -69,6 +80,8 @@ def parity(
         text, body = "\n\n".join([text, *map(layers_text, drifts)]), {**body, "layers": layers_body(drifts)}
     _write_reports(results, original, junit, markdown)
     show("" if "-" in (str(junit), str(markdown)) else text, "parity", body, json)
+    if plots:
+        _draw(results, original, splits, plots)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
@@ -105,3 +118,25 @@ def _write_reports(
         write_result(junit, junit_xml(results))
     if markdown:
         write_result(markdown, parity_markdown(results, reference))
+
+
+def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
+    from fmnist_runtime.errors import needs_extra
+
+    with needs_extra("train", "plotting"):
+        from fmnist.parity_pictures import require_pictures_free
+    require_pictures_free(folder, models)
+
+
+def _draw(results: "list[ModelParity]", reference: "Reference", splits: "Splits", folder: Path) -> None:
+    """Write the pictures, and say so where it is in no result's way."""
+    from fmnist.drift import scored_split
+    from fmnist.parity_pictures import write_pictures
+    from fmnist.progress import say
+
+    images = scored_split(reference, splits).images
+    for item in results:
+        for path in write_pictures(item, reference, images, folder):
+            say(str(path))
+        if not item.parity.changes.flips.images:
+            say(f"{item.model.name}: no answer changed")

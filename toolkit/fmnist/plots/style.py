@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +40,10 @@ def write_figure(path: Path, figure: Figure) -> None:
         OutputError: The file cannot be written.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata=MARK)
+    with warnings.catch_warnings():
+        # A class name in a script that the font has not: boxes in the picture say so.
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
+        figure.savefig(buffer, format="png", metadata=MARK)
     write_atomically(path, buffer.getvalue())
 
 
