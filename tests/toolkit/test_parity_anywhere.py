@@ -91,7 +91,7 @@ def test_in_a_process_without_tensorflow(tmp_path, home, entries, artifacts):
     assert {entry["name"]: entry for entry in json.loads(result.stdout)["candidates"]} == entries
     refused = against(TINY / "model.keras")
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert "running a Keras model needs tensorflow, which is not installed" in refused.stderr
+    assert "pip install 'fmnist[train]'" in refused.stderr
 
 
 def test_through_the_library(home, entries, artifacts):
@@ -108,8 +108,10 @@ def test_through_the_library_with_an_open_model(home, entries, artifacts, t10k):
         with load(artifact) as session:
             result = parity.compare_session(session, reference, t10k, gate)
             assert_same(result, entries[artifact.name])
-            assert_same(parity.compare(reference.scores, session.scores(t10k.images), t10k.targets, gate),
-                        entries[artifact.name])
+            assert_same(
+                parity.compare(reference.scores, session.scores(t10k.images), t10k.targets, gate),
+                entries[artifact.name],
+            )
 
 
 def assert_same(result: parity.Parity, entry: dict[str, Any]) -> None:
