@@ -88,7 +88,9 @@ def read_reference(path: Path) -> Reference:
     except ResultError:
         raise
     except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
-        raise ResultError(f"{path}: not a reference that fmnist wrote ({error})") from error
+        raise ResultError(
+            f"{path}: not a reference that fmnist wrote ({error}); train or export the model again"
+        ) from error
     return reference
 
 
@@ -104,5 +106,7 @@ def _check(reference: Reference) -> None:
         )
     if targets.dtype != np.uint8 or targets.ndim != 1 or int(targets.max(initial=0)) >= classes:
         raise ValueError("true classes that are none")
+    if len(scores) == 0:
+        raise ValueError("scores of no images")
     if not np.isfinite(scores).all():
-        raise ValueError("scores that are no numbers")
+        raise ValueError("scores that are NaN or infinity")

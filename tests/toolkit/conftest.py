@@ -1,15 +1,37 @@
-"""Fixtures for tests of ``fmnist predict``."""
+"""Fixtures for tests of the command: what must fail, and ``fmnist predict``."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from predicting import INT8, encode
 
 from fmnist_runtime import load
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def fails(tmp_path, fmnist):
+    """Run a command that must fail and leave the folder as it was; gives its one line."""
+
+    def run(*arguments: object) -> str:
+        before = snapshot(tmp_path)
+        result = fmnist(*arguments)
+        assert result.returncode == 1, result.stderr
+        assert result.stdout == ""
+        assert result.stderr.startswith("fmnist: ")
+        assert result.stderr.count("\n") == 1
+        assert snapshot(tmp_path) == before
+        return result.stderr
+
+    return run
 
 
 @pytest.fixture

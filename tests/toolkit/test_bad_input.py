@@ -24,27 +24,6 @@ ONNX = TINY / "export" / "model-float32.onnx"
 IMAGES, LABELS = "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"
 
 
-def snapshot(folder: Path) -> dict[str, bytes]:
-    return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-@pytest.fixture
-def fails(tmp_path, fmnist):
-    """Run a command that must fail and leave the folder as it was; gives its one line."""
-
-    def run(*arguments: object) -> str:
-        before = snapshot(tmp_path)
-        result = fmnist(*arguments)
-        assert result.returncode == 1, result.stderr
-        assert result.stdout == ""
-        assert result.stderr.startswith("fmnist: ")
-        assert result.stderr.count("\n") == 1
-        assert snapshot(tmp_path) == before
-        return result.stderr
-
-    return run
-
-
 def write(path: Path, content: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)

@@ -90,7 +90,7 @@ def compare_models(
                     f"{path}: was made from another model than the reference; "
                     "name the one it was made from with --reference"
                 )
-            require_classes(str(path), session.info.labels, reference)
+            require_classes(str(path), session.info.labels, reference, same)
             gate = limits_of(session.info.scheme, reference, limits or {})
             scores, _ = score_dataset(session, dataset)
             parity = compare(reference.scores, scores, dataset.targets, gate)

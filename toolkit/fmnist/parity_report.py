@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fmnist.drift import ModelParity
-from fmnist.render import ABSENT, markdown, percent, points, table
+from fmnist.render import ABSENT, markdown, markdown_text, percent, points, printable, table
 from fmnist_runtime.parity import Audit, Interval, Parity
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN
 from fmnist_runtime.reference import Reference
@@ -20,13 +20,13 @@ Table = tuple[list[str], list[list[str]], int]
 
 def parity_text(results: Sequence[ModelParity], reference: Reference) -> str:
     """Tables for a terminal: all models, then where those changed of which there is something to say."""
-    title = _title(results, reference)
+    title = printable(_title(results, reference))
     tables = [_verdicts(results), _answers(results), _probabilities(results), _numbers(results)]
     parts = [title, *(table(*content) for content in tables)]
     for item in results:
         if item.parity.changes.flips.images and (len(results) == 1 or not item.parity.passed):
             parts += _where(item, reference.labels)
-    lines = [*_breaches(results), *_others(results)]
+    lines = [printable(line) for line in (*_breaches(results), *_others(results))]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 
@@ -35,8 +35,9 @@ def parity_markdown(results: Sequence[ModelParity], reference: Reference) -> str
     failed = sum(not item.parity.passed for item in results)
     verdict = f"{failed} of {len(results)} may not replace it" if failed else "each may replace it"
     title = f"### Parity: {verdict}"
-    lines = [f"- {line}" for line in (*_breaches(results), *_others(results))]
-    parts = [title, _title(results, reference), markdown(*_verdicts(results)), markdown(*_answers(results))]
+    lines = [f"- {markdown_text(line)}" for line in (*_breaches(results), *_others(results))]
+    against = markdown_text(_title(results, reference))
+    parts = [title, against, markdown(*_verdicts(results)), markdown(*_answers(results))]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])]) + "\n"
 
 
@@ -170,7 +171,7 @@ def _where(item: ModelParity, labels: Sequence[str]) -> list[str]:
         [f"{band.low:g} to {band.high:g}", f"{band.images:,}", f"{band.flips:,}"] for band in changes.margins
     ]
     parts = [
-        f"where {name} changed",
+        f"where {printable(name)} changed",
         table(["true class", "images", "original", "accuracy", "worse", "better"], classes),
         table(["answered before", "answers now", "images"], pairs, left=2),
         table(["margin of the original", "images", "changed"], bands),

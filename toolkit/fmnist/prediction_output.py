@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from fmnist.predictions import Answer
-from fmnist.render import percent
+from fmnist.render import percent, printable
 from fmnist.terminal import draw_grid
 
 _WIDEST_PERCENT = len(percent(1, 1))
@@ -120,11 +120,6 @@ def json_lines() -> Layout:
 def record(answer: Answer) -> dict[str, Any]:
     """An answer in JSON's own types."""
     return {"file": answer.name, "predictions": [asdict(guess) for guess in answer.predictions]}
-
-
-def printable(text: str) -> str:
-    """The text with a question mark for all that is not to be seen, such as what moves a cursor."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def _no_formula(name: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 ABSENT = "-"
+_MARKUP = str.maketrans({"\\": r"\\", "|": r"\|", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
+"""What would end a cell of a Markdown table, or be taken for HTML."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
@@ -15,6 +17,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
         rows: Cells as text, each row as long as the header.
         left: How many columns, from the first, are text and stand left; the others are numbers.
     """
+    header, *rows = ([printable(cell) for cell in line] for line in (header, *rows))
     widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
 
     def line(cells: Sequence[str]) -> str:
@@ -31,8 +34,18 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -
 def markdown(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """The same as a table of GitHub's Markdown; arguments as of `table`."""
     rule = [":--" if column < left else "--:" for column in range(len(header))]
-    lines = ([cell.replace("|", "\\|") for cell in line] for line in (header, rule, *rows))
+    lines = ([markdown_text(cell) for cell in line] for line in (header, rule, *rows))
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def markdown_text(text: str) -> str:
+    """Text that stands in GitHub's Markdown, in a table or elsewhere, for itself and on one line."""
+    return printable(text).translate(_MARKUP)
+
+
+def printable(text: str) -> str:
+    """The text with a question mark for all that is not to be seen, such as what moves a cursor."""
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def percent(fraction: float, digits: int = 2) -> str:

@@ -54,6 +54,8 @@ def require_replaceable(path: Path, force: bool = False) -> None:
     Raises:
         OutputError: A file is there that is not one of our results, or none can be written there.
     """
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory; name a file in it")
     require_writable(path)
     if not path.is_file() or force or path.stat().st_size == 0:
         return

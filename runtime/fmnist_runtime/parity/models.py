@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
@@ -12,6 +14,9 @@ from fmnist_runtime.parity.compare import Parity, compare
 from fmnist_runtime.parity.gates import Gate, default_gate
 from fmnist_runtime.reference import Reference, read_reference
 from fmnist_runtime.sessions import Session, load
+
+_SHOWN = 3
+"""Classes of another name that a message shows."""
 
 
 def compare_model(
@@ -57,7 +62,9 @@ def compare_session(session: Session, reference: Reference, dataset: Dataset, ga
         NonFiniteScoresError: The model answered with NaN or infinity.
     """
     require_split(dataset, reference)
-    require_classes(str(session.info.path), session.info.labels, reference)
+    metadata = session.info.metadata
+    same = metadata.source_sha256 == reference.model_sha256 if metadata else None
+    require_classes(str(session.info.path), session.info.labels, reference, same)
     scores, _ = score_dataset(session, dataset)
     return compare(reference.scores, scores, dataset.targets, gate)
 
@@ -75,25 +82,41 @@ def require_split(dataset: Dataset, reference: Reference) -> None:
             f"(digest {dataset.digest[:12]}, not {reference.dataset_digest[:12]}); "
             "name the folder that holds those with --data-dir"
         )
+    if not np.array_equal(dataset.targets, reference.targets):
+        raise ResultError(
+            f"{reference.model}: its {len(reference.targets):,} recorded scores are not of the "
+            f"{len(dataset.targets):,} images of {dataset.name} that they say they are of; train or export "
+            "the model again"
+        )
 
 
-def require_classes(name: str, labels: Sequence[str], reference: Reference) -> None:
+def require_classes(
+    name: str, labels: Sequence[str], reference: Reference, same_original: bool | None = None
+) -> None:
     """Check that a model's classes are those of a reference, in the same order.
 
+    Args:
+        name: What the model is called in a message.
+        labels: Its class names, by class index.
+        reference: The original's scores.
+        same_original: Whether it says that it was made from the reference's model; None when it does not
+            say. Then, and if it was, classes that have numbers for names are only counted.
+
     Raises:
-        ResultError: They are not. Classes that have numbers for names, as a foreign file's, are only counted.
+        ResultError: They are not.
     """
-    theirs = reference.labels
+    theirs, mend = reference.labels, "; name its own original with --reference"
     if len(labels) != len(theirs):
-        raise ResultError(f"{name}: has {len(labels)} classes, and {reference.model} has {len(theirs)}")
+        raise ResultError(f"{name}: has {len(labels)} classes, and {reference.model} has {len(theirs)}{mend}")
     numbers = tuple(map(str, range(len(labels))))
-    if numbers in (tuple(labels), theirs):
+    if same_original is not False and numbers in (tuple(labels), theirs):
         return
-    other = [index for index, label in enumerate(labels) if label != theirs[index]]
+    other = [
+        f"class {index} is {label!r}, and {theirs[index]!r} there"
+        for index, label in enumerate(labels)
+        if label != theirs[index]
+    ]
     if other:
-        first = other[0]
         order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(other)} of them others"
-        raise ResultError(
-            f"{name}: its classes are not those of {reference.model}, {order}: "
-            f"class {first} is {labels[first]!r}, and {theirs[first]!r} there"
-        )
+        shown = "; ".join(other[:_SHOWN]) + ("; …" if len(other) > _SHOWN else "")
+        raise ResultError(f"{name}: its classes are not those of {reference.model}, {order}: {shown}{mend}")

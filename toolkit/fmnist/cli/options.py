@@ -18,6 +18,13 @@ def _checked(path: Path | None) -> Path | None:
     return path
 
 
+def _number(value: float | None) -> float | None:
+    """Refuse NaN, which is outside of no range: no figure would ever be beyond it."""
+    if value is not None and value != value:
+        raise typer.BadParameter("nan is not a number.")
+    return value
+
+
 Dataset = Annotated[
     str | None,
     typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files. Default: the model's own."),
@@ -61,19 +68,26 @@ MaxDrop = Annotated[
     typer.Option(
         min=0,
         max=100,
+        callback=_number,
         help="Loss of accuracy, in percentage points, that must be ruled out. Default: by scheme, 0.1 to 1.",
     ),
 ]
 MinAgreement = Annotated[
     float | None,
     typer.Option(
-        min=0, max=1, help="Least share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99."
+        min=0,
+        max=1,
+        callback=_number,
+        help="Least share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
     ),
 ]
 MaxDifference = Annotated[
     float | None,
     typer.Option(
-        min=0, max=1, help="Largest difference of a probability. Default: 1e-5 for float32, else none."
+        min=0,
+        max=1,
+        callback=_number,
+        help="Largest difference of a probability. Default: 1e-5 for float32, else none.",
     ),
 ]
 MaxConfidentFlips = Annotated[

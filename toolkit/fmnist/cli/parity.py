@@ -58,7 +58,7 @@ def parity(
     from fmnist.parity_report import parity_text
     from fmnist.references import find_reference, load_reference, recorded_range
 
-    _require_one_stream(json, junit, markdown)
+    _require_apart(json, junit, markdown)
     selection = select_artifacts(candidates or [])
     say_run(selection.run)
     if plots:
@@ -86,9 +86,12 @@ def parity(
         raise typer.Exit(GATE_FAILED)
 
 
-def _require_one_stream(*files: Path | None) -> None:
-    if [str(file) for file in files].count("-") > 1:
-        raise typer.BadParameter("only one result can go to standard output")
+def _require_apart(*files: Path | None) -> None:
+    names = [str(file) for file in files if file]
+    for name in names:
+        if names.count(name) > 1:
+            place = "standard output" if name == "-" else name
+            raise typer.BadParameter(f"only one result can go to {place}")
 
 
 def _limits(
