@@ -69,7 +69,7 @@ def test_a_drop_that_may_be_beyond_the_limit_fails(scores):
     [unsure] = compare(scores, lost, targets, Gate(max_drop=0.01)).breaches
     assert str(unsure) == (
         "max-drop: accuracy is 0.80 points lower and may be 1.57 lower, which is 0.57 beyond the 1 allowed; "
-        "1,000 images are too few to rule it out"
+        "1,000 images are too few to rule it out: take more, or allow more"
     )
     assert not unsure.certain
     [sure] = compare(scores, lost, targets, Gate(max_drop=0.005)).breaches
@@ -109,18 +109,18 @@ def test_answers_that_the_original_was_sure_of_are_counted(scores, targets):
 
 
 @pytest.mark.parametrize(
-    ("scheme", "points", "difference", "agreement"),
+    ("scheme", "points", "difference", "agreement", "flips"),
     [
-        ("float32", 0.1, 1e-5, 0.99),
-        ("float16", 0.3, None, 0.99),
-        ("dynamic", 0.3, None, 0.95),
-        ("int8", 0.5, None, 0.95),
-        ("int8-full", 1.0, None, 0.9),
-        ("unknown", 0.5, None, 0.0),
+        ("float32", 0.1, 1e-5, 0.99, 0),
+        ("float16", 0.3, None, 0.99, 0),
+        ("dynamic", 0.3, None, 0.95, 0),
+        ("int8", 0.5, None, 0.95, 0),
+        ("int8-full", 1.0, None, 0.9, 0),
+        ("unknown", 0.5, None, 0.0, None),
     ],
 )
-def test_default_gates(scheme, points, difference, agreement):
-    assert default_gate(scheme) == Gate(points / 100, difference, agreement)
+def test_default_gates(scheme, points, difference, agreement, flips):
+    assert default_gate(scheme) == Gate(points / 100, difference, agreement, flips)
 
 
 def test_one_probability_too_far_off_fails(scores, targets):

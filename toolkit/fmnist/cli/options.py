@@ -94,7 +94,7 @@ MaxConfidentFlips = Annotated[
     int | None,
     typer.Option(
         min=0,
-        help="Answers that may change though the original's margin was 0.5 or more. Default: any number.",
+        help="Answers that may change at a margin of 0.5 or more. Default: 0; of a foreign file any number.",
     ),
 ]
 
