@@ -78,22 +78,36 @@ def require_split(dataset: Dataset, reference: Reference) -> None:
 
 
 def require_classes(name: str, labels: Sequence[str], reference: Reference) -> None:
-    """Check that a model's classes are those of a reference, in the same order.
+    """Check that a model's classes are those of a reference, in the same order; see `require_labels`."""
+    require_labels(name, labels, reference.model, reference.labels)
+
+
+def require_labels(name: str, labels: Sequence[str], other: str, theirs: Sequence[str]) -> None:
+    """Check that two models have the same classes, in the same order.
+
+    Args:
+        name: What the first is called.
+        labels: Its class names.
+        other: What the second is called.
+        theirs: Its class names.
 
     Raises:
-        ResultError: They are not. Classes that have numbers for names, as a foreign file's, are only counted.
+        ResultError: They have not. Classes that have numbers for names, as a foreign file's, are counted.
     """
-    theirs = reference.labels
     if len(labels) != len(theirs):
-        raise ResultError(f"{name}: has {len(labels)} classes, and {reference.model} has {len(theirs)}")
-    numbers = tuple(map(str, range(len(labels))))
-    if numbers in (tuple(labels), theirs):
+        raise ResultError(f"{name}: has {len(labels)} classes, and {other} has {len(theirs)}")
+    if is_numbered(labels) or is_numbered(theirs):
         return
-    other = [index for index, label in enumerate(labels) if label != theirs[index]]
-    if other:
-        first = other[0]
-        order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(other)} of them others"
+    differing = [index for index, label in enumerate(labels) if label != theirs[index]]
+    if differing:
+        first = differing[0]
+        order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(differing)} of them others"
         raise ResultError(
-            f"{name}: its classes are not those of {reference.model}, {order}: "
+            f"{name}: its classes are not those of {other}, {order}: "
             f"class {first} is {labels[first]!r}, and {theirs[first]!r} there"
         )
+
+
+def is_numbered(labels: Sequence[str]) -> bool:
+    """Whether classes have their numbers for names, as those of a model that carries none."""
+    return tuple(labels) == tuple(map(str, range(len(labels))))
