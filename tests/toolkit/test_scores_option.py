@@ -145,6 +145,12 @@ def test_models_that_do_not_belong_into_one_file_are_refused_before_any_is_run(
     assert not (tmp_path / "scores.npz").exists()
 
 
+def test_an_artifact_that_knows_no_digest_is_kept_beside_one_that_does(tmp_path, fmnist):
+    other = with_metadata(tmp_path / "other.tflite", dataset_digest="")
+    assert fmnist("eval", INT8, other, "--scores", "scores.npz").returncode == 0
+    assert len(read_scores(tmp_path / "scores.npz").models) == 2
+
+
 def test_models_that_say_nothing_are_refused_before_anything_is_written(tmp_path, fmnist, t10k):
     """A Keras model has what its run says: here another data set."""
     run = Path(shutil.copytree(TINY, tmp_path / "runs" / "own"))

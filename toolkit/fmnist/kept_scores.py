@@ -22,9 +22,13 @@ class _Subject:
     """What models must have in common to be kept in one file."""
 
     name: str
+    """What it is called in a message."""
     dataset: str
+    """Name of its data set."""
     digest: str
+    """Digest of that data set's test split; empty when it does not matter, or is not known yet."""
     labels: tuple[str, ...]
+    """Class names."""
 
 
 def require_replaceable_scores(path: Path) -> None:
@@ -83,13 +87,14 @@ def _kept(model: ModelFile, scored: Reference) -> ModelScores:
 
 
 def _require_alike(subjects: Sequence[_Subject]) -> None:
-    named = next((one for one in subjects if not is_numbered(one.labels)), None)
-    for one in subjects:
-        first = subjects[0]
+    known = [one for one in subjects if one.digest]
+    for one in known:
+        first = known[0]
         if one.digest != first.digest:
             raise ResultError(
                 f"{one.name}: is of {one.dataset} (digest {one.digest[:12]}), and {first.name} of "
                 f"{first.dataset} (digest {first.digest[:12]}); keep their scores in a file each"
             )
-        other = named or first
-        require_labels(one.name, one.labels, other.name, other.labels)
+    named = [one for one in subjects if not is_numbered(one.labels)] or subjects
+    for one in subjects:
+        require_labels(one.name, one.labels, named[0].name, named[0].labels)
