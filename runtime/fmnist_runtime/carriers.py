@@ -87,6 +87,8 @@ def read_carried(path: Path) -> Carried | None:
     Raises:
         ModelError: It carries something of ours, but damaged.
     """
+    if not path.stat().st_size:
+        return None  # and what is empty cannot be mapped
     read = _read_onnx if format_suffix(path) == ".onnx" else _read_zip
     try:
         return read(path)

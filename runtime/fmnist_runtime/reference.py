@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import io
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.errors import ResultError
-from fmnist_runtime.files import require_file, write_atomically
-from fmnist_runtime.structure.archive import open_archive
+from fmnist_runtime.records import Kind, open_record, write_record
 
 SCHEMA = "fmnist.reference/2"
-_MAX_BYTES = 2**28
-"""What a reference may unfold to: 256 MB, a thousand scores each for 60,000 images."""
+_KIND = Kind(
+    schema=SCHEMA,
+    what="a reference",
+    origin="a reference.npz, which fmnist train writes",
+    remedy="train or export the model again",
+)
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Reference:
     model: str
     """What the model is called in tables: the name of its file."""
     model_sha256: str
-    """SHA-256 of the Keras file."""
+    """SHA-256 of the model's file."""
     dataset: str
     """Name of the data set."""
     dataset_digest: str
@@ -41,16 +41,23 @@ class Reference:
     """float32 ``[N, classes]``."""
     targets: NDArray[np.uint8]
     """uint8 ``[N]``, the true classes."""
+    source_sha256: str | None = None
+    """SHA-256 of the Keras file that an artifact was made from, empty when it does not say; None for a Keras
+    model. A reference.npz is of one of those."""
+
+    @property
+    def original_sha256(self) -> str:
+        """SHA-256 of the Keras file that it comes from; empty when that is not known."""
+        return self.model_sha256 if self.source_sha256 is None else self.source_sha256
 
 
 def write_reference(path: Path, reference: Reference) -> None:
-    """Write a reference atomically.
+    """Write a Keras model's scores atomically.
 
     Raises:
         OutputError: The file cannot be written.
     """
     header = {
-        "schema": SCHEMA,
         "model": reference.model,
         "model_sha256": reference.model_sha256,
         "dataset": reference.dataset,
@@ -59,11 +66,7 @@ def write_reference(path: Path, reference: Reference) -> None:
         "source_range": reference.source_range,
         "rounding": reference.rounding,
     }
-    buffer = io.BytesIO()
-    np.savez_compressed(
-        buffer, header=np.array(json.dumps(header)), scores=reference.scores, targets=reference.targets
-    )
-    write_atomically(path, buffer.getvalue())
+    write_record(path, _KIND, header, scores=reference.scores, targets=reference.targets)
 
 
 def read_reference(path: Path) -> Reference:
@@ -72,30 +75,21 @@ def read_reference(path: Path) -> Reference:
     Raises:
         ResultError: The file is missing, damaged or something else.
     """
-    require_file(path, "a reference.npz, which fmnist train writes", ResultError)
-    try:
-        open_archive(path, _MAX_BYTES).close()
-        with np.load(path, allow_pickle=False) as archive:
-            header = json.loads(archive["header"].item())
-            if header.pop("schema") != SCHEMA:
-                raise ResultError(
-                    f"{path}: is of another version, this reads {SCHEMA}; train or export the model again"
-                )
-            header["labels"] = tuple(header["labels"])
-            header["rounding"] = float(header["rounding"])
-            reference = Reference(**header, scores=archive["scores"], targets=archive["targets"])
-            _check(reference)
-    except ResultError:
-        raise
-    except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
-        raise ResultError(
-            f"{path}: not a reference that fmnist wrote ({error}); train or export the model again"
-        ) from error
+    with open_record(path, _KIND) as (header, arrays):
+        header["labels"] = tuple(header["labels"])
+        header["rounding"] = float(header["rounding"])
+        scores, targets = arrays["scores"], arrays["targets"]
+        reference = Reference(**header, scores=scores, targets=targets, source_sha256=None)
+        check_reference(reference)
     return reference
 
 
-def _check(reference: Reference) -> None:
-    """Raise ValueError where the parts of a reference do not fit together."""
+def check_reference(reference: Reference) -> None:
+    """Check that the parts of a reference fit together, before anything is made of a stranger's.
+
+    Raises:
+        ValueError: They do not.
+    """
     texts = (reference.model, reference.model_sha256, reference.dataset, reference.dataset_digest)
     if not all(isinstance(text, str) for text in (*texts, reference.source_range, *reference.labels)):
         raise ValueError("text is expected for names, digests and labels")

@@ -153,9 +153,16 @@ def test_an_unwritable_result(tmp_path, fmnist, t10k, verb):
 
 
 def test_a_reference_of_another_kind(tmp_path, fails):
-    assert "reference.npz or a Keras model" in fails("parity", INT8, "--reference", ONNX)
+    text = write(tmp_path / "reference.txt", b"not one")
+    assert "a Keras model, a reference.npz or an artifact" in fails("parity", INT8, "--reference", text)
     path = write(tmp_path / "reference.npz", b"not one")
     assert "not a reference" in fails("parity", INT8, "--reference", path)
+
+
+def test_an_empty_artifact_beside_a_keras_reference(tmp_path, fails):
+    """What it was made from is looked for in it, before it is opened."""
+    empty = write(tmp_path / "empty.tflite", b"")
+    assert "is empty" in fails("parity", empty, "--reference", TINY / "model.keras")
 
 
 def test_a_reference_for_other_images(tmp_path, fails, t10k):

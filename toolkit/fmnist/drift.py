@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import Gate, Parity, compare, default_gate
-from fmnist_runtime.parity.models import require_classes, require_split
+from fmnist_runtime.parity.models import require_classes, require_split, same_original
 from fmnist_runtime.reference import Reference
 
 
@@ -30,8 +30,10 @@ class ModelParity:
     """float32 ``[N, classes]``, its scores."""
     parity: Parity
     """How it compares."""
+    reference: Reference
+    """What it was held against."""
     same_original: bool | None
-    """Whether it was made from the reference's model; None when it does not say."""
+    """Whether both come from the same Keras model; None when one does not say."""
 
 
 def scored_split(reference: Reference, splits: Splits) -> Dataset:
@@ -84,7 +86,7 @@ def compare_models(
     for path in candidates:
         with open_model(path, how) as session:
             metadata = session.info.metadata
-            same = metadata.source_sha256 == reference.model_sha256 if metadata else None
+            same = same_original(metadata.source_sha256 if metadata else "", reference)
             if require_same and same is False:
                 raise ResultError(
                     f"{path}: was made from another model than the reference; "
@@ -94,24 +96,32 @@ def compare_models(
             gate = limits_of(session.info.scheme, reference, limits or {})
             scores, _ = score_dataset(session, dataset)
             parity = compare(reference.scores, scores, dataset.targets, gate)
-            results.append(ModelParity(describe(session), scores, parity, same))
+            results.append(ModelParity(describe(session), scores, parity, reference, same))
     return results
 
 
-def parity_body(results: list[ModelParity], reference: Reference) -> dict[str, Any]:
+def shared_reference(results: Sequence[ModelParity]) -> Reference | None:
+    """What all were held against; None when each has a reference of its own."""
+    first = results[0].reference
+    return first if all(item.reference is first for item in results) else None
+
+
+def parity_body(results: Sequence[ModelParity]) -> dict[str, Any]:
     """The content of ``parity.json``."""
+    split, shared = results[0].reference, shared_reference(results)
     return {
         "reference": {
-            "name": reference.model,
-            "sha256": reference.model_sha256,
-            "dataset": reference.dataset,
-            "dataset_digest": reference.dataset_digest,
-            "labels": reference.labels,
+            "name": shared and shared.model,
+            "sha256": shared and shared.model_sha256,
+            "dataset": split.dataset,
+            "dataset_digest": split.dataset_digest,
+            "labels": split.labels,
         },
         "candidates": [
             {
                 **asdict(item.model),
                 "passed": item.parity.passed,
+                "reference": {"name": item.reference.model, "sha256": item.reference.model_sha256},
                 "same_original": item.same_original,
                 **vars(item.parity),
             }

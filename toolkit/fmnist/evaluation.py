@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.models import Splits
-from fmnist.opening import Execution, ModelFile, describe, open_model
+from fmnist.opening import Execution, ModelFile, describe, is_keras, open_model
 from fmnist.runs import Run
+from fmnist_exporters.input_range import InputRange
+from fmnist_runtime import Session
+from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
+from fmnist_runtime.files import sha256_file
+from fmnist_runtime.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -19,12 +24,8 @@ class ModelEvaluation:
 
     model: ModelFile
     """Which model."""
-    labels: tuple[str, ...]
-    """Class names."""
-    dataset: str
-    """Name of the data set whose test split it ran on."""
-    dataset_digest: str
-    """Digest of that split."""
+    scored: Reference
+    """Its scores, and the test split and classes that they are of."""
     evaluation: Evaluation
     """How often it was right."""
     images_per_second: float | None
@@ -40,19 +41,45 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
     evaluations = []
     for path in paths:
         with open_model(path, how) as session:
-            dataset = splits.of(session)
-            scores, seconds = score_dataset(session, dataset)
+            scored, seconds = score_model(session, splits.of(session), how.input_range)
             evaluations.append(
                 ModelEvaluation(
                     model=describe(session),
-                    labels=session.info.labels,
-                    dataset=dataset.name,
-                    dataset_digest=dataset.digest,
-                    evaluation=evaluate(scores, dataset.targets),
-                    images_per_second=len(scores) / seconds,
+                    scored=scored,
+                    evaluation=evaluate(scored.scores, scored.targets),
+                    images_per_second=len(scored.scores) / seconds,
                 )
             )
     return evaluations
+
+
+def score_model(
+    session: Session, dataset: Dataset, input_range: InputRange = "0-255"
+) -> tuple[Reference, float]:
+    """Scores of an open model for a test split, to be kept or held others against, and the seconds they took.
+
+    Args:
+        session: The model.
+        dataset: The test split.
+        input_range: Pixels that it takes itself, if it is a Keras model.
+    """
+    info = session.info
+    scores, seconds = score_dataset(session, dataset)
+    original = is_keras(info.path)
+    source = info.metadata.source_sha256 if info.metadata else ""
+    scored = Reference(
+        model=info.path.name,
+        model_sha256=sha256_file(info.path),
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        labels=info.labels,
+        source_range=input_range if original else "0-255",
+        rounding=0.0,
+        scores=scores,
+        targets=dataset.targets,
+        source_sha256=None if original else source,
+    )
+    return scored, seconds
 
 
 def evaluate_original(run: Run) -> ModelEvaluation:
@@ -72,9 +99,7 @@ def evaluate_original(run: Run) -> ModelEvaluation:
             size_bytes=run.model.stat().st_size if run.model.exists() else 0,
             sha256=reference.model_sha256,
         ),
-        labels=reference.labels,
-        dataset=reference.dataset,
-        dataset_digest=reference.dataset_digest,
+        scored=reference,
         evaluation=evaluate(reference.scores, reference.targets),
         images_per_second=None,
     )
@@ -86,12 +111,12 @@ def evaluation_body(evaluations: list[ModelEvaluation]) -> dict[str, Any]:
         "models": [
             {
                 **asdict(item.model),
-                "dataset": item.dataset,
-                "dataset_digest": item.dataset_digest,
+                "dataset": item.scored.dataset,
+                "dataset_digest": item.scored.dataset_digest,
                 "images": item.evaluation.images,
                 "correct": item.evaluation.correct,
                 "accuracy": item.evaluation.accuracy,
-                "labels": item.labels,
+                "labels": item.scored.labels,
                 "class_accuracy": item.evaluation.class_accuracy,
                 "confusion": item.evaluation.confusion,
                 "images_per_second": item.images_per_second,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fmnist.drift import ModelParity
+from fmnist.drift import ModelParity, shared_reference
 from fmnist.render import ABSENT, markdown, markdown_text, percent, points, printable, table
 from fmnist_runtime.parity import Audit, Interval, Parity
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN
-from fmnist_runtime.reference import Reference
 
 _NAMED = 20
 """Images that a line names."""
@@ -18,32 +17,37 @@ Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns stand left."""
 
 
-def parity_text(results: Sequence[ModelParity], reference: Reference) -> str:
-    """Tables for a terminal: all models, then where those changed of which there is something to say."""
-    title = printable(_title(results, reference))
+def parity_text(results: Sequence[ModelParity], notes: Sequence[str] = ()) -> str:
+    """Tables for a terminal: all models, then where those changed of which there is something to say.
+
+    Args:
+        results: The models, at least one.
+        notes: What else is to be said, in a line each.
+    """
     tables = [_verdicts(results), _answers(results), _probabilities(results), _numbers(results)]
-    parts = [title, *(table(*content) for content in tables)]
+    parts = [printable(_title(results)), *(table(*content) for content in tables)]
     for item in results:
         if item.parity.changes.flips.images and (len(results) == 1 or not item.parity.passed):
-            parts += _where(item, reference.labels)
-    lines = [printable(line) for line in (*_breaches(results), *_others(results))]
+            parts += _where(item)
+    lines = [printable(line) for line in (*_breaches(results), *_others(results), *notes)]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 
-def parity_markdown(results: Sequence[ModelParity], reference: Reference) -> str:
-    """The verdicts for a pull request, in GitHub's Markdown."""
+def parity_markdown(results: Sequence[ModelParity], notes: Sequence[str] = ()) -> str:
+    """The verdicts for a pull request, in GitHub's Markdown; arguments as of `parity_text`."""
     failed = sum(not item.parity.passed for item in results)
     verdict = f"{failed} of {len(results)} may not replace it" if failed else "each may replace it"
     title = f"### Parity: {verdict}"
-    lines = [f"- {markdown_text(line)}" for line in (*_breaches(results), *_others(results))]
-    against = markdown_text(_title(results, reference))
+    lines = [f"- {markdown_text(line)}" for line in (*_breaches(results), *_others(results), *notes)]
+    against = markdown_text(_title(results))
     parts = [title, against, markdown(*_verdicts(results)), markdown(*_answers(results))]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])]) + "\n"
 
 
-def _title(results: Sequence[ModelParity], reference: Reference) -> str:
-    images = results[0].parity.answers.images
-    return f"against {reference.model} on {images:,} test images of {reference.dataset}"
+def _title(results: Sequence[ModelParity]) -> str:
+    images, shared = results[0].parity.answers.images, shared_reference(results)
+    against = f"against {shared.model}" if shared else "each against the model of its name"
+    return f"{against} on {images:,} test images of {results[0].reference.dataset}"
 
 
 def _breaches(results: Sequence[ModelParity]) -> list[str]:
@@ -133,8 +137,12 @@ def _probabilities(results: Sequence[ModelParity]) -> Table:
 
 def _numbers(results: Sequence[ModelParity]) -> Table:
     header = ["scores", "scheme", "tied images", "zeros", "ones", "sum is not 1", "furthest", "levels"]
-    audits = [(item.model.name, item.model.scheme, item.parity.audit) for item in results]
-    audits.insert(0, ("the original", ABSENT, results[0].parity.reference_audit))
+    audits, original = [], None
+    for item in results:
+        if item.reference is not original:
+            original = item.reference
+            audits.append(("the original", ABSENT, item.parity.reference_audit))
+        audits.append((item.model.name, item.model.scheme, item.parity.audit))
     rows = [[name, scheme, *_audit(audit)] for name, scheme, audit in audits]
     return header, rows, 2
 
@@ -149,9 +157,9 @@ def _audit(audit: Audit) -> list[str]:
     ]
 
 
-def _where(item: ModelParity, labels: Sequence[str]) -> list[str]:
+def _where(item: ModelParity) -> list[str]:
     """Where one model's answers changed: by class, between which, and how sure the original had been."""
-    changes, name = item.parity.changes, item.model.name
+    changes, name, labels = item.parity.changes, item.model.name, item.reference.labels
     classes = [
         [
             labels[change.index],

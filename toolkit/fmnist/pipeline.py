@@ -113,9 +113,7 @@ class Pipeline:
     def _compare(self) -> dict[str, Any]:
         reference = self._run.recorded_scores()
         artifacts = self._run.artifacts()
-        return parity_body(
-            compare_models(artifacts, reference, self._splits, self._how, require_same=True), reference
-        )
+        return parity_body(compare_models(artifacts, reference, self._splits, self._how, require_same=True))
 
     def _time(self) -> dict[str, Any]:
         artifacts = self._run.artifacts()

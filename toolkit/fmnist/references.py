@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
-from fmnist.opening import is_keras
+from fmnist.opening import is_keras, open_model
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import read_metadata
+from fmnist_runtime.carriers import format_suffix, read_metadata
+from fmnist_runtime.dense.npz import is_network
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError, ResultError, needs_extra
 from fmnist_runtime.files import require_file, require_writable, sha256_file
 from fmnist_runtime.reference import Reference, read_reference, write_reference
+from fmnist_runtime.scores import is_scores, read_scores
+from fmnist_runtime.sessions import ENGINES
 
 _SUFFIX = "-reference.npz"
 """End of the name under which a foreign model's scores lie beside its artifacts."""
@@ -22,22 +26,23 @@ _SUFFIX = "-reference.npz"
 def load_reference(
     path: Path, splits: Splits, candidates: Sequence[Path] = (), input_range: InputRange | None = None
 ) -> Reference:
-    """The original's scores: recorded in an ``.npz``, or made now from a Keras model.
+    """The scores that artifacts are held against: recorded in an ``.npz``, or made now by running a model.
 
     Args:
-        path: The file.
-        splits: Where the Keras model's test split is found.
+        path: A Keras model or an artifact, a reference.npz, or a file of one model's scores.
+        splits: Where the model's test split is found.
         candidates: Artifacts, of which those made from it say what data set and pixels it takes.
         input_range: Pixels that a Keras model takes itself; as the artifacts say when None.
 
     Raises:
-        ResultError: The file is neither, missing or damaged.
-        MissingExtraError: It is a Keras model and TensorFlow is not installed.
+        FmnistError: The file is none of these, missing or damaged.
+        MissingExtraError: What runs it is not installed.
     """
     if not is_keras(path):
-        if path.suffix.lower() != ".npz":
-            raise ResultError(f"{path}: a reference is a reference.npz or a Keras model")
-        return read_reference(path)
+        if not any(format_suffix(path) in suffixes for suffixes, _ in ENGINES.values()):
+            raise ResultError(f"{path}: a reference is a Keras model, a reference.npz or an artifact")
+        is_record = format_suffix(path) == ".npz" and not is_network(path)
+        return _recorded(path) if is_record else _scored_artifact(path, splits)
     require_file(path, "a Keras model", ModelError)
     with needs_extra("train", "running a Keras model"):
         from fmnist.training import score_original
@@ -116,6 +121,24 @@ def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, ta
     except FmnistError:
         pass  # not there yet
     write_reference(path, score_original(model, test, taken))
+
+
+def _recorded(path: Path) -> Reference:
+    """The scores in a reference.npz, or in a file of one model's scores."""
+    if not is_scores(path):
+        return read_reference(path)
+    scores = read_scores(path)
+    if len(scores.models) > 1:
+        raise ResultError(
+            f"{path}: holds scores of {len(scores.models)} models; compare it with another such file: "
+            "fmnist parity --scores"
+        )
+    return scores.split
+
+
+def _scored_artifact(path: Path, splits: Splits) -> Reference:
+    with open_model(path) as session:
+        return score_model(session, splits.of(session))[0]
 
 
 def _made_from(original: Path, candidates: Sequence[Path]) -> Metadata | None:

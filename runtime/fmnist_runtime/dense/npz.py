@@ -24,6 +24,17 @@ _MAX_NETWORK_BYTES = 1_000_000
 """Far above the list of any dense network's layers."""
 
 
+def is_network(path: Path) -> bool:
+    """Whether a file is an npz model, by its entries, and not another ``.npz``."""
+    try:
+        if path.is_file():  # opening a pipe could wait for ever
+            with open_archive(path) as archive:
+                return NETWORK_FILE in archive.namelist()
+    except Exception:  # what crafted files make zipfile raise has no common base
+        pass
+    return False
+
+
 def read_network(path: Path) -> Network:
     """Read the network from an npz model.
 

@@ -63,10 +63,21 @@ def compare_session(session: Session, reference: Reference, dataset: Dataset, ga
     """
     require_split(dataset, reference)
     metadata = session.info.metadata
-    same = metadata.source_sha256 == reference.model_sha256 if metadata else None
+    same = same_original(metadata.source_sha256 if metadata else "", reference)
     require_classes(str(session.info.path), session.info.labels, reference, same)
     scores, _ = score_dataset(session, dataset)
     return compare(reference.scores, scores, dataset.targets, gate)
+
+
+def same_original(source: str, reference: Reference) -> bool | None:
+    """Whether a model comes from the same Keras model as a reference; None when one of them does not say.
+
+    Args:
+        source: SHA-256 of the Keras file that it comes from; empty when it does not say.
+        reference: The other.
+    """
+    other = reference.original_sha256
+    return source == other if source and other else None
 
 
 def require_split(dataset: Dataset, reference: Reference) -> None:
@@ -100,23 +111,47 @@ def require_classes(
         labels: Its class names, by class index.
         reference: The original's scores.
         same_original: Whether it says that it was made from the reference's model; None when it does not
-            say. Then, and if it was, classes that have numbers for names are only counted.
+            say. If it was not, numbers for names are names like others.
 
     Raises:
         ResultError: They are not.
     """
-    theirs, mend = reference.labels, "; name its own original with --reference"
+    try:
+        require_labels(name, labels, reference.model, reference.labels, numbers_count=same_original is False)
+    except ResultError as error:
+        raise ResultError(f"{error}; name its own original with --reference") from error
+
+
+def require_labels(
+    name: str, labels: Sequence[str], other: str, theirs: Sequence[str], numbers_count: bool = False
+) -> None:
+    """Check that two models have the same classes, in the same order.
+
+    Args:
+        name: What the first is called in a message.
+        labels: Its class names, by class index.
+        other: What the second is called.
+        theirs: Its class names.
+        numbers_count: Whether numbers for names, as a file has that carries none, are names like others.
+
+    Raises:
+        ResultError: They have not.
+    """
     if len(labels) != len(theirs):
-        raise ResultError(f"{name}: has {len(labels)} classes, and {reference.model} has {len(theirs)}{mend}")
-    numbers = tuple(map(str, range(len(labels))))
-    if same_original is not False and numbers in (tuple(labels), theirs):
+        raise ResultError(f"{name}: has {len(labels)} classes, and {other} has {len(theirs)}")
+    if not numbers_count and (is_numbered(labels) or is_numbered(theirs)):
         return
-    other = [
+    differing = [
         f"class {index} is {label!r}, and {theirs[index]!r} there"
         for index, label in enumerate(labels)
         if label != theirs[index]
     ]
-    if other:
-        order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(other)} of them others"
-        shown = "; ".join(other[:_SHOWN]) + ("; …" if len(other) > _SHOWN else "")
-        raise ResultError(f"{name}: its classes are not those of {reference.model}, {order}: {shown}{mend}")
+    if differing:
+        order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(differing)} of them others"
+        shown = "; ".join(differing[:_SHOWN]) + ("; …" if len(differing) > _SHOWN else "")
+        raise ResultError(f"{name}: its classes are not those of {other}, {order}: {shown}")
+
+
+def is_numbered(labels: Sequence[str]) -> bool:
+    """Whether classes have their numbers for names, as those of a model that carries none."""
+    return tuple(labels) == tuple(map(str, range(len(labels))))

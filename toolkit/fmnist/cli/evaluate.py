@@ -23,11 +23,13 @@ def evaluate(
     threads: options.Threads = options.DEFAULT_THREADS,
     engine: options.Engine = "auto",
     input_range: options.InputRange = "0-255",
+    scores: options.KeptScores = None,
     json: options.Json = None,
 ) -> None:
     """Measure accuracy on the test images, over all and by class."""
     from fmnist.cli.output import say_run, show
     from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
+    from fmnist.kept_scores import keep_scores, require_one_split
     from fmnist.models import Splits, select_models
     from fmnist.opening import Execution
 
@@ -37,16 +39,20 @@ def evaluate(
     recorded = selection.run is not None and dataset is None
     if selection.run and not recorded:
         paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
+    if scores:
+        require_one_split(paths, dataset)
     results = evaluate_models(paths, Splits(dataset, data_dir), Execution(threads, engine, input_range))
     if selection.run and recorded:
         results.insert(0, evaluate_original(selection.run))
+    if scores:
+        keep_scores(scores, results)
     show(_text(results), "eval", evaluation_body(results), json)
 
 
 def _text(results: "list[ModelEvaluation]") -> str:
     groups: dict[tuple[str, ...], list[ModelEvaluation]] = {}
     for item in results:
-        groups.setdefault((item.dataset_digest, *item.labels), []).append(item)
+        groups.setdefault((item.scored.dataset_digest, *item.scored.labels), []).append(item)
     parts = [_accuracies(results), *(_classes(group) for group in groups.values())]
     if len(results) == 1:
         parts.append(_confusion(results[0]))
@@ -60,7 +66,7 @@ def _accuracies(results: "list[ModelEvaluation]") -> str:
         [
             item.model.name,
             item.model.scheme,
-            item.dataset,
+            item.scored.dataset,
             f"{item.evaluation.images:,}",
             percent(item.evaluation.accuracy),
             f"{item.images_per_second:,.0f}" if item.images_per_second else ABSENT,
@@ -81,7 +87,7 @@ def _classes(results: "list[ModelEvaluation]") -> str:
     for item, scheme in zip(results, schemes, strict=True):
         header.append(scheme if schemes.count(scheme) == 1 else f"{item.model.format} {scheme}")
     rows = []
-    for index, label in enumerate(results[0].labels):
+    for index, label in enumerate(results[0].scored.labels):
         shares = [item.evaluation.class_accuracy[index] for item in results]
         # A class without images has NaN, which is not equal to itself.
         rows.append([label, *(percent(share, 1) if share == share else ABSENT for share in shares)])
@@ -91,9 +97,9 @@ def _classes(results: "list[ModelEvaluation]") -> str:
 def _confusion(result: "ModelEvaluation") -> str:
     from fmnist.render import table
 
-    header = ["true class \\ answer", *(str(index) for index in range(len(result.labels)))]
+    header = ["true class \\ answer", *(str(index) for index in range(len(result.scored.labels)))]
     rows = [
         [f"{index} {label}", *(str(count) for count in result.evaluation.confusion[index])]
-        for index, label in enumerate(result.labels)
+        for index, label in enumerate(result.scored.labels)
     ]
     return table(header, rows)

@@ -25,6 +25,17 @@ def _number(value: float | None) -> float | None:
     return value
 
 
+def _checked_scores(path: Path | None) -> Path | None:
+    """The same of a file of scores."""
+    if path is not None:
+        if str(path) == "-":
+            raise typer.BadParameter("scores are binary and take a file, such as scores.npz")
+        from fmnist.kept_scores import require_replaceable_scores
+
+        require_replaceable_scores(path)
+    return path
+
+
 Dataset = Annotated[
     str | None,
     typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files. Default: the model's own."),
@@ -43,6 +54,13 @@ Junit = Annotated[
 Markdown = Annotated[
     Path | None,
     typer.Option(help="Write the verdicts as Markdown, for a pull request; - for stdout.", callback=_checked),
+]
+_SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
+KeptScores = Annotated[
+    Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_checked_scores)
+]
+ComparedScores = Annotated[
+    tuple[Path, Path] | None, typer.Option("--scores", metavar="REFERENCE CANDIDATE", help=_SCORES)
 ]
 Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inference may use.")]
 Engine = Annotated[

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
 
     from fmnist.drift import ModelParity
     from fmnist.models import Splits
-    from fmnist_runtime.reference import Reference
 
 
 def parity(
@@ -24,8 +23,11 @@ def parity(
     ] = None,
     reference: Annotated[
         Path | None,
-        typer.Option(help="The original: a Keras model or a reference.npz. Default: the artifacts' run."),
+        typer.Option(
+            help="The original: a Keras model, a reference.npz or an artifact. Default: the artifacts' run."
+        ),
     ] = None,
+    scores: options.ComparedScores = None,
     layers: Annotated[
         bool, typer.Option("--layers", help="Say which layer drifts first, too; runs the Keras model itself.")
     ] = False,
@@ -57,31 +59,42 @@ def parity(
     from fmnist.opening import Execution
     from fmnist.parity_report import parity_text
     from fmnist.references import find_reference, load_reference, recorded_range
+    from fmnist.scores_parity import compare_scores, scores_notes
 
     _require_apart(json, junit, markdown)
-    selection = select_artifacts(candidates or [])
-    say_run(selection.run)
-    if plots:
-        _require_pictures_free(plots, selection.paths)
     splits = Splits(dataset, data_dir)
-    keras = original_of(selection.paths, reference) if layers else None
-    original = (
-        load_reference(reference, splits, selection.paths, input_range)
-        if reference
-        else find_reference(selection.paths)
-    )
     limits = _limits(max_drop, min_agreement, max_difference, max_confident_flips)
-    how = Execution(threads, engine)
-    results = compare_models(selection.paths, original, splits, how, limits, require_same=reference is None)
-    text, body = parity_text(results, original), parity_body(results, original)
-    if keras:
-        taken = input_range or recorded_range(keras, selection.paths)
-        drifts = compare_layers(keras, selection.paths, scored_split(original, splits).images, taken)
-        text, body = "\n\n".join([text, *map(layers_text, drifts)]), {**body, "layers": layers_body(drifts)}
-    _write_reports(results, original, junit, markdown)
+    if scores:
+        _require_scores_alone(candidates, reference, layers, plots)
+        compared = compare_scores(*scores, limits)
+        results, notes = compared.results, scores_notes(compared.files)
+        text, body = parity_text(results, notes), {**parity_body(results), "scores": compared.files}
+    else:
+        selection = select_artifacts(candidates or [])
+        say_run(selection.run)
+        if plots:
+            _require_pictures_free(plots, selection.paths)
+        keras = original_of(selection.paths, reference) if layers else None
+        original = (
+            load_reference(reference, splits, selection.paths, input_range)
+            if reference
+            else find_reference(selection.paths)
+        )
+        how = Execution(threads, engine)
+        results = compare_models(
+            selection.paths, original, splits, how, limits, require_same=reference is None
+        )
+        text, body, notes = parity_text(results), parity_body(results), []
+        if keras:
+            taken = input_range or recorded_range(keras, selection.paths)
+            images = scored_split(original, splits).images
+            drifts = compare_layers(keras, selection.paths, images, taken)
+            text = "\n\n".join([text, *map(layers_text, drifts)])
+            body["layers"] = layers_body(drifts)
+    _write_reports(results, notes, junit, markdown)
     show("" if "-" in (str(junit), str(markdown)) else text, "parity", body, json)
     if plots:
-        _draw(results, original, splits, plots)
+        _draw(results, splits, plots)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
@@ -92,6 +105,16 @@ def _require_apart(*files: Path | None) -> None:
         if names.count(name) > 1:
             place = "standard output" if name == "-" else name
             raise typer.BadParameter(f"only one result can go to {place}")
+
+
+def _require_scores_alone(
+    candidates: list[Path] | None, reference: Path | None, layers: bool, plots: Path | None
+) -> None:
+    """Check that nothing is named that needs a model or images where two files of scores are compared."""
+    named = {"CANDIDATE": candidates, "--reference": reference, "--layers": layers, "--plots": plots}
+    for name, value in named.items():
+        if value:
+            raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {name}")
 
 
 def _limits(
@@ -111,7 +134,7 @@ def _limits(
 
 
 def _write_reports(
-    results: "list[ModelParity]", reference: "Reference", junit: Path | None, markdown: Path | None
+    results: "list[ModelParity]", notes: list[str], junit: Path | None, markdown: Path | None
 ) -> None:
     from fmnist.junit import junit_xml
     from fmnist.parity_report import parity_markdown
@@ -120,7 +143,7 @@ def _write_reports(
     if junit:
         write_result(junit, junit_xml(results))
     if markdown:
-        write_result(markdown, parity_markdown(results, reference))
+        write_result(markdown, parity_markdown(results, notes))
 
 
 def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
@@ -131,15 +154,15 @@ def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
     require_pictures_free(folder, models)
 
 
-def _draw(results: "list[ModelParity]", reference: "Reference", splits: "Splits", folder: Path) -> None:
+def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
     """Write the pictures, and say so where it is in no result's way."""
     from fmnist.drift import scored_split
     from fmnist.parity_pictures import write_pictures
     from fmnist.progress import say
 
-    images = scored_split(reference, splits).images
+    images = scored_split(results[0].reference, splits).images
     for item in results:
-        for path in write_pictures(item, reference, images, folder):
+        for path in write_pictures(item, item.reference, images, folder):
             say(str(path))
         if not item.parity.changes.flips.images:
             say(f"{item.model.name}: no answer changed")

@@ -1,0 +1,156 @@
+"""Two files of scores beside each other, such as those of two machines. No model is run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fmnist.drift import ModelParity, limits_of
+from fmnist.opening import ModelFile
+from fmnist_runtime.errors import ResultError
+from fmnist_runtime.files import sha256_file
+from fmnist_runtime.parity import compare
+from fmnist_runtime.parity.models import require_labels, same_original
+from fmnist_runtime.records import schema_of
+from fmnist_runtime.reference import SCHEMA as REFERENCE_SCHEMA
+from fmnist_runtime.reference import Reference, read_reference
+from fmnist_runtime.scores import ModelScores, ScoresFile, read_scores
+
+
+@dataclass(frozen=True)
+class Holding:
+    """A file of scores in a comparison."""
+
+    file: str
+    """The path, as the user named it."""
+    sha256: str
+    """SHA-256 of the file."""
+    machine: str
+    """Architecture of the machine that ran its models; empty when it does not say."""
+    unpaired: tuple[str, ...]
+    """Its models that were compared with nothing, as the other file has none of their name."""
+
+
+@dataclass(frozen=True)
+class ScoresParity:
+    """Two files of scores beside each other."""
+
+    results: list[ModelParity]
+    """The models of the candidates' file that were compared, in its order."""
+    files: tuple[Holding, Holding]
+    """The file that is right, and the candidates'."""
+
+
+def compare_scores(reference: Path, candidates: Path, limits: Mapping[str, Any]) -> ScoresParity:
+    """Compare the models of one file of scores with those of another, without running any.
+
+    A single model in the first file is the reference of every candidate; else models of the same name are
+    compared. A reference.npz is taken as a file of one model.
+
+    Args:
+        reference: The scores that are right.
+        candidates: The scores that are held against them.
+        limits: Fields of `Gate` that replace those of each scheme's own.
+
+    Raises:
+        ResultError: A file is missing or damaged, they are not of the same images and classes, or hold no
+            models of the same name.
+    """
+    original, scores = _read(reference), _read(candidates)
+    _require_same_images(reference, original.split, candidates, scores.split)
+    pairs = _pairs(reference, original, candidates, scores)
+    results = [
+        _compare(model, pairs[model.scored.model], limits)
+        for model in scores.models
+        if model.scored.model in pairs
+    ]
+    right = _holding(reference, original, [held.model for held in pairs.values()])
+    return ScoresParity(results, (right, _holding(candidates, scores, list(pairs))))
+
+
+def scores_notes(files: tuple[Holding, Holding]) -> list[str]:
+    """What is said of two files besides their comparison, in a line each."""
+    right, candidates = (f"{held.file} ({held.machine})" if held.machine else held.file for held in files)
+    unpaired = [
+        f"only in {held.file}, compared with nothing: {', '.join(held.unpaired)}"
+        for held in files
+        if held.unpaired
+    ]
+    return [f"{candidates} was held against {right}", *unpaired]
+
+
+def _read(path: Path) -> ScoresFile:
+    """A file of scores, or a reference.npz as one."""
+    if schema_of(path) != REFERENCE_SCHEMA:
+        return read_scores(path)
+    recorded = ModelScores(read_reference(path), "keras", "original", "recorded scores", 0, 0)
+    return ScoresFile("", (recorded,))
+
+
+def _require_same_images(one: Path, reference: Reference, other: Path, candidate: Reference) -> None:
+    """Check that two files are of the same test images and classes."""
+    if candidate.dataset_digest != reference.dataset_digest:
+        raise ResultError(
+            f"{other}: is of the {_images(candidate)}, and {one} of the {_images(reference)}; "
+            "evaluate the models on the same, with --dataset or --data-dir"
+        )
+    require_labels(str(other), candidate.labels, str(one), reference.labels)
+    if not np.array_equal(candidate.targets, reference.targets):
+        raise ResultError(
+            f"{other}: says that it is of the images of {one}, but not of the same true classes; "
+            "one of them was changed, evaluate the models again"
+        )
+
+
+def _images(split: Reference) -> str:
+    return f"{len(split.targets):,} test images of {split.dataset} (digest {split.dataset_digest[:12]})"
+
+
+def _pairs(one: Path, reference: ScoresFile, other: Path, candidates: ScoresFile) -> dict[str, Reference]:
+    """The reference of each candidate that has one, by the candidate's name."""
+    names = [model.scored.model for model in candidates.models]
+    references = {model.scored.model: _rounded(model.scored, reference) for model in reference.models}
+    if len(references) == 1:
+        return dict.fromkeys(names, *references.values())
+    pairs = {name: references[name] for name in names if name in references}
+    if not pairs:
+        raise ResultError(
+            f"{other}: has no model of a name in {one} ({', '.join(names)}; there {', '.join(references)}); "
+            "name a file of one model first, to compare all with that"
+        )
+    return pairs
+
+
+def _rounded(scored: Reference, scores: ScoresFile) -> Reference:
+    """A model's scores, with the rounding of the original that it comes from, if that is in the file, too."""
+    roundings = {model.scored.model_sha256: model.scored.rounding for model in scores.models}
+    return replace(scored, rounding=roundings.get(scored.original_sha256, 0.0))
+
+
+def _compare(model: ModelScores, reference: Reference, limits: Mapping[str, Any]) -> ModelParity:
+    scored = model.scored
+    file = ModelFile(
+        name=scored.model,
+        format=model.format,
+        scheme=model.scheme,
+        engine=model.engine,
+        threads=model.threads,
+        size_bytes=model.size_bytes,
+        sha256=scored.model_sha256,
+    )
+    gate = limits_of(model.scheme, reference, limits)
+    parity = compare(reference.scores, scored.scores, reference.targets, gate)
+    return ModelParity(
+        file, scored.scores, parity, reference, same_original(scored.original_sha256, reference)
+    )
+
+
+def _holding(path: Path, scores: ScoresFile, compared: Sequence[str]) -> Holding:
+    names = (model.scored.model for model in scores.models)
+    return Holding(
+        str(path), sha256_file(path), scores.machine, tuple(name for name in names if name not in compared)
+    )
