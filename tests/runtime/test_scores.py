@@ -105,7 +105,7 @@ def other_targets() -> ModelScores:
         ((model("a"), model("a")), "the same name"),
         ((model("a"), other_targets()), "not of the same images and classes"),
         ((model("a\x1b[2J"),), "control characters"),
-        ((model("a", np.full((2, 3), np.nan, np.float32)),), "no numbers"),
+        ((model("a", np.full((2, 3), np.nan, np.float32)),), "NaN or infinity"),
     ],
 )
 def test_what_could_not_be_read_is_not_written(tmp_path, models, complaint):
@@ -188,8 +188,8 @@ def test_what_is_crafted_rightly_is_read(tmp_path):
         (crafted(scores=EXACT[None].astype(np.float64)), "not a file of scores"),
         (crafted(scores=EXACT[None].astype(">f4")), "not a file of scores"),
         (crafted(scores=EXACT[None, :, :2]), "do not fit 2 images of 3 classes"),
-        (crafted(scores=np.full((1, 2, 3), np.inf, np.float32)), "scores that are no numbers"),
-        (crafted(scores=np.full((1, 2, 3), np.nan, np.float32)), "scores that are no numbers"),
+        (crafted(scores=np.full((1, 2, 3), np.inf, np.float32)), "scores that are NaN or infinity"),
+        (crafted(scores=np.full((1, 2, 3), np.nan, np.float32)), "scores that are NaN or infinity"),
         (crafted(targets=np.array([0, 3], np.uint8)), "true classes that are none"),
         (crafted(targets=np.array([0, 2], np.int64)), "true classes that are none"),
         (crafted(targets=np.uint8(0)), "not a file of scores"),

@@ -169,7 +169,7 @@ def test_a_reference_of_no_images(refused, recorded):
 
 @pytest.mark.parametrize(
     "content",
-    [REFERENCE.read_bytes()[:-3000], (TINY / "export" / "model-float32.npz").read_bytes(), b"", b"text"],
+    [REFERENCE.read_bytes()[:-3000], (TINY / "export" / "model-float32.onnx").read_bytes(), b"", b"text"],
     ids=["cut off", "a model", "empty", "text"],
 )
 def test_what_is_no_reference(tmp_path, refused, content):

@@ -21,6 +21,8 @@ INT8 = TINY / "export" / "model-int8.tflite"
 FLOAT32 = TINY / "export" / "model-float32.onnx"
 HOSTILE = "a \"b\" 'c' <d> & |e| \\|f \x01\x1b[31m\n.tflite"
 """A name for which each format needs something else done."""
+FLIPS = ("--max-confident-flips", 2)
+"""Allows the answers that the reference below is sure of."""
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def lost(t10k) -> list[int]:
     ],
 )
 def test_each_limit_trips_by_name_and_by_how_much(tmp_path, reference, lost, option, limit, kept, complaint):
-    broken = judge(tmp_path, INT8, "--reference", reference, option, limit)
+    broken = judge(tmp_path, INT8, "--reference", reference, *FLIPS, option, limit)
     assert broken.code == 3
     assert broken.failed == [option.removeprefix("--")]
     difference = broken.entry["probabilities"]["max_difference"]
@@ -87,7 +89,7 @@ def test_each_limit_trips_by_name_and_by_how_much(tmp_path, reference, lost, opt
     assert f"model-int8.tflite: {expected}\n" in broken.text
     [breach] = broken.entry["breaches"]
     assert breach["limit"] == pytest.approx(limit / 100 if option == "--max-drop" else limit, rel=1e-15)
-    assert judge(tmp_path, INT8, "--reference", reference, option, kept).code == 0
+    assert judge(tmp_path, INT8, "--reference", reference, *FLIPS, option, kept).code == 0
 
 
 def test_all_limits_at_once(tmp_path, reference):
@@ -116,15 +118,15 @@ def test_limits_that_are_none_are_wrong_usage(tmp_path, fmnist, option, values):
 
 def test_junit_has_a_case_for_each_limit(tmp_path, reference):
     judgement = judge(
-        tmp_path, INT8, FLOAT32, "--reference", reference, "--min-agreement", 0.9999, "--junit", "parity.xml"
+        tmp_path, INT8, FLOAT32, "--reference", reference, "--max-drop", 0, "--junit", "parity.xml"
     )
     root = ElementTree.parse(tmp_path / "parity.xml").getroot()
     suites = {suite.get("name"): suite for suite in root.findall("testsuite")}
     assert list(suites) == ["model-int8.tflite", "model-float32.onnx"]
     limits = {name: [case.get("name") for case in suite] for name, suite in suites.items()}
     assert limits == {
-        "model-int8.tflite": ["max-drop", "min-agreement"],
-        "model-float32.onnx": ["max-drop", "min-agreement", "max-difference"],
+        "model-int8.tflite": ["max-drop", "min-agreement", "max-confident-flips"],
+        "model-float32.onnx": ["max-drop", "min-agreement", "max-difference", "max-confident-flips"],
     }
     for name, suite in suites.items():
         breaches = judgement.entries[name]["breaches"]
@@ -138,9 +140,9 @@ def test_junit_has_a_case_for_each_limit(tmp_path, reference):
             failure = failures[breach["gate"]]
             assert failure.get("message") == failure.text == f"{breach['gate']}: {breach['text']}"
     failed = [len(entry["breaches"]) for entry in judgement.entries.values()]
-    assert failed[0] == 1
-    assert failed[1] >= 1
-    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("5", str(sum(failed)), "0")
+    assert failed[0] == 2
+    assert failed[1] >= 2
+    assert (root.get("tests"), root.get("failures"), root.get("errors")) == ("7", str(sum(failed)), "0")
 
 
 def cells(line: str) -> list[str]:
@@ -156,7 +158,7 @@ def tables(text: str) -> list[list[list[str]]]:
 
 
 def test_markdown_is_tables_of_even_rows(tmp_path, reference):
-    named = (INT8, FLOAT32, "--reference", reference)
+    named = (INT8, FLOAT32, "--reference", reference, *FLIPS)
     judge(tmp_path, *named, "--min-agreement", 0.9999, "--markdown", "parity.md")
     text = (tmp_path / "parity.md").read_text()
     assert text.startswith(
@@ -170,13 +172,13 @@ def test_markdown_is_tables_of_even_rows(tmp_path, reference):
         assert [row[0] for row in rows[2:]] == [" model-int8.tflite ", " model-float32.onnx "]
     assert [row[2].strip() for row in found[0][2:]] == ["FAIL", "FAIL"]
     assert "\n- model-int8.tflite: min-agreement: agreement is 99.98 %, 0.01 points short of" in text
-    judge(tmp_path, INT8, "--reference", reference, "--markdown", "parity.md")
+    judge(tmp_path, INT8, "--reference", reference, *FLIPS, "--markdown", "parity.md")
     assert (tmp_path / "parity.md").read_text().startswith("### Parity: each may replace it\n")
 
 
 def test_no_name_of_a_file_breaks_a_report(tmp_path, fmnist, reference):
     shutil.copy(INT8, tmp_path / HOSTILE)
-    named = ("parity", HOSTILE, "--reference", reference, "--min-agreement", 1)
+    named = ("parity", HOSTILE, "--reference", reference, *FLIPS, "--min-agreement", 1)
     result = fmnist(*named, "--json", "p.json", "--junit", "p.xml", "--markdown", "p.md")
     assert result.returncode == 3
     assert set(re.findall(r"[\x00-\x1f\x7f]", result.stdout)) == {"\n"}
@@ -199,7 +201,7 @@ def test_what_goes_to_standard_output_stands_alone(tmp_path, fmnist, reference, 
     others = {"--json": "p.json", "--junit": "p.xml", "--markdown": "p.md"}
     del others[option]
     arguments = [word for pair in others.items() for word in pair]
-    result = fmnist("parity", INT8, "--reference", reference, option, "-", *arguments)
+    result = fmnist("parity", INT8, "--reference", reference, *FLIPS, option, "-", *arguments)
     assert (result.returncode, result.stderr) == (0, "")
     match option:
         case "--json":

@@ -112,7 +112,9 @@ def test_max_drop_is_in_percentage_points(tmp_path, fmnist):
     scores[wrong] = np.eye(10, dtype=np.float32)[reference.targets[wrong]]
     write_reference(tmp_path / "better.npz", Reference(**{**vars(reference), "scores": scores}))
     codes = [
-        fmnist("parity", INT8, "--reference", "better.npz", "--max-drop", drop).returncode
+        fmnist(
+            "parity", INT8, "--reference", "better.npz", "--max-confident-flips", 50, "--max-drop", drop
+        ).returncode
         for drop in (0.6586, 0.6585)
     ]
     assert codes == [0, 3]
