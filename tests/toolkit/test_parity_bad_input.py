@@ -178,11 +178,12 @@ def test_what_is_no_reference(tmp_path, refused, content):
     assert f"fmnist: {path}: " in refused(INT8, path)
 
 
-def test_files_that_are_missing(tmp_path, refused):
+def test_files_that_are_missing(tmp_path, refused, fails):
     assert "absent.npz: no such file; give the path of a reference.npz" in refused(
         INT8, tmp_path / "absent.npz"
     )
     assert "absent.tflite: no such file" in refused(tmp_path / "absent.tflite", REFERENCE)
+    assert "absent.tflite: no such file" in fails("parity", "absent.tflite")
 
 
 def test_one_candidate_of_two_is_missing(fails):

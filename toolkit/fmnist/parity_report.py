@@ -79,7 +79,7 @@ def _verdicts(results: Sequence[ModelParity]) -> Table:
                 points(answers.accuracy_difference),
                 _interval(answers.accuracy_difference_interval, points),
                 f"-{100 * item.parity.gate.max_drop:.2f}",
-                f"{answers.mcnemar_p:.2g}",
+                "<1e-99" if answers.mcnemar_p < 1e-99 else f"{answers.mcnemar_p:.2g}",
                 ABSENT if growth is None else f"{100 * growth:+.1f} %",
             ]
         )
@@ -97,7 +97,7 @@ def _answers(results: Sequence[ModelParity]) -> Table:
         "better",
         "wrong to wrong",
     ]
-    header += ["ties", f"at margin ≥ {CONFIDENT_MARGIN}"]
+    header += ["near ties", f"at margin ≥ {CONFIDENT_MARGIN}"]
     rows = []
     for item in results:
         answers, changes = item.parity.answers, item.parity.changes
@@ -127,9 +127,9 @@ def _probabilities(results: Sequence[ModelParity]) -> Table:
                 item.model.scheme,
                 *(f"{figure:.2g}" for figure in figures),
                 f"{calibration.candidate_ece:.4f}",
-                f"{calibration.ece_difference:+.4f}",
-                _interval(calibration.ece_difference_interval, lambda value: f"{value:+.4f}"),
-                f"{drift.confidence_drift:+.4f}",
+                _signed(calibration.ece_difference),
+                _interval(calibration.ece_difference_interval, _signed),
+                _signed(drift.confidence_drift),
             ]
         )
     return header, rows, 2
@@ -197,6 +197,10 @@ def _listed(parity: Parity) -> str:
 
 def _interval(interval: Interval, form: Callable[[float], str]) -> str:
     return f"{form(interval.low)} to {form(interval.high)}"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+z.4f}"  # z: no -0.0000
 
 
 def _share(share: float) -> str:

@@ -67,6 +67,7 @@ def find_reference(candidates: Sequence[Path]) -> Reference:
         ResultError: There are none, or they are damaged.
     """
     first = candidates[0]
+    require_file(first, "an artifact", ModelError)
     run = run_of(first)
     if run is not None:
         return run.recorded_scores()

@@ -130,11 +130,15 @@ Hidden = Annotated[
 ]
 Dropout = Annotated[
     float | None,
-    typer.Option(min=0, max=0.99, help="Share of hidden units left out in training. Default: 0.2."),
+    typer.Option(
+        min=0, max=0.99, callback=_number, help="Share of hidden units left out in training. Default: 0.2."
+    ),
 ]
 ValidationSplit = Annotated[
     float | None,
-    typer.Option(min=0, max=0.9, help="Share of training images kept for validation. Default: 0.1."),
+    typer.Option(
+        min=0, max=0.9, callback=_number, help="Share of training images kept for validation. Default: 0.1."
+    ),
 ]
 Seed = Annotated[
     int | None,

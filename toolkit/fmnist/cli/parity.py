@@ -51,11 +51,11 @@ def parity(
     json: options.Json = None,
 ) -> None:
     """May these models replace their original? Exit 3 when one drifts beyond its gate."""
-    from fmnist.cli.output import GATE_FAILED, say_run, show
+    from fmnist.cli.output import GATE_FAILED, show
     from fmnist.drift import compare_models, parity_body, scored_split
-    from fmnist.layer_drift import compare_layers, layers_body, original_of
+    from fmnist.layer_drift import ModelDrift, compare_layers, layers_body, original_of
     from fmnist.layer_report import layers_text
-    from fmnist.models import Splits, select_artifacts
+    from fmnist.models import Splits
     from fmnist.opening import Execution
     from fmnist.parity_report import parity_text
     from fmnist.references import find_reference, load_reference, recorded_range
@@ -64,39 +64,45 @@ def parity(
     _require_apart(json, junit, markdown)
     splits = Splits(dataset, data_dir)
     limits = _limits(max_drop, min_agreement, max_difference, max_confident_flips)
+    notes: list[str] = []
+    drifts: list[ModelDrift] = []
+    extra: dict[str, Any] = {}
     if scores:
         _require_scores_alone(candidates, reference, layers, plots)
         compared = compare_scores(*scores, limits)
-        results, notes = compared.results, scores_notes(compared.files)
-        text, body = parity_text(results, notes), {**parity_body(results), "scores": compared.files}
+        results, notes, extra = compared.results, scores_notes(compared.files), {"scores": compared.files}
     else:
-        selection = select_artifacts(candidates or [])
-        say_run(selection.run)
-        if plots:
-            _require_pictures_free(plots, selection.paths)
-        keras = original_of(selection.paths, reference) if layers else None
+        paths = _candidates(candidates, plots)
+        keras = original_of(paths, reference) if layers else None
         original = (
-            load_reference(reference, splits, selection.paths, input_range)
-            if reference
-            else find_reference(selection.paths)
+            load_reference(reference, splits, paths, input_range) if reference else find_reference(paths)
         )
         how = Execution(threads, engine)
-        results = compare_models(
-            selection.paths, original, splits, how, limits, require_same=reference is None
-        )
-        text, body, notes = parity_text(results), parity_body(results), []
+        results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
         if keras:
-            taken = input_range or recorded_range(keras, selection.paths)
-            images = scored_split(original, splits).images
-            drifts = compare_layers(keras, selection.paths, images, taken)
-            text = "\n\n".join([text, *map(layers_text, drifts)])
-            body["layers"] = layers_body(drifts)
+            taken = input_range or recorded_range(keras, paths)
+            drifts = compare_layers(keras, paths, scored_split(original, splits).images, taken)
+            extra = {"layers": layers_body(drifts)}
+    text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
     _write_reports(results, notes, junit, markdown)
-    show("" if "-" in (str(junit), str(markdown)) else text, "parity", body, json)
+    alone = "-" in (str(junit), str(markdown))
+    show("" if alone else text, "parity", {**parity_body(results), **extra}, json)
     if plots:
         _draw(results, splits, plots)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
+
+
+def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...]:
+    """The artifacts to compare, once it is known that pictures of them may be written."""
+    from fmnist.cli.output import say_run
+    from fmnist.models import select_artifacts
+
+    selection = select_artifacts(named or [])
+    say_run(selection.run)
+    if plots:
+        _require_pictures_free(plots, selection.paths)
+    return selection.paths
 
 
 def _require_apart(*files: Path | None) -> None:
