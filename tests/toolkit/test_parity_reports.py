@@ -75,7 +75,7 @@ def lost(t10k) -> list[int]:
             1,
             2,
             "max-confident-flips: 2 answers changed that the original gave at a margin of 0.5 or more, 1 "
-            "beyond the 1 allowed: test images {lost[0]}, {lost[1]}",
+            "beyond the 1 allowed: images {lost[0]}, {lost[1]}",
         ),
     ],
 )

@@ -14,15 +14,15 @@ from fmnist.cli import app
 from fmnist_exporters.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARITY_TEST, SESSION = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_example_runs(tmp_path):
     """On the tiny run, under the name that the README uses."""
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "fashion-mnist").symlink_to(TINY)
-    [code] = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     result = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", SESSION],
         cwd=tmp_path,
         env={**os.environ, "FMNIST_DATA": str(DATA)},
         capture_output=True,
@@ -33,6 +33,22 @@ def test_the_python_example_runs(tmp_path):
     label, accuracy = result.stdout.rsplit(maxsplit=1)
     assert label == "Ankle boot"
     assert 0.8 < float(accuracy) < 0.9
+
+
+def test_the_parity_test_passes(tmp_path):
+    """On the tiny run, as a user's own test."""
+    (tmp_path / "model-int8.tflite").symlink_to(TINY / "export" / "model-int8.tflite")
+    (tmp_path / "reference.npz").symlink_to(TINY / "reference.npz")
+    (tmp_path / "test_mine.py").write_text(PARITY_TEST)
+    result = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "test_mine.py"],
+        cwd=tmp_path,
+        env={**os.environ, "FMNIST_DATA": str(DATA)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed" in result.stdout
 
 
 def test_every_verb_is_in_its_table():

@@ -147,6 +147,6 @@ def _confident(limit: int | None, confident: tuple[int, ...]) -> Breach | None:
     answers = f"{len(confident):,} {'answer' if len(confident) == 1 else 'answers'}"
     text = (
         f"{answers} changed that the original gave at a margin of {CONFIDENT_MARGIN} or "
-        f"more, {len(confident) - limit:,} beyond the {limit:,} allowed: test images {named}"
+        f"more, {len(confident) - limit:,} beyond the {limit:,} allowed: images {named}"
     )
     return Breach("max-confident-flips", limit, len(confident), True, text)

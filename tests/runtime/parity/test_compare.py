@@ -103,7 +103,7 @@ def test_answers_that_the_original_was_sure_of_are_counted(scores, targets):
     assert result.changes.confident == (3,)
     assert str(result.breaches[0]) == (
         "max-confident-flips: 1 answer changed that the original gave at a margin of 0.5 or more, "
-        "1 beyond the 0 allowed: test images 3"
+        "1 beyond the 0 allowed: images 3"
     )
     assert compare(sure, swap_best_two(sure, [3]), targets, Gate(1.0, max_confident_flips=0)).passed
 
