@@ -41,7 +41,7 @@ def audit_scores(scores: NDArray[np.float32]) -> Audit:
     ties = int((first == second).sum())
     step = output_step(scores)
     highest = 1.0 if step == FLOAT_STEP else 1.0 - step
-    errors = np.abs(scores @ np.ones(classes) - 1)
+    errors = np.abs(scores.sum(axis=1, dtype=np.float64) - 1)
     return Audit(
         ties=ties,
         tie_share=ties / images,

@@ -119,7 +119,8 @@ def _errors(bins: bytes, gaps: bytes) -> NDArray[np.float64]:
     # The draws are kept for the next model if they are small.
     blocks = _kept(images) if images * RESAMPLES <= _KEPT_BYTES else _drawn(images)
     sums = [_by_chunk(weights) @ chunks for weights in blocks]
-    return np.abs(np.concatenate(sums, axis=1).sum(axis=0)).sum(axis=1, dtype=np.float64) / images
+    by_bin = np.abs(np.concatenate(sums, axis=1).sum(axis=0))
+    return np.asarray(by_bin.sum(axis=1, dtype=np.float64) / images)
 
 
 def _by_chunk(weights: NDArray[np.uint8]) -> NDArray[np.float32]:

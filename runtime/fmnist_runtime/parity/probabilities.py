@@ -67,7 +67,7 @@ def compare_probabilities(reference: NDArray[np.float32], candidate: NDArray[np.
 def highest(scores: NDArray[np.float32]) -> NDArray[np.float64]:
     """Confidence: the highest score of each image, ``[N]``."""
     # Along the classes as they lie in memory, NumPy takes ten times as long.
-    return np.ascontiguousarray(scores.T).max(axis=0).astype(np.float64)
+    return np.asarray(np.ascontiguousarray(scores.T).max(axis=0), np.float64)
 
 
 def output_step(scores: NDArray[np.float32]) -> float:

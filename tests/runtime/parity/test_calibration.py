@@ -58,7 +58,7 @@ def two_models(images: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def test_an_example_on_paper():
-    """Two at 7/8, one of them right, are 3/8 off; one at 1/2 that is right 1/2, one at 5/8 that is wrong 5/8."""
+    """Two at 7/8, one of them right, are 3/8 off; a right one at 1/2 is 1/2 off, a wrong one at 5/8 5/8."""
     scores = np.array([[7, 1], [7, 1], [4, 4], [3, 5]], np.float32) / 8
     result = reliability(scores, np.array([0, 1, 0, 0], np.uint8))
     assert result.images.tolist() == [0] * 7 + [1, 0, 1, 0, 0, 0, 2, 0]
@@ -108,7 +108,7 @@ def test_the_last_bin_has_1_and_what_rounding_put_above_it():
 
 
 def test_interval_is_that_of_a_plain_bootstrap():
-    """Both models' errors anew on each resample of 30 images; ours are of sums in float32, off by 1e-7 each."""
+    """Both models' errors anew on each resample of 30 images; ours are of sums in float32, 1e-7 off each."""
     reference, candidate, targets = two_models(30)
     random, differences = np.random.default_rng(0), []
     for _ in range(RESAMPLES):

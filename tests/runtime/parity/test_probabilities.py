@@ -42,7 +42,7 @@ def slow_divergences(reference: np.ndarray, candidate: np.ndarray) -> tuple[floa
 @quick
 @given(models())
 def test_loops_over_every_probability(drawn):
-    """Differences of float32 are exact in float64; logs of at most 18 nats, and their sums, are off by 1e-13."""
+    """Differences of float32 are exact in float64; logs of at most 18 nats, and their sums, are 1e-13 off."""
     reference, candidate, _ = drawn
     result = compare_probabilities(reference, candidate)
     differences = [
