@@ -28,6 +28,8 @@ bench: $(INSTALLED)  ## the comparisons behind the figures in the README
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/exports.py
 	$(BIN)/python benchmarks/runtime.py
+	$(BIN)/python benchmarks/parity_coverage.py
+	$(BIN)/python benchmarks/parity_cost.py
 
 clean:  ## remove what was installed and made, but not runs/
 	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -168,6 +168,7 @@ def _pairs(before: NDArray[np.intp], after: NDArray[np.intp], classes: int) -> t
 
 
 def _bands(margins: NDArray[np.float64], changed: NDArray[np.intp]) -> tuple[MarginBand, ...]:
+    margins = np.minimum(margins, _EDGES[-1])  # rounding may put one above
     images, _ = np.histogram(margins, _EDGES)
     flips, _ = np.histogram(margins[changed], _EDGES)
     rows = zip(pairwise(_EDGES), images.tolist(), flips.tolist(), strict=True)

@@ -1,0 +1,105 @@
+"""What the statistics of parity cost: six artifacts compared with their original, beside scoring them alone.
+
+Both in one process, in turn, on the 10,000 test images; what parity draws once in a process, for its
+bootstrap, is drawn anew in every round. Then both commands as a user runs them, for information. Exits 1
+when the limit is broken. Writes results/parity_cost.json. Usage: parity_cost.py [RUN], a trained and fully
+exported run; without it one is made in a temporary folder.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from runtime import ROOT, artifacts, train
+from side_by_side import Claim, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
+
+from fmnist.drift import compare_models
+from fmnist.models import Splits
+from fmnist.opening import Execution, open_model
+from fmnist.results import to_json
+from fmnist.runs import Run
+from fmnist_runtime.evaluate import score_dataset
+from fmnist_runtime.parity import calibration
+from fmnist_runtime.reference import Reference
+
+RESULT = Path(__file__).parent / "results" / "parity_cost.json"
+RECIPES = (
+    "tflite float32",
+    "tflite float16",
+    "tflite dynamic",
+    "tflite int8",
+    "tflite int8-full",
+    "onnx float32",
+)
+ROUNDS, COMMAND_ROUNDS = 40, 10
+LIMIT = 3.0
+"""Times that comparing may take as long as scoring."""
+
+
+def score(paths: list[Path], splits: Splits) -> None:
+    """What parity cannot do without: open each model and run it on all images."""
+    for path in paths:
+        with open_model(path) as session:
+            score_dataset(session, splits.of(session))
+
+
+def compare(paths: list[Path], reference: Reference, splits: Splits) -> None:
+    """The same, and all that is said of the scores; as in a new process, where nothing is drawn yet."""
+    calibration._kept.cache_clear()
+    calibration._errors.cache_clear()
+    compare_models(paths, reference, splits, Execution())
+
+
+def command(verb: str, paths: list[Path]) -> None:
+    """A whole process, which exits 0, or 3 where a gate fails."""
+    words = [sys.executable, "-m", "fmnist", verb, *map(str, paths), "--data-dir", str(ROOT / "data")]
+    if subprocess.run(words, capture_output=True, check=False).returncode not in (0, 3):
+        raise SystemExit(f"{' '.join(words)} failed")
+
+
+def measure(run: Run) -> dict[str, dict[str, Times]]:
+    """Both ways in turn: in one process, and as commands."""
+    paths = [artifacts(run)[recipe] for recipe in RECIPES]
+    splits = Splits(None, ROOT / "data")
+    inside = {
+        "scoring": once(partial(score, paths, splits)),
+        "parity": once(partial(compare, paths, run.recorded_scores(), splits)),
+    }
+    commands = {f"fmnist {verb}": once(partial(command, verb, paths)) for verb in ("eval", "parity")}
+    return {"process": in_turn(inside, ROUNDS), "commands": in_turn(commands, COMMAND_ROUNDS)}
+
+
+def main() -> None:
+    """Measure, record, judge."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(sys.argv[1]).resolve()) if len(sys.argv) > 1 else train(Path(folder) / "run")
+        parts = measure(run)
+    rows = []
+    for times in parts.values():
+        base, other = times.values()
+        for name, item in times.items():
+            against = [f"{ratio_of_medians(item, base):.2f}", f"{ratio(item, base):.2f}"]
+            rows.append([name, f"{item.percentile(50) / 1e6:.1f}", *(against if item is other else ["", ""])])
+    report("Six artifacts, 10,000 images", ["", "ms", "times, of medians", "by round"], rows)
+    claim = Claim(
+        "comparing ÷ scoring", ratio(parts["process"]["parity"], parts["process"]["scoring"]), LIMIT
+    )
+    body = {
+        "claims": [{**asdict(claim), "held": claim.held}],
+        "artifacts": RECIPES,
+        **{name: {"ms": milliseconds(times)} for name, times in parts.items()},
+    }
+    RESULT.write_text(to_json("benchmark-parity-cost", body))
+    print(
+        f"\n{claim.text} is {claim.value:.2f}, {LIMIT:g} is the limit: {'held' if claim.held else 'BROKEN'}"
+    )
+    sys.exit(not claim.held)
+
+
+if __name__ == "__main__":
+    main()
