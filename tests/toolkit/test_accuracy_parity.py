@@ -156,7 +156,7 @@ def test_a_failed_gate_exits_3_and_one_failed_step_stops_no_other(full):
     failed = run_fmnist(full.folder, "run")
     assert failed.returncode == 3
     assert failed.stdout.count(" FAIL ") == len(RECIPES)
-    assert "tflite int8: accuracy is" in failed.stdout
+    assert "tflite int8: max-drop: accuracy is" in failed.stdout
 
     (run / "bench.json").write_text("somebody's notes")
     stopped = run_fmnist(full.folder, "run")

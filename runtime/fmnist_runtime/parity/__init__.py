@@ -10,7 +10,7 @@ from fmnist_runtime.parity.answers import Answers
 from fmnist_runtime.parity.audit import Audit
 from fmnist_runtime.parity.calibration import Calibration
 from fmnist_runtime.parity.changes import Changes
-from fmnist_runtime.parity.compare import Parity, compare
+from fmnist_runtime.parity.comparison import Parity, compare
 from fmnist_runtime.parity.gates import Breach, Gate, default_gate
 from fmnist_runtime.parity.intervals import Interval
 from fmnist_runtime.parity.models import compare_model, compare_session

@@ -10,7 +10,7 @@ import numpy as np
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
-from fmnist_runtime.parity.compare import Parity, compare
+from fmnist_runtime.parity.comparison import Parity, compare
 from fmnist_runtime.parity.gates import Gate, default_gate
 from fmnist_runtime.reference import Reference, read_reference
 from fmnist_runtime.sessions import Session, load

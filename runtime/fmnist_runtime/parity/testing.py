@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fmnist_runtime.parity.compare import Parity
+from fmnist_runtime.parity.comparison import Parity
 from fmnist_runtime.parity.gates import Gate
 from fmnist_runtime.parity.models import compare_model
 
