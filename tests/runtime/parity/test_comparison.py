@@ -171,10 +171,22 @@ def test_scores_of_other_images_are_refused(scores, targets):
 
 
 @pytest.mark.parametrize(
-    "limits", [(np.nan,), (-0.1,), (0.1, np.nan), (0.1, -1.0), (0.1, None, 1.1), (0.1, None, 0, -1)]
+    "limits",
+    [
+        (np.nan,),
+        (-0.1,),
+        (5,),
+        (np.inf,),
+        (0.1, np.nan),
+        (0.1, -1.0),
+        (0.1, 1.1),
+        (0.1, None, 1.1),
+        (0.1, None, np.nan),
+        (0.1, None, 0, -1),
+    ],
 )
 def test_a_gate_that_nothing_could_break_is_refused(limits):
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         Gate(*limits)
 
 
@@ -191,4 +203,5 @@ def test_a_model_that_changes_too_many_answers_fails_though_it_loses_none(scores
 def test_a_gate_allows_what_rounding_makes_in_the_original():
     assert Gate(0.001, 1e-5).allowing(1e-6) == Gate(0.001, 1e-5)
     assert Gate(0.001, 1e-5).allowing(1e-5) == Gate(0.001, 4e-5)
+    assert Gate(0.001, 1e-5).allowing(0.5) == Gate(0.001, 1.0)
     assert Gate(0.001).allowing(1e-5) == Gate(0.001)
