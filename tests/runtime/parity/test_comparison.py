@@ -171,6 +171,36 @@ def test_scores_of_other_images_are_refused(scores, targets):
 
 
 @pytest.mark.parametrize(
+    ("scores", "targets"),
+    [
+        (np.ones((5, 1), np.float32), np.zeros(5, np.uint8)),
+        (np.ones(5, np.float32), np.zeros(5, np.uint8)),
+        (np.full((5, 3), 1 / 3, np.float32), np.eye(5, 3, dtype=np.uint8)),
+    ],
+    ids=["one class", "no classes", "one-hot targets"],
+)
+def test_arrays_of_another_shape_are_refused(scores, targets):
+    with pytest.raises(ResultError, match="do not describe the same images"):
+        compare(scores, scores, targets, LENIENT)
+
+
+@pytest.mark.parametrize("target", [-1, 10])
+def test_true_classes_beyond_the_scores_are_refused(scores, targets, target):
+    targets = targets.astype(np.int64)
+    targets[7] = target
+    with pytest.raises(ResultError, match=f"true classes from .*{target}.* are none of 10, counted from 0"):
+        compare(scores, scores, targets, LENIENT)
+
+
+def test_logits_are_no_probabilities(scores, targets):
+    """A margin of 0.5 between logits is nothing: answers would count as confident that are not."""
+    logits = np.log(scores)
+    for pair, whose in (((logits, scores), "the original's"), ((scores, logits), "the converted model's")):
+        with pytest.raises(ResultError, match=f"{whose} scores reach from -.* and are no probabilities"):
+            compare(*pair, targets, LENIENT)
+
+
+@pytest.mark.parametrize(
     "limits",
     [
         (np.nan,),
