@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fmnist.progress import Progress
+from fmnist.progress import Progress, say
 from fmnist.render import markdown_text, microseconds, percent, points, size, table
 
 
@@ -35,6 +35,11 @@ def test_a_name_in_markdown_is_no_markup(hostile):
     shown = markdown_text(hostile)
     assert not re.search(r"(?<!\\)(\\\\)*[][`*_~#|]|[<>]", shown)
     assert html.unescape(re.sub(r"\\(.)", r"\1", shown)) == hostile
+
+
+def test_a_name_in_a_line_of_progress_moves_no_cursor(capsys):
+    say("pictures/\x1b[2Jmodel.tflite-changed.png")
+    assert capsys.readouterr().err == "pictures/?[2Jmodel.tflite-changed.png\n"
 
 
 class Terminal(io.StringIO):
