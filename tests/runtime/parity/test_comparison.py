@@ -37,7 +37,7 @@ def test_a_model_agrees_with_itself(scores, targets):
     assert result.passed
     assert result.changes.flips.images == ()
     assert (result.answers.agreement, result.answers.accuracy_difference) == (1, 0)
-    assert (result.probabilities.max_difference, result.probabilities.kl_divergence) == (0, 0)
+    assert (result.probabilities.max_difference, result.probabilities.kl_divergence_nats) == (0, 0)
     assert result.calibration.ece_difference_interval == Interval(0, 0)
     assert (
         result.answers.reference_accuracy
