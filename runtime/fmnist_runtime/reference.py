@@ -104,3 +104,5 @@ def check_reference(reference: Reference) -> None:
         raise ValueError("scores of no images")
     if not np.isfinite(scores).all():
         raise ValueError("scores that are NaN or infinity")
+    if not isinstance(reference.rounding, float) or not 0 <= reference.rounding <= 1:
+        raise ValueError(f"a rounding of {reference.rounding!r}")

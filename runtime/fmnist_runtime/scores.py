@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -166,8 +165,6 @@ def _check_model(model: ModelScores) -> None:
     check_reference(scored)
     _check_texts([scored.model, scored.model_sha256, scored.source_range, scored.original_sha256])
     _check_texts([model.format, model.scheme, model.engine])
-    if not isinstance(scored.rounding, float) or not 0 <= scored.rounding < math.inf:
-        raise ValueError(f"a rounding of {scored.rounding!r}")
     if any(type(count) is not int or count < 0 for count in (model.threads, model.size_bytes)):
         raise ValueError("threads or a size that are no number")
 

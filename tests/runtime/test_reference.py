@@ -69,6 +69,10 @@ def test_what_is_no_reference_is_refused(tmp_path, content):
         {"dataset": 5},
         {"labels": ("a", 3)},
         {"source_range": None},
+        {"rounding": float("nan")},
+        {"rounding": float("inf")},
+        {"rounding": -1e-6},
+        {"rounding": 1e9},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -211,6 +211,7 @@ def test_what_is_crafted_rightly_is_read(tmp_path):
         (crafted(with_model(threads=True)), "no number"),
         (crafted(with_model(size_bytes=-1)), "no number"),
         (crafted(with_model(rounding=float("nan"))), "a rounding of nan"),
+        (crafted(with_model(rounding=2.0)), "a rounding of 2.0"),
         (crafted(with_model(rounding="0")), "a rounding of '0'"),
     ],
 )

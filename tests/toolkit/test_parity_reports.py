@@ -191,7 +191,7 @@ def test_no_name_of_a_file_breaks_a_report(tmp_path, fmnist, reference):
     text = (tmp_path / "p.md").read_text()
     for rows in tables(text):
         assert [len(row) for row in rows] == [10, 10, 10]
-        assert rows[2][0] == " a \"b\" 'c' &lt;d&gt; &amp; \\|e\\| \\\\\\|f ??[31m?.tflite "
+        assert rows[2][0] == " a \"b\" 'c' &lt;d&gt; &amp; \\|e\\| \\\\\\|f ??\\[31m?.tflite "
     assert "<d>" not in text
     assert len([line for line in text.splitlines() if line.startswith("- ")]) == 1
 

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import html
 import io
+import re
 
 import pytest
 
-from fmnist.progress import Progress
-from fmnist.render import microseconds, percent, points, size, table
+from fmnist.progress import Progress, say
+from fmnist.render import markdown_text, microseconds, percent, points, size, table
 
 
 def test_numbers_as_a_person_writes_them():
@@ -22,6 +24,22 @@ def test_text_stands_left_and_numbers_right():
         "a      10",
         "bcdef   9",
     ]
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["[pay](http://evil)", "![seen](http://evil)", "`code", "*bold*", "_it_", "~~gone~~", "# big", "<b>&|\\"],
+)
+def test_a_name_in_markdown_is_no_markup(hostile):
+    """Behind a backslash, punctuation is itself (https://spec.commonmark.org/0.31.2/#backslash-escapes)."""
+    shown = markdown_text(hostile)
+    assert not re.search(r"(?<!\\)(\\\\)*[][`*_~#|]|[<>]", shown)
+    assert html.unescape(re.sub(r"\\(.)", r"\1", shown)) == hostile
+
+
+def test_a_name_in_a_line_of_progress_moves_no_cursor(capsys):
+    say("pictures/\x1b[2Jmodel.tflite-changed.png")
+    assert capsys.readouterr().err == "pictures/?[2Jmodel.tflite-changed.png\n"
 
 
 class Terminal(io.StringIO):

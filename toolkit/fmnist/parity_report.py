@@ -120,7 +120,12 @@ def _probabilities(results: Sequence[ModelParity]) -> Table:
     rows = []
     for item in results:
         drift, calibration = item.parity.probabilities, item.parity.calibration
-        figures = (drift.max_difference, drift.mean_difference, drift.kl_divergence, drift.js_divergence)
+        figures = (
+            drift.max_difference,
+            drift.mean_difference,
+            drift.kl_divergence_nats,
+            drift.js_divergence_nats,
+        )
         rows.append(
             [
                 item.model.name,
@@ -148,7 +153,7 @@ def _numbers(results: Sequence[ModelParity]) -> Table:
 
 
 def _audit(audit: Audit) -> list[str]:
-    shares = (audit.tie_share, audit.zeros, audit.ones)
+    shares = (audit.tie_share, audit.zero_share, audit.one_share)
     return [
         *(percent(share) for share in shares),
         f"{audit.off_sum:,}",

@@ -6,6 +6,8 @@ import io
 import sys
 from typing import TextIO
 
+from fmnist.render import printable
+
 _WIDTH = 30
 _PLAIN_STEPS = 1000
 """So many steps of which nothing is said make a line where there is no bar."""
@@ -52,4 +54,4 @@ class Progress:
 def say(line: str) -> None:
     """One line of progress."""
     if sys.stderr is not None:  # else print would take standard output
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)

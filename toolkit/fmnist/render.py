@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 ABSENT = "-"
-_MARKUP = str.maketrans({"\\": r"\\", "|": r"\|", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
-"""What would end a cell of a Markdown table, or be taken for HTML."""
+_MARKUP = str.maketrans(
+    {mark: f"\\{mark}" for mark in "\\`*_~[]#|"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+)
+"""What would end a cell of a Markdown table, or be taken for a link, a picture, other markup or HTML."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:

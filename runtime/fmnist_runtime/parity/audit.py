@@ -22,9 +22,9 @@ class Audit:
     """Images whose two best scores are equal; the lowest index is the answer."""
     tie_share: float
     """ties / images."""
-    zeros: float
+    zero_share: float
     """Share of all probabilities that are exactly 0."""
-    ones: float
+    one_share: float
     """Share of all probabilities at the highest level there is: 1, or a step below it in integers."""
     off_sum: int
     """Images whose probabilities do not add up to 1, to the rounding of float32."""
@@ -45,8 +45,8 @@ def audit_scores(scores: NDArray[np.float32]) -> Audit:
     return Audit(
         ties=ties,
         tie_share=ties / images,
-        zeros=float((scores == 0).mean()),
-        ones=float((scores >= highest).mean()),
+        zero_share=float((scores == 0).mean()),
+        one_share=float((scores >= highest).mean()),
         off_sum=int((errors > classes * _ROUNDING).sum()),
         max_sum_error=float(errors.max()),
         levels=len(np.unique(scores)),

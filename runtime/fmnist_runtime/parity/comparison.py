@@ -14,6 +14,7 @@ from fmnist_runtime.parity.calibration import Calibration, compare_calibration
 from fmnist_runtime.parity.changes import Changes, find_changes
 from fmnist_runtime.parity.gates import Breach, Gate, find_breaches
 from fmnist_runtime.parity.probabilities import Probabilities, compare_probabilities
+from fmnist_runtime.sessions.plan import are_logits
 
 
 @dataclass(frozen=True)
@@ -58,15 +59,11 @@ def compare(
         gate: The limits to hold the converted model against.
 
     Raises:
-        ResultError: The arrays do not describe the same images and classes, or hold no numbers.
+        ResultError: The arrays do not describe the same images and classes, or hold no probabilities.
     """
-    if reference.shape != candidate.shape or len(reference) != len(targets) or len(targets) == 0:
-        raise ResultError(
-            f"scores of shape {reference.shape} and {candidate.shape} and {len(targets):,} true classes "
-            "do not describe the same images"
-        )
-    if not (np.isfinite(reference).all() and np.isfinite(candidate).all()):
-        raise ResultError("scores hold NaN or infinity, and nothing can be said of them")
+    _require_same_shape(reference, candidate, targets)
+    _require_probabilities("the original's", reference)
+    _require_probabilities("the converted model's", candidate)
     answers = compare_answers(reference.argmax(axis=1), candidate.argmax(axis=1), targets)
     probabilities = compare_probabilities(reference, candidate)
     changes = find_changes(reference, candidate, targets, gate.max_difference or 0.0)
@@ -80,3 +77,29 @@ def compare(
         gate=gate,
         breaches=find_breaches(gate, answers, probabilities, changes),
     )
+
+
+def _require_same_shape(
+    reference: NDArray[np.float32], candidate: NDArray[np.float32], targets: NDArray[np.uint8]
+) -> None:
+    images, classes = reference.shape if reference.ndim == 2 else (0, 0)
+    if images == 0 or classes < 2 or candidate.shape != reference.shape or targets.shape != (images,):
+        raise ResultError(
+            f"scores of shape {reference.shape} and {candidate.shape} and true classes of shape "
+            f"{targets.shape} do not describe the same images by two classes or more"
+        )
+    lowest, highest = targets.min(), targets.max()
+    if lowest < 0 or highest >= classes:
+        raise ResultError(
+            f"true classes from {lowest} to {highest} are none of {classes}, counted from 0 as scores are"
+        )
+
+
+def _require_probabilities(whose: str, scores: NDArray[np.float32]) -> None:
+    if not np.isfinite(scores).all():
+        raise ResultError(f"{whose} scores hold NaN or infinity, and nothing can be said of them")
+    if are_logits(scores):
+        raise ResultError(
+            f"{whose} scores reach from {scores.min():.3g} to {scores.max():.3g} and are no probabilities; "
+            "put a softmax behind them"
+        )

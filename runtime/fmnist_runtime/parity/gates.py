@@ -42,14 +42,13 @@ class Gate:
         """
         if self.max_difference is None:
             return self
-        return replace(self, max_difference=max(self.max_difference, ROUNDINGS * rounding))
+        return replace(self, max_difference=max(self.max_difference, min(ROUNDINGS * rounding, 1.0)))
 
     def __post_init__(self) -> None:
         """Refuse limits that no figure could break."""
-        limits = (self.max_drop, self.max_difference, self.max_confident_flips)
-        sane = 0 <= self.min_agreement <= 1 and all(limit is None or limit >= 0 for limit in limits)
-        if not sane:
-            raise ValueError(f"a gate's limits are numbers of 0 or more, not {self}")
+        shares = (self.max_drop, self.max_difference or 0.0, self.min_agreement)
+        if not all(0 <= share <= 1 for share in shares) or (self.max_confident_flips or 0) < 0:
+            raise ValueError(f"a gate's limits are fractions from 0 to 1, and a count, not {self}")
 
 
 @dataclass(frozen=True)

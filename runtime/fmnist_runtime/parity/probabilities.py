@@ -23,11 +23,11 @@ class Probabilities:
     """Largest absolute difference of any one probability."""
     mean_difference: float
     """Mean absolute difference."""
-    kl_divergence: float
-    """Kullback-Leibler divergence of the converted model's distribution from the original's, in nats, mean
-    over the images. A probability below half a step of its model's output, as zero is, is taken for that
-    half, and each distribution then divided by its sum."""
-    js_divergence: float
+    kl_divergence_nats: float
+    """Kullback-Leibler divergence D(original ‖ converted model), in nats, mean over the images. A
+    probability below half a step of its model's output, as zero is, is taken for that half, and each
+    distribution then divided by its sum."""
+    js_divergence_nats: float
     """Jensen-Shannon divergence of the same two, in nats, mean over the images; at most log 2."""
     confidence_drift: float
     """Mean of the highest probability less the same of the original; positive when surer."""
@@ -56,8 +56,8 @@ def compare_probabilities(reference: NDArray[np.float32], candidate: NDArray[np.
     return Probabilities(
         max_difference=float(max(difference.max() for difference in differences)),
         mean_difference=float(sum(difference.sum() for difference in differences) / reference.size),
-        kl_divergence=kl,
-        js_divergence=js,
+        kl_divergence_nats=kl,
+        js_divergence_nats=js,
         confidence_drift=float((highest(candidate) - highest(reference)).mean()),
         reference_step=steps[0],
         candidate_step=steps[1],

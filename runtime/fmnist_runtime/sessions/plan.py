@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 
 
 def are_logits(scores: NDArray[np.float32]) -> bool:
-    """Whether scores, float32 ``[N, classes]`` of a few images, are none that probabilities can be."""
+    """Whether scores, float32 ``[N, classes]``, are none that probabilities can be."""
     return bool(scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING)
 
 

@@ -34,7 +34,7 @@ def test_a_loop_over_every_score(drawn):
     audit = audit_scores(scores)
     assert (audit.ties, audit.off_sum, audit.levels) == (ties, off, len(levels))
     assert audit.tie_share == ties / images
-    assert (audit.zeros, audit.ones) == (zeros / scores.size, ones / scores.size)
+    assert (audit.zero_share, audit.one_share) == (zeros / scores.size, ones / scores.size)
     assert audit.max_sum_error == pytest.approx(furthest, abs=1e-15)
 
 
@@ -43,7 +43,7 @@ def test_eight_bits():
     scores = np.array([[255, 0, 0], [128, 128, 0], [127, 127, 2], [85, 85, 85]], np.float32) / 256
     audit = audit_scores(scores)
     assert (audit.ties, audit.tie_share) == (3, 0.75)
-    assert (audit.zeros, audit.ones) == (3 / 12, 1 / 12)
+    assert (audit.zero_share, audit.one_share) == (3 / 12, 1 / 12)
     assert (audit.off_sum, audit.max_sum_error) == (2, 1 / 256)
     assert audit.levels == 6  # 0, 2, 85, 127, 128, 255
 
@@ -55,9 +55,9 @@ def test_floats():
     scores = powers / powers.sum(axis=1, keepdims=True)
     scores[0] = [255 / 256, *[1 / 256 / 9] * 9]
     audit = audit_scores(scores)
-    assert (audit.ties, audit.zeros, audit.ones, audit.off_sum) == (0, 0, 0, 0)
+    assert (audit.ties, audit.zero_share, audit.one_share, audit.off_sum) == (0, 0, 0, 0)
     assert 0 < audit.max_sum_error <= 10 * 2**-24
-    assert audit_scores(np.array([[1.0, 0.0, 1e-9]], np.float32)).ones == 1 / 3
+    assert audit_scores(np.array([[1.0, 0.0, 1e-9]], np.float32)).one_share == 1 / 3
 
 
 def test_a_tie_of_lesser_scores_is_none():

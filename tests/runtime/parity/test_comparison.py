@@ -37,7 +37,7 @@ def test_a_model_agrees_with_itself(scores, targets):
     assert result.passed
     assert result.changes.flips.images == ()
     assert (result.answers.agreement, result.answers.accuracy_difference) == (1, 0)
-    assert (result.probabilities.max_difference, result.probabilities.kl_divergence) == (0, 0)
+    assert (result.probabilities.max_difference, result.probabilities.kl_divergence_nats) == (0, 0)
     assert result.calibration.ece_difference_interval == Interval(0, 0)
     assert (
         result.answers.reference_accuracy
@@ -171,10 +171,52 @@ def test_scores_of_other_images_are_refused(scores, targets):
 
 
 @pytest.mark.parametrize(
-    "limits", [(np.nan,), (-0.1,), (0.1, np.nan), (0.1, -1.0), (0.1, None, 1.1), (0.1, None, 0, -1)]
+    ("scores", "targets"),
+    [
+        (np.ones((5, 1), np.float32), np.zeros(5, np.uint8)),
+        (np.ones(5, np.float32), np.zeros(5, np.uint8)),
+        (np.full((5, 3), 1 / 3, np.float32), np.eye(5, 3, dtype=np.uint8)),
+    ],
+    ids=["one class", "no classes", "one-hot targets"],
+)
+def test_arrays_of_another_shape_are_refused(scores, targets):
+    with pytest.raises(ResultError, match="do not describe the same images"):
+        compare(scores, scores, targets, LENIENT)
+
+
+@pytest.mark.parametrize("target", [-1, 10])
+def test_true_classes_beyond_the_scores_are_refused(scores, targets, target):
+    targets = targets.astype(np.int64)
+    targets[7] = target
+    with pytest.raises(ResultError, match=f"true classes from .*{target}.* are none of 10, counted from 0"):
+        compare(scores, scores, targets, LENIENT)
+
+
+def test_logits_are_no_probabilities(scores, targets):
+    """A margin of 0.5 between logits is nothing: answers would count as confident that are not."""
+    logits = np.log(scores)
+    for pair, whose in (((logits, scores), "the original's"), ((scores, logits), "the converted model's")):
+        with pytest.raises(ResultError, match=f"{whose} scores reach from -.* and are no probabilities"):
+            compare(*pair, targets, LENIENT)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        (np.nan,),
+        (-0.1,),
+        (5,),
+        (np.inf,),
+        (0.1, np.nan),
+        (0.1, -1.0),
+        (0.1, 1.1),
+        (0.1, None, 1.1),
+        (0.1, None, np.nan),
+        (0.1, None, 0, -1),
+    ],
 )
 def test_a_gate_that_nothing_could_break_is_refused(limits):
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="from 0 to 1"):
         Gate(*limits)
 
 
@@ -191,4 +233,5 @@ def test_a_model_that_changes_too_many_answers_fails_though_it_loses_none(scores
 def test_a_gate_allows_what_rounding_makes_in_the_original():
     assert Gate(0.001, 1e-5).allowing(1e-6) == Gate(0.001, 1e-5)
     assert Gate(0.001, 1e-5).allowing(1e-5) == Gate(0.001, 4e-5)
+    assert Gate(0.001, 1e-5).allowing(0.5) == Gate(0.001, 1.0)
     assert Gate(0.001).allowing(1e-5) == Gate(0.001)

@@ -68,7 +68,19 @@ def parity(
     drifts: list[ModelDrift] = []
     extra: dict[str, Any] = {}
     if scores:
-        _require_scores_alone(candidates, reference, layers, plots)
+        _require_scores_alone(
+            {
+                "CANDIDATE": candidates,
+                "--reference": reference,
+                "--layers": layers,
+                "--dataset": dataset,
+                "--data-dir": data_dir,
+                "--threads": threads != options.DEFAULT_THREADS,
+                "--engine": engine != "auto",
+                "--input-range": input_range,
+                "--plots": plots,
+            }
+        )
         compared = compare_scores(*scores, limits)
         results, notes, extra = compared.results, scores_notes(compared.files), {"scores": compared.files}
     else:
@@ -113,11 +125,8 @@ def _require_apart(*files: Path | None) -> None:
             raise typer.BadParameter(f"only one result can go to {place}")
 
 
-def _require_scores_alone(
-    candidates: list[Path] | None, reference: Path | None, layers: bool, plots: Path | None
-) -> None:
+def _require_scores_alone(named: dict[str, object]) -> None:
     """Check that nothing is named that needs a model or images where two files of scores are compared."""
-    named = {"CANDIDATE": candidates, "--reference": reference, "--layers": layers, "--plots": plots}
     for name, value in named.items():
         if value:
             raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {name}")
