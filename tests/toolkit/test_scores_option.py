@@ -189,7 +189,7 @@ def test_a_file_against_itself_passes_with_nothing_changed(tmp_path, fmnist, kep
         assert entry["probabilities"]["max_difference"] == 0
         assert entry["answers"]["agreement"] == 1
     assert record["reference"]["name"] is None
-    assert [file["unpaired"] for file in record["scores"]] == [[], []]
+    assert record["left_out"] == []
     assert ElementTree.parse(tmp_path / "junit.xml").getroot().get("failures") == "0"
 
 
@@ -234,19 +234,20 @@ def test_one_model_first_is_the_reference_of_all(tmp_path, fmnist, kept, referen
     assert kept_record["reference"] == direct_record["reference"]
 
 
-def test_a_model_that_is_in_one_file_only_is_named(tmp_path, fmnist, kept):
+def test_a_model_that_is_in_one_file_only(tmp_path, fmnist, kept):
+    """One that is right and has no candidate is left out; a candidate is never let through uncompared."""
     scores = read_scores(kept)
     left = write(tmp_path / "left.npz", replace(scores, models=scores.models[:3]))
-    right = write(tmp_path / "right.npz", replace(scores, models=scores.models[2:5]))
+    right = write(tmp_path / "right.npz", replace(scores, models=scores.models[2:3]))
     result = fmnist("parity", "--scores", left, right)
     assert result.returncode == 0
     assert result.stdout.count(" pass ") == 1
-    assert f"only in {left}, compared with nothing: model.keras, model-float32.tflite\n" in result.stdout
-    assert f"only in {right}, compared with nothing: model-int8-full.tflite, model-float32.o" in result.stdout
-    other = write(tmp_path / "other.npz", replace(scores, models=scores.models[3:]))
-    none = fmnist("parity", "--scores", left, other)
-    assert (none.returncode, none.stdout, none.stderr.count("\n")) == (1, "", 1)
-    assert f"other.npz: has no model of a name in {left} (" in none.stderr
+    assert f"only in {left}, so left out: model.keras, model-float32.tflite\n" in result.stdout
+    more = write(tmp_path / "more.npz", replace(scores, models=scores.models[2:5]))
+    refused = fmnist("parity", "--scores", left, more)
+    assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
+    named = "model-int8-full.tflite, model-float32.onnx would be compared with nothing"
+    assert f"more.npz: {named}, as {left} has none so called" in refused.stderr
 
 
 def test_the_originals_rounding_is_allowed_its_artifacts(tmp_path, fmnist, kept):

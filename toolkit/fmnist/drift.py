@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, describe, open_model
+from fmnist_runtime import Session
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.evaluate import score_dataset
-from fmnist_runtime.parity import Gate, Parity, compare, default_gate
-from fmnist_runtime.parity.models import require_classes, require_split, same_original
+from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
+from fmnist_runtime.parity.models import require_split, same_original, source_of
 from fmnist_runtime.reference import Reference
 
 
@@ -81,23 +81,27 @@ def compare_models(
         ResultError: The test split is not the one that the original was scored on, or an artifact
             was made from another original or has other classes.
     """
-    dataset = scored_split(reference, splits)
+    dataset, paths = scored_split(reference, splits), list(candidates)
     results = []
-    for path in candidates:
+    for path in paths:
         with open_model(path, how) as session:
-            metadata = session.info.metadata
-            same = same_original(metadata.source_sha256 if metadata else "", reference)
+            same = same_original(source_of(session), reference)
             if require_same and same is False:
                 raise ResultError(
                     f"{path}: was made from another model than the reference; "
                     "name the one it was made from with --reference"
                 )
-            require_classes(str(path), session.info.labels, reference, same)
             gate = limits_of(session.info.scheme, reference, limits or {})
-            scores, _ = score_dataset(session, dataset)
-            parity = compare(reference.scores, scores, dataset.targets, gate)
-            results.append(ModelParity(describe(session), scores, parity, reference, same))
+            parity, scores = compare_session(session, reference, dataset, gate)
+            results.append(ModelParity(_told_apart(session, paths), scores, parity, reference, same))
     return results
+
+
+def _told_apart(session: Session, paths: Sequence[Path]) -> ModelFile:
+    """Which file a session runs, by its whole path where another has the same name."""
+    model = describe(session)
+    same_name = [path for path in paths if path.name == model.name]
+    return replace(model, name=str(session.info.path)) if len(same_name) > 1 else model
 
 
 def shared_reference(results: Sequence[ModelParity]) -> Reference | None:

@@ -116,7 +116,7 @@ def _answers(results: Sequence[ModelParity]) -> Table:
 
 def _probabilities(results: Sequence[ModelParity]) -> Table:
     header = ["probabilities", "scheme", "max diff", "mean diff", "KL", "JS", "ECE", "change"]
-    header += ["95 % interval", "confidence"]
+    header += ["bootstrap 95 %", "confidence"]
     rows = []
     for item in results:
         drift, calibration = item.parity.probabilities, item.parity.calibration

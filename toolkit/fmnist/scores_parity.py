@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -31,8 +31,6 @@ class Holding:
     """SHA-256 of the file."""
     machine: str
     """Architecture of the machine that ran its models; empty when it does not say."""
-    unpaired: tuple[str, ...]
-    """Its models that were compared with nothing, as the other file has none of their name."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,8 @@ class ScoresParity:
     """The models of the candidates' file that were compared, in its order."""
     files: tuple[Holding, Holding]
     """The file that is right, and the candidates'."""
+    left_out: tuple[str, ...]
+    """Models of the file that is right that nothing was held against: the candidates' has none so called."""
 
 
 def compare_scores(reference: Path, candidates: Path, limits: Mapping[str, Any]) -> ScoresParity:
@@ -57,30 +57,28 @@ def compare_scores(reference: Path, candidates: Path, limits: Mapping[str, Any])
         limits: Fields of `Gate` that replace those of each scheme's own.
 
     Raises:
-        ResultError: A file is missing or damaged, they are not of the same images and classes, or hold no
-            models of the same name.
+        ResultError: A file is missing or damaged, they are not of the same images and classes, or a
+            candidate would be compared with nothing.
     """
     original, scores = _read(reference), _read(candidates)
     _require_same_images(reference, original.split, candidates, scores.split)
     pairs = _pairs(reference, original, candidates, scores)
-    results = [
-        _compare(model, pairs[model.scored.model], limits)
-        for model in scores.models
-        if model.scored.model in pairs
-    ]
-    right = _holding(reference, original, [held.model for held in pairs.values()])
-    return ScoresParity(results, (right, _holding(candidates, scores, list(pairs))))
+    results = [_compare(model, pairs[model.scored.model], limits) for model in scores.models]
+    held = {right.model for right in pairs.values()}
+    left_out = tuple(model.scored.model for model in original.models if model.scored.model not in held)
+    files = _holding(reference, original), _holding(candidates, scores)
+    return ScoresParity(results, files, left_out)
 
 
-def scores_notes(files: tuple[Holding, Holding]) -> list[str]:
+def scores_notes(compared: ScoresParity) -> list[str]:
     """What is said of two files besides their comparison, in a line each."""
-    right, candidates = (f"{held.file} ({held.machine})" if held.machine else held.file for held in files)
-    unpaired = [
-        f"only in {held.file}, compared with nothing: {', '.join(held.unpaired)}"
-        for held in files
-        if held.unpaired
-    ]
-    return [f"{candidates} was held against {right}", *unpaired]
+    right, candidates = (
+        f"{file.file} ({file.machine})" if file.machine else file.file for file in compared.files
+    )
+    notes = [f"{candidates} was held against {right}"]
+    if compared.left_out:
+        notes.append(f"only in {compared.files[0].file}, so left out: {', '.join(compared.left_out)}")
+    return notes
 
 
 def _read(path: Path) -> ScoresFile:
@@ -111,18 +109,19 @@ def _images(split: Reference) -> str:
 
 
 def _pairs(one: Path, reference: ScoresFile, other: Path, candidates: ScoresFile) -> dict[str, Reference]:
-    """The reference of each candidate that has one, by the candidate's name."""
+    """The reference of each candidate, by the candidate's name."""
     names = [model.scored.model for model in candidates.models]
     references = {model.scored.model: _rounded(model.scored, reference) for model in reference.models}
     if len(references) == 1:
         return dict.fromkeys(names, *references.values())
-    pairs = {name: references[name] for name in names if name in references}
-    if not pairs:
+    missing = [name for name in names if name not in references]
+    if missing:
         raise ResultError(
-            f"{other}: has no model of a name in {one} ({', '.join(names)}; there {', '.join(references)}); "
-            "name a file of one model first, to compare all with that"
+            f"{other}: {', '.join(missing)} would be compared with nothing, as {one} has none so called "
+            f"(only {', '.join(references)}); evaluate the same models on both sides, or name a file of one "
+            "model first"
         )
-    return pairs
+    return {name: references[name] for name in names}
 
 
 def _rounded(scored: Reference, scores: ScoresFile) -> Reference:
@@ -149,8 +148,5 @@ def _compare(model: ModelScores, reference: Reference, limits: Mapping[str, Any]
     )
 
 
-def _holding(path: Path, scores: ScoresFile, compared: Sequence[str]) -> Holding:
-    names = (model.scored.model for model in scores.models)
-    return Holding(
-        str(path), sha256_file(path), scores.machine, tuple(name for name in names if name not in compared)
-    )
+def _holding(path: Path, scores: ScoresFile) -> Holding:
+    return Holding(str(path), sha256_file(path), scores.machine)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import ResultError
@@ -45,10 +46,13 @@ def compare_model(
     dataset = load_dataset(original.dataset, "test", data_dir)
     with load(Path(model), threads=threads, engine=engine) as session:
         limits = gate or default_gate(session.info.scheme).allowing(original.rounding)
-        return compare_session(session, original, dataset, limits)
+        parity, _ = compare_session(session, original, dataset, limits)
+    return parity
 
 
-def compare_session(session: Session, reference: Reference, dataset: Dataset, gate: Gate) -> Parity:
+def compare_session(
+    session: Session, reference: Reference, dataset: Dataset, gate: Gate
+) -> tuple[Parity, NDArray[np.float32]]:
     """Run an open model on a test split, and compare with its original's scores.
 
     Args:
@@ -57,16 +61,24 @@ def compare_session(session: Session, reference: Reference, dataset: Dataset, ga
         dataset: The test split that they are of.
         gate: The limits to hold the model against.
 
+    Returns:
+        The comparison, and the model's scores, float32 ``[N, classes]``.
+
     Raises:
         ResultError: The images or the classes are not those of the reference.
         NonFiniteScoresError: The model answered with NaN or infinity.
     """
     require_split(dataset, reference)
-    metadata = session.info.metadata
-    same = same_original(metadata.source_sha256 if metadata else "", reference)
+    same = same_original(source_of(session), reference)
     require_classes(str(session.info.path), session.info.labels, reference, same)
     scores, _ = score_dataset(session, dataset)
-    return compare(reference.scores, scores, dataset.targets, gate)
+    return compare(reference.scores, scores, dataset.targets, gate), scores
+
+
+def source_of(session: Session) -> str:
+    """SHA-256 of the Keras file that an open model was made from; empty when it does not say."""
+    metadata = session.info.metadata
+    return metadata.source_sha256 if metadata else ""
 
 
 def same_original(source: str, reference: Reference) -> bool | None:

@@ -105,7 +105,7 @@ MaxDifference = Annotated[
         min=0,
         max=1,
         callback=_number,
-        help="Largest difference of a probability. Default: 1e-5 for float32, else none.",
+        help="Largest difference of a probability. Default: 1e-5 for float32, 0.01 for float16.",
     ),
 ]
 MaxConfidentFlips = Annotated[

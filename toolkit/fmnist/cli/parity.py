@@ -82,7 +82,8 @@ def parity(
             }
         )
         compared = compare_scores(*scores, limits)
-        results, notes, extra = compared.results, scores_notes(compared.files), {"scores": compared.files}
+        results, notes = compared.results, scores_notes(compared)
+        extra = {"scores": compared.files, "left_out": compared.left_out}
     else:
         paths = _candidates(candidates, plots)
         keras = original_of(paths, reference) if layers else None
@@ -118,11 +119,12 @@ def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...
 
 
 def _require_apart(*files: Path | None) -> None:
-    names = [str(file) for file in files if file]
-    for name in names:
-        if names.count(name) > 1:
-            place = "standard output" if name == "-" else name
-            raise typer.BadParameter(f"only one result can go to {place}")
+    named = [file for file in files if file]
+    places = [file.resolve() for file in named]
+    for file, place in zip(named, places, strict=True):
+        if places.count(place) > 1:
+            shown = "standard output" if str(file) == "-" else file
+            raise typer.BadParameter(f"only one result can go to {shown}")
 
 
 def _require_scores_alone(named: dict[str, object]) -> None:
