@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,15 +59,15 @@ def compare(
         gate: The limits to hold the converted model against.
 
     Raises:
-        ResultError: The arrays do not describe the same images and classes, or hold no numbers.
+        ResultError: The arrays do not describe the same images and classes, or hold no scores.
     """
-    if reference.shape != candidate.shape or len(reference) != len(targets) or len(targets) == 0:
+    shapes = {reference.shape, candidate.shape, (len(targets), *reference.shape[1:2])}
+    if len(shapes) > 1 or reference.ndim != 2 or len(targets) == 0:
         raise ResultError(
             f"scores of shape {reference.shape} and {candidate.shape} and {len(targets):,} true classes "
             "do not describe the same images"
         )
-    if not (np.isfinite(reference).all() and np.isfinite(candidate).all()):
-        raise ResultError("scores hold NaN or infinity, and nothing can be said of them")
+    _require_numbers(reference, candidate, targets)
     answers = compare_answers(reference.argmax(axis=1), candidate.argmax(axis=1), targets)
     probabilities = compare_probabilities(reference, candidate)
     changes = find_changes(reference, candidate, targets, gate.max_difference or 0.0)
@@ -80,3 +81,19 @@ def compare(
         gate=gate,
         breaches=find_breaches(gate, answers, probabilities, changes),
     )
+
+
+def _require_numbers(reference: NDArray[Any], candidate: NDArray[Any], targets: NDArray[Any]) -> None:
+    """Check that scores are finite floats of several classes, and true classes some of those."""
+    if not all(np.issubdtype(scores.dtype, np.floating) for scores in (reference, candidate)):
+        raise ResultError(
+            f"scores are floats, not {reference.dtype} and {candidate.dtype}: turn levels into probabilities"
+        )
+    if not (np.isfinite(reference).all() and np.isfinite(candidate).all()):
+        raise ResultError("scores hold NaN or infinity, and nothing can be said of them")
+    classes = reference.shape[1]
+    if classes < 2:
+        raise ResultError("scores of 1 class leave nothing to compare")
+    whole = targets.ndim == 1 and np.issubdtype(targets.dtype, np.integer)
+    if not whole or targets.min() < 0 or targets.max() >= classes:
+        raise ResultError(f"true classes are whole numbers from 0 to {classes - 1}, one for each image")

@@ -171,10 +171,39 @@ def test_scores_of_other_images_are_refused(scores, targets):
 
 
 @pytest.mark.parametrize(
-    "limits", [(np.nan,), (-0.1,), (0.1, np.nan), (0.1, -1.0), (0.1, None, 1.1), (0.1, None, 0, -1)]
+    ("one", "other", "complaint"),
+    [
+        (np.arange(1000) % 11, None, "true classes are whole numbers from 0 to 9, one for each image"),
+        (np.arange(1000) % 10 - 1, None, "true classes are whole numbers from 0 to 9, one for each image"),
+        (np.zeros(1000), None, "true classes are whole numbers from 0 to 9, one for each image"),
+        (np.eye(10, dtype=np.uint8)[np.arange(1000) % 10], None, "true classes are whole numbers from 0"),
+        (None, slice(0, 1), "scores of 1 class leave nothing to compare"),
+        (None, 0, "do not describe the same images"),
+    ],
+    ids=["a class too high", "a class below 0", "floats", "one-hot", "one class", "scores of no classes"],
+)
+def test_arrays_of_any_origin_are_looked_at(scores, targets, one, other, complaint):
+    targets, scores = targets if one is None else one, scores if other is None else scores[:, other]
+    with pytest.raises(ResultError, match=complaint):
+        compare(scores, scores, targets, LENIENT)
+
+
+def test_scores_that_count_integers_are_refused(scores, targets):
+    """The raw output of an int8 model: its differences are no probabilities' and no limit would hold them."""
+    counts = (scores * 256).astype(np.uint8)
+    with pytest.raises(ResultError, match="scores are floats, not uint8 and uint8: turn levels into proba"):
+        compare(counts, counts, targets, LENIENT)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        *[(np.nan,), (-0.1,), (0.1, np.nan), (0.1, -1.0), (0.1, None, 1.1), (0.1, None, 0, -1)],
+        *[(1.1,), (0.5, 1.1), (0.1, 2)],  # such as 1.1 percentage points, which nothing could break
+    ],
 )
 def test_a_gate_that_nothing_could_break_is_refused(limits):
-    with pytest.raises(ValueError, match="0 or more"):
+    with pytest.raises(ValueError, match="are fractions from 0 to 1"):
         Gate(*limits)
 
 
