@@ -40,6 +40,7 @@ def load_reference(
     """
     if not is_keras(path):
         if not any(format_suffix(path) in suffixes for suffixes, _ in ENGINES.values()):
+            require_file(path, "a Keras model, a reference.npz or an artifact", ResultError)
             raise ResultError(f"{path}: a reference is a Keras model, a reference.npz or an artifact")
         is_record = format_suffix(path) == ".npz" and not is_network(path)
         return _recorded(path) if is_record else _scored_artifact(path, splits)
