@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 ABSENT = "-"
-_MARKUP = str.maketrans({"\\": r"\\", "|": r"\|", "&": "&amp;", "<": "&lt;", ">": "&gt;"})
-"""What would end a cell of a Markdown table, or be taken for HTML."""
+_MARKUP = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", **{sign: f"\\{sign}" for sign in r"\|`*_~["}}
+)
+"""What would end a cell of a Markdown table, or be taken for HTML, code, emphasis or a link."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
