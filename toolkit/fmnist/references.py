@@ -59,6 +59,11 @@ def recorded_range(original: Path, candidates: Sequence[Path]) -> InputRange:
     return "0-1" if made and made.source_range == "0-1" else "0-255"
 
 
+def range_of(reference: Reference) -> InputRange:
+    """Pixels that the original of recorded scores takes itself, and so does what would replace it."""
+    return "0-1" if reference.source_range == "0-1" else "0-255"
+
+
 def find_reference(candidates: Sequence[Path]) -> Reference:
     """The recorded scores of the original that artifacts were made from, by the first of them.
 

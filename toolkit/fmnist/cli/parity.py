@@ -58,7 +58,7 @@ def parity(
     from fmnist.models import Splits
     from fmnist.opening import Execution
     from fmnist.parity_report import parity_text
-    from fmnist.references import find_reference, load_reference, recorded_range
+    from fmnist.references import find_reference, load_reference, range_of, recorded_range
     from fmnist.scores_parity import compare_scores, scores_notes
 
     _require_apart(json, junit, markdown)
@@ -68,7 +68,19 @@ def parity(
     drifts: list[ModelDrift] = []
     extra: dict[str, Any] = {}
     if scores:
-        _require_scores_alone(candidates, reference, layers, plots)
+        _require_scores_alone(
+            {
+                "CANDIDATE": candidates,
+                "--reference": reference,
+                "--layers": layers,
+                "--plots": plots,
+                "--dataset": dataset,
+                "--data-dir": data_dir,
+                "--threads": threads != options.DEFAULT_THREADS,
+                "--engine": engine != "auto",
+                "--input-range": input_range,
+            }
+        )
         compared = compare_scores(*scores, limits)
         results, notes, extra = compared.results, scores_notes(compared.files), {"scores": compared.files}
     else:
@@ -77,7 +89,7 @@ def parity(
         original = (
             load_reference(reference, splits, paths, input_range) if reference else find_reference(paths)
         )
-        how = Execution(threads, engine)
+        how = Execution(threads, engine, input_range or range_of(original))
         results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
         if keras:
             taken = input_range or recorded_range(keras, paths)
@@ -113,11 +125,8 @@ def _require_apart(*files: Path | None) -> None:
             raise typer.BadParameter(f"only one result can go to {place}")
 
 
-def _require_scores_alone(
-    candidates: list[Path] | None, reference: Path | None, layers: bool, plots: Path | None
-) -> None:
+def _require_scores_alone(named: dict[str, object]) -> None:
     """Check that nothing is named that needs a model or images where two files of scores are compared."""
-    named = {"CANDIDATE": candidates, "--reference": reference, "--layers": layers, "--plots": plots}
     for name, value in named.items():
         if value:
             raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {name}")
