@@ -197,6 +197,21 @@ def test_no_name_of_a_file_breaks_a_report(tmp_path, fmnist, reference):
     assert len([line for line in text.splitlines() if line.startswith("- ")]) == 1
 
 
+def test_models_of_one_name_are_told_apart_by_their_paths(tmp_path, reference):
+    """CI systems take two test cases of one name for one."""
+    for folder, model in (("old", FLOAT32.with_suffix(".tflite")), ("new", INT8)):
+        (tmp_path / folder).mkdir()
+        shutil.copy(model, tmp_path / folder / "model.tflite")
+    files = ("old/model.tflite", "new/model.tflite")
+    judgement = judge(
+        tmp_path, *files, FLOAT32, "--reference", reference, "--max-drop", 0, "--junit", "p.xml"
+    )
+    names = [*files, FLOAT32.name]
+    assert list(judgement.entries) == names
+    assert [suite.get("name") for suite in ElementTree.parse(tmp_path / "p.xml").getroot()] == names
+    assert "new/model.tflite: max-drop: " in judgement.text
+
+
 @pytest.mark.parametrize("option", ["--json", "--junit", "--markdown"])
 def test_what_goes_to_standard_output_stands_alone(tmp_path, fmnist, reference, option):
     others = {"--json": "p.json", "--junit": "p.xml", "--markdown": "p.md"}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,7 @@ def limits_of(scheme: str, reference: Reference, named: Mapping[str, Any]) -> Ga
 
 
 def compare_models(
-    candidates: Iterable[Path],
+    candidates: Sequence[Path],
     reference: Reference,
     splits: Splits,
     how: Execution,
@@ -81,7 +82,7 @@ def compare_models(
         ResultError: The test split is not the one that the original was scored on, or an artifact
             was made from another original or has other classes.
     """
-    dataset = scored_split(reference, splits)
+    dataset, names = scored_split(reference, splits), _names(candidates)
     results = []
     for path in candidates:
         with open_model(path, how) as session:
@@ -96,8 +97,18 @@ def compare_models(
             gate = limits_of(session.info.scheme, reference, limits or {})
             scores, _ = score_dataset(session, dataset)
             parity = compare(reference.scores, scores, dataset.targets, gate)
-            results.append(ModelParity(describe(session), scores, parity, reference, same))
+            model = replace(describe(session), name=names[path])
+            results.append(ModelParity(model, scores, parity, reference, same))
     return results
+
+
+def _names(candidates: Sequence[Path]) -> dict[Path, str]:
+    """What artifacts are called: by their file's name, or by their path where others have that name, too.
+
+    CI systems take two tests of one name for one, and need not take the one that failed.
+    """
+    counts = Counter(path.name for path in dict.fromkeys(candidates))
+    return {path: path.name if counts[path.name] == 1 else str(path) for path in candidates}
 
 
 def shared_reference(results: Sequence[ModelParity]) -> Reference | None:
