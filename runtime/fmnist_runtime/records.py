@@ -19,6 +19,8 @@ from fmnist_runtime.structure.archive import open_archive
 
 MAX_BYTES = 2**28
 """What a record may unfold to: 256 MB, a thousand scores each for 60,000 images."""
+_HEADER = "header.npy"
+"""The archive's entry that holds the header."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,8 @@ def open_record(path: Path, kind: Kind) -> Iterator[tuple[dict[str, Any], Mappin
     """
     require_file(path, kind.origin, ResultError)
     try:
+        if _has_no_header(path):
+            raise ResultError(f"{path}: is no record that fmnist wrote; give the path of {kind.origin}")
         with _opened(path) as (header, arrays):
             schema = str(header.pop("schema"))
             if schema.partition("/")[0] != kind.schema.partition("/")[0]:
@@ -82,6 +86,12 @@ def schema_of(path: Path) -> str:
     except Exception:  # as above
         pass
     return ""
+
+
+def _has_no_header(path: Path) -> bool:
+    """Whether a file is an archive of something else, such as a model in .keras, .npz or .tflite."""
+    with open_archive(path) as archive:
+        return _HEADER not in archive.namelist()
 
 
 @contextmanager

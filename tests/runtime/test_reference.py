@@ -93,3 +93,13 @@ def test_damage_of_any_kind_is_one_line(tmp_path, seed):
     (tmp_path / "r.npz").write_bytes(content)
     with pytest.raises(ResultError, match=r"r\.npz: "):
         read_reference(tmp_path / "r.npz")
+
+
+@pytest.mark.parametrize("name", ["model.keras", "export/model-int8.tflite", "export/model-float32.npz"])
+def test_a_model_is_no_reference_and_the_right_file_is_named(name):
+    """All three are archives, in part, and NumPy's own complaint of one advises to unpickle it."""
+    path = TINY / name
+    with pytest.raises(ResultError) as caught:
+        read_reference(path)
+    complaint = "is no record that fmnist wrote; give the path of a reference.npz, which fmnist train writes"
+    assert str(caught.value) == f"{path}: {complaint}"

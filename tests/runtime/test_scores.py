@@ -175,7 +175,7 @@ def test_what_is_crafted_rightly_is_read(tmp_path):
         (b"", "is empty"),
         (b"PK\3\4 and no more", "write it again with: fmnist eval --scores"),
         (np.random.default_rng(0).bytes(1000), "write it again with: fmnist eval --scores"),
-        (crafted_without("header"), "header is not a file in the archive"),
+        (crafted_without("header"), "is no record that fmnist wrote; give the path of"),
         (crafted([]), "its header is no object"),
         (crafted({**HEADER, "schema": "fmnist.scores/2"}), "is of another version"),
         (crafted({**HEADER, "schema": ["fmnist.scores/1"]}), "not a file of scores"),

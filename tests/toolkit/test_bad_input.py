@@ -68,6 +68,16 @@ def test_nothing_exported_yet(tiny, fmnist, verb):
     assert "nothing is exported yet; run: fmnist export" in result.stderr
 
 
+@pytest.mark.parametrize("cause", ["trained anew", "no manifest"])
+def test_exports_that_are_not_of_the_model_are_not_said_to_be_missing(tiny, fails, cause):
+    if cause == "no manifest":
+        (tiny / "export" / "manifest.json").unlink()
+    else:
+        (tiny / "model.keras").write_bytes(b"trained anew")
+    line = fails("parity", tiny)
+    assert "export: its manifest.json lists nothing that was made from the run's present model; run: " in line
+
+
 def bad_data(folder: Path, case: str) -> Path:
     """A copy of the real test split with one thing wrong."""
     folder.mkdir()

@@ -17,6 +17,7 @@ from support import DATA, TINY
 from fmnist_exporters.export import Exporter
 from fmnist_runtime import load
 from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.reference import read_reference, write_reference
 
 REFERENCE = ("--reference", TINY / "reference.npz")
 INT8 = TINY / "export" / "model-int8.tflite"
@@ -107,6 +108,18 @@ def zeroed(workshop) -> list[Path]:
 def net_losses(entry) -> dict[int, int]:
     """Images that each class lost, less those it won."""
     return {change["index"]: change["worse"] - change["better"] for change in entry["changes"]["classes"]}
+
+
+def test_a_keras_model_is_given_the_pixels_that_it_takes(tmp_path):
+    """As a candidate, too: named, or those of the original that it would replace."""
+    rescaled(1.0, 0.0).save(tmp_path / "unit.keras")
+    named = judge(tmp_path, "unit.keras", *REFERENCE, "--input-range", "0-1")
+    assert (named.code, named.entry["answers"]["agreement"]) == (0, 1)
+    recorded = replace(read_reference(TINY / "reference.npz"), source_range="0-1")
+    write_reference(tmp_path / "unit-reference.npz", recorded)
+    assert judge(tmp_path, "unit.keras", "--reference", "unit-reference.npz").entry == named.entry
+    wrong = judge(tmp_path, TINY / "model.keras", *REFERENCE, "--input-range", "0-1")
+    assert (wrong.code, wrong.failed) == (3, ["max-drop"])
 
 
 def test_the_default_int8_passes(tmp_path):

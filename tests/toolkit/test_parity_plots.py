@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -210,6 +211,20 @@ def test_long_and_odd_names_stay_in_their_place(t10k, tmp_path):
     assert title.x0 >= 0
     assert title.x1 <= figure.bbox.x1
     assert title.y0 >= max(box.y1 for box in boxes)
+
+
+def test_a_name_that_is_no_text_is_drawn_as_tables_print_it(t10k, tmp_path, parity, int8_full):
+    """Linux allows any bytes in a file's name; Python reads those that are no UTF-8 as surrogates."""
+    names = ("model.keras", os.fsdecode(b"a\xff\n.tflite"))
+    figure = changed_figure(t10k.images, flips_of((0, 1, 1, 2, 0.5, 0.0)), ("a", "b", "c"), names)
+    before = reliability(REFERENCE.scores, REFERENCE.targets)
+    others = (
+        reliability_figure(before, before, parity.calibration, names),
+        scatter_figure(REFERENCE.scores, int8_full, parity.changes.flips, names),
+    )
+    for number, picture in enumerate((figure, *others)):
+        write_figure(tmp_path / f"{number}.png", picture)
+    assert figure._suptitle.get_text().startswith("a??.tflite against model.keras\n")
 
 
 def test_reliability_of_both_with_the_errors_and_their_difference(parity, int8_full):

@@ -19,7 +19,7 @@ from fmnist_runtime.reference import read_reference, write_reference
 
 INT8 = TINY / "export" / "model-int8.tflite"
 FLOAT32 = TINY / "export" / "model-float32.onnx"
-HOSTILE = "a \"b\" 'c' <d> & |e| \\|f \x01\x1b[31m\n.tflite"
+HOSTILE = "a \"b\" 'c' <d> & |e| \\|f *g* __h__ `i` \x01\x1b[31m\n.tflite"
 """A name for which each format needs something else done."""
 FLIPS = ("--max-confident-flips", 2)
 """Allows the answers that the reference below is sure of."""
@@ -182,7 +182,7 @@ def test_no_name_of_a_file_breaks_a_report(tmp_path, fmnist, reference):
     result = fmnist(*named, "--json", "p.json", "--junit", "p.xml", "--markdown", "p.md")
     assert result.returncode == 3
     assert set(re.findall(r"[\x00-\x1f\x7f]", result.stdout)) == {"\n"}
-    assert "a \"b\" 'c' <d> & |e| \\|f ??[31m?.tflite: min-agreement: " in result.stdout
+    assert "a \"b\" 'c' <d> & |e| \\|f *g* __h__ `i` ??[31m?.tflite: min-agreement: " in result.stdout
     [entry] = json.loads((tmp_path / "p.json").read_text())["candidates"]
     assert entry["name"] == HOSTILE
 
@@ -191,9 +191,25 @@ def test_no_name_of_a_file_breaks_a_report(tmp_path, fmnist, reference):
     text = (tmp_path / "p.md").read_text()
     for rows in tables(text):
         assert [len(row) for row in rows] == [10, 10, 10]
-        assert rows[2][0] == " a \"b\" 'c' &lt;d&gt; &amp; \\|e\\| \\\\\\|f ??\\[31m?.tflite "
+        shown = r""" a "b" 'c' &lt;d&gt; &amp; \|e\| \\\|f \*g\* \_\_h\_\_ \`i\` ??\[31m?.tflite """
+        assert rows[2][0] == shown
     assert "<d>" not in text
     assert len([line for line in text.splitlines() if line.startswith("- ")]) == 1
+
+
+def test_models_of_one_name_are_told_apart_by_their_paths(tmp_path, reference):
+    """CI systems take two test cases of one name for one."""
+    for folder, model in (("old", FLOAT32.with_suffix(".tflite")), ("new", INT8)):
+        (tmp_path / folder).mkdir()
+        shutil.copy(model, tmp_path / folder / "model.tflite")
+    files = ("old/model.tflite", "new/model.tflite")
+    judgement = judge(
+        tmp_path, *files, FLOAT32, "--reference", reference, "--max-drop", 0, "--junit", "p.xml"
+    )
+    names = [*files, FLOAT32.name]
+    assert list(judgement.entries) == names
+    assert [suite.get("name") for suite in ElementTree.parse(tmp_path / "p.xml").getroot()] == names
+    assert "new/model.tflite: max-drop: " in judgement.text
 
 
 @pytest.mark.parametrize("option", ["--json", "--junit", "--markdown"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,6 @@ from numpy.typing import NDArray
 
 from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, describe, open_model
-from fmnist_runtime import Session
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
@@ -60,7 +60,7 @@ def limits_of(scheme: str, reference: Reference, named: Mapping[str, Any]) -> Ga
 
 
 def compare_models(
-    candidates: Iterable[Path],
+    candidates: Sequence[Path],
     reference: Reference,
     splits: Splits,
     how: Execution,
@@ -81,9 +81,9 @@ def compare_models(
         ResultError: The test split is not the one that the original was scored on, or an artifact
             was made from another original or has other classes.
     """
-    dataset, paths = scored_split(reference, splits), list(candidates)
+    dataset, names = scored_split(reference, splits), _names(candidates)
     results = []
-    for path in paths:
+    for path in candidates:
         with open_model(path, how) as session:
             same = same_original(source_of(session), reference)
             if require_same and same is False:
@@ -93,15 +93,18 @@ def compare_models(
                 )
             gate = limits_of(session.info.scheme, reference, limits or {})
             parity, scores = compare_session(session, reference, dataset, gate)
-            results.append(ModelParity(_told_apart(session, paths), scores, parity, reference, same))
+            model = replace(describe(session), name=names[path])
+            results.append(ModelParity(model, scores, parity, reference, same))
     return results
 
 
-def _told_apart(session: Session, paths: Sequence[Path]) -> ModelFile:
-    """Which file a session runs, by its whole path where another has the same name."""
-    model = describe(session)
-    same_name = [path for path in paths if path.name == model.name]
-    return replace(model, name=str(session.info.path)) if len(same_name) > 1 else model
+def _names(candidates: Sequence[Path]) -> dict[Path, str]:
+    """What artifacts are called: by their file's name, or by their path where others have that name, too.
+
+    CI systems take two tests of one name for one, and need not take the one that failed.
+    """
+    counts = Counter(path.name for path in dict.fromkeys(candidates))
+    return {path: path.name if counts[path.name] == 1 else str(path) for path in candidates}
 
 
 def shared_reference(results: Sequence[ModelParity]) -> Reference | None:

@@ -45,8 +45,13 @@ def select_artifacts(named: list[Path]) -> Selection:
     """
     selection = select_models(named)
     if not selection.paths:
-        run = selection.run.folder if selection.run else ""
-        raise ResultError(f"{run}: nothing is exported yet; run: fmnist export --format all --quantize all")
+        run = selection.run
+        none = f"{run.folder}: nothing is exported yet" if run else "nothing is exported yet"
+        if run and any(run.exports.glob("model-*")):
+            none = (
+                f"{run.exports}: its manifest.json lists nothing that was made from the run's present model"
+            )
+        raise ResultError(f"{none}; run: fmnist export --format all --quantize all")
     return selection
 
 

@@ -40,6 +40,7 @@ def load_reference(
     """
     if not is_keras(path):
         if not any(format_suffix(path) in suffixes for suffixes, _ in ENGINES.values()):
+            require_file(path, "a Keras model, a reference.npz or an artifact", ResultError)
             raise ResultError(f"{path}: a reference is a Keras model, a reference.npz or an artifact")
         is_record = format_suffix(path) == ".npz" and not is_network(path)
         return _recorded(path) if is_record else _scored_artifact(path, splits)
@@ -56,6 +57,11 @@ def recorded_range(original: Path, candidates: Sequence[Path]) -> InputRange:
     """Pixels that a Keras model takes itself, as an artifact that was made from it says; else raw ones."""
     made = _made_from(original, candidates)
     return "0-1" if made and made.source_range == "0-1" else "0-255"
+
+
+def range_of(reference: Reference) -> InputRange:
+    """Pixels that the original of recorded scores takes itself, and so does what would replace it."""
+    return "0-1" if reference.source_range == "0-1" else "0-255"
 
 
 def find_reference(candidates: Sequence[Path]) -> Reference:

@@ -89,13 +89,16 @@ def _require_same_shape(
             f"{targets.shape} do not describe the same images by two classes or more"
         )
     lowest, highest = targets.min(), targets.max()
-    if lowest < 0 or highest >= classes:
+    if not np.issubdtype(targets.dtype, np.integer) or lowest < 0 or highest >= classes:
         raise ResultError(
-            f"true classes from {lowest} to {highest} are none of {classes}, counted from 0 as scores are"
+            f"true classes from {lowest} to {highest} ({targets.dtype}) are none of {classes}, counted from 0 "
+            "as scores are"
         )
 
 
 def _require_probabilities(whose: str, scores: NDArray[np.float32]) -> None:
+    if not np.issubdtype(scores.dtype, np.floating):
+        raise ResultError(f"{whose} scores are {scores.dtype}, not floats; turn levels into probabilities")
     if not np.isfinite(scores).all():
         raise ResultError(f"{whose} scores hold NaN or infinity, and nothing can be said of them")
     if are_logits(scores):

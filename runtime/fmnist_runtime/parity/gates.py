@@ -50,9 +50,12 @@ class Gate:
 
     def __post_init__(self) -> None:
         """Refuse limits that no figure could break."""
-        shares = (self.max_drop, self.max_difference or 0.0, self.min_agreement)
-        if not all(0 <= share <= 1 for share in shares) or (self.max_confident_flips or 0) < 0:
-            raise ValueError(f"a gate's limits are fractions from 0 to 1, and a count, not {self}")
+        fractions = (self.max_drop, self.max_difference or 0.0, self.min_agreement)
+        if not (all(0 <= limit <= 1 for limit in fractions) and (self.max_confident_flips or 0) >= 0):
+            raise ValueError(
+                "a gate's limits are fractions from 0 to 1 (0.005 is half a percentage point), and a number "
+                f"of answers, not {self}"
+            )
 
 
 @dataclass(frozen=True)

@@ -184,6 +184,11 @@ def test_arrays_of_another_shape_are_refused(scores, targets):
         compare(scores, scores, targets, LENIENT)
 
 
+def test_true_classes_are_whole_numbers(scores, targets):
+    with pytest.raises(ResultError, match=r"true classes from 0.0 to 9.0 \(float32\) are none of 10"):
+        compare(scores, scores, targets.astype(np.float32), LENIENT)
+
+
 @pytest.mark.parametrize("target", [-1, 10])
 def test_true_classes_beyond_the_scores_are_refused(scores, targets, target):
     targets = targets.astype(np.int64)
@@ -198,6 +203,13 @@ def test_logits_are_no_probabilities(scores, targets):
     for pair, whose in (((logits, scores), "the original's"), ((scores, logits), "the converted model's")):
         with pytest.raises(ResultError, match=f"{whose} scores reach from -.* and are no probabilities"):
             compare(*pair, targets, LENIENT)
+
+
+def test_scores_that_count_integers_are_refused(scores, targets):
+    """The raw output of an int8 model: its differences are no probabilities' and no limit would hold them."""
+    counts = (scores * 256).astype(np.uint8)
+    with pytest.raises(ResultError, match="original's scores are uint8, not floats; turn levels into proba"):
+        compare(counts, counts, targets, LENIENT)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +228,7 @@ def test_logits_are_no_probabilities(scores, targets):
     ],
 )
 def test_a_gate_that_nothing_could_break_is_refused(limits):
-    with pytest.raises(ValueError, match="from 0 to 1"):
+    with pytest.raises(ValueError, match="are fractions from 0 to 1"):
         Gate(*limits)
 
 

@@ -58,7 +58,7 @@ def parity(
     from fmnist.models import Splits
     from fmnist.opening import Execution
     from fmnist.parity_report import parity_text
-    from fmnist.references import find_reference, load_reference, recorded_range
+    from fmnist.references import find_reference, load_reference, range_of, recorded_range
     from fmnist.scores_parity import compare_scores, scores_notes
 
     _require_apart(json, junit, markdown)
@@ -90,7 +90,7 @@ def parity(
         original = (
             load_reference(reference, splits, paths, input_range) if reference else find_reference(paths)
         )
-        how = Execution(threads, engine)
+        how = Execution(threads, engine, input_range or range_of(original))
         results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
         if keras:
             taken = input_range or recorded_range(keras, paths)

@@ -15,6 +15,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from fmnist.png import MARK
+from fmnist.render import printable
 from fmnist_runtime.files import write_atomically
 
 # Of the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/).
@@ -58,5 +59,6 @@ def show_image(axes: Axes, image: NDArray[np.uint8]) -> None:
 
 
 def shortened(label: str, length: int) -> str:
-    """A class name that fits where it stands; ours do, one's own may be long."""
+    """A name that fits where it stands; ours do, one's own may be long, or hold what no font can draw."""
+    label = printable(label)
     return label if len(label) <= length else f"{label[: length - 1]}…"
