@@ -17,9 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from fmnist.drift import compare_models
 from fmnist.models import Splits
 from fmnist.opening import Execution
+from fmnist.parity.models import compare_models
 from fmnist.render import percent, points, table
 from fmnist.results import to_json
 from fmnist.runs import Run

@@ -18,9 +18,9 @@ from pathlib import Path
 from runtime import ROOT, artifacts, train
 from side_by_side import Claim, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
 
-from fmnist.drift import compare_models
 from fmnist.models import Splits
 from fmnist.opening import Execution, open_model
+from fmnist.parity.models import compare_models
 from fmnist.results import to_json
 from fmnist.runs import Run
 from fmnist_runtime.evaluate import score_dataset

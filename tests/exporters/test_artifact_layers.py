@@ -10,7 +10,7 @@ import pytest
 from networks import NETWORKS, input_range
 from support import DATA
 
-from fmnist.similarity import compare_values
+from fmnist.parity.similarity import compare_values
 from fmnist_exporters import folding
 from fmnist_exporters.artifact_layers import artifact_activations
 from fmnist_exporters.classifier import Classifier, as_classifier

@@ -71,6 +71,23 @@ def test_ones_own_data_from_training_to_prediction(tmp_path, fmnist, shape):
         assert answer["predictions"][0]["label"] == session.classify(test.images[0]).label
 
 
+def test_few_test_images_rule_out_little(tmp_path, fmnist):
+    """600 images: though no answer changed, 0.64 points may be lost (z²/(n + z²)), and 0.1 are allowed."""
+    folder = write_own(tmp_path / "own", (20, 24))
+    job = ("run", "--dataset", folder, "--hidden", 8, "--epochs", 1, "--samples", 1000)
+    doubted = fmnist(*job)
+    assert doubted.returncode == 3
+    assert (
+        "tflite float32: max-drop: accuracy is 0.00 points lower and may be 0.64 lower, which is 0.54 beyond "
+        "the 0.1 allowed; 600 images are too few to rule it out: take more, or allow more with --max-drop"
+    ) in doubted.stdout
+    allowed = fmnist(*job, "--max-drop", 5)
+    assert allowed.returncode == 0, allowed.stdout
+    assert allowed.stdout.count(" pass ") == len(RECIPES)
+    assert "train: kept" in allowed.stderr
+    assert "parity: done" in allowed.stderr
+
+
 def test_the_second_lecture_on_digits(tmp_path, fmnist):
     """One epoch of it; benchmarks/training.py trains all five."""
     trained = fmnist("train", "--dataset", "mnist", "--dropout", 0, "--epochs", 1)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
-from fmnist.drift import compare_models, parity_body
 from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
 from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.models import Splits
 from fmnist.opening import Execution
+from fmnist.parity.models import compare_models, parity_body
 from fmnist.progress import Progress, say
 from fmnist.results import require_replaceable, schema, to_json
 from fmnist.runs import Run, read_json
@@ -61,7 +61,15 @@ class Summary:
 class Pipeline:
     """The steps of the whole job, each of which is kept when it was done from the same inputs."""
 
-    def __init__(self, run: Run, data_dir: Path | None, threads: int, samples: int, force: bool) -> None:
+    def __init__(
+        self,
+        run: Run,
+        data_dir: Path | None,
+        threads: int,
+        samples: int,
+        force: bool,
+        limits: Mapping[str, Any],
+    ) -> None:
         """Work in a run directory.
 
         Args:
@@ -70,9 +78,10 @@ class Pipeline:
             threads: Threads one inference may use.
             samples: Inferences to time of each model.
             force: Replace files that are not ours.
+            limits: Fields of a gate that replace those of each scheme's own in parity.
         """
         self._run, self._data_dir, self._how = run, data_dir, Execution(threads)
-        self._samples, self._force = samples, force
+        self._samples, self._force, self._limits = samples, force, limits
         self._splits = Splits(None, data_dir)
         self._failures: list[FmnistError] = []
 
@@ -84,7 +93,7 @@ class Pipeline:
             kind: self._step(kind, settings, work)
             for kind, settings, work in (
                 ("eval", {}, self._evaluate),
-                ("parity", {"gates": gates}, self._compare),
+                ("parity", {"gates": gates, "limits": dict(self._limits)}, self._compare),
                 ("bench", {"samples": self._samples, "machine": platform.node()}, self._time),
             )
         }
@@ -113,7 +122,10 @@ class Pipeline:
     def _compare(self) -> dict[str, Any]:
         reference = self._run.recorded_scores()
         artifacts = self._run.artifacts()
-        return parity_body(compare_models(artifacts, reference, self._splits, self._how, require_same=True))
+        results = compare_models(
+            artifacts, reference, self._splits, self._how, self._limits, require_same=True
+        )
+        return parity_body(results)
 
     def _time(self) -> dict[str, Any]:
         artifacts = self._run.artifacts()

@@ -91,8 +91,8 @@ def _require_same_shape(
     lowest, highest = targets.min(), targets.max()
     if not np.issubdtype(targets.dtype, np.integer) or lowest < 0 or highest >= classes:
         raise ResultError(
-            f"true classes from {lowest} to {highest} ({targets.dtype}) are none of {classes}, counted from 0 "
-            "as scores are"
+            f"true classes from {lowest} to {highest} ({targets.dtype}) are none of {classes}, counted "
+            "from 0 as scores are"
         )
 
 

@@ -45,8 +45,8 @@ class Gate:
         """
         if self.max_difference is None:
             return self
-        wider = max(1.0, ROUNDINGS * rounding / FLOAT32_DIFFERENCE)
-        return replace(self, max_difference=min(1.0, wider * self.max_difference))
+        wider = ROUNDINGS * rounding * (self.max_difference / FLOAT32_DIFFERENCE)
+        return replace(self, max_difference=max(self.max_difference, min(wider, 1.0)))
 
     def __post_init__(self) -> None:
         """Refuse limits that no figure could break."""

@@ -10,8 +10,8 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fmnist.drift import ModelParity
     from fmnist.models import Splits
+    from fmnist.parity.models import ModelParity
 
 
 def parity(
@@ -52,14 +52,14 @@ def parity(
 ) -> None:
     """May these models replace their original? Exit 3 when one drifts beyond its gate."""
     from fmnist.cli.output import GATE_FAILED, show
-    from fmnist.drift import compare_models, parity_body, scored_split
-    from fmnist.layer_drift import ModelDrift, compare_layers, layers_body, original_of
-    from fmnist.layer_report import layers_text
     from fmnist.models import Splits
     from fmnist.opening import Execution
-    from fmnist.parity_report import parity_text
+    from fmnist.parity.layer_report import layers_text
+    from fmnist.parity.layers import ModelDrift, compare_layers, layers_body, original_of
+    from fmnist.parity.models import compare_models, parity_body, scored_split
+    from fmnist.parity.report import parity_text
+    from fmnist.parity.scores import compare_scores, scores_notes
     from fmnist.references import find_reference, load_reference, range_of, recorded_range
-    from fmnist.scores_parity import compare_scores, scores_notes
 
     _require_apart(json, junit, markdown)
     splits = Splits(dataset, data_dir)
@@ -153,8 +153,8 @@ def _limits(
 def _write_reports(
     results: "list[ModelParity]", notes: list[str], junit: Path | None, markdown: Path | None
 ) -> None:
-    from fmnist.junit import junit_xml
-    from fmnist.parity_report import parity_markdown
+    from fmnist.parity.junit import junit_xml
+    from fmnist.parity.report import parity_markdown
     from fmnist.results import write_result
 
     if junit:
@@ -167,14 +167,14 @@ def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
     from fmnist_runtime.errors import needs_extra
 
     with needs_extra("train", "plotting"):
-        from fmnist.parity_pictures import require_pictures_free
+        from fmnist.parity.pictures import require_pictures_free
     require_pictures_free(folder, models)
 
 
 def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
     """Write the pictures, and say so where it is in no result's way."""
-    from fmnist.drift import scored_split
-    from fmnist.parity_pictures import write_pictures
+    from fmnist.parity.models import scored_split
+    from fmnist.parity.pictures import write_pictures
     from fmnist.progress import say
 
     images = scored_split(results[0].reference, splits).images

@@ -48,8 +48,8 @@ def plot_predictions(
 ) -> None:
     """Draw 20 test images with their true class and what the model said, and how sure it was."""
     from fmnist.answers import confident_mistakes, first_answers
-    from fmnist.drift import scored_split
     from fmnist.models import Splits
+    from fmnist.parity.models import scored_split
     from fmnist_runtime.errors import ResultError, needs_extra
 
     with needs_extra("train", "plotting"):

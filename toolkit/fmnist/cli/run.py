@@ -24,6 +24,7 @@ def run(
     seed: options.Seed = None,
     samples: options.Samples = options.DEFAULT_SAMPLES,
     threads: options.Threads = options.DEFAULT_THREADS,
+    max_drop: options.MaxDrop = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET.")] = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,
@@ -44,7 +45,8 @@ def run(
     settings = settings_of(preset, given)
     where = Run(out or RUNS / run_name(settings.dataset))
     train_or_keep(where, settings, data_dir, force)
-    summary = Pipeline(where, data_dir, threads, samples, force).execute()
+    limits = {} if max_drop is None else {"max_drop": max_drop / 100}
+    summary = Pipeline(where, data_dir, threads, samples, force, limits).execute()
     body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
     show(f"\n{_text(summary.rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
     fail(summary.failures, gate_failed=any(row.failures for row in summary.rows))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.drift import ModelParity
+from fmnist.parity.models import ModelParity
 from fmnist.plots.changed import changed_figure
 from fmnist.plots.reliability import reliability_figure
 from fmnist.plots.scatter import scatter_figure

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fmnist.drift import ModelParity, limits_of
 from fmnist.opening import ModelFile
+from fmnist.parity.models import ModelParity, limits_of
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.parity import compare

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fmnist.layer_drift import LayerDrift, ModelDrift
+from fmnist.parity.layers import LayerDrift, ModelDrift
 from fmnist.render import ABSENT, table
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.opening import Execution, is_keras, open_model
+from fmnist.parity.similarity import Similarity, compare_values
 from fmnist.runs import run_of
-from fmnist.similarity import Similarity, compare_values
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.errors import ResultError, needs_extra
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from fmnist.drift import ModelParity
+from fmnist.parity.models import ModelParity
 from fmnist_runtime.parity import Parity
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

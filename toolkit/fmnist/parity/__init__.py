@@ -1,0 +1,1 @@
+"""Holding exported models against their original: which, by what, and how it is told."""
