@@ -85,6 +85,7 @@ def test_what_was_made_from_an_earlier_model_is_not_mixed_with_the_new(tmp_path)
     run = Run(shutil.copytree(TINY, tmp_path / "run"))
     run.model.write_bytes(b"trained anew")
     assert run.artifacts() == []
+    assert [path.name for path in run.stale_artifacts()] == [path.name for path in Run(TINY).artifacts()]
     with pytest.raises(ResultError, match=r"reference\.npz: is not of model\.keras"):
         run.recorded_scores()
 

@@ -82,6 +82,21 @@ def test_parity_of_the_newest_run_passes(tmp_path, tiny, fmnist, t10k):
     assert entry["passed"] is True
 
 
+@pytest.mark.parametrize("verb", ["parity", "eval", "verify"])
+def test_a_file_of_an_earlier_model_is_left_out_and_named(tiny, fmnist, verb):
+    """It lies among those that passed, and is not one of them."""
+    manifest = tiny / "export" / "manifest.json"
+    record = json.loads(manifest.read_text())
+    [entry] = [entry for entry in record["artifacts"] if entry["file"] == INT8.name]
+    entry["source_sha256"] = "0" * 64
+    manifest.write_text(json.dumps(record))
+    result = fmnist(verb)
+    assert result.returncode == 0
+    assert INT8.name not in result.stdout
+    left_out = f"left out, as they are of an earlier model.keras: {INT8.name}"
+    assert result.stderr.splitlines() == ["run: runs/tiny", left_out]
+
+
 def test_parity_fails_where_the_model_got_worse(tmp_path, fmnist):
     """A reference that is right where the artifact is wrong: 3 exit code, with the reason in words."""
     reference = read_reference(TINY / "reference.npz")

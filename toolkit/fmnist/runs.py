@@ -96,21 +96,29 @@ class Run:
 
         None before an export, nor when the model was trained anew since.
         """
-        path = self.exports / "manifest.json"
-        if not path.exists():
-            return []
-        try:
-            entries = read_json(path)["artifacts"]
-            if self.model.is_file():
-                digest = sha256_file(self.model)
-                entries = [entry for entry in entries if entry["source_sha256"] == digest]
-            paths = [self.exports / Path(entry["file"]).name for entry in entries]
-        except (KeyError, TypeError) as error:
-            raise ResultError(f"{path}: is damaged; run: fmnist export {self.model}") from error
+        paths = [path for path, current in self._exported() if current]
         for artifact in paths:
             if not artifact.is_file():
                 raise ResultError(f"{artifact}: is gone; make it again with: fmnist export {self.model}")
         return paths
+
+    def stale_artifacts(self) -> list[Path]:
+        """The exported files that lie there still, but are of another model than the run's present one."""
+        return [path for path, current in self._exported() if not current and path.is_file()]
+
+    def _exported(self) -> list[tuple[Path, bool]]:
+        """The files that the manifest lists, each with whether it was made from the run's present model."""
+        path = self.exports / "manifest.json"
+        if not path.exists():
+            return []
+        digest = sha256_file(self.model) if self.model.is_file() else None
+        try:
+            return [
+                (self.exports / Path(entry["file"]).name, digest in (None, entry["source_sha256"]))
+                for entry in read_json(path)["artifacts"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise ResultError(f"{path}: is damaged; run: fmnist export {self.model}") from error
 
 
 def newest_run() -> Run:

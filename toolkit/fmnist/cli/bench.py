@@ -28,14 +28,14 @@ def bench(
 ) -> None:
     """Time single-image inference on real test images, models interleaved."""
     from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
-    from fmnist.cli.output import say_run, show
+    from fmnist.cli.output import say_run_and_stale, show
     from fmnist.models import Splits, select_artifacts
     from fmnist.opening import Execution
     from fmnist.progress import Progress
     from fmnist_runtime.latency import ROUNDS
 
     selection = select_artifacts(models or [])
-    say_run(selection.run)
+    say_run_and_stale(selection.run)
     progress = Progress("bench", ROUNDS)
     results = benchmark_models(
         with_baseline(selection.paths) if engine == "auto" else selection.paths,

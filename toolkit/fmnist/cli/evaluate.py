@@ -27,14 +27,14 @@ def evaluate(
     json: options.Json = None,
 ) -> None:
     """Measure accuracy on the test images, over all and by class."""
-    from fmnist.cli.output import say_run, show
+    from fmnist.cli.output import say_run_and_stale, show
     from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
     from fmnist.kept_scores import keep_scores, require_one_split
     from fmnist.models import Splits, select_models
     from fmnist.opening import Execution
 
     selection = select_models(models or [])
-    say_run(selection.run)
+    say_run_and_stale(selection.run)
     paths = list(selection.paths)
     recorded = selection.run is not None and dataset is None
     if selection.run and not recorded:

@@ -47,3 +47,14 @@ def say_run(run: Any) -> None:
 
     if run is not None:
         say(f"run: {run.folder}")
+
+
+def say_run_and_stale(run: Any) -> None:
+    """The same for a verb that works on a run's artifacts; also, which of the files there are none."""
+    from fmnist.progress import say
+
+    say_run(run)
+    stale = run.stale_artifacts() if run is not None else []
+    if stale:
+        names = ", ".join(path.name for path in stale)
+        say(f"left out, as they are of an earlier {run.model.name}: {names}")

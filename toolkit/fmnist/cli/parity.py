@@ -108,11 +108,11 @@ def parity(
 
 def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...]:
     """The artifacts to compare, once it is known that pictures of them may be written."""
-    from fmnist.cli.output import say_run
+    from fmnist.cli.output import say_run_and_stale
     from fmnist.models import select_artifacts
 
     selection = select_artifacts(named or [])
-    say_run(selection.run)
+    say_run_and_stale(selection.run)
     if plots:
         _require_pictures_free(plots, selection.paths)
     return selection.paths

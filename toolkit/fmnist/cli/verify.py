@@ -27,13 +27,13 @@ def verify(
     """
     from dataclasses import asdict
 
-    from fmnist.cli.output import fail, say_run, show
+    from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.models import select_artifacts
     from fmnist_runtime.errors import FmnistError
     from fmnist_runtime.verify import verify as verify_artifact
 
     selection = select_artifacts(artifacts or [])
-    say_run(selection.run)
+    say_run_and_stale(selection.run)
     results, failures = [], []
     for path in selection.paths:
         try:
