@@ -65,6 +65,10 @@ def test_from_its_recorded_scores(tmp_path, home, entries, artifacts):
     assert judge(tmp_path, *artifacts, "--reference", "scores.npz").entries == entries
 
 
+def test_from_the_run_by_its_folder(tmp_path, home, entries, artifacts):
+    assert judge(tmp_path, *artifacts, "--reference", home / "runs" / "tiny").entries == entries
+
+
 def test_from_nothing_but_the_place_they_lie_in(tmp_path, entries, artifacts):
     assert judge(tmp_path, *artifacts).entries == entries
 

@@ -215,9 +215,12 @@ def test_a_run_can_be_named_like_a_model(tiny, fmnist):
 def test_parity_says_when_the_reference_is_another_model(tmp_path, fmnist):
     reference = read_reference(TINY / "reference.npz")
     write_reference(tmp_path / "other.npz", Reference(**{**vars(reference), "model_sha256": "0" * 64}))
-    result = fmnist("parity", INT8, "--reference", "other.npz", "--json", "parity.json")
+    result = fmnist(
+        "parity", INT8, "--reference", "other.npz", "--json", "parity.json", "--junit", "parity.xml"
+    )
     assert result.returncode == 0
     assert "was made from another model than this reference" in result.stdout
+    assert "<system-out>was made from another model than" in (tmp_path / "parity.xml").read_text()
     assert json.loads((tmp_path / "parity.json").read_text())["candidates"][0]["same_original"] is False
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
 from fmnist.opening import is_keras, open_model
-from fmnist.runs import run_of
+from fmnist.runs import Run, is_run, run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import format_suffix, read_metadata
@@ -29,7 +29,7 @@ def load_reference(
     """The scores that artifacts are held against: recorded in an ``.npz``, or made now by running a model.
 
     Args:
-        path: A Keras model or an artifact, a reference.npz, or a file of one model's scores.
+        path: A Keras model or an artifact, a reference.npz, a file of one model's scores, or a run.
         splits: Where the model's test split is found.
         candidates: Artifacts, of which those made from it say what data set and pixels it takes.
         input_range: Pixels that a Keras model takes itself; as the artifacts say when None.
@@ -38,6 +38,8 @@ def load_reference(
         FmnistError: The file is none of these, missing or damaged.
         MissingExtraError: What runs it is not installed.
     """
+    if is_run(path):
+        return Run(path).recorded_scores()
     if not is_keras(path):
         if not any(format_suffix(path) in suffixes for suffixes, _ in ENGINES.values()):
             require_file(path, "a Keras model, a reference.npz or an artifact", ResultError)

@@ -24,7 +24,7 @@ def parity(
     reference: Annotated[
         Path | None,
         typer.Option(
-            help="The original: a Keras model, a reference.npz or an artifact. Default: the artifacts' run."
+            help="The original: a Keras model, reference.npz, artifact or run. Default: the artifacts' run."
         ),
     ] = None,
     scores: options.ComparedScores = None,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from fmnist.parity.models import ModelParity
+from fmnist.parity.models import OTHER_MODEL, ModelParity
 from fmnist_runtime.parity import Parity
 
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -31,6 +31,8 @@ def junit_xml(results: Sequence[ModelParity]) -> str:
             if gate in breaches:
                 text = _plain(str(breaches[gate]))
                 ElementTree.SubElement(case, "failure", message=text, type="parity").text = text
+        if item.same_original is False:
+            ElementTree.SubElement(suite, "system-out").text = OTHER_MODEL
     for total in ("tests", "failures", "errors"):
         root.set(total, str(sum(int(suite.get(total, "0")) for suite in root)))
     ElementTree.indent(root)

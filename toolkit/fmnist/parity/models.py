@@ -19,6 +19,9 @@ from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
 from fmnist_runtime.parity.models import require_split, same_original, source_of
 from fmnist_runtime.reference import Reference
 
+OTHER_MODEL = "was made from another model than this reference"
+"""What is said of an artifact that is of another original. No gate: the user may mean it."""
+
 
 @dataclass(frozen=True)
 class ModelParity:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from fmnist.parity.models import ModelParity, shared_reference
+from fmnist.parity.models import OTHER_MODEL, ModelParity, shared_reference
 from fmnist.render import ABSENT, markdown, markdown_text, percent, points, printable, table
 from fmnist_runtime.parity import Audit, Interval, Parity
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN
@@ -55,11 +55,7 @@ def _breaches(results: Sequence[ModelParity]) -> list[str]:
 
 
 def _others(results: Sequence[ModelParity]) -> list[str]:
-    return [
-        f"{item.model.name}: was made from another model than this reference"
-        for item in results
-        if item.same_original is False
-    ]
+    return [f"{item.model.name}: {OTHER_MODEL}" for item in results if item.same_original is False]
 
 
 def _verdicts(results: Sequence[ModelParity]) -> Table:
