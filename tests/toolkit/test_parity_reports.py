@@ -53,14 +53,14 @@ def lost(t10k) -> list[int]:
             "--max-drop",
             0.05,
             0.1,
-            "max-drop: accuracy is 0.02 points lower and may be 0.07 lower, which is 0.023 beyond the 0.05 "
+            "max-drop: accuracy is 0.02 points lower and may be 0.07 points lower, 0.023 beyond the 0.05 "
             "allowed; 10,000 images are too few to rule it out: take more, or allow more with --max-drop",
         ),
         (
             "--max-drop",
             0.01,
             0.1,
-            "max-drop: accuracy is 0.02 points lower and may be 0.07 lower, which is 0.063 beyond the 0.01 "
+            "max-drop: accuracy is 0.02 points lower and may be 0.07 points lower, 0.063 beyond the 0.01 "
             "allowed",
         ),
         (

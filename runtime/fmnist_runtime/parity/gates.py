@@ -118,12 +118,11 @@ def _drop(limit: float, answers: Answers) -> Breach | None:
     if worst < limit:
         return None
     lost = answers.worse - answers.better
-    certain = lost > round(
-        limit * answers.images, 6
-    )  # in images: a drop of the limit is no matter of rounding
-    seen = f"{100 * abs(lost) / answers.images:.2f} points {'lower' if lost >= 0 else 'higher'}"
+    # Counted in images, so that a drop of exactly the limit is not a matter of float rounding.
+    certain = lost > round(limit * answers.images, 6)
+    seen = f"{100 * abs(lost) / answers.images:.2f} points {'lower' if lost > 0 else 'higher'}"
     text = (
-        f"accuracy is {seen} and may be {100 * worst:.2f} lower, which is "
+        f"accuracy is {seen if lost else 'the same'} and may be {100 * worst:.2f} points lower, "
         f"{100 * (worst - limit):.2g} beyond the {100 * limit:g} allowed"
     )
     if not certain:

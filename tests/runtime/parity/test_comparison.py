@@ -68,13 +68,13 @@ def test_a_drop_that_may_be_beyond_the_limit_fails(scores):
     assert compare(scores, lost, targets, Gate(max_drop=0.016)).passed
     [unsure] = compare(scores, lost, targets, Gate(max_drop=0.01)).breaches
     assert str(unsure) == (
-        "max-drop: accuracy is 0.80 points lower and may be 1.57 lower, which is 0.57 beyond the 1 allowed; "
+        "max-drop: accuracy is 0.80 points lower and may be 1.57 points lower, 0.57 beyond the 1 allowed; "
         "1,000 images are too few to rule it out: take more, or allow more with --max-drop"
     )
     assert not unsure.certain
     [sure] = compare(scores, lost, targets, Gate(max_drop=0.005)).breaches
     assert str(sure) == (
-        "max-drop: accuracy is 0.80 points lower and may be 1.57 lower, which is 1.1 beyond the 0.5 allowed"
+        "max-drop: accuracy is 0.80 points lower and may be 1.57 points lower, 1.1 beyond the 0.5 allowed"
     )
     assert sure.certain
 
