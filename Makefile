@@ -28,6 +28,7 @@ bench: $(INSTALLED)  ## the comparisons behind the figures in the README
 	$(BIN)/python benchmarks/training.py
 	$(BIN)/python benchmarks/exports.py
 	$(BIN)/python benchmarks/runtime.py
+	$(BIN)/python benchmarks/percentile_coverage.py
 	$(BIN)/python benchmarks/parity_coverage.py
 	$(BIN)/python benchmarks/parity_cost.py
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_runtime.percentiles import Percentile, percentile
 from fmnist_runtime.sessions.session import Session
 
 MIN_SAMPLES = 1000
@@ -26,6 +27,10 @@ class Latency:
 
     samples_ns: NDArray[np.int64]
     """Every measured time in nanoseconds, in the order of measurement."""
+
+    def interval_us(self, percent: float) -> Percentile | None:
+        """A percentile in µs with its 95 % interval; None where there are too few samples for one."""
+        return percentile(self.samples_ns / 1000, percent)
 
     def percentile_us(self, percent: float) -> float:
         """A percentile in µs: the smallest sample that so many percent do not exceed."""

@@ -149,6 +149,11 @@ def test_bench_times_every_model(tmp_path, fmnist):
         assert len(model["samples_ns"]) == 1000
         assert model["p50_us"] <= model["p90_us"] <= model["p99_us"] <= model["max_us"]
         assert model["p50_us"] == np.percentile(model["samples_ns"], 50, method="inverted_cdf") / 1000
+        median, p90, p99, p99_9 = model["percentiles_us"]
+        assert [item["percent"] for item in (median, p90, p99)] == [50, 90, 99]
+        assert [item["value"] for item in (median, p90, p99)] == [model[f"p{p}_us"] for p in (50, 90, 99)]
+        assert all(item["low"] <= item["value"] <= item["high"] for item in (median, p90, p99))
+        assert p99_9 is None  # of 1,000 samples it would rest on one
 
 
 def test_data_list_and_verify(fmnist):

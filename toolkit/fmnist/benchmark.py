@@ -14,6 +14,9 @@ from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.runs import run_of
 from fmnist_runtime.latency import Latency, measure
 
+PERCENTILES = (50, 90, 99, 99.9)
+"""What is said of a model's latency, if there are samples enough: for the last, some 3,700."""
+
 
 @dataclass(frozen=True)
 class ModelLatency:
@@ -63,6 +66,7 @@ def benchmark_body(results: list[ModelLatency]) -> dict[str, Any]:
                 "p90_us": item.latency.percentile_us(90),
                 "p99_us": item.latency.percentile_us(99),
                 "max_us": item.latency.percentile_us(100),
+                "percentiles_us": [item.latency.interval_us(percent) for percent in PERCENTILES],
                 "samples_ns": item.latency.samples_ns,
             }
             for item in results

@@ -9,6 +9,7 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.benchmark import ModelLatency
+    from fmnist_runtime.percentiles import Percentile
 
 
 def bench(
@@ -60,12 +61,27 @@ def _text(results: "list[ModelLatency]", threads: int) -> str:
                 item.model.name,
                 item.model.scheme,
                 item.model.engine,
-                *(microseconds(latency.percentile_us(percent)) for percent in (50, 90, 99, 100)),
+                *_with_interval(latency.interval_us(50)),
+                *_with_interval(latency.interval_us(99)),
+                _with_interval(latency.interval_us(99.9))[0],
+                microseconds(latency.percentile_us(100)),
                 f"{faster:,.0f}x" if faster else ABSENT,
                 size(item.model.size_bytes),
             ]
         )
-    header = ["model", "scheme", "engine", "p50 µs", "p90 µs", "p99 µs", "max µs", "vs keras", "size"]
+    header = ["model", "scheme", "engine"]
+    header += ["p50 µs", "95 % interval", "p99 µs", "95 % interval", "p99.9 µs"]
+    header += ["max µs", "vs keras", "size"]
     samples = len(results[0].latency.samples_ns)
     note = f"one image at a time, {samples:,} samples each, {threads} thread{'s'[: threads != 1]}"
     return f"{table(header, rows, left=3)}\n{note}"
+
+
+def _with_interval(percentile: "Percentile | None") -> list[str]:
+    """A percentile and its interval, or nothing where it is withheld."""
+    from fmnist.render import ABSENT, microseconds
+
+    if percentile is None:
+        return [ABSENT, ABSENT]
+    ends = (microseconds(percentile.low), microseconds(percentile.high))
+    return [microseconds(percentile.value), f"{ends[0]} to {ends[1]}"]

@@ -1,0 +1,81 @@
+"""Percentiles of measured times, each with how sure it is, whatever way the times are distributed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+CONFIDENCE = 0.95
+"""Probability with which an interval has the true percentile in it, or more: ranks are whole numbers."""
+_DEVIATIONS = 12
+"""Standard deviations of a count to either side, beyond which nothing ever lies."""
+
+
+@dataclass(frozen=True)
+class Percentile:
+    """A percentile of samples, with an interval for the percentile of all that could have been drawn."""
+
+    percent: float
+    """Which one: 50 for the median."""
+    value: float
+    """The smallest sample that so many percent do not exceed."""
+    low: float
+    """Lower end of the 95 % interval: a sample itself."""
+    high: float
+    """Upper end of the same."""
+
+
+def percentile(samples: NDArray[np.int64] | NDArray[np.float64], percent: float) -> Percentile | None:
+    """A percentile and its distribution-free interval; None where there are too few samples for one.
+
+    The interval is between two samples in order of size: as many samples lie below the true percentile as a
+    binomial distribution says, whatever theirs is (David and Nagaraja, Order Statistics, 2003, section 7.1).
+    It takes samples for independent of each other.
+
+    Args:
+        samples: Measured values, in any order.
+        percent: Between 0 and 100, both excluded.
+    """
+    ranks = interval_ranks(len(samples), percent)
+    if ranks is None:
+        return None
+    ordered = np.sort(samples)
+    middle = max(math.ceil(round(len(samples) * percent / 100, 9)), 1)
+    return Percentile(percent, *(float(ordered[rank - 1]) for rank in (middle, *ranks)))
+
+
+@lru_cache(maxsize=64)
+def interval_ranks(count: int, percent: float) -> tuple[int, int] | None:
+    """Ranks, from 1, of the samples that a percentile's interval lies between.
+
+    With B samples below the true percentile, the interval from rank l to rank u has it in it if
+    ``l <= B < u``; either side is missed with 2.5 % at most.
+
+    Args:
+        count: How many samples there are.
+        percent: Between 0 and 100, both excluded.
+
+    Returns:
+        The ranks, or None where no sample is far enough on one side.
+    """
+    share, missed = percent / 100, (1 - CONFIDENCE) / 2
+    first, below = _counts(count, share)
+    low = first + int(np.searchsorted(below, missed, side="right"))  # the largest l with P(B < l) <= missed
+    high = first + int(np.searchsorted(below, 1 - missed, side="left")) + 1  # P(B < u) >= 1 - missed
+    return (low, high) if low >= 1 and high <= count else None
+
+
+def _counts(count: int, share: float) -> tuple[int, NDArray[np.float64]]:
+    """A binomial distribution around its mean: the first count, and P(B <= k) from there on."""
+    mean, deviation = count * share, math.sqrt(count * share * (1 - share))
+    first = max(0, math.floor(mean - _DEVIATIONS * deviation - _DEVIATIONS))
+    last = min(count, math.ceil(mean + _DEVIATIONS * deviation + _DEVIATIONS))
+    steps = np.arange(first + 1, last + 1, dtype=np.float64)
+    ratios = np.log((count + 1 - steps) / steps) + math.log(share / (1 - share))
+    logs = np.concatenate([[0.0], np.cumsum(ratios)])
+    weights = np.exp(logs - logs.max())
+    return first, np.cumsum(weights) / weights.sum()
