@@ -1,4 +1,4 @@
-"""Fixtures for tests of the command: what must fail, and ``fmnist predict``."""
+"""Fixtures for tests of the command: what must fail, ``fmnist predict``, and kept scores."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from predicting import INT8, encode
+from support import TINY, run_fmnist
 
 from fmnist_runtime import load
 
@@ -71,3 +72,12 @@ def answers(t10k):
     """What the model itself says of the first 300 test images."""
     with load(INT8) as session:
         return [session.top(image, 3) for image in t10k.images[:300]]
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The scores of the whole tiny run, as the command keeps them."""
+    folder = tmp_path_factory.mktemp("kept")
+    result = run_fmnist(folder, "eval", TINY, "--scores", "scores.npz")
+    assert result.returncode == 0, result.stderr
+    return folder / "scores.npz"

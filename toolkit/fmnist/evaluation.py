@@ -14,7 +14,7 @@ from fmnist_exporters.input_range import InputRange
 from fmnist_runtime import Session
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
-from fmnist_runtime.files import sha256_file
+from fmnist_runtime.parity.models import source_of
 from fmnist_runtime.reference import Reference
 
 
@@ -41,10 +41,11 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
     evaluations = []
     for path in paths:
         with open_model(path, how) as session:
-            scored, seconds = score_model(session, splits.of(session), how.input_range)
+            model = describe(session)
+            scored, seconds = score_model(session, model, splits.of(session), how.input_range)
             evaluations.append(
                 ModelEvaluation(
-                    model=describe(session),
+                    model=model,
                     scored=scored,
                     evaluation=evaluate(scored.scores, scored.targets),
                     images_per_second=len(scored.scores) / seconds,
@@ -54,30 +55,29 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
 
 
 def score_model(
-    session: Session, dataset: Dataset, input_range: InputRange = "0-255"
+    session: Session, model: ModelFile, dataset: Dataset, input_range: InputRange = "0-255"
 ) -> tuple[Reference, float]:
     """Scores of an open model for a test split, to be kept or held others against, and the seconds they took.
 
     Args:
         session: The model.
+        model: Which file it is.
         dataset: The test split.
         input_range: Pixels that it takes itself, if it is a Keras model.
     """
-    info = session.info
     scores, seconds = score_dataset(session, dataset)
-    original = is_keras(info.path)
-    source = info.metadata.source_sha256 if info.metadata else ""
+    original = is_keras(session.info.path)
     scored = Reference(
-        model=info.path.name,
-        model_sha256=sha256_file(info.path),
+        model=model.name,
+        model_sha256=model.sha256,
         dataset=dataset.name,
         dataset_digest=dataset.digest,
-        labels=info.labels,
+        labels=session.info.labels,
         source_range=input_range if original else "0-255",
         rounding=0.0,
         scores=scores,
         targets=dataset.targets,
-        source_sha256=None if original else source,
+        source_sha256=None if original else source_of(session),
     )
     return scored, seconds
 

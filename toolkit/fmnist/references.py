@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
-from fmnist.opening import is_keras, open_model
+from fmnist.opening import describe, is_keras, open_model
 from fmnist.runs import Run, is_run, run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
@@ -147,7 +147,7 @@ def _recorded(path: Path) -> Reference:
 
 def _scored_artifact(path: Path, splits: Splits) -> Reference:
     with open_model(path) as session:
-        return score_model(session, splits.of(session))[0]
+        return score_model(session, describe(session), splits.of(session))[0]
 
 
 def _made_from(original: Path, candidates: Sequence[Path]) -> Metadata | None:

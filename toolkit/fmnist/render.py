@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 ABSENT = "-"
@@ -51,8 +52,8 @@ def printable(text: str) -> str:
 
 
 def percent(fraction: float, digits: int = 2) -> str:
-    """A fraction in per cent, such as ``87.63 %``."""
-    return f"{100 * fraction:.{digits}f} %"
+    """A fraction in per cent, such as ``87.63 %``; of nothing, which is NaN, there is none."""
+    return ABSENT if math.isnan(fraction) else f"{100 * fraction:.{digits}f} %"
 
 
 def points(fraction: float) -> str:

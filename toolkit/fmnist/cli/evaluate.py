@@ -80,7 +80,7 @@ def _accuracies(results: "list[ModelEvaluation]") -> str:
 
 def _classes(results: "list[ModelEvaluation]") -> str:
     """Accuracy by class, for models of the same classes on the same images."""
-    from fmnist.render import ABSENT, percent, table
+    from fmnist.render import percent, table
 
     schemes = [item.model.scheme for item in results]
     header = ["accuracy by class"]
@@ -89,8 +89,7 @@ def _classes(results: "list[ModelEvaluation]") -> str:
     rows = []
     for index, label in enumerate(results[0].scored.labels):
         shares = [item.evaluation.class_accuracy[index] for item in results]
-        # A class without images has NaN, which is not equal to itself.
-        rows.append([label, *(percent(share, 1) if share == share else ABSENT for share in shares)])
+        rows.append([label, *(percent(share, 1) for share in shares)])
     return table(header, rows)
 
 

@@ -179,7 +179,7 @@ def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
 
     images = scored_split(results[0].reference, splits).images
     for item in results:
-        for path in write_pictures(item, item.reference, images, folder):
+        for path in write_pictures(item, images, folder):
             say(str(path))
         if not item.parity.changes.flips.images:
             say(f"{item.model.name}: no answer changed")

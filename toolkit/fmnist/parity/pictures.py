@@ -16,7 +16,6 @@ from fmnist.plots.style import write_figure
 from fmnist.png import require_picture_free
 from fmnist_runtime.errors import OutputError
 from fmnist_runtime.parity.calibration import reliability
-from fmnist_runtime.reference import Reference
 
 _KINDS = ("changed", "reliability", "probabilities")
 
@@ -40,14 +39,11 @@ def require_pictures_free(folder: Path, models: Sequence[Path]) -> None:
             require_picture_free(path, remedy="choose another folder")
 
 
-def write_pictures(
-    item: ModelParity, reference: Reference, images: NDArray[np.uint8], folder: Path
-) -> list[Path]:
+def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -> list[Path]:
     """Draw one model beside its original: changed images if there are any, reliability, probabilities.
 
     Args:
         item: The model.
-        reference: The original's scores.
         images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, the test split that both are of.
         folder: Where to; it is made if need be.
 
@@ -58,7 +54,8 @@ def write_pictures(
     Raises:
         OutputError: A file cannot be written.
     """
-    names, flips = (reference.model, item.model.name), item.parity.changes.flips
+    reference, flips = item.reference, item.parity.changes.flips
+    names = (reference.model, item.model.name)
     changed, calibrated, scattered = _paths(folder, item.model.name)
     if flips.images:
         write_figure(changed, changed_figure(images, flips, reference.labels, names))

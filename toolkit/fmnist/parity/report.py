@@ -83,17 +83,8 @@ def _verdicts(results: Sequence[ModelParity]) -> Table:
 
 
 def _answers(results: Sequence[ModelParity]) -> Table:
-    header = [
-        "answers",
-        "scheme",
-        "agreement",
-        "95 % interval",
-        "changed",
-        "worse",
-        "better",
-        "wrong to wrong",
-    ]
-    header += ["near ties", f"at margin ≥ {CONFIDENT_MARGIN}"]
+    header = ["answers", "scheme", "agreement", "95 % interval", "changed", "worse", "better"]
+    header += ["wrong to wrong", "near ties", f"at margin ≥ {CONFIDENT_MARGIN}"]
     rows = []
     for item in results:
         answers, changes = item.parity.answers, item.parity.changes
@@ -165,8 +156,8 @@ def _where(item: ModelParity) -> list[str]:
         [
             labels[change.index],
             f"{change.images:,}",
-            _share(change.reference_accuracy),
-            _share(change.candidate_accuracy),
+            percent(change.reference_accuracy),
+            percent(change.candidate_accuracy),
             f"{change.worse:,}",
             f"{change.better:,}",
         ]
@@ -202,7 +193,3 @@ def _interval(interval: Interval, form: Callable[[float], str]) -> str:
 
 def _signed(value: float) -> str:
     return f"{value:+z.4f}"  # z: no -0.0000
-
-
-def _share(share: float) -> str:
-    return percent(share) if share == share else ABSENT  # a class without images has NaN
