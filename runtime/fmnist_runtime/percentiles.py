@@ -29,23 +29,9 @@ class Percentile:
     """Upper end of the same."""
 
 
-def percentile(samples: NDArray[np.int64] | NDArray[np.float64], percent: float) -> Percentile | None:
-    """A percentile and its distribution-free interval; None where there are too few samples for one.
-
-    The interval is between two samples in order of size: as many samples lie below the true percentile as a
-    binomial distribution says, whatever theirs is (David and Nagaraja, Order Statistics, 2003, section 7.1).
-    It takes samples for independent of each other.
-
-    Args:
-        samples: Measured values, in any order.
-        percent: Between 0 and 100, both excluded.
-    """
-    ranks = interval_ranks(len(samples), percent)
-    if ranks is None:
-        return None
-    ordered = np.sort(samples)
-    middle = max(math.ceil(round(len(samples) * percent / 100, 9)), 1)
-    return Percentile(percent, *(float(ordered[rank - 1]) for rank in (middle, *ranks)))
+def percentile_rank(count: int, percent: float) -> int:
+    """Rank, from 1, of the smallest of so many samples that so many percent do not exceed."""
+    return max(math.ceil(round(count * percent / 100, 9)), 1)
 
 
 @lru_cache(maxsize=64)

@@ -69,5 +69,5 @@ def size(count: int) -> str:
 
 
 def microseconds(value: float) -> str:
-    """A latency in µs with three significant digits or all whole ones."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    """A latency in µs with three significant digits or all whole ones; below 1 µs with two decimals."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

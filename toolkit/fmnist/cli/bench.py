@@ -1,15 +1,14 @@
 """`fmnist bench`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.benchmark import ModelLatency
-    from fmnist_runtime.percentiles import Percentile
+    from fmnist.bench.result import Benchmark
 
 
 def bench(
@@ -19,69 +18,64 @@ def bench(
             metavar="[MODEL]...", help="Models, or a run. Default: the newest run.", show_default=False
         ),
     ] = None,
-    samples: options.Samples = options.DEFAULT_SAMPLES,
+    scenario: Annotated[
+        Literal["latency", "throughput", "periodic", "cold-start"],
+        typer.Option(
+            help="Call after call, many images, calls at a steady pace, or a process to its first answer."
+        ),
+    ] = "latency",
+    hz: Annotated[
+        float | None, typer.Option(min=0.001, max=100_000, help="Calls a second, when periodic. Default: 30.")
+    ] = None,
+    duration: options.Duration = options.DEFAULT_SECONDS,
+    processes: options.Processes = options.DEFAULT_PROCESSES,
+    threads: options.ManyThreads = options.ONE_THREAD,
+    engine: options.ManyEngines = options.ITS_OWN_ENGINE,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."),
+    ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
-    threads: options.Threads = options.DEFAULT_THREADS,
-    engine: options.Engine = "auto",
     input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
-    """Time single-image inference on real test images, models interleaved."""
-    from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
-    from fmnist.cli.output import say_run_and_stale, show
-    from fmnist.models import Splits, select_artifacts
-    from fmnist.opening import Execution
-    from fmnist.progress import Progress
-    from fmnist_runtime.latency import ROUNDS
+    """Time inference on real test images, in fresh processes, and say how far to trust it.
 
+    With --threads, --engine or --batch given again, every combination is timed.
+    """
+    from fmnist.bench.body import benchmark_body
+    from fmnist.bench.configuration import Method, combine, harness
+    from fmnist.bench.measurement import measure
+    from fmnist.bench.models import shared_split, with_baseline
+    from fmnist.bench.report import benchmark_text
+    from fmnist.cli.output import fail, say_run_and_stale, show
+    from fmnist.models import Splits, select_artifacts
+    from fmnist.progress import Progress
+
+    if hz is not None and scenario != "periodic":
+        raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+    batches = batch or [256 if scenario == "throughput" else 1]
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
-    progress = Progress("bench", ROUNDS)
-    results = benchmark_models(
-        with_baseline(selection.paths) if engine == "auto" else selection.paths,
-        Splits(dataset, data_dir),
-        Execution(threads, engine, input_range),
-        samples,
-        progress.step,
-    )
-    show(_text(results, threads), "bench", benchmark_body(results), json)
+    paths = with_baseline(selection.paths) if "auto" in engine else list(selection.paths)
+    configurations = [*combine(paths, engine, threads, batches), harness(batches[0])]
+    images = shared_split(paths, Splits(dataset, data_dir)).images
+    method = Method(scenario, duration, processes, hz or Method.hz, input_range)
+    progress = Progress("bench", processes * len(configurations))
+    benchmark = measure(configurations, images, method, progress.step)
+    progress.remove()
+    show(benchmark_text(benchmark), "bench", benchmark_body(benchmark), json)
+    fail([*(failure.error for failure in benchmark.failures), *_stopped(benchmark)])
 
 
-def _text(results: "list[ModelLatency]", threads: int) -> str:
-    from fmnist.render import ABSENT, microseconds, size, table
+def _stopped(benchmark: "Benchmark") -> list[Exception]:
+    """That it was not done to the end, if it was not."""
+    from fmnist_runtime.errors import FmnistError
 
-    baseline = next((item for item in results if item.model.format == "keras"), None)
-    rows = []
-    for item in results:
-        latency = item.latency
-        faster = baseline.latency.percentile_us(50) / latency.percentile_us(50) if baseline else None
-        rows.append(
-            [
-                item.model.name,
-                item.model.scheme,
-                item.model.engine,
-                *_with_interval(latency.interval_us(50)),
-                *_with_interval(latency.interval_us(99)),
-                _with_interval(latency.interval_us(99.9))[0],
-                microseconds(latency.percentile_us(100)),
-                f"{faster:,.0f}x" if faster else ABSENT,
-                size(item.model.size_bytes),
-            ]
-        )
-    header = ["model", "scheme", "engine"]
-    header += ["p50 µs", "95 % interval", "p99 µs", "95 % interval", "p99.9 µs"]
-    header += ["max µs", "vs keras", "size"]
-    samples = len(results[0].latency.samples_ns)
-    note = f"one image at a time, {samples:,} samples each, {threads} thread{'s'[: threads != 1]}"
-    return f"{table(header, rows, left=3)}\n{note}"
-
-
-def _with_interval(percentile: "Percentile | None") -> list[str]:
-    """A percentile and its interval, or nothing where it is withheld."""
-    from fmnist.render import ABSENT, microseconds
-
-    if percentile is None:
-        return [ABSENT, ABSENT]
-    ends = (microseconds(percentile.low), microseconds(percentile.high))
-    return [microseconds(percentile.value), f"{ends[0]} to {ends[1]}"]
+    asked = benchmark.method.processes
+    if benchmark.rounds == asked:
+        return []
+    return [
+        FmnistError(f"bench: stopped after {benchmark.rounds} of {asked} rounds; this is what they found")
+    ]

@@ -1,0 +1,67 @@
+"""Rounds of fresh processes: in each, every configuration once, in an order shuffled anew."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.bench.configuration import Configuration, Method
+from fmnist.bench.processes import Process, run_worker
+from fmnist.bench.result import Benchmark, Failure, Result
+from fmnist_runtime.errors import FmnistError
+
+IMAGES = 1000
+"""So many test images are used, in turn. A camera's are in the processor's cache when they come, too."""
+
+
+def measure(
+    configurations: Sequence[Configuration],
+    images: NDArray[np.uint8],
+    method: Method,
+    on_process: Callable[[], None] = lambda: None,
+    seed: int = 0,
+) -> Benchmark:
+    """Time configurations side by side.
+
+    One process runs at a time, and whatever slows the machine for a while slows the processes of a round
+    alike, whichever comes first in it. A configuration that fails is not tried again; the others go on.
+    Ctrl-C ends it, with what is done so far.
+
+    Args:
+        configurations: What to time.
+        images: uint8 ``[N, H, W]``, real images, of which the first `IMAGES` are used.
+        method: How.
+        on_process: Called after each process.
+        seed: Seed of the order.
+    """
+    shuffle = random.Random(seed).shuffle
+    done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
+    failures: dict[Configuration, Failure] = {}
+    rounds = 0
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
+        file = Path(folder) / "images.npy"
+        np.save(file, images[:IMAGES])
+        try:
+            for _ in range(method.processes):
+                order = [item for item in configurations if item not in failures]
+                shuffle(order)
+                for item in order:
+                    try:
+                        done[item].append(run_worker(item, method, file))
+                    except FmnistError as error:
+                        failures[item] = Failure(item, error)
+                    on_process()
+                rounds += 1
+        except KeyboardInterrupt:
+            pass  # said by whoever shows the result, of which `rounds` tells
+    results = [
+        Result(item, tuple(processes))
+        for item, processes in done.items()
+        if processes and item not in failures
+    ]
+    return Benchmark(method, tuple(results), tuple(failures.values()), rounds)
