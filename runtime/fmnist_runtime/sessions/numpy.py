@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, class_labels
 from fmnist_runtime.sessions.blocks import block_size
@@ -34,7 +34,8 @@ class NumpySession(BaseSession):
         try:
             network: Network = reader.read_network(path)
         except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
-            raise ModelError(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
+            kind = ModelError if suffix in _REFUSALS else UnsupportedError
+            raise kind(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
         info = ModelInfo(
             path=path,

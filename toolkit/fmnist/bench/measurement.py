@@ -49,6 +49,8 @@ def measure(
         try:
             for _ in range(method.processes):
                 order = [item for item in configurations if item not in failures]
+                if not any(item.path for item in order):
+                    break
                 shuffle(order)
                 for item in order:
                     try:

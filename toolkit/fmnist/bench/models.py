@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from fmnist.models import Splits
-from fmnist.opening import is_keras
+from fmnist.opening import is_keras, open_model
 from fmnist.runs import run_of
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import Dataset
@@ -24,7 +24,9 @@ def with_baseline(paths: Sequence[Path]) -> list[Path]:
 
 
 def shared_split(paths: Sequence[Path], splits: Splits) -> Dataset:
-    """The test split that models are timed on: of the first that says which it is; no engine is loaded.
+    """The test split that models are timed on: of the first that says which it is.
+
+    No engine is loaded for that, as each is to be loaded, and to crash, in a process of its own.
 
     Raises:
         FmnistError: None says, or it is missing or damaged: what is wrong with the first.
@@ -36,4 +38,6 @@ def shared_split(paths: Sequence[Path], splits: Splits) -> Dataset:
             return splits.trained(path, None if is_keras(path) else read_metadata(path))
         except FmnistError as error:
             errors.append(error)
+    if paths[0].is_file():
+        open_model(paths[0]).close()  # a file that is no model at all is told of as such
     raise errors[0]

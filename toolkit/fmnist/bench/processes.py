@@ -17,7 +17,7 @@ import numpy as np
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.worker import Job
 from fmnist.opening import ModelFile
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.latency import Samples, Timing, WarmUp
 from fmnist_runtime.machine import MachineState
 
@@ -67,6 +67,7 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
 
     Raises:
         ModelError: The model cannot be opened or run, or its engine crashed.
+        UnsupportedError: It cannot be run by this engine, by its nature; others may run it.
     """
     job = Job(
         path=None if configuration.path is None else str(configuration.path),
@@ -101,7 +102,7 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
         raise RuntimeError(errors.decode(errors="replace"))  # a bug of ours, with the worker's traceback
     report = json.loads(output)
     if "error" in report:
-        raise ModelError(report["error"])
+        raise (UnsupportedError if report["unsupported"] else ModelError)(report["error"])
     return _process(report, started_ns)
 
 

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from fmnist.opening import Execution, describe, open_model
 from fmnist_runtime import Session
-from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.errors import FmnistError, UnsupportedError
 from fmnist_runtime.latency import (
     Timing,
     WarmUp,
@@ -67,7 +67,7 @@ def main() -> None:
     try:
         result = work(Job(**json.loads(sys.argv[1])))
     except FmnistError as error:
-        result = {"error": str(error)}
+        result = {"error": str(error), "unsupported": isinstance(error, UnsupportedError)}
     report.write(json.dumps(result))
     report.close()
 

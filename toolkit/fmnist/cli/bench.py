@@ -9,6 +9,7 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.bench.result import Benchmark
+    from fmnist_runtime.errors import FmnistError
 
 
 def bench(
@@ -65,11 +66,27 @@ def bench(
     progress = Progress("bench", processes * len(configurations))
     benchmark = measure(configurations, images, method, progress.step)
     progress.remove()
-    show(benchmark_text(benchmark), "bench", benchmark_body(benchmark), json)
-    fail([*(failure.error for failure in benchmark.failures), *_stopped(benchmark)])
+    failures: list[FmnistError] = [failure.error for failure in benchmark.failures]
+    if any(result.model for result in benchmark.results):
+        show(benchmark_text(benchmark), "bench", benchmark_body(benchmark), json)
+        failures = [*_not_left_out(failures, engine), *_stopped(benchmark)]
+    fail(failures)
 
 
-def _stopped(benchmark: "Benchmark") -> list[Exception]:
+def _not_left_out(failures: "list[FmnistError]", engines: list[str]) -> "list[FmnistError]":
+    """Failures but those of a combination that there is not: of an engine that cannot run every model."""
+    from fmnist.progress import say
+    from fmnist_runtime.errors import UnsupportedError
+
+    if len(engines) == 1:
+        return failures
+    for failure in failures:
+        if isinstance(failure, UnsupportedError):
+            say(f"left out: {failure}")
+    return [failure for failure in failures if not isinstance(failure, UnsupportedError)]
+
+
+def _stopped(benchmark: "Benchmark") -> "list[FmnistError]":
     """That it was not done to the end, if it was not."""
     from fmnist_runtime.errors import FmnistError
 
