@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -66,16 +68,31 @@ class NumpySession(BaseSession):
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         pixels = np.empty((shape[0], math.prod(shape[1:])), np.float32)
-        steps = [
-            (layer.kernel, layer.bias, np.empty((shape[0], layer.bias.size), np.float32), layer.activation)
-            for layer in self._engine
-        ]
+        outputs = [np.empty((shape[0], layer.bias.size), np.float32) for layer in self._engine]
+        steps = self._steps(pixels, outputs)
 
         def multiply() -> None:
-            values = pixels
-            for kernel, bias, output, activation in steps:
-                values = np.matmul(values, kernel, output)
-                values += bias
-                ACTIVATIONS[activation](values)
+            for step in steps:
+                step()
 
-        return Plan(pixel_writer(pixels.reshape(shape)), multiply, steps[-1][2])
+        return Plan(pixel_writer(pixels.reshape(shape)), multiply, outputs[-1])
+
+    def _steps(self, pixels: Floats, outputs: list[Floats]) -> list[Callable[[], object]]:
+        """A call for each layer, which reads what the one before it has written.
+
+        Args:
+            pixels: float32 ``[N, pixels]``, what the first layer reads.
+            outputs: float32 ``[N, units]`` of each layer, where they write.
+        """
+        return [
+            partial(_run, values, layer.kernel, layer.bias, output, ACTIVATIONS[layer.activation])
+            for layer, values, output in zip(self._engine, [pixels, *outputs], outputs, strict=False)
+        ]
+
+
+def _run(
+    values: Floats, kernel: Floats, bias: Floats, output: Floats, activation: Callable[[Floats], object]
+) -> None:
+    np.matmul(values, kernel, output)
+    output += bias
+    activation(output)
