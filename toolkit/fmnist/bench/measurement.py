@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.bench.configuration import Configuration, Method
-from fmnist.bench.processes import Process, run_worker
+from fmnist.bench.operators import Profile
+from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
 from fmnist_runtime.errors import FmnistError
 
@@ -43,9 +45,7 @@ def measure(
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
     failures: dict[Configuration, Failure] = {}
     rounds = 0
-    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
-        file = Path(folder) / "images.npy"
-        np.save(file, images[:IMAGES])
+    with _written(images) as file:
         try:
             for _ in range(method.processes):
                 order = [item for item in configurations if item not in failures]
@@ -67,3 +67,34 @@ def measure(
         if processes and item not in failures
     ]
     return Benchmark(method, tuple(results), tuple(failures.values()), rounds)
+
+
+def profile(
+    results: Sequence[Result],
+    images: NDArray[np.uint8],
+    method: Method,
+    on_process: Callable[[], None] = lambda: None,
+) -> list[Profile]:
+    """The time of each operator of models that were timed, by a process for each.
+
+    Returns:
+        For each the profile, None where its engine does not tell, or why there is none.
+    """
+    profiles: list[Profile] = []
+    with _written(images) as file:
+        for result in results:
+            try:
+                profiles.append(run_profiler(result.configuration, method, file))
+            except FmnistError as error:
+                profiles.append(error)
+            on_process()
+    return profiles
+
+
+@contextmanager
+def _written(images: NDArray[np.uint8]) -> Iterator[Path]:
+    """A file of the images that the workers take."""
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
+        file = Path(folder) / "images.npy"
+        np.save(file, images[:IMAGES])
+        yield file

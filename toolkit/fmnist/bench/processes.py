@@ -8,18 +8,19 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
-from fmnist.bench.worker import Job
+from fmnist.bench.worker import OPERATORS, Job
 from fmnist.opening import ModelFile
 from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.latency import Samples, Timing, WarmUp
 from fmnist_runtime.machine import MachineState
+from fmnist_runtime.operators import OperatorProfile, OperatorTime
 
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """NumPy's library reads them once, when it is loaded: so its number of threads is said here, too."""
@@ -69,7 +70,24 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
         ModelError: The model cannot be opened or run, or its engine crashed.
         UnsupportedError: It cannot be run by this engine, by its nature; others may run it.
     """
-    job = Job(
+    started_ns = time.perf_counter_ns()
+    return _process(_report(_job(configuration, method, images)), started_ns)
+
+
+def run_profiler(configuration: Configuration, method: Method, images: Path) -> OperatorProfile | None:
+    """The time of a configuration's operators; None where its engine does not tell.
+
+    Arguments and errors as of `run_worker`.
+    """
+    profile = _report(replace(_job(configuration, method, images), scenario=OPERATORS))["profile"]
+    if profile is None:
+        return None
+    operators = tuple(OperatorTime(**operator) for operator in profile.pop("operators"))
+    return OperatorProfile(operators, **profile)
+
+
+def _job(configuration: Configuration, method: Method, images: Path) -> Job:
+    return Job(
         path=None if configuration.path is None else str(configuration.path),
         engine=configuration.engine,
         threads=configuration.threads,
@@ -80,14 +98,17 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
         input_range=method.input_range,
         images=str(images),
     )
+
+
+def _report(job: Job) -> dict[str, Any]:
+    """What a worker answers that does a job."""
     command = [sys.executable, "-P", "-m", "fmnist.bench.worker", json.dumps(asdict(job))]
-    started_ns = time.perf_counter_ns()
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **dict.fromkeys(_BLAS_THREADS, str(configuration.threads))},
+        env={**os.environ, **dict.fromkeys(_BLAS_THREADS, str(job.threads))},
         process_group=0,  # Ctrl-C is for this process, which then ends the other
     )
     try:
@@ -97,13 +118,13 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
         process.wait()
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
-        raise ModelError(f"{configuration.path}: its engine crashed ({name}); it cannot be timed here")
+        raise ModelError(f"{job.path}: its engine crashed ({name}); it cannot be timed here")
     if process.returncode:
         raise RuntimeError(errors.decode(errors="replace"))  # a bug of ours, with the worker's traceback
-    report = json.loads(output)
+    report: dict[str, Any] = json.loads(output)
     if "error" in report:
         raise (UnsupportedError if report["unsupported"] else ModelError)(report["error"])
-    return _process(report, started_ns)
+    return report
 
 
 def _process(report: dict[str, Any], started_ns: int) -> Process:

@@ -31,7 +31,10 @@ from fmnist_runtime.latency import (
     warm_up,
 )
 from fmnist_runtime.machine import MachineState, read_machine_state
+from fmnist_runtime.operators import profile_operators
 
+OPERATORS = "operators"
+"""A job that times the operators, not the model."""
 _BEGAN_NS = time.perf_counter_ns()
 """When everything that any model needs had been imported."""
 
@@ -49,7 +52,7 @@ class Job:
     batch: int
     """Images in a call."""
     scenario: str
-    """As of `Method`."""
+    """As of `Method`, or `OPERATORS`."""
     seconds: float
     """How long this process times it."""
     hz: float
@@ -80,6 +83,8 @@ def work(job: Job) -> dict[str, Any]:
     """
     images = np.load(job.images)
     first = np.resize(images, (job.batch, *images.shape[1:]))
+    if job.scenario == OPERATORS:
+        return _profile(job, first)
     opened_ns = time.perf_counter_ns()
     session = _open(job)
     call = session.scores if session else _nothing
@@ -102,6 +107,13 @@ def work(job: Job) -> dict[str, Any]:
         machine = (before, read_machine_state())
         report |= _timed(warm, timing, machine)
     return report
+
+
+def _profile(job: Job, images: NDArray[np.uint8]) -> dict[str, Any]:
+    if job.path is None or job.engine == "keras":
+        return {"profile": None}
+    profile = profile_operators(Path(job.path), images, job.threads, job.engine)
+    return {"profile": profile and asdict(profile)}
 
 
 def _open(job: Job) -> Session | None:

@@ -36,6 +36,9 @@ def bench(
         list[int] | None,
         typer.Option(min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."),
     ] = None,
+    operators: Annotated[
+        bool, typer.Option("--operators", help="Say what each operator takes, too, where the engine tells.")
+    ] = False,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     input_range: options.InputRange = "0-255",
@@ -47,12 +50,14 @@ def bench(
     """
     from fmnist.bench.body import benchmark_body
     from fmnist.bench.configuration import Method, combine, harness
-    from fmnist.bench.measurement import measure
+    from fmnist.bench.measurement import measure, profile
     from fmnist.bench.models import shared_split, with_baseline
+    from fmnist.bench.operators import operators_body, operators_text
     from fmnist.bench.report import benchmark_text
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.models import Splits, select_artifacts
     from fmnist.progress import Progress
+    from fmnist_runtime.errors import FmnistError
 
     if hz is not None and scenario != "periodic":
         raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
@@ -68,7 +73,14 @@ def bench(
     progress.remove()
     failures: list[FmnistError] = [failure.error for failure in benchmark.failures]
     if any(result.model for result in benchmark.results):
-        show(benchmark_text(benchmark), "bench", benchmark_body(benchmark), json)
+        text, body = benchmark_text(benchmark), benchmark_body(benchmark)
+        if operators:
+            timed = [result for result in benchmark.results if result.model]
+            profiles = profile(timed, images, method, Progress("operators", len(timed)).step)
+            text += "\n\n" + operators_text(timed, profiles)
+            body["operators"] = operators_body(timed, profiles)
+            failures += [profile for profile in profiles if isinstance(profile, FmnistError)]
+        show(text, "bench", body, json)
         failures = [*_not_left_out(failures, engine), *_stopped(benchmark)]
     fail(failures)
 
