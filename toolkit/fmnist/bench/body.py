@@ -31,7 +31,8 @@ def benchmark_body(benchmark: Benchmark) -> dict[str, Any]:
 def _result(result: Result) -> dict[str, Any]:
     configuration = result.configuration
     return {
-        **(asdict(result.model) if result.model else {"name": result.name}),
+        **(asdict(result.model) if result.model else {}),
+        "name": result.name,
         "path": configuration.path,
         "runner": configuration.engine,
         "threads": configuration.threads,

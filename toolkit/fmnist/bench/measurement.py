@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +18,8 @@ from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
 from fmnist_runtime.errors import FmnistError
 
+HARNESS = "(harness)"
+"""What the empty call is called, in the place of a model's file."""
 IMAGES = 1000
 """So many test images are used, in turn. A camera's are in the processor's cache when they come, too."""
 
@@ -44,7 +47,6 @@ def measure(
     shuffle = random.Random(seed).shuffle
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
     failures: dict[Configuration, Failure] = {}
-    rounds = 0
     with _written(images) as file:
         try:
             for _ in range(method.processes):
@@ -58,15 +60,26 @@ def measure(
                     except FmnistError as error:
                         failures[item] = Failure(item, error)
                     on_process()
-                rounds += 1
         except KeyboardInterrupt:
             pass  # said by whoever shows the result, of which `rounds` tells
+    names = _names(configurations)
     results = [
-        Result(item, tuple(processes))
+        Result(item, tuple(processes), names[item])
         for item, processes in done.items()
         if processes and item not in failures
     ]
+    rounds = min((len(processes) for item, processes in done.items() if item not in failures), default=0)
     return Benchmark(method, tuple(results), tuple(failures.values()), rounds)
+
+
+def _names(configurations: Sequence[Configuration]) -> dict[Configuration, str]:
+    """What configurations are called: by their file's name, or its path where others have that name, too."""
+    counts = Counter(path.name for path in {item.path for item in configurations if item.path})
+    names = {}
+    for item in configurations:
+        unique = item.path and counts[item.path.name] == 1
+        names[item] = HARNESS if item.path is None else item.path.name if unique else str(item.path)
+    return names
 
 
 def profile(

@@ -11,7 +11,6 @@ from fmnist.render import microseconds, percent, printable, table
 from fmnist_runtime.errors import FmnistError
 from fmnist_runtime.operators import OperatorProfile
 
-
 Profile = OperatorProfile | FmnistError | None
 """What operators take, why that cannot be told, or None: the engine does not tell."""
 

@@ -16,9 +16,6 @@ from fmnist_runtime.latency import Samples, pooled_percentile
 from fmnist_runtime.percentiles import Percentile
 from fmnist_runtime.trust import Trust, judge
 
-HARNESS = "(harness)"
-"""What the empty call is called, in the place of a model's file."""
-
 
 @dataclass(frozen=True)
 class Result:
@@ -28,16 +25,13 @@ class Result:
     """What was timed."""
     processes: tuple[Process, ...]
     """What each process measured, in the order they ran."""
+    name: str
+    """Name of the file, or its path where others have that name, too."""
 
     @property
     def model(self) -> ModelFile | None:
         """Which file it is; None for the empty call."""
         return self.processes[0].model
-
-    @property
-    def name(self) -> str:
-        """Name of the file."""
-        return self.model.name if self.model else HARNESS
 
     @property
     def _steady(self) -> list[Steady]:
