@@ -105,7 +105,7 @@ def _named(bits: Sequence[int]) -> set[str]:
 
 
 def _drift(block_medians: Sequence[NDArray[np.float64]]) -> Iterator[str]:
-    """Through all processes, as when a machine heats up; or anew in each, as when its warm-up was too short."""
+    """Through all processes, as when a machine heats up; or anew in each, as when warm-up was too short."""
     medians = np.concatenate([*block_medians, np.empty(0)])
     yield from _trend(kendall_tau(medians), relative_change(medians), "from the first process to the last")
     if block_medians:
