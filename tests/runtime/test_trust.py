@@ -183,6 +183,12 @@ def test_a_program_that_burns_a_core_is_noise_even_if_the_times_do_not_show_it()
     assert judge(CONSTANT, burning) == Trust(NOISY, ("other programs kept 1.00 cores busy; 0.25 is allowed",))
 
 
+def test_times_that_rise_in_some_processes_and_fall_in_others_do_not_drift():
+    rising, falling = np.array([98.0, 105.0]), np.array([105.0, 98.0])
+    assert judge([rising, rising, falling, rising, falling, rising], WINDOWS) == Trust(STABLE, ())
+    assert judge([rising] * PROCESSES, WINDOWS).verdict == DRIFTING
+
+
 def test_a_changed_governor_is_noise():
     windows = [
         *WINDOWS[:3],
