@@ -259,7 +259,7 @@ def test_stable_means_that_another_run_gives_the_same_median(share, step):
     """Processes that are slow by chance, the hardest case: at most 5 % of all runs are called stable though
     the next run's median is more than 5 % off. All six are on one level in 2 · 0.5⁶ = 3 % at least."""
     rng = np.random.default_rng(0)
-    runs = [simulate(1 + step * (rng.random(PROCESSES) < share), rng) for _ in range(500)]
+    runs = [simulate(1 + step * (rng.random(PROCESSES) < share), rng) for _ in range(300)]
     medians = [np.percentile(np.concatenate(run), 50, method="inverted_cdf") for run in runs]
     wrong = sum(
         judge(run, WINDOWS).verdict == STABLE and abs(after / before - 1) > 0.05
