@@ -47,7 +47,7 @@ class MachineState:
 def read_machine_state(root: Path = Path("/")) -> MachineState:
     """Read the state of the machine now.
 
-    It takes well under a millisecond, but some on a Raspberry Pi, where a program is asked.
+    It takes about a millisecond with ten thermal zones, and some on a Raspberry Pi, where a program is asked.
 
     Args:
         root: The folder that holds ``proc`` and ``sys``.
@@ -144,15 +144,18 @@ def _slows(zone: Path, temperature: float) -> bool:
     ``critical`` shuts down. A ``passive`` one slows nothing unless a cooling device is bound to it: programs
     set such ones to be woken. Drivers fill unused ones with 0, absolute zero or less.
     """
-    bound = {_read(path) for path in _matching(zone, "cdev*_trip_point")}
-    for kind in _matching(zone, "trip_point_*_type"):
-        number = kind.name.split("_")[2]
-        if not (_read(kind) == "hot" or (_read(kind) == "passive" and number in bound)):
-            continue
-        limit = _celsius(zone / f"trip_point_{number}_temp")
-        if limit is not None and 0 < limit <= temperature:
+    for path in _matching(zone, "trip_point_*_temp"):
+        limit = _celsius(path)
+        if limit is not None and 0 < limit <= temperature and _acts(zone, path.name.split("_")[2]):
             return True
     return False
+
+
+def _acts(zone: Path, trip: str) -> bool:
+    """Whether Linux does something against the heat at a trip point."""
+    kind = _read(zone / f"trip_point_{trip}_type")
+    bound = (_read(path) for path in _matching(zone, "cdev*_trip_point"))
+    return kind == "hot" or (kind == "passive" and trip in bound)
 
 
 def _throttled(root: Path) -> int | None:

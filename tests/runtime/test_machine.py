@@ -185,6 +185,14 @@ def test_the_firmwares_own_program_is_asked(tmp_path, monkeypatch, script, bits)
     assert read_machine_state().throttled == bits
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a program for another processor is an error of execve")
+def test_a_program_that_cannot_be_run_tells_nothing(tmp_path, monkeypatch):
+    (tmp_path / "vcgencmd").write_bytes(b"\x7fELF of some other processor")
+    (tmp_path / "vcgencmd").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert read_machine_state().throttled is None
+
+
 def window(elapsed: float, busy: float | None, own: float) -> tuple[MachineState, MachineState]:
     after = None if busy is None else 7 + busy
     return replace(STATE, busy_s=7, own_s=1, clock_s=3), replace(
