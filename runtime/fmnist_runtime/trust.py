@@ -23,8 +23,6 @@ THROTTLED = "THROTTLED"
 
 MIN_PROCESSES = 5
 """If a coin decides whether a process is fast or slow, five agree in 1 of 16 runs, and three in 1 of 4."""
-MIN_BLOCKS = 2
-"""Blocks of one process; one alone has nothing to disagree with."""
 MAX_FREQUENCY_FALL = 0.10
 """Turbo frequencies step by 100 MHz, some 3 %. Both are read under load, so no idle core is waking up."""
 MIN_TAU = 0.7
@@ -58,12 +56,13 @@ def judge(
 ) -> Trust:
     """Judge the times of one model that several fresh processes took one after the other.
 
-    What cannot be read of the machine counts neither way. Too few processes or blocks are NOISY: a check that
-    cannot fail would not be one.
+    What cannot be read of the machine counts neither way. Too few processes are NOISY: a check that cannot
+    fail would not be one.
 
     Args:
         block_medians: For each process, in the order they ran, the medians of its blocks of calls, float64
-            ``[blocks]`` in any unit; all blocks last equally long.
+            ``[blocks]`` in any unit; all blocks last equally long. One block is enough, as of a cold start;
+            nothing can be said of a trend inside the process then.
         states: The machine before and after the timing of each process, both under load.
     """
     verdicts = {
@@ -123,15 +122,11 @@ def _trend(tau: float, change: float, where: str) -> Iterator[str]:
 def _scatter(block_medians: Sequence[NDArray[np.float64]]) -> Iterator[str]:
     if len(block_medians) < MIN_PROCESSES:
         yield f"too few processes to tell how far they differ: {len(block_medians)}; it takes {MIN_PROCESSES}"
-    fewest = min((len(blocks) for blocks in block_medians), default=MIN_BLOCKS)
-    if fewest < MIN_BLOCKS:
-        yield f"too few blocks in a process to tell how far they differ: {fewest}; it takes {MIN_BLOCKS}"
-    timed = [blocks for blocks in block_medians if len(blocks)]
-    levels = np.array([np.median(blocks) for blocks in timed])
+    levels = np.array([np.median(blocks) for blocks in block_medians])
     if not np.all(levels > 0):
         yield "the times are too short for the clock"
     elif len(levels):
-        yield from _spreads(levels, np.array([_quartile_spread(blocks) for blocks in timed]))
+        yield from _spreads(levels, np.array([_quartile_spread(blocks) for blocks in block_medians]))
 
 
 def _spreads(levels: NDArray[np.float64], within: NDArray[np.float64]) -> Iterator[str]:

@@ -23,7 +23,7 @@ def run(
     validation_split: options.ValidationSplit = None,
     seed: options.Seed = None,
     duration: options.Duration = options.DEFAULT_SECONDS / 2,
-    processes: options.Processes = options.DEFAULT_PROCESSES // 2,
+    processes: options.Processes = options.DEFAULT_PROCESSES,
     threads: options.Threads = options.DEFAULT_THREADS,
     max_drop: options.MaxDrop = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET.")] = None,
