@@ -138,7 +138,7 @@ class Pipeline:
         progress = Progress("bench", self._method.processes * len(configurations))
         images = shared_split(paths, self._splits).images
         benchmark = measure(configurations, images, self._method, progress.step)
-        if benchmark.rounds < self._method.processes:
+        if benchmark.interrupted:
             raise KeyboardInterrupt
         self._failures += [failure.error for failure in benchmark.failures]
         return benchmark_body(benchmark)

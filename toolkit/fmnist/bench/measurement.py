@@ -47,6 +47,7 @@ def measure(
     shuffle = random.Random(seed).shuffle
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
     failures: dict[Configuration, Failure] = {}
+    interrupted = False
     with _written(images) as file:
         try:
             for _ in range(method.processes):
@@ -61,7 +62,7 @@ def measure(
                         failures[item] = Failure(item, error)
                     on_process()
         except KeyboardInterrupt:
-            pass  # said by whoever shows the result, of which `rounds` tells
+            interrupted = True  # whoever shows the result says so
     names = _names(configurations)
     results = [
         Result(item, tuple(processes), names[item])
@@ -69,7 +70,7 @@ def measure(
         if processes and item not in failures
     ]
     rounds = min((len(processes) for item, processes in done.items() if item not in failures), default=0)
-    return Benchmark(method, tuple(results), tuple(failures.values()), rounds)
+    return Benchmark(method, tuple(results), tuple(failures.values()), rounds, interrupted)
 
 
 def _names(configurations: Sequence[Configuration]) -> dict[Configuration, str]:

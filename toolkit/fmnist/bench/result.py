@@ -137,3 +137,5 @@ class Benchmark:
     """What could not be timed."""
     rounds: int
     """Finished rounds, of one process for each configuration; fewer than asked for after Ctrl-C."""
+    interrupted: bool
+    """Whether Ctrl-C ended it."""

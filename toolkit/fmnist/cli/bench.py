@@ -102,9 +102,9 @@ def _stopped(benchmark: "Benchmark") -> "list[FmnistError]":
     """That it was not done to the end, if it was not."""
     from fmnist_runtime.errors import FmnistError
 
-    asked = benchmark.method.processes
-    if benchmark.rounds == asked:
+    if not benchmark.interrupted:
         return []
+    asked = benchmark.method.processes
     return [
         FmnistError(f"bench: stopped after {benchmark.rounds} of {asked} rounds; this is what they found")
     ]
