@@ -6,14 +6,13 @@ broken. Writes results/help_start.json.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-from functools import partial
 from pathlib import Path
 
 from claims import Claim, conclude
-from side_by_side import in_turn, milliseconds, once, ratio, report
+from processes import FMNIST, wall_time
+from side_by_side import in_turn, milliseconds, ratio, report
 from typer.main import get_command
 
 from fmnist.cli import app
@@ -51,12 +50,11 @@ def main() -> None:
         script = Path(folder) / "empty.py"
         script.write_text(empty_app())
         commands = {
-            OURS: [str(Path(sys.executable).parent / "fmnist"), "--help"],
+            OURS: [FMNIST, "--help"],
             EMPTY: [sys.executable, str(script), "--help"],
             "python -c pass": [sys.executable, "-c", "pass"],
         }
-        run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL)
-        times = in_turn({name: once(partial(run, command)) for name, command in commands.items()}, ROUNDS)
+        times = in_turn({name: wall_time(command) for name, command in commands.items()}, ROUNDS)
     rows = [[name, f"{item.percentile(50) / 1e6:.1f}"] for name, item in times.items()]
     report(f"Whole processes ({ROUNDS} rounds)", ["", "p50 ms"], rows)
     claim = Claim(f"{OURS} ÷ {EMPTY}", ratio(times[OURS], times[EMPTY]), "times", LIMIT)

@@ -8,13 +8,12 @@ exported run; without it one is made in a temporary folder.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from functools import partial
 from pathlib import Path
 
 from claims import Claim, conclude
-from side_by_side import Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
+from processes import FMNIST, wall_time
+from side_by_side import Measure, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
 from trained import DATA, artifacts, named_or_trained
 
 from fmnist.models import Splits
@@ -52,11 +51,9 @@ def compare(paths: list[Path], reference: Reference, splits: Splits) -> None:
     compare_models(paths, reference, splits, Execution())
 
 
-def command(verb: str, paths: list[Path]) -> None:
+def command(verb: str, paths: list[Path]) -> Measure:
     """A whole process, which exits 0, or 3 where a gate fails."""
-    words = [sys.executable, "-m", "fmnist", verb, *map(str, paths), "--data-dir", str(DATA)]
-    if subprocess.run(words, capture_output=True, check=False).returncode not in (0, 3):
-        raise SystemExit(f"{' '.join(words)} failed")
+    return wall_time([FMNIST, verb, *map(str, paths), "--data-dir", str(DATA)], exits=(0, 3))
 
 
 def measure(run: Run) -> dict[str, dict[str, Times]]:
@@ -67,7 +64,7 @@ def measure(run: Run) -> dict[str, dict[str, Times]]:
         "scoring": once(partial(score, paths, splits)),
         "parity": once(partial(compare, paths, run.recorded_scores(), splits)),
     }
-    commands = {f"fmnist {verb}": once(partial(command, verb, paths)) for verb in ("eval", "parity")}
+    commands = {f"fmnist {verb}": command(verb, paths) for verb in ("eval", "parity")}
     return {"process": in_turn(inside, ROUNDS), "commands": in_turn(commands, COMMAND_ROUNDS)}
 
 

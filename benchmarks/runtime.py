@@ -21,8 +21,6 @@ from fmnist_runtime.datasets import load_dataset
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """For NumPy, whose library reads it once, when it is loaded."""
-NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
-"""Where this is set, each process compiles our modules anew, but not those that pip has installed."""
 
 
 def measure(run: Run) -> dict[str, Part]:
@@ -40,7 +38,6 @@ def measure(run: Run) -> dict[str, Part]:
 
 def main() -> None:
     """Measure, record, judge."""
-    os.environ.pop(NO_BYTECODE, None)
     if not ONE_THREAD.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
     with named_or_trained() as run:
