@@ -5,8 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Those of seconds first, those of minutes last.
-BENCHMARKS := harness_cost help_start percentile_coverage predict_memory beside_polygraphy parity_cost \
-	parity_coverage runtime exports training
+BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
+	parity_cost runtime exports training
 
 .PHONY: demo test lint format bench clean
 

@@ -17,12 +17,11 @@ import numpy as np
 from claims import Claim, conclude
 from numpy.typing import NDArray
 from side_by_side import Measure, Times, in_turn, report
-from trained import DATA, ROOT
+from trained import DATA, TINY
 
 from fmnist_runtime import load
 from fmnist_runtime.datasets import load_dataset
 
-ARTIFACT = ROOT / "tests" / "models" / "tiny" / "export" / "model-int8.tflite"
 ROUNDS, CALLS = 300, 1000
 LIMIT_US = 0.3
 TIMED, PLAIN, EMPTY = "null engine, timed", "null engine, plain loop", "nothing, timed"
@@ -58,7 +57,7 @@ def measure() -> dict[str, Times]:
         start = number * CALLS % len(singles)
         return singles[start : start + CALLS]
 
-    with load(ARTIFACT, engine="null") as session:
+    with load(TINY, engine="null") as session:
         ways: dict[str, Measure] = {
             TIMED: lambda number: [statistics.median(time_block(session.scores, turn(number)))],
             PLAIN: lambda number: [plain_loop(session.scores, turn(number))],

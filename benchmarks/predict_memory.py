@@ -1,6 +1,6 @@
 """Memory of `fmnist predict`: many files beside few, and the largest images that it takes.
 
-Peaks of whole processes, on the runtime's tiny model: 300 photographs and 3,000 of the same, and a PNG and a
+Peaks of whole processes, on the tests' tiny model: 300 photographs and 3,000 of the same, and a PNG and a
 JPEG file of as many pixels as either may have, in each of their colour modes. Exits 1 when a limit is broken.
 Writes results/predict_memory.json.
 """
@@ -15,12 +15,11 @@ from claims import Claim, conclude
 from PIL import Image
 from processes import FMNIST, peak_bytes
 from side_by_side import report
-from trained import DATA, ROOT
+from trained import DATA, TINY
 
 from fmnist_runtime.datasets import load_dataset
 from fmnist_runtime.images import MAX_JPEG_PIXELS, MAX_PIXELS
 
-ARTIFACT = ROOT / "tests" / "models" / "tiny" / "export" / "model-int8.tflite"
 FEW, MANY, DIFFERENT = 300, 3000, 30
 PHOTOGRAPH = (640, 480)
 """0.9 MB when decoded, so that a few that are kept would show."""
@@ -35,7 +34,7 @@ EXTRA_LIMIT_MB, LARGEST_LIMIT_MB = 10, 700
 
 def predict_peak(path: Path) -> int:
     """Peak memory of one command."""
-    return peak_bytes([FMNIST, "predict", str(ARTIFACT), str(path), "--as", "csv"])
+    return peak_bytes([FMNIST, "predict", str(TINY), str(path), "--as", "csv"])
 
 
 def photographs(folder: Path, count: int) -> Path:

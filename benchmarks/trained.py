@@ -1,4 +1,4 @@
-"""The run that a benchmark measures: one that is named, or one made for it."""
+"""The models that a benchmark measures: a run that is named or made for it, or the tests' tiny one."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from fmnist.runs import Run
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
+TINY = ROOT / "tests" / "models" / "tiny" / "export" / "model-int8.tflite"
+"""An artifact that is always there, for what does not depend on the network."""
 
 
 @contextmanager
