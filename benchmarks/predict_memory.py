@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from claims import Claim, conclude
 from PIL import Image
@@ -23,7 +24,7 @@ from fmnist_runtime.images import MAX_JPEG_PIXELS, MAX_PIXELS
 FEW, MANY, DIFFERENT = 300, 3000, 30
 PHOTOGRAPH = (640, 480)
 """0.9 MB when decoded, so that a few that are kept would show."""
-LARGEST: dict[str, tuple[int, tuple[str, ...], dict[str, object]]] = {
+LARGEST: dict[str, tuple[int, tuple[str, ...], dict[str, Any]]] = {
     "png": (MAX_PIXELS, ("L", "RGB", "RGBA"), {}),
     "jpeg": (MAX_JPEG_PIXELS, ("L", "RGB", "CMYK"), {"progressive": True, "subsampling": 0}),
 }

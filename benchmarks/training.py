@@ -86,12 +86,12 @@ def ours(seed: int, *arguments: str) -> dict[str, Any]:
 
 def epoch(runs: list[dict[str, Any]]) -> float:
     """Median time of an epoch in seconds."""
-    return statistics.median(second for run in runs for second in run["seconds"][1:])
+    return float(statistics.median(second for run in runs for second in run["seconds"][1:]))
 
 
 def accuracy(runs: list[dict[str, Any]]) -> float:
     """Mean test accuracy over the seeds."""
-    return statistics.mean(run["accuracy"] for run in runs)
+    return float(statistics.mean(run["accuracy"] for run in runs))
 
 
 def claims(results: dict[str, list[dict[str, Any]]]) -> list[Claim]:
