@@ -122,7 +122,7 @@ def said_by_polygraphy(printed: str) -> float:
 
 def said_by_bench(printed: str) -> float:
     """The median, in ns."""
-    return float(json.loads(printed)["models"][0]["p50_us"]) * 1000
+    return float(json.loads(printed)["models"][0]["p50_us"]["value"]) * 1000
 
 
 def plain_loop(call: Callable[[Array], object], batches: Sequence[Array]) -> Measure:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from claims import Claim, conclude
@@ -21,6 +21,7 @@ from trained import DATA, TINY
 
 from fmnist_runtime import load
 from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.latency import time_block
 
 ROUNDS, CALLS = 300, 1000
 LIMIT_US = 0.3
@@ -28,16 +29,6 @@ TIMED, PLAIN, EMPTY = "null engine, timed", "null engine, plain loop", "nothing,
 
 Images = NDArray[np.uint8]
 Call = Callable[[Images], object]
-
-
-def time_block(call: Call, batches: Iterable[Images]) -> list[int]:
-    """The time of one call for each batch, in ns."""
-    clock, times = time.perf_counter_ns, []
-    for batch in batches:
-        start = clock()
-        call(batch)
-        times.append(clock() - start)
-    return times
 
 
 def plain_loop(call: Call, batches: Sequence[Images]) -> float:
