@@ -10,21 +10,21 @@ results/percentile_coverage.json.
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
+from claims import Claim, conclude
 from numpy.typing import NDArray
 from scipy import stats
 from side_by_side import report
 
-from fmnist.results import to_json
-from fmnist_runtime.percentiles import CONFIDENCE, interval_ranks, percentile
+from fmnist_runtime.latency import Samples
+from fmnist_runtime.percentiles import CONFIDENCE, interval_ranks
 
-RESULT = Path(__file__).parent / "results" / "percentile_coverage.json"
 EXPERIMENTS, SEED, ERRORS = 4000, 0, 4
+FINE = 1e9
+"""Samples are whole numbers; of so small a part of a µs, hardly two are alike, as in what is drawn."""
 PERCENTS, COUNTS = (50.0, 90.0, 99.0, 99.9), (400, 2000, 5000)
 
 
@@ -71,18 +71,23 @@ class Coverage:
     exact: float
     """By the binomial distribution alone, the same for every continuous one."""
 
-    @property
-    def held(self) -> bool:
-        """Whether it covers as promised, and as it must."""
-        leeway = ERRORS * self.standard_error
-        return self.covered >= CONFIDENCE - leeway and abs(self.covered - self.exact) <= leeway
+
+def claims(found: list[Coverage]) -> list[Claim]:
+    """An interval must cover as it says, and as it must, but for the simulation's own chance."""
+    least = min((item.covered - CONFIDENCE) / item.standard_error for item in found)
+    furthest = max(abs(item.covered - item.exact) / item.standard_error for item in found)
+    return [
+        Claim("the least coverage, from 95 %", least, "standard errors", -ERRORS, at_least=True),
+        Claim("coverage furthest from the exact", furthest, "standard errors", ERRORS),
+    ]
 
 
 def measure(distribution: Distribution, count: int, percent: float, random: np.random.Generator) -> Coverage:
     """Draw samples again and again, and count."""
-    truth, hits = distribution.quantile(percent / 100), 0
+    truth, hits = FINE * distribution.quantile(percent / 100), 0
     for _ in range(EXPERIMENTS):
-        found = percentile(distribution.draw(random, count), percent)
+        drawn = np.rint(FINE * distribution.draw(random, count)).astype(np.int64)
+        found = Samples.of(drawn).percentile(percent)
         assert found is not None
         hits += found.low <= truth <= found.high
     low, high = interval_ranks(count, percent) or (0, 0)
@@ -116,12 +121,7 @@ def main() -> None:
     ]
     header = ["latencies", "samples", "percentile", "covered %", "exactly"]
     report(f"95 % intervals of percentiles, {EXPERIMENTS:,} experiments each", header, rows)
-    RESULT.write_text(
-        to_json("benchmark-percentile-coverage", {"seed": SEED, "shares": [asdict(i) for i in found]})
-    )
-    broken = [item for item in found if not item.held]
-    print("\n" + ("\n".join(f"not held: {item}" for item in broken) or "every interval covers as it says"))
-    sys.exit(bool(broken))
+    conclude("percentile_coverage", claims(found), {"seed": SEED, "shares": [asdict(item) for item in found]})
 
 
 if __name__ == "__main__":
