@@ -14,7 +14,7 @@ from pathlib import Path
 from claims import Claim, conclude
 from processes import FMNIST, wall_time
 from side_by_side import Measure, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
-from trained import DATA, artifacts, named_or_trained
+from trained import DATA, SIX, artifacts, named_or_trained
 
 from fmnist.models import Splits
 from fmnist.opening import Execution, open_model
@@ -24,14 +24,6 @@ from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import calibration
 from fmnist_runtime.reference import Reference
 
-RECIPES = (
-    "tflite float32",
-    "tflite float16",
-    "tflite dynamic",
-    "tflite int8",
-    "tflite int8-full",
-    "onnx float32",
-)
 ROUNDS, COMMAND_ROUNDS = 40, 10
 LIMIT = 3.0
 """Times that comparing may take as long as scoring."""
@@ -58,7 +50,7 @@ def command(verb: str, paths: list[Path]) -> Measure:
 
 def measure(run: Run) -> dict[str, dict[str, Times]]:
     """Both ways in turn: in one process, and as commands."""
-    paths = [artifacts(run)[recipe] for recipe in RECIPES]
+    paths = [artifacts(run)[recipe] for recipe in SIX]
     splits = Splits(None, DATA)
     inside = {
         "scoring": once(partial(score, paths, splits)),
@@ -83,7 +75,7 @@ def main() -> None:
     conclude(
         "parity_cost",
         [Claim("comparing ÷ scoring", cost, "times", LIMIT)],
-        {"artifacts": RECIPES, **{name: {"ms": milliseconds(times)} for name, times in parts.items()}},
+        {"artifacts": SIX, **{name: {"ms": milliseconds(times)} for name, times in parts.items()}},
     )
 
 

@@ -15,6 +15,15 @@ ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
 TINY = ROOT / "tests" / "models" / "tiny" / "export" / "model-int8.tflite"
 """An artifact that is always there, for what does not depend on the network."""
+SIX = (
+    "tflite float32",
+    "tflite float16",
+    "tflite dynamic",
+    "tflite int8",
+    "tflite int8-full",
+    "onnx float32",
+)
+"""Artifacts that a verb is given when it is given several."""
 
 
 @contextmanager
