@@ -92,9 +92,7 @@ def bench(
         if operators:
             timed = [result for result in benchmark.results if result.model]
             profiles = profile(timed, images, method, Progress("operators", len(timed)).step)
-            text += "
-
-" + operators_text(timed, profiles)
+            text += "\n\n" + operators_text(timed, profiles)
             body["operators"] = operators_body(timed, profiles)
             failures += [profile for profile in profiles if isinstance(profile, FmnistError)]
         if csv:

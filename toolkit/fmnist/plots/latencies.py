@@ -85,7 +85,9 @@ def _median_ns(samples: Samples) -> float:
 def _draw(axes: Axes, row: Distribution, place: int, unit_ns: float, step: float) -> None:
     """One row; bins are as wide as the step on the logarithmic axis, and at the same places in all rows."""
     colour, samples = colour_of(row.format), row.samples
-    times = np.maximum(samples.times_ns, 1) / unit_ns  # a coarse clock may say 0, of which there is no logarithm
+    times = (
+        np.maximum(samples.times_ns, 1) / unit_ns
+    )  # a coarse clock may say 0, of which there is no logarithm
     bins = np.floor(np.log(times) / step).astype(np.int64)
     first = int(bins[0])
     counts = np.bincount(bins - first, weights=samples.counts)
