@@ -40,7 +40,7 @@ def assert_same(rows: list[dict[str, str]], record: dict) -> None:
     assert [row["model"] for row in rows] == [entry["name"] for entry in entries]
     for row, entry in zip(rows, entries, strict=True):
         assert row["scenario"] == record["method"]["scenario"]
-        assert row["reasons"] == "; ".join(entry["reasons"])
+        assert row["reasons"] == " | ".join(entry["reasons"])
         for key in TEXTS:
             assert row[key] == entry.get(key, "")
         for key in FIGURES:

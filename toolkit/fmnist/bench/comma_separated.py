@@ -52,7 +52,7 @@ def benchmark_csv(body: dict[str, Any]) -> str:
 
 def _row(entry: dict[str, Any]) -> dict[str, Any]:
     """The entry with an interval in three cells, and text that no program takes for anything else."""
-    row = {**entry, "model": entry["name"], "reasons": "; ".join(entry["reasons"])}
+    row = {**entry, "model": entry["name"], "reasons": " | ".join(entry["reasons"])}
     for key in [*map(key_of, PERCENTILES), "images_per_second"]:
         stem, unit = (key[:-3], "_us") if key.endswith("_us") else (key, "")
         found = row[key] or {}

@@ -45,10 +45,7 @@ def bench(
     input_range: options.InputRange = "0-255",
     csv: options.Csv = None,
     markdown: options.Markdown = None,
-    plots: Annotated[
-        Path | None,
-        typer.Option(help="Draw accuracy against speed, and every time that was measured, into this folder."),
-    ] = None,
+    plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
     """Time inference on real test images, in fresh processes, and say how far to trust it.

@@ -79,6 +79,7 @@ Csv = Annotated[
         help="Write the figures as CSV, a row for each that was timed; - for stdout.", callback=_checked
     ),
 ]
+Plots = Annotated[Path | None, typer.Option(help="Draw what was found as pictures, into this folder.")]
 _SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
 KeptScores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_checked_scores)

@@ -42,12 +42,7 @@ def parity(
     input_range: options.RecordedInputRange = None,
     junit: options.Junit = None,
     markdown: options.Markdown = None,
-    plots: Annotated[
-        Path | None,
-        typer.Option(
-            help="Draw each model's changed images, reliability and probabilities into this folder."
-        ),
-    ] = None,
+    plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
     """May these models replace their original? Exit 3 when one drifts beyond its gate."""
