@@ -21,8 +21,10 @@ _STARTS = (
     b'{\n "schema": "fmnist.',
     b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites name=\"fmnist ",
     b"### Parity: ",
+    b"### Bench: ",
+    b"model,format,scheme,engine,runner,threads,batch,scenario,",
 )
-"""How every result begins, as JSON, JUnit XML and Markdown, which tells ours from others'."""
+"""How every result begins, as JSON, JUnit XML, Markdown and CSV, which tells ours from others'."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
 """A list of numbers, which is put on one line: thousands of samples are not read one by one."""
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from fmnist.bench.configuration import Configuration
 from fmnist.bench.processes import Process
 from fmnist.bench.result import Benchmark, Result
 from fmnist_runtime.percentiles import Percentile
@@ -13,10 +15,18 @@ PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 """What is told of a distribution, where there are samples enough; for the last, 3,688."""
 
 
-def benchmark_body(benchmark: Benchmark) -> dict[str, Any]:
-    """Every figure, beside all that it was made from."""
-    models = [_result(result) for result in benchmark.results if result.model]
-    harness = [_result(result) for result in benchmark.results if not result.model]
+def benchmark_body(
+    benchmark: Benchmark, accuracies: Mapping[Configuration, float] | None = None
+) -> dict[str, Any]:
+    """Every figure, beside all that it was made from.
+
+    Args:
+        benchmark: What was measured.
+        accuracies: Accuracy of each configuration, where that was asked for.
+    """
+    known = accuracies or {}
+    models = [_result(result, known) for result in benchmark.results if result.model]
+    harness = [_result(result, known) for result in benchmark.results if not result.model]
     return {
         "method": asdict(benchmark.method),
         "rounds": benchmark.rounds,
@@ -28,7 +38,7 @@ def benchmark_body(benchmark: Benchmark) -> dict[str, Any]:
     }
 
 
-def _result(result: Result) -> dict[str, Any]:
+def _result(result: Result, accuracies: Mapping[Configuration, float]) -> dict[str, Any]:
     configuration = result.configuration
     return {
         **(asdict(result.model) if result.model else {}),
@@ -37,6 +47,7 @@ def _result(result: Result) -> dict[str, Any]:
         "runner": configuration.engine,
         "threads": configuration.threads,
         "batch": configuration.batch,
+        "accuracy": accuracies.get(configuration),
         "calls": result.calls,
         **{key_of(name): _interval(result.percentile_us(percent)) for name, percent in PERCENTILES.items()},
         "max_us": result.max_us,

@@ -34,10 +34,19 @@ def shared_split(paths: Sequence[Path], splits: Splits) -> Dataset:
     errors: list[FmnistError] = []
     for path in paths:
         try:
-            require_file(path, "a model file", ModelError)
-            return splits.trained(path, None if is_keras(path) else read_metadata(path))
+            return split_of(path, splits)
         except FmnistError as error:
             errors.append(error)
     if paths[0].is_file():
         open_model(paths[0]).close()  # a file that is no model at all is told of as such
     raise errors[0]
+
+
+def split_of(path: Path, splits: Splits) -> Dataset:
+    """The test split of what a model was trained on; no engine is loaded.
+
+    Raises:
+        FmnistError: The model is missing or does not say, or the data is missing or damaged.
+    """
+    require_file(path, "a model file", ModelError)
+    return splits.trained(path, None if is_keras(path) else read_metadata(path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fmnist.bench.result import Benchmark, Result
-from fmnist.render import ABSENT, microseconds, printable, size, table
+from fmnist.render import ABSENT, markdown, markdown_text, microseconds, printable, size, table
 from fmnist_runtime.percentiles import Percentile
 from fmnist_runtime.trust import STABLE
 
@@ -22,6 +22,21 @@ def benchmark_text(benchmark: Benchmark) -> str:
     lines = [*_doubts(benchmark), how_measured(benchmark)]
     parts = [*(table(*content) for content in tables(benchmark)), "\n".join(map(printable, lines))]
     return "\n\n".join(parts)
+
+
+def benchmark_markdown(benchmark: Benchmark) -> str:
+    """The same for a pull request, in GitHub's Markdown, with what could not be timed."""
+    models = [result for result in benchmark.results if result.model]
+    stable = sum(result.trust.verdict == STABLE for result in models)
+    failures = dict.fromkeys(f"not timed: {failure.error}" for failure in benchmark.failures)
+    lines = [f"- {markdown_text(line)}" for line in (*failures, *_doubts(benchmark))]
+    parts = [
+        f"### Bench: {stable} of {len(models)} STABLE",
+        *(markdown(*content) for content in tables(benchmark)),
+        *(["\n".join(lines)] if lines else []),
+        markdown_text(how_measured(benchmark)),
+    ]
+    return "\n\n".join(parts) + "\n"
 
 
 def tables(benchmark: Benchmark) -> list[Table]:

@@ -8,6 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
+    from fmnist.bench.accuracies import Accuracies
     from fmnist.bench.result import Benchmark
     from fmnist_runtime.errors import FmnistError
 
@@ -42,46 +43,63 @@ def bench(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     input_range: options.InputRange = "0-255",
+    csv: options.Csv = None,
+    markdown: options.Markdown = None,
+    plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
     """Time inference on real test images, in fresh processes, and say how far to trust it.
 
     With --threads, --engine or --batch given again, every combination is timed.
     """
+    from fmnist.bench.accuracies import Accuracies, find_accuracies
     from fmnist.bench.body import benchmark_body
+    from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
     from fmnist.bench.measurement import measure, profile
     from fmnist.bench.models import shared_split, with_baseline
     from fmnist.bench.operators import operators_body, operators_text
-    from fmnist.bench.report import benchmark_text
-    from fmnist.cli.output import fail, say_run_and_stale, show
+    from fmnist.bench.report import benchmark_markdown, benchmark_text
+    from fmnist.cli.output import fail, require_apart, say_run_and_stale, show
     from fmnist.models import Splits, select_artifacts
     from fmnist.progress import Progress
+    from fmnist.results import write_result
     from fmnist_runtime.errors import FmnistError
 
     if hz is not None and scenario != "periodic":
         raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+    require_apart(json, csv, markdown)
+    if plots:
+        _require_pictures_free(plots)
     batches = batch or [256 if scenario == "throughput" else 1]
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
     paths = with_baseline(selection.paths) if "auto" in engine else list(selection.paths)
     configurations = [*combine(paths, engine, threads, batches), harness(batches[0])]
-    images = shared_split(paths, Splits(dataset, data_dir)).images
+    splits = Splits(dataset, data_dir)
+    images = shared_split(paths, splits).images
     method = Method(scenario, duration, processes, hz or Method.hz, input_range)
     progress = Progress("bench", processes * len(configurations))
     benchmark = measure(configurations, images, method, progress.step)
     progress.remove()
     failures: list[FmnistError] = [failure.error for failure in benchmark.failures]
     if any(result.model for result in benchmark.results):
-        text, body = benchmark_text(benchmark), benchmark_body(benchmark)
+        scored = find_accuracies(benchmark, splits) if plots else Accuracies()
+        text, body = benchmark_text(benchmark), benchmark_body(benchmark, scored.accuracies)
         if operators:
             timed = [result for result in benchmark.results if result.model]
             profiles = profile(timed, images, method, Progress("operators", len(timed)).step)
             text += "\n\n" + operators_text(timed, profiles)
             body["operators"] = operators_body(timed, profiles)
             failures += [profile for profile in profiles if isinstance(profile, FmnistError)]
-        show(text, "bench", body, json)
-        failures = [*_not_left_out(failures, engine), *_stopped(benchmark)]
+        if csv:
+            write_result(csv, benchmark_csv(body))
+        if markdown:
+            write_result(markdown, benchmark_markdown(benchmark))
+        show("" if "-" in (str(csv), str(markdown)) else text, "bench", body, json)
+        if plots:
+            _draw(benchmark, scored, plots)
+        failures = [*_not_left_out(failures, engine), *scored.failures, *_stopped(benchmark)]
     fail(failures)
 
 
@@ -108,3 +126,20 @@ def _stopped(benchmark: "Benchmark") -> "list[FmnistError]":
     return [
         FmnistError(f"bench: stopped after {benchmark.rounds} of {asked} rounds; this is what they found")
     ]
+
+
+def _require_pictures_free(folder: Path) -> None:
+    from fmnist_runtime.errors import needs_extra
+
+    with needs_extra("train", "plotting"):
+        from fmnist.bench.pictures import require_pictures_free
+    require_pictures_free(folder)
+
+
+def _draw(benchmark: "Benchmark", scored: "Accuracies", folder: Path) -> None:
+    """Write the pictures, and say so where it is in no result's way."""
+    from fmnist.bench.pictures import write_pictures
+    from fmnist.progress import say
+
+    for line in write_pictures(benchmark, scored.accuracies, folder):
+        say(line)

@@ -71,8 +71,15 @@ Junit = Annotated[
 ]
 Markdown = Annotated[
     Path | None,
-    typer.Option(help="Write the verdicts as Markdown, for a pull request; - for stdout.", callback=_checked),
+    typer.Option(help="Write the tables as Markdown, for a pull request; - for stdout.", callback=_checked),
 ]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the figures as CSV, a row for each that was timed; - for stdout.", callback=_checked
+    ),
+]
+Plots = Annotated[Path | None, typer.Option(help="Draw what was found as pictures, into this folder.")]
 _SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
 KeptScores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_checked_scores)
