@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from fmnist.bench.result import Benchmark, Result
@@ -11,6 +12,7 @@ from fmnist_runtime.trust import STABLE
 
 Column = tuple[str, Callable[[Result], str]]
 """A title, and the cell of a result."""
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns stand left."""
 
@@ -52,7 +54,7 @@ def tables(benchmark: Benchmark) -> list[Table]:
     verdict: Column = ("verdict", lambda result: result.trust.verdict)
     return [
         _table(results, which, [*scenario, verdict]),
-        _table([result for result in results if result.model], which[:1], _COSTS),
+        _table([result for result in results if result.model], which, _COSTS),
     ]
 
 
@@ -71,13 +73,41 @@ def how_measured(benchmark: Benchmark) -> str:
 
 
 def _doubts(benchmark: Benchmark) -> list[str]:
-    """What speaks against a figure, once for all configurations that it holds for."""
-    doubts: dict[str, list[str]] = {}
+    """What speaks against figures: each reason once, with all whom it is of and their figures."""
+    found: dict[str, list[tuple[str, str]]] = {}
     for result in benchmark.results:
-        if result.trust.verdict != STABLE:
-            for reason in result.trust.reasons:
-                doubts.setdefault(f"{result.trust.verdict}: {reason}", []).append(result.name)
-    return [f"{', '.join(dict.fromkeys(names))}: {doubt}" for doubt, names in doubts.items()]
+        for reason in result.trust.reasons:
+            found.setdefault(_NUMBER.sub("#", reason), []).append((_label(result, benchmark), reason))
+    lines = []
+    for entries in found.values():
+        names = dict.fromkeys(name for name, _ in entries)
+        whom = "all" if len(entries) == len(benchmark.results) > 1 else ", ".join(names)
+        lines.append(f"{whom}: {_merged([reason for _, reason in entries])}")
+    return lines
+
+
+def _label(result: Result, benchmark: Benchmark) -> str:
+    """What tells a configuration from the others: its file, and what else there are several of."""
+    mine, others = result.configuration, [other.configuration for other in benchmark.results if other.model]
+    parts = [result.name]
+    if result.model and any(other.path == mine.path and other.engine != mine.engine for other in others):
+        parts.append(mine.engine)
+    if len({other.threads for other in others}) > 1:
+        parts.append(f"{mine.threads} thread{'s'[: mine.threads != 1]}")
+    if len({other.batch for other in others}) > 1:
+        parts.append(f"batch {mine.batch}")
+    return " ".join(parts)
+
+
+def _merged(reasons: Sequence[str]) -> str:
+    """Reasons that differ in figures alone, as one: ``0.60 to 0.98`` where one says 0.98 and one 0.60."""
+    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
+    ranges = []
+    for column in columns:
+        low, high = min(column, key=float), max(column, key=float)
+        ranges.append(low if low == high else f"{low} to {high}")
+    parts = _NUMBER.split(reasons[0])
+    return "".join(text + figure for text, figure in zip(parts, [*ranges, ""], strict=True))
 
 
 def _table(results: Sequence[Result], which: Sequence[Column], columns: Sequence[Column]) -> Table:
