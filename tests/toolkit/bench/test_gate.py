@@ -56,7 +56,7 @@ def test_the_end_of_the_interval_on_the_wrong_side_counts(text, outcome):
 
 def test_throughput_must_not_be_less():
     method = Method("throughput")
-    rates = [1000.0, 1100.0, 1200.0]
+    rates = [1000.0, 1050.0, 1100.0, 1100.0, 1150.0, 1200.0]
     assert judged("throughput>=1000/s", rates=rates, method=method).outcome == HOLDS
     assert judged("throughput>1050/s", rates=rates, method=method).outcome == CANNOT_TELL
     found = judged("throughput>1200/s", rates=rates, method=method)
@@ -67,11 +67,20 @@ def test_throughput_must_not_be_less():
     )
 
 
+def test_throughput_of_fewer_than_six_processes_has_no_interval():
+    """That all of five lie on the same side of the true median happens once in sixteen times."""
+    found = judged("throughput>1/s", rates=[9.0] * 5, method=Method("throughput"))
+    assert found.outcome == CANNOT_TELL
+    assert found.text == "throughput needs 6 processes, and there were 5; try --processes 6"
+
+
 def test_what_is_said():
     measured = "p99 is 20 µs (95 % interval 15 µs to 40 µs), and must be"
     assert judged("p99<10us").text == f"{measured} < 10 µs"
     assert judged("p99<0.03ms").text == f"{measured} < 30 µs{QUIET}"
     assert judged("load<15ms").text == "load is 15.64 ms, and must be < 15 ms"
+    assert judged("load<2ns", load_us=2e6).text == "load is 2 s, and must be < 0.002 µs"
+    assert judged("load<1s", load_us=9999.7).text == "load is 10 ms, and must be < 1 s"
 
 
 @pytest.mark.parametrize(
@@ -125,7 +134,8 @@ def test_what_the_baseline_has_not_fails(tmp_path):
     )
     withheld = recorded(tmp_path / "old.json", entry(p99_us=None))
     assert judged("p99<=9*baseline", baseline=withheld).text == (
-        f"{baseline.path} has no p99 of it; make a new baseline with a longer --duration"
+        f"{baseline.path} has too few samples to tell its p99; "
+        "make a new baseline with a longer --duration, or more --processes"
     )
 
 

@@ -166,17 +166,12 @@ def _limit(assertion: Assertion, key: Key, baseline: Recorded | None) -> tuple[f
     figures = baseline.figures.get(key)
     if figures is None:
         threads = f"{key.threads} thread{'s'[: key.threads != 1]}"
-        what = f"by {key.runner} with {threads} and batch {key.batch}"
-        return (
-            None,
-            f"{baseline.path} has no figures of it {what}; run fmnist bench with it into a new baseline",
-        )
+        lacking = f"{baseline.path} has no figures of it by {key.runner} with {threads} and batch {key.batch}"
+        return None, f"{lacking}; run fmnist bench with it into a new baseline"
     found = assertion.figure.read(figures)
     if found is None:
-        return (
-            None,
-            f"{baseline.path} has no {assertion.name} of it; make a new baseline with a longer --duration",
-        )
+        lacking = f"{baseline.path} has too few samples to tell its {assertion.name}"
+        return None, f"{lacking}; make a new baseline with a longer --duration, or more --processes"
     return assertion.number * _with_interval(found)[0], ""
 
 
@@ -192,6 +187,9 @@ def _said(assertion: Assertion, value: float, low: float | None, high: float | N
 
 def _withheld(assertion: Assertion, figures: Figures, method: Method) -> str:
     """Why a figure is not there."""
+    if assertion.name == "throughput":
+        needed, there = least_samples(50), len(figures.process_rates)
+        return f"throughput needs {needed} processes, and there were {there}; try --processes {needed}"
     if assertion.name not in PERCENTILES:
         return f"{assertion.name} was not measured; this system does not tell it"
     needed = least_samples(PERCENTILES[assertion.name])
