@@ -207,12 +207,16 @@ def test_the_command_passes(gate, tmp_path):
 
 def test_the_command_fails(gate, tmp_path):
     write(tmp_path / "old.json", document(entry(p50_us=interval(1e9, 1e9, 1e9))))
-    result = gate("--assert", "size<1kB", "--assert", "p50<=baseline", "--baseline", "old.json")
+    asserted = ("--assert", "size<1kB", "--assert", "p50<=baseline", "--baseline", "old.json")
+    result = gate(*asserted, "--markdown", "bench.md")
     assert result.returncode == 3, result.stderr
     size = (TINY / "export" / "model-int8.tflite").stat().st_size
     assert "\n\nsize<1kB: holds for 0 of 1\n" in result.stdout
     assert f"size<1kB is broken: size is {size:,} B, and must be < 1,000 B\n" in result.stdout
     assert "p50<=baseline: holds for 1 of 1\n" in result.stdout
+    markdown = (tmp_path / "bench.md").read_text()
+    assert markdown.startswith("### Bench: ")
+    assert f"\n- model-int8.tflite: size&lt;1kB is broken: size is {size:,} B, and must be " in markdown
 
 
 def test_a_model_that_cannot_be_timed_makes_the_command_exit_3(gate, tmp_path):

@@ -18,7 +18,7 @@ from fmnist.bench.body import PERCENTILES, benchmark_body
 from fmnist.bench.configuration import Method
 from fmnist.bench.reading import Figures, Key, Recorded, names_of, read_figures
 from fmnist.bench.result import Benchmark
-from fmnist.render import printable
+from fmnist.render import markdown_text, printable
 from fmnist_runtime.environment import read_environment
 from fmnist_runtime.percentiles import Percentile, least_samples
 
@@ -94,7 +94,17 @@ def judge(
 
 
 def gate_text(judgements: Sequence[Judgement], baseline: Recorded | None) -> str:
-    """A line for each assertion, and below it one for each configuration it does not hold for."""
+    """For a terminal: a line for each assertion, and one for each configuration it does not hold for."""
+    return "\n".join(map(printable, _lines(judgements, baseline)))
+
+
+def gate_markdown(judgements: Sequence[Judgement], baseline: Recorded | None) -> str:
+    """The same in GitHub's Markdown, to follow what was measured; nothing where nothing was asserted."""
+    lines = [f"- {markdown_text(line)}\n" for line in _lines(judgements, baseline)]
+    return "".join(["\n", *lines]) if judgements else ""
+
+
+def _lines(judgements: Sequence[Judgement], baseline: Recorded | None) -> list[str]:
     names = names_of(dict.fromkeys(item.key for item in judgements))
     lines = []
     for assertion in dict.fromkeys(item.assertion for item in judgements):
@@ -109,7 +119,7 @@ def gate_text(judgements: Sequence[Judgement], baseline: Recorded | None) -> str
     cpu = read_environment().cpu
     if baseline and baseline.machine.cpu != cpu:
         lines.append(f"{baseline.path} is of another machine ({baseline.machine.cpu}) than this ({cpu})")
-    return "\n".join(map(printable, lines))
+    return lines
 
 
 def gate_body(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:

@@ -9,7 +9,7 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.bench.accuracies import Accuracies
-    from fmnist.bench.gate import Gate
+    from fmnist.bench.gate import Gate, Judgement
     from fmnist.bench.result import Benchmark
     from fmnist_runtime.errors import FmnistError
 
@@ -75,7 +75,7 @@ def bench(
     from fmnist.bench.body import benchmark_body
     from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
-    from fmnist.bench.gate import HOLDS, gate_body, gate_text, judge_benchmark
+    from fmnist.bench.gate import HOLDS, gate_body, gate_markdown, gate_text, judge_benchmark
     from fmnist.bench.measurement import measure, profile
     from fmnist.bench.models import shared_split, with_baseline
     from fmnist.bench.operators import operators_body, operators_text
@@ -104,7 +104,7 @@ def bench(
     benchmark = measure(configurations, images, method, progress.step)
     progress.remove()
     failures: list[FmnistError] = [failure.error for failure in benchmark.failures]
-    broken = False
+    judgements: list[Judgement] = []
     if any(result.model for result in benchmark.results):
         scored = find_accuracies(benchmark, splits) if plots else Accuracies()
         text, body = benchmark_text(benchmark), benchmark_body(benchmark, scored.accuracies)
@@ -119,16 +119,15 @@ def bench(
             judgements = judge_benchmark(gate, replace(benchmark, failures=tried), selection.paths)
             text += "\n\n" + gate_text(judgements, gate.baseline)
             body["assertions"] = gate_body(judgements)
-            broken = any(judgement.outcome != HOLDS for judgement in judgements)
         if csv:
             write_result(csv, benchmark_csv(body))
         if markdown:
-            write_result(markdown, benchmark_markdown(benchmark))
+            write_result(markdown, benchmark_markdown(benchmark) + gate_markdown(judgements, gate.baseline))
         show("" if "-" in (str(csv), str(markdown)) else text, "bench", body, json)
         if plots:
             _draw(benchmark, scored, plots)
         failures = [*_not_left_out(failures, engine), *scored.failures, *_stopped(benchmark)]
-    fail(failures, gate_failed=broken)
+    fail(failures, gate_failed=any(item.outcome != HOLDS for item in judgements))
 
 
 def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
