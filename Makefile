@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Those of seconds first, those of minutes last.
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
-	parity_cost runtime repeatability exports training
+	compare_coverage parity_cost runtime repeatability exports training
 
 .PHONY: demo test lint format bench clean
 

@@ -65,3 +65,13 @@ def _counts(count: int, share: float) -> tuple[int, NDArray[np.float64]]:
     logs = np.concatenate([[0.0], np.cumsum(ratios)])
     weights = np.exp(logs - logs.max())
     return first, np.cumsum(weights) / weights.sum()
+
+
+def least_samples(percent: float) -> int:
+    """The fewest samples that tell a percentile: 6 for the median, 368 for p99.
+
+    All may lie on the same side of it. An interval between samples is missed then, which has a probability of
+    the larger of its two shares to the power of their number.
+    """
+    share = percent / 100
+    return math.ceil(math.log((1 - CONFIDENCE) / 2) / math.log(max(share, 1 - share)))

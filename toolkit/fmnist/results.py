@@ -23,6 +23,7 @@ _STARTS = (
     b"### Parity: ",
     b"### Bench: ",
     b"model,format,scheme,engine,runner,threads,batch,scenario,",
+    b"### Compare: ",
 )
 """How every result begins, as JSON, JUnit XML, Markdown and CSV, which tells ours from others'."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fmnist_runtime.percentiles import interval_ranks, percentile_rank
+from fmnist_runtime.percentiles import interval_ranks, least_samples, percentile_rank
 
 
 def plain_ranks(count: int, percent: float) -> tuple[int, int] | None:
@@ -32,3 +32,10 @@ def test_the_median_of_ten_as_in_the_tables():
 def test_the_rank_is_the_one_that_numpy_calls_inverted(samples, percent):
     value = sorted(samples)[percentile_rank(len(samples), percent) - 1]
     assert value == np.percentile(samples, percent, method="inverted_cdf")
+
+
+def test_the_fewest_samples_that_tell_a_percentile():
+    for percent, fewest in ((50, 6), (90, 36), (99, 368), (99.9, 3688), (10, 36)):
+        assert least_samples(percent) == fewest
+        assert interval_ranks(fewest, percent) is not None
+        assert interval_ranks(fewest - 1, percent) is None

@@ -9,6 +9,7 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.bench.accuracies import Accuracies
+    from fmnist.bench.gate import Gate, Judgement
     from fmnist.bench.result import Benchmark
     from fmnist_runtime.errors import FmnistError
 
@@ -40,6 +41,18 @@ def bench(
     operators: Annotated[
         bool, typer.Option("--operators", help="Say what each operator takes, too, where the engine tells.")
     ] = False,
+    asserted: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--assert",
+            metavar="LIMIT",
+            help="What must hold of every model, such as 'p99<200us' or 'p50<=1.05*baseline'; else exit 3.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON of an older bench, for limits that name the baseline."),
+    ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     input_range: options.InputRange = "0-255",
@@ -51,11 +64,18 @@ def bench(
     """Time inference on real test images, in fresh processes, and say how far to trust it.
 
     With --threads, --engine or --batch given again, every combination is timed.
+
+    --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
+    then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
+    if the 95 % interval keeps the limit, too. An original that is timed beside the models need not keep it.
     """
+    from dataclasses import replace
+
     from fmnist.bench.accuracies import Accuracies, find_accuracies
     from fmnist.bench.body import benchmark_body
     from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
+    from fmnist.bench.gate import HOLDS, gate_body, gate_markdown, gate_text, judge_benchmark
     from fmnist.bench.measurement import measure, profile
     from fmnist.bench.models import shared_split, with_baseline
     from fmnist.bench.operators import operators_body, operators_text
@@ -71,6 +91,7 @@ def bench(
     require_apart(json, csv, markdown)
     if plots:
         _require_pictures_free(plots)
+    gate = _gate(asserted or [], baseline, scenario, hz)
     batches = batch or [256 if scenario == "throughput" else 1]
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
@@ -83,6 +104,7 @@ def bench(
     benchmark = measure(configurations, images, method, progress.step)
     progress.remove()
     failures: list[FmnistError] = [failure.error for failure in benchmark.failures]
+    judgements: list[Judgement] = []
     if any(result.model for result in benchmark.results):
         scored = find_accuracies(benchmark, splits) if plots else Accuracies()
         text, body = benchmark_text(benchmark), benchmark_body(benchmark, scored.accuracies)
@@ -92,28 +114,61 @@ def bench(
             text += "\n\n" + operators_text(timed, profiles)
             body["operators"] = operators_body(timed, profiles)
             failures += [profile for profile in profiles if isinstance(profile, FmnistError)]
+        if gate.assertions and not benchmark.interrupted:
+            tried = tuple(item for item in benchmark.failures if not _left_out(item.error, engine))
+            judgements = judge_benchmark(gate, replace(benchmark, failures=tried), selection.paths)
+            text += "\n\n" + gate_text(judgements, gate.baseline)
+            body["assertions"] = gate_body(judgements)
         if csv:
             write_result(csv, benchmark_csv(body))
         if markdown:
-            write_result(markdown, benchmark_markdown(benchmark))
+            write_result(markdown, benchmark_markdown(benchmark) + gate_markdown(judgements, gate.baseline))
         show("" if "-" in (str(csv), str(markdown)) else text, "bench", body, json)
         if plots:
             _draw(benchmark, scored, plots)
         failures = [*_not_left_out(failures, engine), *scored.failures, *_stopped(benchmark)]
-    fail(failures)
+    fail(failures, gate_failed=any(item.outcome != HOLDS for item in judgements))
+
+
+def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
+    """What was asserted, and the older benchmark it is held against; before anything is measured."""
+    from fmnist.bench.assertions import parse_assertion
+    from fmnist.bench.comparison import require_same_scenario
+    from fmnist.bench.configuration import Method
+    from fmnist.bench.gate import Gate
+    from fmnist.bench.reading import read_benchmark
+
+    try:
+        assertions = tuple(parse_assertion(text, scenario) for text in asserted)
+    except ValueError as error:
+        raise typer.BadParameter(f"--assert {error}") from None
+    of_baseline = any(assertion.of_baseline for assertion in assertions)
+    if baseline is None:
+        if of_baseline:
+            raise typer.BadParameter("--assert names the baseline; give the JSON of it with --baseline FILE")
+        return Gate(assertions, None)
+    if not of_baseline:
+        raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too")
+    older = read_benchmark(baseline)
+    require_same_scenario("bench", scenario, hz or Method.hz, older)
+    return Gate(assertions, older)
 
 
 def _not_left_out(failures: "list[FmnistError]", engines: list[str]) -> "list[FmnistError]":
-    """Failures but those of a combination that there is not: of an engine that cannot run every model."""
+    """Failures but those of a combination that there is not, which are said."""
     from fmnist.progress import say
+
+    for failure in failures:
+        if _left_out(failure, engines):
+            say(f"left out: {failure}")
+    return [failure for failure in failures if not _left_out(failure, engines)]
+
+
+def _left_out(failure: "FmnistError", engines: list[str]) -> bool:
+    """Whether a combination is none: of several engines, one that cannot run the model by its nature."""
     from fmnist_runtime.errors import UnsupportedError
 
-    if len(engines) == 1:
-        return failures
-    for failure in failures:
-        if isinstance(failure, UnsupportedError):
-            say(f"left out: {failure}")
-    return [failure for failure in failures if not isinstance(failure, UnsupportedError)]
+    return len(engines) > 1 and isinstance(failure, UnsupportedError)
 
 
 def _stopped(benchmark: "Benchmark") -> "list[FmnistError]":
