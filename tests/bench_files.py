@@ -50,6 +50,7 @@ def document(*models: dict[str, Any], **changes: object) -> dict[str, Any]:
     method = {"scenario": "latency", "seconds": 3.0, "processes": 6, "hz": 30.0, "input_range": "0-255"}
     return {
         "schema": "fmnist.bench/2",
+        "measured": "2026-11-22T09:30:00+00:00",
         "environment": {"machine": "aarch64", "cpu": "Cortex-A76", "cores": 4, "system": "Linux 6.12"},
         "method": {key: changes.pop(key, value) for key, value in method.items()},
         "rounds": 6,

@@ -42,4 +42,4 @@ def timed(
 
 def benchmark(*results: Result, scenario: str = "latency", failures: Sequence[Failure] = ()) -> Benchmark:
     """What was measured of them in one call."""
-    return Benchmark(Method(scenario), results, tuple(failures), 6, False)  # type: ignore[arg-type]
+    return Benchmark(Method(scenario), results, tuple(failures), (), 6, False)  # type: ignore[arg-type]

@@ -140,7 +140,7 @@ class Pipeline:
         benchmark = measure(configurations, images, self._method, progress.step)
         if benchmark.interrupted:
             raise KeyboardInterrupt
-        self._failures += [failure.error for failure in benchmark.failures]
+        self._failures += benchmark.errors
         return benchmark_body(benchmark)
 
     def _step(

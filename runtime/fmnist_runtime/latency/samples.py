@@ -63,8 +63,8 @@ def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentil
     """A percentile of all that several processes measured, in ns; None where there are too few samples.
 
     Processes differ by more than their samples let one expect: in where memory came to lie, and in what
-    else the machine did meanwhile. So the interval spans that of all samples, and the same percentile of
-    each process that has enough of its own to tell.
+    else the machine did meanwhile. So the interval spans that of all samples, and that of the median process:
+    between the least and the greatest of six processes' own percentiles, the third and the tenth of twelve.
 
     In simulations of six processes that differ by 1 to 10 % it covers the true p50 in 96 to 97 % of the
     cases; samples taken for independent, in 5 to 21 %. A p99 it covers in 95, 83 and 37 % where processes
@@ -74,5 +74,8 @@ def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentil
     pooled = Samples.merged(processes).percentile(percent)
     if pooled is None:
         return None
-    own = [found.value for found in (samples.percentile(percent) for samples in processes) if found]
-    return Percentile(percent, pooled.value, min([pooled.low, *own]), max([pooled.high, *own]))
+    own = sorted(found.value for found in (samples.percentile(percent) for samples in processes) if found)
+    if not own:
+        return pooled
+    first, last = interval_ranks(len(own), 50) or (1, len(own))
+    return Percentile(percent, pooled.value, min(pooled.low, own[first - 1]), max(pooled.high, own[last - 1]))

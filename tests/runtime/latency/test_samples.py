@@ -59,6 +59,14 @@ def test_the_interval_of_several_processes_spans_what_each_found():
     assert pooled_percentile([fast], 50) == Percentile(50, 100, 100, 100)
 
 
+def test_more_processes_tell_more():
+    """Of twelve, the third and the tenth are the 95 % interval of the median one (tables of the sign test)."""
+    parts = [Samples.of(np.full(1000, 100 + number)) for number in range(12)]
+    found = pooled_percentile(parts, 50)
+    assert found is not None
+    assert (found.low, found.high) == (102, 109)
+
+
 def test_processes_with_few_samples_tell_nothing_of_their_own():
     """Of 100 samples each, six processes have 600: enough for a p99 of all, but none for one of its own."""
     parts = [Samples.of(np.arange(100) + 100 * number) for number in range(6)]

@@ -33,7 +33,7 @@ def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: floa
 
 
 def doubts(*results: Result) -> list[str]:
-    text = benchmark_text(Benchmark(Method(), results, (), 6, interrupted=False))
+    text = benchmark_text(Benchmark(Method(), results, (), (), 6, interrupted=False))
     return text.split("\n\n")[-1].splitlines()[:-1]
 
 

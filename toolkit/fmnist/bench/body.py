@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from fmnist.bench.configuration import Configuration
 from fmnist.bench.processes import Process
-from fmnist.bench.result import Benchmark, Result
+from fmnist.bench.result import Benchmark, Failure, Result
 from fmnist_runtime.percentiles import Percentile
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
@@ -28,13 +29,13 @@ def benchmark_body(
     models = [_result(result, known) for result in benchmark.results if result.model]
     harness = [_result(result, known) for result in benchmark.results if not result.model]
     return {
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
         "method": asdict(benchmark.method),
         "rounds": benchmark.rounds,
         "models": models,
         "harness": harness[0] if harness else None,
-        "failures": [
-            {**asdict(failure.configuration), "error": str(failure.error)} for failure in benchmark.failures
-        ],
+        "failures": [_failure(failure) for failure in benchmark.failures],
+        "left_out": [_failure(failure) for failure in benchmark.left_out],
     }
 
 
@@ -73,6 +74,10 @@ def key_of(name: str) -> str:
 
 def _interval(found: Percentile | None) -> dict[str, float] | None:
     return {"value": found.value, "low": found.low, "high": found.high} if found else None
+
+
+def _failure(failure: Failure) -> dict[str, Any]:
+    return {**asdict(failure.configuration), "error": str(failure.error)}
 
 
 def _process(process: Process) -> dict[str, Any]:

@@ -67,6 +67,7 @@ def comparison_body(comparisons: Sequence[Comparison]) -> dict[str, Any]:
 def _file_body(side: Recorded) -> dict[str, Any]:
     return {
         "path": side.path,
+        "measured": side.measured,
         "machine": side.machine,
         "scenario": side.scenario,
         "processes": side.processes,
@@ -103,7 +104,7 @@ def _files(comparisons: Sequence[Comparison]) -> list[str]:
     """The machine of each file, and whether it is always the same."""
     old = comparisons[0].old
     sides = [("old", old), *(("new", comparison.new) for comparison in comparisons)]
-    lines = [f"{role}: {side.path}: {_machine(side)}" for role, side in sides]
+    lines = [f"{role}: {side.path}: {side.measured}, {_machine(side)}" for role, side in sides]
     if any(side.machine.cpu != old.machine.cpu for _, side in sides):
         lines.append("the machines differ: their ratio is in the figures, too")
     return lines

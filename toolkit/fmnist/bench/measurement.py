@@ -16,7 +16,7 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.operators import Profile
 from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
-from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.errors import FmnistError, UnsupportedError
 
 HARNESS = "(harness)"
 """What the empty call is called, in the place of a model's file."""
@@ -70,7 +70,17 @@ def measure(
         if processes and item not in failures
     ]
     rounds = min((len(processes) for item, processes in done.items() if item not in failures), default=0)
-    return Benchmark(method, tuple(results), tuple(failures.values()), rounds, interrupted)
+    left_out = [failure for failure in failures.values() if _has_another(failure, configurations)]
+    failed = [failure for failure in failures.values() if failure not in left_out]
+    return Benchmark(method, tuple(results), tuple(failed), tuple(left_out), rounds, interrupted)
+
+
+def _has_another(failure: Failure, configurations: Sequence[Configuration]) -> bool:
+    """Whether an engine cannot run a model by its nature, and another one is to."""
+    mine = failure.configuration
+    return isinstance(failure.error, UnsupportedError) and any(
+        item.path == mine.path and item.engine != mine.engine for item in configurations
+    )
 
 
 def _names(configurations: Sequence[Configuration]) -> dict[Configuration, str]:

@@ -92,6 +92,8 @@ class Recorded:
     """The file."""
     machine: Machine
     """Where it ran."""
+    measured: str
+    """When it was done: ISO 8601, UTC."""
     scenario: str
     """What was timed, as of `Method`."""
     hz: float
@@ -183,6 +185,7 @@ def _recorded(path: Path, record: Part) -> Recorded:
             cores=environment["cores"].whole(1),
             system=environment["system"].text(),
         ),
+        measured=record["measured"].text(),
         scenario=scenario,
         hz=method["hz"].figure(),
         processes=processes,

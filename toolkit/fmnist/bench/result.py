@@ -135,7 +135,18 @@ class Benchmark:
     """Figures of each configuration, in the order they were asked for, the empty call last."""
     failures: tuple[Failure, ...]
     """What could not be timed."""
+    left_out: tuple[Failure, ...]
+    """What an engine cannot run by its nature, where another one does."""
     rounds: int
     """Finished rounds, of one process for each configuration; fewer than asked for after Ctrl-C."""
     interrupted: bool
     """Whether Ctrl-C ended it."""
+
+    @property
+    def errors(self) -> list[FmnistError]:
+        """Why not all that was asked for is there."""
+        errors = [failure.error for failure in self.failures]
+        if self.interrupted:
+            done = f"{self.rounds} of {self.method.processes} rounds"
+            errors.append(FmnistError(f"bench: stopped after {done}; the figures are of those"))
+        return errors

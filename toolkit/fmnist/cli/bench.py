@@ -8,10 +8,8 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.bench.accuracies import Accuracies
-    from fmnist.bench.gate import Gate, Judgement
-    from fmnist.bench.result import Benchmark
-    from fmnist_runtime.errors import FmnistError
+    from fmnist.bench.gate import Gate
+    from fmnist.bench.outcome import Outcome
 
 
 def bench(
@@ -69,22 +67,15 @@ def bench(
     then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
     if the 95 % interval keeps the limit, too. An original that is timed beside the models need not keep it.
     """
-    from dataclasses import replace
-
-    from fmnist.bench.accuracies import Accuracies, find_accuracies
-    from fmnist.bench.body import benchmark_body
     from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
-    from fmnist.bench.gate import HOLDS, gate_body, gate_markdown, gate_text, judge_benchmark
-    from fmnist.bench.measurement import measure, profile
+    from fmnist.bench.measurement import measure
     from fmnist.bench.models import shared_split, with_baseline
-    from fmnist.bench.operators import operators_body, operators_text
-    from fmnist.bench.report import benchmark_markdown, benchmark_text
+    from fmnist.bench.outcome import examine
     from fmnist.cli.output import fail, require_apart, say_run_and_stale, show
     from fmnist.models import Splits, select_artifacts
-    from fmnist.progress import Progress
+    from fmnist.progress import Progress, say
     from fmnist.results import write_result
-    from fmnist_runtime.errors import FmnistError
 
     if hz is not None and scenario != "periodic":
         raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
@@ -103,31 +94,20 @@ def bench(
     progress = Progress("bench", processes * len(configurations))
     benchmark = measure(configurations, images, method, progress.step)
     progress.remove()
-    failures: list[FmnistError] = [failure.error for failure in benchmark.failures]
-    judgements: list[Judgement] = []
-    if any(result.model for result in benchmark.results):
-        scored = find_accuracies(benchmark, splits) if plots else Accuracies()
-        text, body = benchmark_text(benchmark), benchmark_body(benchmark, scored.accuracies)
-        if operators:
-            timed = [result for result in benchmark.results if result.model]
-            profiles = profile(timed, images, method, Progress("operators", len(timed)).step)
-            text += "\n\n" + operators_text(timed, profiles)
-            body["operators"] = operators_body(timed, profiles)
-            failures += [profile for profile in profiles if isinstance(profile, FmnistError)]
-        if gate.assertions and not benchmark.interrupted:
-            tried = tuple(item for item in benchmark.failures if not _left_out(item.error, engine))
-            judgements = judge_benchmark(gate, replace(benchmark, failures=tried), selection.paths)
-            text += "\n\n" + gate_text(judgements, gate.baseline)
-            body["assertions"] = gate_body(judgements)
-        if csv:
-            write_result(csv, benchmark_csv(body))
-        if markdown:
-            write_result(markdown, benchmark_markdown(benchmark) + gate_markdown(judgements, gate.baseline))
-        show("" if "-" in (str(csv), str(markdown)) else text, "bench", body, json)
-        if plots:
-            _draw(benchmark, scored, plots)
-        failures = [*_not_left_out(failures, engine), *scored.failures, *_stopped(benchmark)]
-    fail(failures, gate_failed=any(item.outcome != HOLDS for item in judgements))
+    for failure in benchmark.left_out:
+        say(f"left out: {failure.error}")
+    if not any(result.model for result in benchmark.results):
+        fail(benchmark.errors)
+    outcome = examine(benchmark, images, operators, splits if plots else None, gate, selection.paths)
+    body = outcome.body
+    if csv:
+        write_result(csv, benchmark_csv(body))
+    if markdown:
+        write_result(markdown, outcome.markdown)
+    show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", body, json)
+    if plots:
+        _draw(outcome, plots)
+    fail(outcome.failures, gate_failed=not outcome.kept)
 
 
 def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
@@ -154,35 +134,6 @@ def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float |
     return Gate(assertions, older)
 
 
-def _not_left_out(failures: "list[FmnistError]", engines: list[str]) -> "list[FmnistError]":
-    """Failures but those of a combination that there is not, which are said."""
-    from fmnist.progress import say
-
-    for failure in failures:
-        if _left_out(failure, engines):
-            say(f"left out: {failure}")
-    return [failure for failure in failures if not _left_out(failure, engines)]
-
-
-def _left_out(failure: "FmnistError", engines: list[str]) -> bool:
-    """Whether a combination is none: of several engines, one that cannot run the model by its nature."""
-    from fmnist_runtime.errors import UnsupportedError
-
-    return len(engines) > 1 and isinstance(failure, UnsupportedError)
-
-
-def _stopped(benchmark: "Benchmark") -> "list[FmnistError]":
-    """That it was not done to the end, if it was not."""
-    from fmnist_runtime.errors import FmnistError
-
-    if not benchmark.interrupted:
-        return []
-    asked = benchmark.method.processes
-    return [
-        FmnistError(f"bench: stopped after {benchmark.rounds} of {asked} rounds; this is what they found")
-    ]
-
-
 def _require_pictures_free(folder: Path) -> None:
     from fmnist_runtime.errors import needs_extra
 
@@ -191,10 +142,10 @@ def _require_pictures_free(folder: Path) -> None:
     require_pictures_free(folder)
 
 
-def _draw(benchmark: "Benchmark", scored: "Accuracies", folder: Path) -> None:
+def _draw(outcome: "Outcome", folder: Path) -> None:
     """Write the pictures, and say so where it is in no result's way."""
     from fmnist.bench.pictures import write_pictures
     from fmnist.progress import say
 
-    for line in write_pictures(benchmark, scored.accuracies, folder):
+    for line in write_pictures(outcome.benchmark, outcome.accuracies.accuracies, folder):
         say(line)
