@@ -14,9 +14,8 @@ from typing import Any
 
 import numpy as np
 from bare_engines import bare, bare_loop, converted
+from claims import Claim, Part
 from side_by_side import (
-    Claim,
-    Part,
     Times,
     in_turn,
     milliseconds,
@@ -54,7 +53,7 @@ def measure(artifacts: dict[str, Path], test: Dataset, keras_model: Any) -> Part
         figures = [f"{item.percentile(50) / 1e6:.2f}" for item in (ours, engine)]
         ratios = [f"{ratio_of_medians(ours, engine):.2f}", f"{ratio(ours, engine):.2f}"]
         rows.append([recipe, figures[0], f"{best:,}", figures[1], *ratios, f"{LIMIT:g}"])
-        claims.append(Claim(f"all images: {recipe} ÷ its bare engine", ratio(ours, engine), LIMIT))
+        claims.append(Claim(f"all images: {recipe} ÷ its bare engine", ratio(ours, engine), "times", LIMIT))
         body[recipe] = {"best_block": best, "ms": milliseconds(times)}
         progress(f"all images: {recipe} done")
     header = ["recipe", "ms", "best block", "bare ms", "of medians", "by round", "limit"]
@@ -74,7 +73,7 @@ def measure(artifacts: dict[str, Path], test: Dataset, keras_model: Any) -> Part
     report(f"Beside others ({KERAS_ROUNDS} rounds)", ["way", "ms", "by round"], rows)
     limits = {ONE_RUN: ONNX_LIMIT, EVALUATE.format(KERAS_BATCHES[0]): EVALUATE_LIMIT}
     claims += [
-        Claim(f"all images: {name} ÷ {base[name]}", faster[name], limit, at_least=True)
+        Claim(f"all images: {name} ÷ {base[name]}", faster[name], "times", limit, at_least=True)
         for name, limit in limits.items()
     ]
     return Part(claims, {**body, "beside_others_ms": milliseconds(times)})

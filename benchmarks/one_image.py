@@ -16,8 +16,9 @@ from typing import Any
 
 import numpy as np
 from bare_engines import bare, converted
+from claims import Claim, Part
 from numpy.typing import NDArray
-from side_by_side import Claim, Measure, Part, Times, in_turn, ratio, ratio_of_medians, report
+from side_by_side import Measure, Times, in_turn, ratio, ratio_of_medians, report
 
 from fmnist_runtime import Session, load
 
@@ -89,12 +90,17 @@ def _claims(times: dict[str, Times]) -> list[Claim]:
     differences = zip(times[CLASSIFY].by_round, times[OURS].by_round, strict=True)
     extra_us = statistics.median(ours - scores for ours, scores in differences) / 1000
     claims = [
-        Claim(f"one image: {recipe} ÷ its bare engine", ratio(times[recipe], times[f"{recipe} bare"]), limit)
+        Claim(
+            f"one image: {recipe} ÷ its bare engine",
+            ratio(times[recipe], times[f"{recipe} bare"]),
+            "times",
+            limit,
+        )
         for recipe, limit in LIMITS.items()
     ]
-    claims.append(Claim("one image: classify − scores, µs", extra_us, CLASSIFY_LIMIT_US))
+    claims.append(Claim("one image: classify − scores", extra_us, "µs", CLASSIFY_LIMIT_US))
     claims += [
-        Claim(f"one image: {name} ÷ {OURS}", ratio(times[name], times[OURS]), limit, at_least=True)
+        Claim(f"one image: {name} ÷ {OURS}", ratio(times[name], times[OURS]), "times", limit, at_least=True)
         for name, limit in KERAS_LIMITS.items()
     ]
     return claims

@@ -8,34 +8,22 @@ exported run; without it one is made in a temporary folder.
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import tempfile
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from runtime import ROOT, artifacts, train
-from side_by_side import Claim, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
+from claims import Claim, conclude
+from processes import FMNIST, wall_time
+from side_by_side import Measure, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
+from trained import DATA, SIX, artifacts, named_or_trained
 
 from fmnist.models import Splits
 from fmnist.opening import Execution, open_model
 from fmnist.parity.models import compare_models
-from fmnist.results import to_json
 from fmnist.runs import Run
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import calibration
 from fmnist_runtime.reference import Reference
 
-RESULT = Path(__file__).parent / "results" / "parity_cost.json"
-RECIPES = (
-    "tflite float32",
-    "tflite float16",
-    "tflite dynamic",
-    "tflite int8",
-    "tflite int8-full",
-    "onnx float32",
-)
 ROUNDS, COMMAND_ROUNDS = 40, 10
 LIMIT = 3.0
 """Times that comparing may take as long as scoring."""
@@ -55,29 +43,26 @@ def compare(paths: list[Path], reference: Reference, splits: Splits) -> None:
     compare_models(paths, reference, splits, Execution())
 
 
-def command(verb: str, paths: list[Path]) -> None:
+def command(verb: str, paths: list[Path]) -> Measure:
     """A whole process, which exits 0, or 3 where a gate fails."""
-    words = [sys.executable, "-m", "fmnist", verb, *map(str, paths), "--data-dir", str(ROOT / "data")]
-    if subprocess.run(words, capture_output=True, check=False).returncode not in (0, 3):
-        raise SystemExit(f"{' '.join(words)} failed")
+    return wall_time([FMNIST, verb, *map(str, paths), "--data-dir", str(DATA)], exits=(0, 3))
 
 
 def measure(run: Run) -> dict[str, dict[str, Times]]:
     """Both ways in turn: in one process, and as commands."""
-    paths = [artifacts(run)[recipe] for recipe in RECIPES]
-    splits = Splits(None, ROOT / "data")
+    paths = [artifacts(run)[recipe] for recipe in SIX]
+    splits = Splits(None, DATA)
     inside = {
         "scoring": once(partial(score, paths, splits)),
         "parity": once(partial(compare, paths, run.recorded_scores(), splits)),
     }
-    commands = {f"fmnist {verb}": once(partial(command, verb, paths)) for verb in ("eval", "parity")}
+    commands = {f"fmnist {verb}": command(verb, paths) for verb in ("eval", "parity")}
     return {"process": in_turn(inside, ROUNDS), "commands": in_turn(commands, COMMAND_ROUNDS)}
 
 
 def main() -> None:
     """Measure, record, judge."""
-    with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(sys.argv[1]).resolve()) if len(sys.argv) > 1 else train(Path(folder) / "run")
+    with named_or_trained() as run:
         parts = measure(run)
     rows = []
     for times in parts.values():
@@ -86,19 +71,12 @@ def main() -> None:
             against = [f"{ratio_of_medians(item, base):.2f}", f"{ratio(item, base):.2f}"]
             rows.append([name, f"{item.percentile(50) / 1e6:.1f}", *(against if item is other else ["", ""])])
     report("Six artifacts, 10,000 images", ["", "ms", "times, of medians", "by round"], rows)
-    claim = Claim(
-        "comparing ÷ scoring", ratio(parts["process"]["parity"], parts["process"]["scoring"]), LIMIT
+    cost = ratio(parts["process"]["parity"], parts["process"]["scoring"])
+    conclude(
+        "parity_cost",
+        [Claim("comparing ÷ scoring", cost, "times", LIMIT)],
+        {"artifacts": SIX, **{name: {"ms": milliseconds(times)} for name, times in parts.items()}},
     )
-    body = {
-        "claims": [{**asdict(claim), "held": claim.held}],
-        "artifacts": RECIPES,
-        **{name: {"ms": milliseconds(times)} for name, times in parts.items()},
-    }
-    RESULT.write_text(to_json("benchmark-parity-cost", body))
-    print(
-        f"\n{claim.text} is {claim.value:.2f}, {LIMIT:g} is the limit: {'held' if claim.held else 'BROKEN'}"
-    )
-    sys.exit(not claim.held)
 
 
 if __name__ == "__main__":

@@ -33,35 +33,6 @@ class Times:
         return times[max(0, -(-len(times) * percent // 100) - 1)]
 
 
-@dataclass(frozen=True)
-class Claim:
-    """Something that was promised of the runtime."""
-
-    text: str
-    """What was compared with what."""
-    value: float
-    """What was measured."""
-    limit: float
-    """What was promised."""
-    at_least: bool = False
-    """Whether the value must reach the limit; else it must not exceed it."""
-
-    @property
-    def held(self) -> bool:
-        """Whether the promise was kept."""
-        return self.value >= self.limit if self.at_least else self.value <= self.limit
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one part of the benchmark found."""
-
-    claims: list[Claim]
-    """The promises it is there for."""
-    body: dict[str, object]
-    """Its figures, for the JSON."""
-
-
 def in_turn(contenders: Mapping[str, Measure], rounds: int) -> dict[str, Times]:
     """Let every contender run in every round, in an order shuffled anew."""
     order, shuffle = list(contenders), random.Random(0).shuffle

@@ -8,24 +8,22 @@ import tempfile
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 
+from claims import Claim, Part
 from packaging.requirements import Requirement
 from PIL import Image
+from processes import FMNIST, peak_bytes, wall_time
 from side_by_side import (
-    Claim,
-    Measure,
-    Part,
     Times,
     in_turn,
     milliseconds,
-    once,
     ratio,
     ratio_of_medians,
     report,
 )
+from trained import ROOT
 
 from fmnist_runtime.datasets import Dataset
 
-ROOT = Path(__file__).parent.parent
 ROUNDS, LECTURE_ROUNDS = 25, 5
 IMPORTS = "import numpy, PIL.Image, typer, ai_edge_litert.interpreter"
 IMPORTS_LIMIT, LECTURE_LIMIT = 1.5, 8
@@ -48,16 +46,6 @@ scores = model.predict(test.images[:1].astype("float32"), verbose=0)
 print(test.labels[scores[0].argmax()])
 """
 
-# A process begins with the memory of the one that started it as its peak (Linux counts what was there before
-# exec), so a small one in between starts what is measured.
-PEAK_SCRIPT = """
-import os, subprocess, sys
-process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
-_, status, usage = os.wait4(process.pid, 0)
-print(usage.ru_maxrss * 1024)  # Linux counts in KiB
-sys.exit(status != 0)
-"""
-
 
 def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
     """Measure and print.
@@ -67,22 +55,21 @@ def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
         keras_model: The original, which the lecture's script runs.
         test: The test images, from which one is predicted.
     """
-    fmnist = str(Path(sys.executable).parent / "fmnist")
     with tempfile.TemporaryDirectory() as folder:
         boot = Path(folder) / "boot.png"
         Image.fromarray(test.images[0]).save(boot)
-        predict = [fmnist, "predict", str(artifact), str(boot)]
+        predict = [FMNIST, "predict", str(artifact), str(boot)]
         sizes = {
             "device, extras tflite and images": _device_bytes(Path(folder) / "device"),
             "tensorflow and what it needs": _installed_bytes("tensorflow"),
         }
-        ours, imports = _process(predict), _process([sys.executable, "-c", IMPORTS])
+        ours, imports = wall_time(predict), wall_time([sys.executable, "-c", IMPORTS])
         beside_imports = in_turn({OURS: ours, BARE: imports}, ROUNDS)
-        script = _process([sys.executable, "-c", LECTURE_SCRIPT, str(keras_model)])
+        script = wall_time([sys.executable, "-c", LECTURE_SCRIPT, str(keras_model)])
         beside_lecture = in_turn({OURS: ours, LECTURE: script}, LECTURE_ROUNDS)
         peaks = {
-            "fmnist eval": _peak_bytes([fmnist, "eval", str(artifact), "--data-dir", "data"]),
-            OURS: _peak_bytes(predict),
+            "fmnist eval": peak_bytes([FMNIST, "eval", str(artifact), "--data-dir", "data"]),
+            OURS: peak_bytes(predict),
         }
 
     slower = _show_ratio("From a cold start", beside_imports, OURS, BARE)
@@ -91,9 +78,9 @@ def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
     report("Space", ["of what", "MB"], [[name, f"{value / 1e6:,.1f}"] for name, value in megabytes.items()])
     return Part(
         [
-            Claim(f"whole process: {OURS} ÷ {BARE}", slower, IMPORTS_LIMIT),
-            Claim(f"whole process: {LECTURE} ÷ {OURS}", faster, LECTURE_LIMIT, at_least=True),
-            Claim("peak memory of fmnist eval, MB", peaks["fmnist eval"] / 1e6, MEMORY_LIMIT_MB),
+            Claim(f"whole process: {OURS} ÷ {BARE}", slower, "times", IMPORTS_LIMIT),
+            Claim(f"whole process: {LECTURE} ÷ {OURS}", faster, "times", LECTURE_LIMIT, at_least=True),
+            Claim("peak memory of fmnist eval", peaks["fmnist eval"] / 1e6, "MB", MEMORY_LIMIT_MB),
         ],
         {
             "beside_imports_ms": milliseconds(beside_imports),
@@ -102,19 +89,6 @@ def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
             "installed_bytes": sizes,
         },
     )
-
-
-def _process(command: list[str]) -> Measure:
-    """Wall time of a whole process; one is run beforehand, so that its files are in the page cache."""
-    return once(lambda: subprocess.run(command, cwd=ROOT, check=True, capture_output=True))
-
-
-def _peak_bytes(command: list[str]) -> int:
-    """Most memory a process ever held."""
-    output = subprocess.run(
-        [sys.executable, "-c", PEAK_SCRIPT, *command], cwd=ROOT, check=True, stdout=subprocess.PIPE
-    )
-    return int(output.stdout)
 
 
 def _device_bytes(folder: Path) -> int:

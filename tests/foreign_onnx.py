@@ -109,3 +109,19 @@ def onnx_models() -> list[bytes]:
         convolutions(),
         shapes(),
     ]
+
+
+def nan_when_dark() -> bytes:
+    """Probabilities for a bright image, and NaN for one whose mean is below 30."""
+    node = helper.make_node
+    nodes = [
+        node("Flatten", ["image"], ["flat"]),
+        node("ReduceMean", ["flat"], ["mean"], axes=[1], keepdims=1),
+        node("Sub", ["mean", "least"], ["above"]),
+        node("Sqrt", ["above"], ["root"]),
+        node("Gemm", ["flat", "head"], ["logits"], transB=1),
+        node("Add", ["logits", "root"], ["moved"]),
+        node("Softmax", ["moved"], ["scores"], axis=1),
+    ]
+    constants = {"least": np.array(30, np.float32), "head": _floats(10, 784)}
+    return _model(nodes, constants, ["batch", 28, 28], 10)

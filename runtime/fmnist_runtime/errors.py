@@ -6,7 +6,7 @@ FmnistError                 one line for the user: what, which file, and what me
 ├── ModelError              a model file is missing, damaged or cannot be used
 │   ├── ShapeError          images do not have the shape that the model takes
 │   ├── NonFiniteScoresError  a model answered with NaN or infinity
-│   └── UnsupportedError    a format cannot hold a model; others may
+│   └── UnsupportedError    a format cannot hold a model, or an engine not run it; others may
 ├── SessionBusyError        two threads use one session at once
 ├── ImageError              an image file cannot be read
 ├── ResultError             a result file is missing, damaged or belongs to other inputs
@@ -59,7 +59,7 @@ class NonFiniteScoresError(ModelError):
 
 
 class UnsupportedError(ModelError):
-    """A format cannot hold a model, by its nature; others may."""
+    """A format cannot hold a model, or an engine not run it, by its nature; others may."""
 
 
 class SessionBusyError(FmnistError):

@@ -22,6 +22,10 @@ FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32")]
 FORMATS = ("keras", "tflite", "onnx", "npz")
 
 
+BRIEFLY = ("--duration", "0.3", "--processes", "1")
+"""For the timing, of which nothing is asserted here."""
+
+
 @dataclass(frozen=True)
 class FullRun:
     folder: Path
@@ -38,7 +42,7 @@ class FullRun:
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory) -> FullRun:
     folder = tmp_path_factory.mktemp("full")
-    return FullRun(folder, run_fmnist(folder, "run", "--json", "summary.json"))
+    return FullRun(folder, run_fmnist(folder, "run", *BRIEFLY, "--json", "summary.json"))
 
 
 def test_it_succeeds_and_prints_one_row_a_model(full):
@@ -132,14 +136,14 @@ def test_finished_steps_are_kept(full):
     """This test runs the job again, so it stands behind those that look at the first run's files."""
     folder = full.folder / "runs" / "fashion-mnist"
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
-    again = run_fmnist(full.folder, "run", "--json", "summary.json")
+    again = run_fmnist(full.folder, "run", *BRIEFLY, "--json", "summary.json")
     assert again.returncode == 0
     assert again.stdout == full.output.stdout
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert "train: kept" in again.stderr
 
     (folder / "export" / "model-int8.tflite").unlink()
-    mended = run_fmnist(full.folder, "run")
+    mended = run_fmnist(full.folder, "run", *BRIEFLY)
     assert mended.returncode == 0
     assert (folder / "export" / "model-int8.tflite").exists()
     assert "export: model-int8.tflite\n" in mended.stderr
@@ -153,13 +157,13 @@ def test_a_failed_gate_exits_3_and_one_failed_step_stops_no_other(full):
     reference = read_reference(run / "reference.npz")
     perfect = np.eye(10, dtype=np.float32)[reference.targets]
     write_reference(run / "reference.npz", replace(reference, scores=perfect))
-    failed = run_fmnist(full.folder, "run")
+    failed = run_fmnist(full.folder, "run", *BRIEFLY)
     assert failed.returncode == 3
     assert failed.stdout.count(" FAIL ") == len(RECIPES)
     assert "tflite int8: max-drop: accuracy is" in failed.stdout
 
     (run / "bench.json").write_text("somebody's notes")
-    stopped = run_fmnist(full.folder, "run")
+    stopped = run_fmnist(full.folder, "run", *BRIEFLY)
     assert stopped.returncode == 3
     assert "bench.json: exists and is not a result of fmnist" in stopped.stderr
     assert stopped.stdout.count(" FAIL ") == len(RECIPES)
@@ -173,7 +177,7 @@ def test_one_verb_after_the_other_with_nothing_more_said(tmp_path):
         (["export", "--format", "tflite"], "runs/fashion-mnist/export/model-float32.tflite"),
         (["eval"], "model-float32.tflite"),
         (["parity"], " pass "),
-        (["bench"], "model.keras"),
+        (["bench", *BRIEFLY], "model.keras"),
     ):
         result = run_fmnist(tmp_path, *arguments)
         assert result.returncode == 0, result.stderr

@@ -72,13 +72,13 @@ def test_parity_does_not_believe_the_null_engine(fmnist):
     assert "FAIL" in result.stdout
 
 
-def test_the_null_engine_shows_what_the_harness_costs(fmnist):
+def test_the_null_engine_shows_what_all_else_costs(fmnist):
     result = fmnist(
-        "bench", EXPORT / "model-int8.tflite", "--engine", "null", "--samples", 1000, "--json", "-"
+        *("bench", EXPORT / "model-int8.tflite", "--engine", "null", "--json", "-"),
+        *("--processes", 1, "--duration", 0.1),
     )
     [model] = json.loads(result.stdout)["models"]
     assert model["engine"] == "null"
-    assert len(model["samples_ns"]) == 1000
 
 
 def test_an_engine_nobody_knows_is_a_usage_error(fmnist):

@@ -133,7 +133,7 @@ def test_every_verb_knows_the_range(fmnist, unit_range, verb, t10k):
     Image.fromarray(t10k.images[0]).save(unit_range.parent / "boot.png")
     arguments = {
         "eval": OPTIONS,
-        "bench": (*OPTIONS, "--samples", "1000"),
+        "bench": (*OPTIONS, "--processes", "1", "--duration", "0.1"),
         "predict": ("boot.png",),
         "inspect": (),
     }[verb]

@@ -74,7 +74,7 @@ def test_ones_own_data_from_training_to_prediction(tmp_path, fmnist, shape):
 def test_few_test_images_rule_out_little(tmp_path, fmnist):
     """600 images: though no answer changed, 0.64 points may be lost (z²/(n + z²)), and 0.1 are allowed."""
     folder = write_own(tmp_path / "own", (20, 24))
-    job = ("run", "--dataset", folder, "--hidden", 8, "--epochs", 1, "--samples", 1000)
+    job = ("run", "--dataset", folder, "--hidden", 8, "--epochs", 1, "--processes", 1, "--duration", 0.1)
     doubted = fmnist(*job)
     assert doubted.returncode == 3
     assert (

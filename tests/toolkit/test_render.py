@@ -14,7 +14,7 @@ def test_numbers_as_a_person_writes_them():
     assert percent(0.87634) == "87.63 %"
     assert (points(-0.0014), points(0.0001)) == ("-0.14", "+0.01")
     assert [size(count) for count in (0, 112_300, 1_250_000)] == ["-", "112.3 kB", "1.25 MB"]
-    assert [microseconds(value) for value in (3.34, 99.94, 1490.4)] == ["3.3", "99.9", "1,490"]
+    assert [microseconds(value) for value in (3.34, 99.94, 1490.4)] == ["3.34", "99.9", "1,490"]
 
 
 def test_text_stands_left_and_numbers_right():

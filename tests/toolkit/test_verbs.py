@@ -135,27 +135,6 @@ def test_max_drop_is_in_percentage_points(tmp_path, fmnist):
     assert codes == [0, 3]
 
 
-def test_bench_times_every_model(tmp_path, fmnist):
-    result = fmnist("bench", INT8, EXPORT / "model-float32.onnx", "--samples", 1000, "--json", "bench.json")
-    assert result.returncode == 0
-    record = json.loads((tmp_path / "bench.json").read_text())
-    assert record["schema"] == "fmnist.bench/1"
-    assert record["batch"] == 1
-    timed = {model["name"]: model for model in record["models"]}
-    # The run that the artifacts lie in has an original, and TensorFlow is installed here.
-    assert list(timed) == ["model.keras", "model-int8.tflite", "model-float32.onnx"]
-    assert [model["threads"] for model in timed.values()] == [1, 1, 1]
-    for model in timed.values():
-        assert len(model["samples_ns"]) == 1000
-        assert model["p50_us"] <= model["p90_us"] <= model["p99_us"] <= model["max_us"]
-        assert model["p50_us"] == np.percentile(model["samples_ns"], 50, method="inverted_cdf") / 1000
-        median, p90, p99, p99_9 = model["percentiles_us"]
-        assert [item["percent"] for item in (median, p90, p99)] == [50, 90, 99]
-        assert [item["value"] for item in (median, p90, p99)] == [model[f"p{p}_us"] for p in (50, 90, 99)]
-        assert all(item["low"] <= item["value"] <= item["high"] for item in (median, p90, p99))
-        assert p99_9 is None  # of 1,000 samples it would rest on one
-
-
 def test_data_list_and_verify(fmnist):
     listed = fmnist("data", "list")
     assert listed.returncode == 0

@@ -77,8 +77,15 @@ class Splits:
         self._load = cache(lambda name: load_dataset(name, "test", data_dir))
 
     def of(self, session: Session) -> Dataset:
-        """The test split to run a model on; see `named`."""
-        path, metadata = session.info.path, session.info.metadata
+        """The test split to run a model on; see `trained`."""
+        return self.trained(session.info.path, session.info.metadata)
+
+    def trained(self, path: Path, metadata: Metadata | None) -> Dataset:
+        """The test split of the data set that a model was trained on, unless one is named for all.
+
+        Raises:
+            DatasetError: As of `named`, or what has that name now is another.
+        """
         split = self.named(dataset_of(path, metadata), path)
         digest = metadata.dataset_digest if metadata else _recorded_digest(path)
         if not self._named and digest not in ("", split.digest):

@@ -8,7 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
+from fmnist.bench.body import benchmark_body
+from fmnist.bench.configuration import Method, combine, harness
+from fmnist.bench.measurement import measure
+from fmnist.bench.models import shared_split, with_baseline
 from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
 from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.models import Splits
@@ -21,7 +24,6 @@ from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.files import sha256_file, write_atomically
-from fmnist_runtime.latency import ROUNDS
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,7 @@ class Pipeline:
         run: Run,
         data_dir: Path | None,
         threads: int,
-        samples: int,
+        method: Method,
         force: bool,
         limits: Mapping[str, Any],
     ) -> None:
@@ -76,12 +78,12 @@ class Pipeline:
             run: The directory; it holds a trained model.
             data_dir: Where the data set lies, if not in one of the usual places.
             threads: Threads one inference may use.
-            samples: Inferences to time of each model.
+            method: How models are timed.
             force: Replace files that are not ours.
             limits: Fields of a gate that replace those of each scheme's own in parity.
         """
         self._run, self._data_dir, self._how = run, data_dir, Execution(threads)
-        self._samples, self._force, self._limits = samples, force, limits
+        self._method, self._force, self._limits = method, force, limits
         self._splits = Splits(None, data_dir)
         self._failures: list[FmnistError] = []
 
@@ -94,7 +96,7 @@ class Pipeline:
             for kind, settings, work in (
                 ("eval", {}, self._evaluate),
                 ("parity", {"gates": gates, "limits": dict(self._limits)}, self._compare),
-                ("bench", {"samples": self._samples, "machine": platform.node()}, self._time),
+                ("bench", {"method": asdict(self._method), "machine": platform.node()}, self._time),
             )
         }
         return Summary(tuple(summarise(**results)), tuple(self._failures))
@@ -132,8 +134,14 @@ class Pipeline:
         if not artifacts:
             raise ResultError(f"{self._run.exports}: nothing was exported, so there is nothing to time")
         paths = with_baseline(artifacts)
-        progress = Progress("bench", ROUNDS)
-        return benchmark_body(benchmark_models(paths, self._splits, self._how, self._samples, progress.step))
+        configurations = [*combine(paths, ["auto"], [self._how.threads], [1]), harness(1)]
+        progress = Progress("bench", self._method.processes * len(configurations))
+        images = shared_split(paths, self._splits).images
+        benchmark = measure(configurations, images, self._method, progress.step)
+        if benchmark.interrupted:
+            raise KeyboardInterrupt
+        self._failures += benchmark.errors
+        return benchmark_body(benchmark)
 
     def _step(
         self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]
@@ -189,8 +197,8 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
                 accuracy=model["accuracy"],
                 difference=answers.get("accuracy_difference"),
                 agreement=answers.get("agreement"),
-                p50_us=latency.get("p50_us"),
-                p99_us=latency.get("p99_us"),
+                p50_us=(latency.get("p50_us") or {}).get("value"),
+                p99_us=(latency.get("p99_us") or {}).get("value"),
                 failures=tuple(f"{b['gate']}: {b['text']}" for b in candidate.get("breaches", ())),
             )
         )

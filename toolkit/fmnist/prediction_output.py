@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import Any
 
 from fmnist.predictions import Answer
-from fmnist.render import percent, printable
+from fmnist.render import no_formula, percent, printable
 from fmnist.terminal import draw_grid
 
 _WIDEST_PERCENT = len(percent(1, 1))
@@ -98,7 +98,7 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
         return row.getvalue()
 
     def text(answer: Answer) -> str:
-        cells: list[str | int | float] = [_no_formula(answer.name)]
+        cells: list[str | int | float] = [no_formula(answer.name)]
         for guess in answer.predictions:
             cells += [guess.label, guess.index, guess.probability]
         return line([printable(cell) if for_terminal and isinstance(cell, str) else cell for cell in cells])
@@ -120,11 +120,3 @@ def json_lines() -> Layout:
 def record(answer: Answer) -> dict[str, Any]:
     """An answer in JSON's own types."""
     return {"file": answer.name, "predictions": [asdict(guess) for guess in answer.predictions]}
-
-
-def _no_formula(name: str) -> str:
-    """The name of the same file, but not one that a spreadsheet would work out.
-
-    Names of classes are left as they are: they are the model's own, and programs look for them.
-    """
-    return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

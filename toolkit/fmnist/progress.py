@@ -4,30 +4,42 @@ from __future__ import annotations
 
 import io
 import sys
+import time
+from collections.abc import Callable
 from typing import TextIO
 
 from fmnist.render import printable
 
 _WIDTH = 30
 _PLAIN_STEPS = 1000
-"""So many steps of which nothing is said make a line where there is no bar."""
+_PLAIN_S = 10
+"""After so many steps, or seconds, of which nothing is said there is a line where there is no bar."""
 _ERASE_LINE = "\r\x1b[K"
 
 
 class Progress:
     """Steps of one piece of work."""
 
-    def __init__(self, label: str, total: int, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        label: str,
+        total: int,
+        stream: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Start at nothing done.
 
         Args:
             label: What is being done.
             total: Number of steps; 0 when it is not known, or not of interest.
             stream: Where to; standard error when None.
+            clock: Tells the time in seconds.
         """
         self._label, self._total, self._done = label, total, 0
         self._stream = stream or sys.stderr or io.StringIO()  # where the caller closed it, nobody listens
         self._terminal = self._stream.isatty()
+        self._clock = clock
+        self._begin = self._said = clock()
 
     def step(self, line: str | None = None) -> None:
         """Count one step as done, and say what came of it."""
@@ -36,12 +48,13 @@ class Progress:
             self._stream.write(_ERASE_LINE)
         if line:
             self._stream.write(f"{line}\n")
-        elif not self._terminal and self._total and self._done % _PLAIN_STEPS == 0:
-            self._stream.write(f"{self._label} {self._done:,} of {self._total:,}\n")
+        elif not self._terminal and self._total and self._is_time():
+            self._stream.write(f"{self._label} {self._done:,} of {self._total:,}{self._left()}\n")
+            self._said = self._clock()
         if self._terminal and self._done < self._total:
             filled = _WIDTH * self._done // self._total
             bar = "█" * filled + "░" * (_WIDTH - filled)
-            self._stream.write(f"{self._label} {bar} {self._done}/{self._total}")
+            self._stream.write(f"{self._label} {bar} {self._done}/{self._total}{self._left()}")
         self._stream.flush()
 
     def remove(self) -> None:
@@ -49,6 +62,16 @@ class Progress:
         if self._terminal and 0 < self._done < self._total:
             self._stream.write(_ERASE_LINE)
             self._stream.flush()
+
+    def _is_time(self) -> bool:
+        return self._done % _PLAIN_STEPS == 0 or self._clock() - self._said >= _PLAIN_S
+
+    def _left(self) -> str:
+        """What remains at the pace so far; nothing about less than a second."""
+        seconds = (self._clock() - self._begin) / self._done * (self._total - self._done)
+        if seconds < 1:
+            return ""
+        return f", {seconds / 60:.0f} min left" if seconds >= 100 else f", {seconds:.0f} s left"
 
 
 def say(line: str) -> None:

@@ -51,6 +51,11 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def no_formula(name: str) -> str:
+    """The name of the same file, but not one that a spreadsheet would work out."""
+    return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name
+
+
 def percent(fraction: float, digits: int = 2) -> str:
     """A fraction in per cent, such as ``87.63 %``; of nothing, which is NaN, there is none."""
     return ABSENT if math.isnan(fraction) else f"{100 * fraction:.{digits}f} %"
@@ -69,5 +74,5 @@ def size(count: int) -> str:
 
 
 def microseconds(value: float) -> str:
-    """A latency in µs with three significant digits or all whole ones."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
+    """A latency in µs with three significant digits or all whole ones; below 1 µs with two decimals."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

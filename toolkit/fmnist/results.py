@@ -15,14 +15,17 @@ from fmnist_runtime.environment import read_environment
 from fmnist_runtime.errors import OutputError
 from fmnist_runtime.files import require_writable, write_atomically
 
-_VERSIONS = {"parity": 2}
+_VERSIONS = {"parity": 2, "bench": 2}
 """Version of a kind's layout, where it is not the first."""
 _STARTS = (
     b'{\n "schema": "fmnist.',
     b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites name=\"fmnist ",
     b"### Parity: ",
+    b"### Bench: ",
+    b"model,format,scheme,engine,runner,threads,batch,scenario,",
+    b"### Compare: ",
 )
-"""How every result begins, as JSON, JUnit XML and Markdown, which tells ours from others'."""
+"""How every result begins, as JSON, JUnit XML, Markdown and CSV, which tells ours from others'."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
 """A list of numbers, which is put on one line: thousands of samples are not read one by one."""
 

@@ -209,7 +209,7 @@ def read_json(path: Path) -> dict[str, Any]:
     require_file(path, "a result in JSON", ResultError)
     try:
         record = json.loads(path.read_bytes())
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RecursionError) as error:  # the last: of lists in lists in lists
         raise ResultError(f"{path}: is damaged ({error})") from error
     if not isinstance(record, dict):
         raise ResultError(f"{path}: is not a JSON object")

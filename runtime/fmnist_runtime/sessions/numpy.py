@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +13,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, class_labels
 from fmnist_runtime.sessions.blocks import block_size
@@ -34,7 +36,8 @@ class NumpySession(BaseSession):
         try:
             network: Network = reader.read_network(path)
         except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
-            raise ModelError(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
+            kind = ModelError if suffix in _REFUSALS else UnsupportedError
+            raise kind(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
         info = ModelInfo(
             path=path,
@@ -65,16 +68,31 @@ class NumpySession(BaseSession):
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         pixels = np.empty((shape[0], math.prod(shape[1:])), np.float32)
-        steps = [
-            (layer.kernel, layer.bias, np.empty((shape[0], layer.bias.size), np.float32), layer.activation)
-            for layer in self._engine
-        ]
+        outputs = [np.empty((shape[0], layer.bias.size), np.float32) for layer in self._engine]
+        steps = self._steps(pixels, outputs)
 
         def multiply() -> None:
-            values = pixels
-            for kernel, bias, output, activation in steps:
-                values = np.matmul(values, kernel, output)
-                values += bias
-                ACTIVATIONS[activation](values)
+            for step in steps:
+                step()
 
-        return Plan(pixel_writer(pixels.reshape(shape)), multiply, steps[-1][2])
+        return Plan(pixel_writer(pixels.reshape(shape)), multiply, outputs[-1])
+
+    def _steps(self, pixels: Floats, outputs: list[Floats]) -> list[Callable[[], object]]:
+        """A call for each layer, which reads what the one before it has written.
+
+        Args:
+            pixels: float32 ``[N, pixels]``, what the first layer reads.
+            outputs: float32 ``[N, units]`` of each layer, where they write.
+        """
+        return [
+            partial(_run, values, layer.kernel, layer.bias, output, ACTIVATIONS[layer.activation])
+            for layer, values, output in zip(self._engine, [pixels, *outputs], outputs, strict=False)
+        ]
+
+
+def _run(
+    values: Floats, kernel: Floats, bias: Floats, output: Floats, activation: Callable[[Floats], object]
+) -> None:
+    np.matmul(values, kernel, output)
+    output += bias
+    activation(output)

@@ -31,16 +31,10 @@ class OnnxSession(BaseSession):
 
     def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None, running: Running) -> None:
         metadata = read_metadata(path)
-        options = onnxruntime.SessionOptions()
-        # Both said aloud: left to itself the engine pins threads to cores, which fails on some ARM boards.
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _FATAL
-        bound_memory(options)
         try:
             self._engine = onnxruntime.InferenceSession(
                 str(path),
-                options,
+                self._options(threads),
                 providers=["CPUExecutionProvider"],
                 disabled_optimizers=unbounded_optimizers(),
             )
@@ -68,6 +62,16 @@ class OnnxSession(BaseSession):
             raise
         except Exception as error:  # the engine's exceptions have no common base but this
             raise ModelError(f"{path}: not an ONNX classifier that {_ENGINE} can run ({error})") from error
+
+    def _options(self, threads: int) -> Any:
+        """How the engine's own session is to run."""
+        options = onnxruntime.SessionOptions()
+        # Both said aloud: left to itself the engine pins threads to cores, which fails on some ARM boards.
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _FATAL
+        bound_memory(options)
+        return options
 
     @property
     def inference_session(self) -> Any:

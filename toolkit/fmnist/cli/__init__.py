@@ -8,7 +8,20 @@ from typing import Annotated
 
 import typer
 
-from fmnist.cli import bench, data, evaluate, export, inspect, parity, plot, predict, run, train, verify
+from fmnist.cli import (
+    bench,
+    compare,
+    data,
+    evaluate,
+    export,
+    inspect,
+    parity,
+    plot,
+    predict,
+    run,
+    train,
+    verify,
+)
 
 app = typer.Typer(
     name="fmnist",
@@ -49,6 +62,7 @@ app.command("export")(export.export)
 app.command("eval")(evaluate.evaluate)
 app.command("parity")(parity.parity)
 app.command("bench")(bench.bench)
+app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)

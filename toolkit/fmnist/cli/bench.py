@@ -1,15 +1,15 @@
 """`fmnist bench`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.benchmark import ModelLatency
-    from fmnist_runtime.percentiles import Percentile
+    from fmnist.bench.gate import Gate
+    from fmnist.bench.outcome import Outcome
 
 
 def bench(
@@ -19,69 +19,133 @@ def bench(
             metavar="[MODEL]...", help="Models, or a run. Default: the newest run.", show_default=False
         ),
     ] = None,
-    samples: options.Samples = options.DEFAULT_SAMPLES,
+    scenario: Annotated[
+        Literal["latency", "throughput", "periodic", "cold-start"],
+        typer.Option(
+            help="Call after call, many images, calls at a steady pace, or a process to its first answer."
+        ),
+    ] = "latency",
+    hz: Annotated[
+        float | None, typer.Option(min=0.001, max=100_000, help="Calls a second, when periodic. Default: 30.")
+    ] = None,
+    duration: options.Duration = options.DEFAULT_SECONDS,
+    processes: options.Processes = options.DEFAULT_PROCESSES,
+    threads: options.ManyThreads = options.ONE_THREAD,
+    engine: options.ManyEngines = options.ITS_OWN_ENGINE,
+    batch: Annotated[
+        list[int] | None,
+        typer.Option(min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."),
+    ] = None,
+    operators: Annotated[
+        bool, typer.Option("--operators", help="Say what each operator takes, too, where the engine tells.")
+    ] = False,
+    asserted: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--assert",
+            metavar="LIMIT",
+            help="What must hold of every model, such as 'p99<200us' or 'p50<=1.05*baseline'; else exit 3.",
+        ),
+    ] = None,
+    baseline: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="JSON of an older bench, for limits that name the baseline."),
+    ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
-    threads: options.Threads = options.DEFAULT_THREADS,
-    engine: options.Engine = "auto",
     input_range: options.InputRange = "0-255",
+    csv: options.Csv = None,
+    markdown: options.Markdown = None,
+    plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
-    """Time single-image inference on real test images, models interleaved."""
-    from fmnist.benchmark import benchmark_body, benchmark_models, with_baseline
-    from fmnist.cli.output import say_run_and_stale, show
-    from fmnist.models import Splits, select_artifacts
-    from fmnist.opening import Execution
-    from fmnist.progress import Progress
-    from fmnist_runtime.latency import ROUNDS
+    """Time inference on real test images, in fresh processes, and say how far to trust it.
 
+    With --threads, --engine or --batch given again, every combination is timed.
+
+    --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
+    then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
+    if the 95 % interval keeps the limit, too. An original that is timed beside the models need not keep it.
+    """
+    from fmnist.bench.comma_separated import benchmark_csv
+    from fmnist.bench.configuration import Method, combine, harness
+    from fmnist.bench.measurement import measure
+    from fmnist.bench.models import shared_split, with_baseline
+    from fmnist.bench.outcome import examine
+    from fmnist.cli.output import fail, require_apart, say_run_and_stale, show
+    from fmnist.models import Splits, select_artifacts
+    from fmnist.progress import Progress, say
+    from fmnist.results import write_result
+
+    if hz is not None and scenario != "periodic":
+        raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+    require_apart(json, csv, markdown)
+    if plots:
+        _require_pictures_free(plots)
+    gate = _gate(asserted or [], baseline, scenario, hz)
+    batches = batch or [256 if scenario == "throughput" else 1]
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
-    progress = Progress("bench", ROUNDS)
-    results = benchmark_models(
-        with_baseline(selection.paths) if engine == "auto" else selection.paths,
-        Splits(dataset, data_dir),
-        Execution(threads, engine, input_range),
-        samples,
-        progress.step,
-    )
-    show(_text(results, threads), "bench", benchmark_body(results), json)
+    paths = with_baseline(selection.paths) if "auto" in engine else list(selection.paths)
+    configurations = [*combine(paths, engine, threads, batches), harness(batches[0])]
+    splits = Splits(dataset, data_dir)
+    images = shared_split(paths, splits).images
+    method = Method(scenario, duration, processes, hz or Method.hz, input_range)
+    progress = Progress("bench", processes * len(configurations))
+    benchmark = measure(configurations, images, method, progress.step)
+    progress.remove()
+    for failure in benchmark.left_out:
+        say(f"left out: {failure.error}")
+    if not any(result.model for result in benchmark.results):
+        fail(benchmark.errors)
+    outcome = examine(benchmark, images, operators, splits if plots else None, gate, selection.paths)
+    body = outcome.body
+    if csv:
+        write_result(csv, benchmark_csv(body))
+    if markdown:
+        write_result(markdown, outcome.markdown)
+    show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", body, json)
+    if plots:
+        _draw(outcome, plots)
+    fail(outcome.failures, gate_failed=not outcome.kept)
 
 
-def _text(results: "list[ModelLatency]", threads: int) -> str:
-    from fmnist.render import ABSENT, microseconds, size, table
+def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
+    """What was asserted, and the older benchmark it is held against; before anything is measured."""
+    from fmnist.bench.assertions import parse_assertion
+    from fmnist.bench.comparison import require_same_scenario
+    from fmnist.bench.configuration import Method
+    from fmnist.bench.gate import Gate
+    from fmnist.bench.reading import read_benchmark
 
-    baseline = next((item for item in results if item.model.format == "keras"), None)
-    rows = []
-    for item in results:
-        latency = item.latency
-        faster = baseline.latency.percentile_us(50) / latency.percentile_us(50) if baseline else None
-        rows.append(
-            [
-                item.model.name,
-                item.model.scheme,
-                item.model.engine,
-                *_with_interval(latency.interval_us(50)),
-                *_with_interval(latency.interval_us(99)),
-                _with_interval(latency.interval_us(99.9))[0],
-                microseconds(latency.percentile_us(100)),
-                f"{faster:,.0f}x" if faster else ABSENT,
-                size(item.model.size_bytes),
-            ]
-        )
-    header = ["model", "scheme", "engine"]
-    header += ["p50 µs", "95 % interval", "p99 µs", "95 % interval", "p99.9 µs"]
-    header += ["max µs", "vs keras", "size"]
-    samples = len(results[0].latency.samples_ns)
-    note = f"one image at a time, {samples:,} samples each, {threads} thread{'s'[: threads != 1]}"
-    return f"{table(header, rows, left=3)}\n{note}"
+    try:
+        assertions = tuple(parse_assertion(text, scenario) for text in asserted)
+    except ValueError as error:
+        raise typer.BadParameter(f"--assert {error}") from None
+    of_baseline = any(assertion.of_baseline for assertion in assertions)
+    if baseline is None:
+        if of_baseline:
+            raise typer.BadParameter("--assert names the baseline; give the JSON of it with --baseline FILE")
+        return Gate(assertions, None)
+    if not of_baseline:
+        raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too")
+    older = read_benchmark(baseline)
+    require_same_scenario("bench", scenario, hz or Method.hz, older)
+    return Gate(assertions, older)
 
 
-def _with_interval(percentile: "Percentile | None") -> list[str]:
-    """A percentile and its interval, or nothing where it is withheld."""
-    from fmnist.render import ABSENT, microseconds
+def _require_pictures_free(folder: Path) -> None:
+    from fmnist_runtime.errors import needs_extra
 
-    if percentile is None:
-        return [ABSENT, ABSENT]
-    ends = (microseconds(percentile.low), microseconds(percentile.high))
-    return [microseconds(percentile.value), f"{ends[0]} to {ends[1]}"]
+    with needs_extra("train", "plotting"):
+        from fmnist.bench.pictures import require_pictures_free
+    require_pictures_free(folder)
+
+
+def _draw(outcome: "Outcome", folder: Path) -> None:
+    """Write the pictures, and say so where it is in no result's way."""
+    from fmnist.bench.pictures import write_pictures
+    from fmnist.progress import say
+
+    for line in write_pictures(outcome.benchmark, outcome.accuracies.accuracies, folder):
+        say(line)

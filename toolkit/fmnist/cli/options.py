@@ -1,12 +1,14 @@
 """Options that several verbs share, so that they are called and explained alike."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
 DEFAULT_THREADS = 1
-DEFAULT_SAMPLES = 2000
+DEFAULT_SECONDS, DEFAULT_PROCESSES = 3.0, 6
+_LONGEST_S = 86_400
+"""A day."""
 
 
 def _checked(path: Path | None) -> Path | None:
@@ -23,6 +25,22 @@ def _number(value: float | None) -> float | None:
     if value is not None and value != value:
         raise typer.BadParameter("nan is not a number.")
     return value
+
+
+def _positive(value: float | None) -> float | None:
+    """Refuse what no clock can wait for: nothing, less than nothing, and for ever."""
+    if value is not None and not 0 < value <= _LONGEST_S:
+        raise typer.BadParameter(f"{value:g} is not more than 0 and at most {_LONGEST_S:,}.")
+    return value
+
+
+def _engines(names: list[str]) -> list[str]:
+    """Refuse what is no engine."""
+    known = get_args(_EngineName)
+    for name in names:
+        if name not in known:
+            raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
+    return names
 
 
 def _checked_scores(path: Path | None) -> Path | None:
@@ -53,8 +71,15 @@ Junit = Annotated[
 ]
 Markdown = Annotated[
     Path | None,
-    typer.Option(help="Write the verdicts as Markdown, for a pull request; - for stdout.", callback=_checked),
+    typer.Option(help="Write the tables as Markdown, for a pull request; - for stdout.", callback=_checked),
 ]
+Csv = Annotated[
+    Path | None,
+    typer.Option(
+        help="Write the figures as CSV, a row for each that was timed; - for stdout.", callback=_checked
+    ),
+]
+Plots = Annotated[Path | None, typer.Option(help="Draw what was found as pictures, into this folder.")]
 _SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
 KeptScores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_checked_scores)
@@ -62,17 +87,21 @@ KeptScores = Annotated[
 ComparedScores = Annotated[
     tuple[Path, Path] | None, typer.Option("--scores", metavar="REFERENCE CANDIDATE", help=_SCORES)
 ]
-Threads = Annotated[int, typer.Option(min=1, max=256, help="Threads that one inference may use.")]
-Engine = Annotated[
-    Literal["auto", "tflite", "onnxruntime", "numpy", "null"],
-    typer.Option(help="What runs an artifact; null answers without inference, to show what that leaves."),
+_THREADS = typer.Option(min=1, max=256, help="Threads that one inference may use.")
+Threads = Annotated[int, _THREADS]
+ManyThreads = Annotated[list[int], _THREADS]
+ONE_THREAD = [DEFAULT_THREADS]
+_ENGINE = "What runs an artifact; null answers without inference, to show what that leaves."
+_EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
+Engine = Annotated[_EngineName, typer.Option(help=_ENGINE)]
+ManyEngines = Annotated[
+    list[str],  # Typer knows no list of choices
+    typer.Option(help=_ENGINE, metavar=f"[{'|'.join(get_args(_EngineName))}]", callback=_engines),
 ]
+ITS_OWN_ENGINE = ["auto"]
 Labels = Annotated[
     Path | None,
     typer.Option(help="Text file of class names, one a line. Default: the model's or its data's."),
-]
-Samples = Annotated[
-    int, typer.Option(min=1000, help="Inferences to time of each model; fewer than 1000 give no p99.")
 ]
 _INPUT_RANGE = typer.Option(
     help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside."
@@ -80,6 +109,15 @@ _INPUT_RANGE = typer.Option(
 InputRange = Annotated[Literal["0-255", "0-1"], _INPUT_RANGE]
 RecordedInputRange = Annotated[Literal["0-255", "0-1"] | None, _INPUT_RANGE]
 """The same for a verb that can learn it from an artifact."""
+Duration = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", callback=_positive, help="How long each is timed, in all processes together."
+    ),
+]
+Processes = Annotated[
+    int, typer.Option(min=1, max=1000, help="Fresh processes that each is timed in, one at a time.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
 MaxDrop = Annotated[
     float | None,

@@ -20,6 +20,18 @@ def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
         print(text)
 
 
+def require_apart(*files: Path | None) -> None:
+    """Check that no two results go to the same file, or to standard output."""
+    import typer
+
+    named = [file for file in files if file]
+    places = [file.resolve() for file in named]
+    for file, place in zip(named, places, strict=True):
+        if places.count(place) > 1:
+            shown = "standard output" if str(file) == "-" else file
+            raise typer.BadParameter(f"only one result can go to {shown}")
+
+
 def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
     """Say each reason once, and exit with 3 when a gate failed, else with 1 when there are reasons.
 

@@ -42,16 +42,11 @@ def parity(
     input_range: options.RecordedInputRange = None,
     junit: options.Junit = None,
     markdown: options.Markdown = None,
-    plots: Annotated[
-        Path | None,
-        typer.Option(
-            help="Draw each model's changed images, reliability and probabilities into this folder."
-        ),
-    ] = None,
+    plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
     """May these models replace their original? Exit 3 when one drifts beyond its gate."""
-    from fmnist.cli.output import GATE_FAILED, show
+    from fmnist.cli.output import GATE_FAILED, require_apart, show
     from fmnist.models import Splits
     from fmnist.opening import Execution
     from fmnist.parity.layer_report import layers_text
@@ -61,7 +56,7 @@ def parity(
     from fmnist.parity.scores import compare_scores, scores_notes
     from fmnist.references import find_reference, load_reference, range_of, recorded_range
 
-    _require_apart(json, junit, markdown)
+    require_apart(json, junit, markdown)
     splits = Splits(dataset, data_dir)
     limits = _limits(max_drop, min_agreement, max_difference, max_confident_flips)
     notes: list[str] = []
@@ -116,15 +111,6 @@ def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...
     if plots:
         _require_pictures_free(plots, selection.paths)
     return selection.paths
-
-
-def _require_apart(*files: Path | None) -> None:
-    named = [file for file in files if file]
-    places = [file.resolve() for file in named]
-    for file, place in zip(named, places, strict=True):
-        if places.count(place) > 1:
-            shown = "standard output" if str(file) == "-" else file
-            raise typer.BadParameter(f"only one result can go to {shown}")
 
 
 def _require_scores_alone(named: dict[str, object]) -> None:

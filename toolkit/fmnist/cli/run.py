@@ -22,7 +22,8 @@ def run(
     dropout: options.Dropout = None,
     validation_split: options.ValidationSplit = None,
     seed: options.Seed = None,
-    samples: options.Samples = options.DEFAULT_SAMPLES,
+    duration: options.Duration = options.DEFAULT_SECONDS / 2,
+    processes: options.Processes = options.DEFAULT_PROCESSES,
     threads: options.Threads = options.DEFAULT_THREADS,
     max_drop: options.MaxDrop = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET.")] = None,
@@ -36,6 +37,7 @@ def run(
     """
     from dataclasses import asdict
 
+    from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline
     from fmnist.runs import RUNS, Run, run_name
@@ -46,7 +48,8 @@ def run(
     where = Run(out or RUNS / run_name(settings.dataset))
     train_or_keep(where, settings, data_dir, force)
     limits = {} if max_drop is None else {"max_drop": max_drop / 100}
-    summary = Pipeline(where, data_dir, threads, samples, force, limits).execute()
+    method = Method(seconds=duration, processes=processes)
+    summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
     body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
     show(f"\n{_text(summary.rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
     fail(summary.failures, gate_failed=any(row.failures for row in summary.rows))

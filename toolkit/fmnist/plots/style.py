@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +43,17 @@ def write_figure(path: Path, figure: Figure) -> None:
         OutputError: The file cannot be written.
     """
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A class name in a script that the font has not: boxes in the picture say so.
-        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
+    with boxes_for_missing_glyphs():
         figure.savefig(buffer, format="png", metadata=MARK)
     write_atomically(path, buffer.getvalue())
+
+
+@contextmanager
+def boxes_for_missing_glyphs() -> Iterator[None]:
+    """Draw, without a warning, a name in a script that the font has not: boxes in the picture say so."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph \d+ .* missing", UserWarning)
+        yield
 
 
 def show_image(axes: Axes, image: NDArray[np.uint8]) -> None:

@@ -1,0 +1,88 @@
+"""What a benchmark promises, and how each of them ends: told, recorded in results/, and judged."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn
+
+from side_by_side import report
+
+from fmnist.results import to_json, write_result
+
+RESULTS = Path(__file__).parent / "results"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Something that was promised, and what was measured of it."""
+
+    text: str
+    """What it is about, such as ``one image: tflite int8 ÷ its bare engine``."""
+    value: float
+    """What was measured."""
+    unit: str
+    """Of the value and the limit: ``times``, ``µs``, ``MB``, ``%`` …"""
+    limit: float
+    """What was promised."""
+    at_least: bool = False
+    """Whether the value must reach the limit; else it must not exceed it."""
+
+    @property
+    def held(self) -> bool:
+        """Whether the promise was kept."""
+        return self.value >= self.limit if self.at_least else self.value <= self.limit
+
+    @property
+    def measured(self) -> str:
+        """The value with its unit."""
+        return f"{_number(self.value)} {self.unit}".rstrip()
+
+    @property
+    def promised(self) -> str:
+        """The limit with its unit."""
+        return f"{'at least' if self.at_least else 'at most'} {self.limit:,g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one part of a benchmark found."""
+
+    claims: list[Claim]
+    """The promises it is there for."""
+    body: dict[str, object]
+    """Its figures, for the JSON."""
+
+
+def conclude(name: str, claims: Sequence[Claim], figures: Mapping[str, object]) -> NoReturn:
+    """Print the claims, write ``results/NAME.json``, and exit: 1 when a claim is broken, else 0.
+
+    Args:
+        name: The script's own.
+        claims: What was promised.
+        figures: All that was measured.
+    """
+    rows = [
+        [claim.text, claim.measured, claim.promised, "held" if claim.held else "BROKEN"] for claim in claims
+    ]
+    report("What was promised", ["claim", "measured", "promised", "verdict"], rows)
+    body = {
+        "measured": datetime.now(UTC).date().isoformat(),
+        "claims": [{**asdict(claim), "held": claim.held} for claim in claims],
+        **figures,
+    }
+    write_result(RESULTS / f"{name}.json", to_json(f"benchmark-{name.replace('_', '-')}", body))
+    broken = [claim for claim in claims if not claim.held]
+    reasons = [f"broken: {claim.text} is {claim.measured}, promised {claim.promised}" for claim in broken]
+    print("\n" + ("\n".join(reasons) or "every limit is held"), flush=True)
+    sys.exit(bool(broken))
+
+
+def _number(value: float) -> str:
+    """Whole numbers as they are, others with two decimals, or two digits where those would be noughts."""
+    if value == int(value):
+        return f"{int(value):,}"
+    return f"{value:,.2f}" if abs(value) >= 0.01 else f"{value:.2g}"

@@ -1,0 +1,73 @@
+"""The README's tables of figures, made of results/. Writes them; with ``--check``, exits 1 where they differ.
+
+A table stands between two comments with its name. What is in it is never edited by hand: its words are in
+readme_rows.py, its figures in the JSON, and beneath it stands when and on what those were measured.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from readme_rows import Row, result, speed, training
+
+from fmnist_runtime.files import write_atomically
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- {}: made by benchmarks/readme_table.py -->\n\n", "\n\n<!-- {}: end -->"
+TABLES: dict[str, tuple[Callable[[], list[Row]], tuple[str, ...]]] = {
+    "training": (training, ("training",)),
+    "speed": (
+        speed,
+        ("runtime", "parity_cost", "beside_polygraphy", "harness_cost", "help_start", "predict_memory"),
+    ),
+}
+"""The tables by name: what makes the rows, and whose results are in them."""
+
+
+def origin(results: Sequence[dict[str, Any]]) -> str:
+    """When these were measured, and on what."""
+    days = sorted({item["measured"] for item in results})
+    machines = {
+        f"{place['cpu'] or place['machine']}, {place['cores']} cores, Python {place['python']}"
+        for place in (item["environment"] for item in results)
+    }
+    when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
+    return f"Measured {when}: {'; '.join(sorted(machines))}."
+
+
+def markdown(rows: list[Row]) -> str:
+    """The rows as a table, the first as its header."""
+    rows = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
+    return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
+
+
+def filled(text: str) -> str:
+    """The README with its tables as the results are."""
+    for name, (rows, sources) in TABLES.items():
+        begin, end = BEGIN.format(name), END.format(name)
+        before, opened, rest = text.partition(begin)
+        _, closed, after = rest.partition(end)
+        if not (opened and closed):
+            raise SystemExit(f"{README}: lacks the comments around its table of {name}")
+        made = f"{markdown(rows())}\n\n{origin([result(source) for source in sources])}"
+        text = before + begin + made + end + after
+    return text
+
+
+def main() -> None:
+    """Write the tables, or check them."""
+    text = README.read_text(encoding="utf-8")
+    made = filled(text)
+    if sys.argv[1:] != ["--check"]:
+        write_atomically(README, made.encode())
+    elif made != text:
+        lines = text.splitlines()
+        line = next((line for line in made.splitlines() if line not in lines), "a row that is no more")
+        raise SystemExit(f"{README}: is not as the results are; run benchmarks/readme_table.py for: {line}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Inferences back to back, each of which is timed: what is called service time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.latency.samples import Samples
+from fmnist_runtime.latency.warm_up import WarmUp
+
+Images = NDArray[np.uint8]
+"""uint8 ``[N, H, W]`` or ``[N, H, W, C]``: one batch."""
+Call = Callable[[Images], object]
+"""What is timed, such as a session's ``scores``."""
+Clock = Callable[[], int]
+"""Tells the time in ns."""
+
+BLOCKS = 10
+"""In how many parts a process divides its time, by whose medians a trend is seen."""
+_MOST_CALLS = 200_000
+"""In one process, for what takes next to no time: more of them tell no more."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What one process measured of one model, after its warm-up."""
+
+    samples: Samples
+    """The time of every call; empty for throughput, where no single call is timed."""
+    block_medians_ns: NDArray[np.float64]
+    """Median of each block of calls, in order; for throughput, ns for an image in each."""
+    images_per_second: float | None = None
+    """Throughput, where that was measured."""
+    misses: int | None = None
+    """Answers that came after their deadline, where there was one."""
+
+
+def time_block(call: Call, batches: Iterable[Images], clock: Clock = time.perf_counter_ns) -> list[int]:
+    """The time of one call for each batch, in ns, with nothing between two calls but the bookkeeping."""
+    times: list[int] = []
+    keep = times.append
+    for batch in batches:
+        start = clock()
+        call(batch)
+        keep(clock() - start)
+    return times
+
+
+def time_calls(
+    call: Call,
+    batches: Iterator[Images],
+    seconds: float,
+    warm: WarmUp,
+    clock: Clock = time.perf_counter_ns,
+) -> Timing:
+    """Time calls back to back.
+
+    Args:
+        call: What is timed.
+        batches: What it is called with, in turn; endless.
+        seconds: How long to go on, at the warm-up's pace; one call is made at least.
+        warm: The warm-up, from whose last median the number of calls follows.
+        clock: Tells the time in ns.
+    """
+    blocks = [
+        time_block(call, islice(batches, calls), clock) for calls in block_sizes(seconds, warm.median_ns)
+    ]
+    return Timing(
+        Samples.of(np.array([value for block in blocks for value in block], np.int64)),
+        np.array([np.median(block) for block in blocks]),
+    )
+
+
+def block_sizes(seconds: float, call_ns: float) -> list[int]:
+    """Calls in each block: as many in all as fit into the time, one at least, in `BLOCKS` blocks at most."""
+    calls = min(max(1, round(seconds * 1e9 / max(call_ns, 1))), _MOST_CALLS)
+    blocks = min(BLOCKS, calls)
+    return [calls * (number + 1) // blocks - calls * number // blocks for number in range(blocks)]

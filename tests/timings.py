@@ -1,0 +1,45 @@
+"""A benchmark of known times, as if it had been measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fmnist.bench.configuration import Configuration, Method
+from fmnist.bench.processes import Process, Steady
+from fmnist.bench.result import Benchmark, Failure, Result
+from fmnist.opening import ModelFile
+from fmnist_runtime.latency import Samples, Timing, WarmUp
+from fmnist_runtime.machine import MachineState
+
+STATE = MachineState(2400.0, "performance", 40.0, False, None, 10.0, 1.0, 100.0)
+LATER = MachineState(2400.0, "performance", 40.0, False, None, 10.5, 1.5, 100.5)
+
+
+def timed(
+    path: str,
+    times_ns: Sequence[int],
+    *,
+    scheme: str = "int8",
+    engine: str = "tflite",
+    threads: int = 1,
+    batch: int = 1,
+    size_bytes: int = 1000,
+    sha256: str = "",
+    processes: int = 6,
+) -> Result:
+    """A model, each of whose processes measured the same times; ``engine`` may have a version after it."""
+    name = Path(path).name
+    model = ModelFile(name, Path(path).suffix[1:], scheme, engine, threads, size_bytes, sha256)
+    samples = Samples.of(np.array(times_ns))
+    timing = Timing(samples, np.full(10, float(np.median(times_ns))))
+    steady = Steady(WarmUp(10, 0.1, True, 1.0), timing, (STATE, LATER))
+    process = Process(model, 100_000_000, 20_000_000, 50_000, 120_050_000, 30_000_000, steady)
+    return Result(Configuration(Path(path), engine.split()[0], threads, batch), (process,) * processes, name)
+
+
+def benchmark(*results: Result, scenario: str = "latency", failures: Sequence[Failure] = ()) -> Benchmark:
+    """What was measured of them in one call."""
+    return Benchmark(Method(scenario), results, tuple(failures), (), 6, False)  # type: ignore[arg-type]

@@ -1,0 +1,63 @@
+"""What `fmnist bench` says against its figures: each reason once, of whom, and with what figures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from fmnist.bench.configuration import Configuration, Method
+from fmnist.bench.processes import Process, Steady
+from fmnist.bench.report import benchmark_text
+from fmnist.bench.result import Benchmark, Result
+from fmnist.opening import ModelFile
+from fmnist_runtime.latency import Samples, Timing, WarmUp
+from fmnist_runtime.machine import MachineState
+
+
+def state(clock_s: float, busy_s: float, own_s: float) -> MachineState:
+    return MachineState(None, "", None, False, None, busy_s, own_s, clock_s)
+
+
+def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: float) -> Result:
+    """Processes at these levels, each half a second long, while others kept so many cores busy."""
+    processes = []
+    for level in levels_us:
+        times = np.full(10, level * 1000)
+        timing = Timing(Samples.of(times.astype(np.int64)), times)
+        window = (state(0, 0, 0), state(0.5, 0.5 + 0.5 * busy_elsewhere, 0.5))
+        steady = Steady(WarmUp(10, 0.1, True, level * 1000), timing, window)
+        model = ModelFile(name, "tflite", "int8", "engine 1.0", threads, 1000, "0" * 64)
+        processes.append(Process(model, 1, 1, 1, 3, 1, steady))
+    return Result(Configuration(Path(name), "tflite", threads, 1), tuple(processes), name)
+
+
+def doubts(*results: Result) -> list[str]:
+    text = benchmark_text(Benchmark(Method(), results, (), (), 6, interrupted=False))
+    return text.split("\n\n")[-1].splitlines()[:-1]
+
+
+EVEN = [10.0] * 6
+
+
+def test_nothing_is_said_of_what_is_stable():
+    assert doubts(result("a.tflite", 1, EVEN, 0.01)) == []
+
+
+def test_a_reason_of_all_is_said_once():
+    loads = (0.6, 0.98, 0.7)
+    found = doubts(
+        *(result(f"{name}.tflite", 1, EVEN, load) for name, load in zip("abc", loads, strict=True))
+    )
+    assert found == ["all: other programs kept 0.60 to 0.98 cores busy; 0.25 is allowed"]
+
+
+def test_a_reason_of_some_names_them():
+    off = [10.0, 10.0, 10.0, 10.0, 10.0, 13.0]
+    found = doubts(
+        result("a.tflite", 1, EVEN, 0), result("a.tflite", 2, off, 0), result("b.tflite", 1, off, 0.5)
+    )
+    assert found == [
+        "a.tflite 2 threads, b.tflite 1 thread: one process is 30 % off the median of all; 5 % is allowed",
+        "b.tflite 1 thread: other programs kept 0.50 cores busy; 0.25 is allowed",
+    ]

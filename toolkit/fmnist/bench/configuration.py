@@ -1,0 +1,84 @@
+"""What is timed, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from fmnist.opening import is_keras
+from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.sessions import ENGINES
+
+if TYPE_CHECKING:
+    from fmnist_exporters.input_range import InputRange
+
+Scenario = Literal["latency", "throughput", "periodic", "cold-start"]
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One combination that is timed."""
+
+    path: Path | None
+    """The model; None for an empty call, which shows what the harness adds to every figure."""
+    engine: str
+    """What runs it: a name in `ENGINES`, ``keras``, or ``none`` for the empty call."""
+    threads: int
+    """Threads one inference may use."""
+    batch: int
+    """Images in a call."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """How configurations are timed."""
+
+    scenario: Scenario = "latency"
+    """Back to back, as many images as go, at a steady pace, or from the start of a process."""
+    seconds: float = 3.0
+    """How long each is timed, in all processes together."""
+    processes: int = 6
+    """Fresh processes for each. Of six medians the least and the greatest are an interval of 97 %."""
+    hz: float = 30.0
+    """Calls a second, when they are periodic."""
+    input_range: InputRange = "0-255"
+    """Pixels that a Keras model takes itself."""
+
+
+def harness(batch: int) -> Configuration:
+    """The empty call."""
+    return Configuration(None, "none", 1, batch)
+
+
+def combine(
+    paths: Sequence[Path], engines: Sequence[str], threads: Sequence[int], batches: Sequence[int]
+) -> list[Configuration]:
+    """Every combination that there is, each once: a model is not combined with engines of other formats.
+
+    Raises:
+        ModelError: None of the engines runs a model.
+    """
+    found: dict[Configuration, None] = {}
+    for path in paths:
+        runners = _runners(path, engines)
+        found |= dict.fromkeys(Configuration(path, *rest) for rest in product(runners, threads, batches))
+    return list(found)
+
+
+def _runners(path: Path, engines: Sequence[str]) -> list[str]:
+    if is_keras(path):
+        if "auto" not in engines:
+            named = f"--engine {engines[0]}"
+            raise ModelError(f"{path}: is a Keras model, which Keras runs; leave out {named}")
+        return ["keras"]
+    suffix = format_suffix(path)
+    able = [name for name, (suffixes, _) in ENGINES.items() if suffix in suffixes]
+    # Where nothing runs it, loading it says what is wrong with its name.
+    runners = [able[0] if name == "auto" and able else name for name in engines if name in ("auto", *able)]
+    if not runners:
+        raise ModelError(f"{path}: engine {engines[0]!r} does not run it; {' or '.join(able)} does")
+    return runners

@@ -1,0 +1,126 @@
+"""The pictures of a benchmark: which files they are, and what is drawn into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fmnist.bench.body import PERCENTILES
+from fmnist.bench.configuration import Configuration, Scenario
+from fmnist.bench.naming import short_names
+from fmnist.bench.report import how_measured
+from fmnist.bench.result import Benchmark, Result
+from fmnist.bench.tradeoffs import TradeOff
+from fmnist.plots.latencies import Distribution, latencies_figure
+from fmnist.plots.style import shortened, write_figure
+from fmnist.plots.tradeoff import tradeoff_figure
+from fmnist.png import require_picture_free
+from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.trust import STABLE
+
+_LONGEST = 38
+"""Characters of a name that is followed by a verdict."""
+_TRADEOFF, _LATENCIES = "tradeoff.png", "latencies.png"
+_SPEEDS = {
+    "latency": "p50 of a call in µs",
+    "periodic": "p50 from when a call was due, in µs",
+    "throughput": "images a second",
+    "cold-start": "p50 from the start of a process to its answer, in ms",
+}
+_TIMES = {
+    "latency": ("time of a call in µs", 1e3),
+    "periodic": ("time from when a call was due, in µs", 1e3),
+    "cold-start": ("time from the start of a process to its answer, in ms", 1e6),
+}
+"""What single times are of, and their unit in ns; in throughput there are none."""
+
+
+def require_pictures_free(folder: Path) -> None:
+    """Check, before anything is measured, that the pictures may be written to a folder.
+
+    Raises:
+        OutputError: Files are there that are not pictures of ours, or none can be written there.
+    """
+    for name in (_TRADEOFF, _LATENCIES):
+        require_picture_free(folder / name, remedy="choose another folder")
+
+
+def write_pictures(
+    benchmark: Benchmark, accuracies: Mapping[Configuration, float], folder: Path
+) -> list[str]:
+    """Draw accuracy against speed, and how times are distributed.
+
+    Args:
+        benchmark: What was measured, of one model at least.
+        accuracies: Accuracy of each configuration, where it is known.
+        folder: Where to; it is made if need be.
+
+    Returns:
+        What there is to say: the files, and why one is not there. An older one is then removed: it would
+        tell of other figures.
+
+    Raises:
+        OutputError: A file cannot be written.
+    """
+    scenario, how = benchmark.method.scenario, how_measured(benchmark)
+    points = _tradeoffs(benchmark, accuracies)
+    tradeoff, latencies = folder / _TRADEOFF, folder / _LATENCIES
+    said = []
+    if points:
+        write_figure(tradeoff, tradeoff_figure(points, _SPEEDS[scenario], how))
+        said.append(str(tradeoff))
+    else:
+        tradeoff.unlink(missing_ok=True)
+        said.append(f"{_TRADEOFF}: too few samples, or no accuracy, so there is nothing to draw")
+    if scenario in _TIMES:
+        write_figure(latencies, latencies_figure(_distributions(benchmark), *_TIMES[scenario], how))
+        said.append(str(latencies))
+    else:
+        latencies.unlink(missing_ok=True)
+        said.append(f"{_LATENCIES}: throughput times no single calls, so there is nothing to draw")
+    return said
+
+
+def _tradeoffs(benchmark: Benchmark, accuracies: Mapping[Configuration, float]) -> list[TradeOff]:
+    points = []
+    for label, result in _labelled(benchmark):
+        accuracy, speed = accuracies.get(result.configuration), _speed(result, benchmark.method.scenario)
+        if accuracy is not None and speed and result.model:
+            more = benchmark.method.scenario == "throughput"
+            model = result.model
+            points.append(TradeOff(label, model.format, accuracy, speed, model.size_bytes, more))
+    return points
+
+
+def _speed(result: Result, scenario: Scenario) -> Percentile | None:
+    """What the scenario is about, in the unit that it is drawn in."""
+    if scenario == "throughput":
+        return result.images_per_second
+    found = result.percentile_us(50)
+    if found is None or scenario != "cold-start":
+        return found
+    return Percentile(50, found.value / 1000, found.low / 1000, found.high / 1000)
+
+
+def _distributions(benchmark: Benchmark) -> list[Distribution]:
+    return [
+        Distribution(label, result.model.format, result.samples, _marks_ns(result))
+        for label, result in _labelled(benchmark)
+        if result.model
+    ]
+
+
+def _marks_ns(result: Result) -> dict[str, float]:
+    found = {name: result.percentile_us(percent) for name, percent in PERCENTILES.items()}
+    told = {name: percentile.value * 1000 for name, percentile in found.items() if percentile}
+    return told | {"max": float(result.samples.times_ns[-1])}
+
+
+def _labelled(benchmark: Benchmark) -> list[tuple[str, Result]]:
+    """Each model that was timed, under a name that says what it is and what tells it from the others."""
+    results = [result for result in benchmark.results if result.model]
+    doubts = [result.trust.verdict != STABLE for result in results]
+    return [
+        (f"{shortened(name, _LONGEST)} ({result.trust.verdict})" if doubt else name, result)
+        for name, doubt, result in zip(short_names(results), doubts, results, strict=True)
+    ]

@@ -1,0 +1,217 @@
+"""What `fmnist bench` says, as tables for people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+
+from fmnist.bench.result import Benchmark, Result
+from fmnist.render import ABSENT, markdown, markdown_text, microseconds, printable, size, table
+from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.trust import STABLE
+
+Column = tuple[str, Callable[[Result], str]]
+"""A title, and the cell of a result."""
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+Table = tuple[list[str], list[list[str]], int]
+"""Header, rows, and how many columns stand left."""
+
+
+def benchmark_text(benchmark: Benchmark) -> str:
+    """Figures of all configurations, what each costs, why some are not to be trusted, and how it was done."""
+    if not benchmark.results:
+        return ""
+    lines = [*_doubts(benchmark), how_measured(benchmark)]
+    parts = [*(table(*content) for content in tables(benchmark)), "\n".join(map(printable, lines))]
+    return "\n\n".join(parts)
+
+
+def benchmark_markdown(benchmark: Benchmark) -> str:
+    """The same for a pull request, in GitHub's Markdown, with what could not be timed."""
+    models = [result for result in benchmark.results if result.model]
+    stable = sum(result.trust.verdict == STABLE for result in models)
+    failures = dict.fromkeys(f"not timed: {failure.error}" for failure in benchmark.failures)
+    lines = [f"- {markdown_text(line)}" for line in (*failures, *_doubts(benchmark))]
+    parts = [
+        f"### Bench: {stable} of {len(models)} STABLE",
+        *(markdown(*content) for content in tables(benchmark)),
+        *(["\n".join(lines)] if lines else []),
+        markdown_text(how_measured(benchmark)),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def tables(benchmark: Benchmark) -> list[Table]:
+    """The figures that the scenario is about, and what each model costs."""
+    results = benchmark.results
+    which = _which(results)
+    scenario = {
+        "latency": [*_LATENCY, *_beside_keras(results)],
+        "periodic": [*_LATENCY, ("late", _late)],
+        "throughput": _THROUGHPUT,
+        "cold-start": [*_COLD_START, *_beside_keras(results)],
+    }[benchmark.method.scenario]
+    verdict: Column = ("verdict", lambda result: result.trust.verdict)
+    return [
+        _table(results, which, [*scenario, verdict]),
+        _table([result for result in results if result.model], which, _COSTS),
+    ]
+
+
+def how_measured(benchmark: Benchmark) -> str:
+    """In one line what the figures are of."""
+    method, results = benchmark.method, benchmark.results
+    what = {
+        "latency": f"{_batch(results)} at a time, back to back: service time",
+        "periodic": f"{_batch(results)} due at {method.hz:g} Hz: time from when it was due",
+        "throughput": f"{_batch(results)} at a time, as many as go",
+        "cold-start": f"from the start of a process to its answer to {_batch(results)}",
+    }[method.scenario]
+    processes = f"{benchmark.rounds} fresh process{'es'[: 2 * (benchmark.rounds != 1)]} each"
+    seconds = "" if method.scenario == "cold-start" else f", {method.seconds:g} s in all"
+    return f"{what}; {processes}{seconds}; {_threads(results)}"
+
+
+def _doubts(benchmark: Benchmark) -> list[str]:
+    """What speaks against figures: each reason once, with all whom it is of and their figures."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for result in benchmark.results:
+        for reason in result.trust.reasons:
+            found.setdefault(_NUMBER.sub("#", reason), []).append((_label(result, benchmark), reason))
+    lines = []
+    for entries in found.values():
+        names = dict.fromkeys(name for name, _ in entries)
+        whom = "all" if len(entries) == len(benchmark.results) > 1 else ", ".join(names)
+        lines.append(f"{whom}: {_merged([reason for _, reason in entries])}")
+    return lines
+
+
+def _label(result: Result, benchmark: Benchmark) -> str:
+    """What tells a configuration from the others: its file, and what else there are several of."""
+    mine, others = result.configuration, [other.configuration for other in benchmark.results if other.model]
+    parts = [result.name]
+    if result.model and any(other.path == mine.path and other.engine != mine.engine for other in others):
+        parts.append(mine.engine)
+    if len({other.threads for other in others}) > 1:
+        parts.append(f"{mine.threads} thread{'s'[: mine.threads != 1]}")
+    if len({other.batch for other in others}) > 1:
+        parts.append(f"batch {mine.batch}")
+    return " ".join(parts)
+
+
+def _merged(reasons: Sequence[str]) -> str:
+    """Reasons that differ in figures alone, as one: ``0.60 to 0.98`` where one says 0.98 and one 0.60."""
+    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
+    ranges = []
+    for column in columns:
+        low, high = min(column, key=float), max(column, key=float)
+        ranges.append(low if low == high else f"{low} to {high}")
+    parts = _NUMBER.split(reasons[0])
+    return "".join(text + figure for text, figure in zip(parts, [*ranges, ""], strict=True))
+
+
+def _table(results: Sequence[Result], which: Sequence[Column], columns: Sequence[Column]) -> Table:
+    shown = [*which, *columns]
+    rows = [[cell(result) for _, cell in shown] for result in results]
+    return [title for title, _ in shown], rows, len(which)
+
+
+def _which(results: Sequence[Result]) -> list[Column]:
+    """What tells configurations apart; threads and batches where there are several."""
+    columns: list[Column] = [
+        ("model", lambda result: result.name),
+        ("scheme", lambda result: result.model.scheme if result.model else ABSENT),
+        ("engine", lambda result: result.model.engine if result.model else ABSENT),
+    ]
+    models = [result for result in results if result.model]
+    if len({result.configuration.threads for result in models}) > 1:
+        columns.append(("threads", lambda result: str(result.configuration.threads)))
+    if len({result.configuration.batch for result in models}) > 1:
+        columns.append(("batch", lambda result: str(result.configuration.batch)))
+    return columns
+
+
+def _value(percent: float) -> Callable[[Result], str]:
+    def cell(result: Result) -> str:
+        found = result.percentile_us(percent)
+        return microseconds(found.value) if found else ABSENT
+
+    return cell
+
+
+def _interval(percent: float) -> Callable[[Result], str]:
+    def cell(result: Result) -> str:
+        found = result.percentile_us(percent)
+        return f"{microseconds(found.low)} to {microseconds(found.high)}" if found else ABSENT
+
+    return cell
+
+
+def _longest(result: Result) -> str:
+    return ABSENT if result.max_us is None else microseconds(result.max_us)
+
+
+def _late(result: Result) -> str:
+    return f"{result.misses or 0:,} of {result.calls:,}"
+
+
+def _rate(part: Callable[[Percentile], str]) -> Callable[[Result], str]:
+    return lambda result: part(result.images_per_second) if result.images_per_second else ABSENT
+
+
+def _milliseconds(microseconds: float) -> str:
+    return f"{microseconds / 1000:,.0f}" if microseconds >= 1e5 else f"{microseconds / 1000:.3g}"
+
+
+_LATENCY: list[Column] = [
+    ("p50 µs", _value(50)),
+    ("95 % interval", _interval(50)),
+    ("p90", _value(90)),
+    ("p99", _value(99)),
+    ("95 % interval", _interval(99)),
+    ("p99.9", _value(99.9)),
+    ("max", _longest),
+    ("calls", lambda result: f"{result.calls:,}"),
+]
+_THROUGHPUT: list[Column] = [
+    ("images/s", _rate(lambda rate: f"{rate.value:,.0f}")),
+    ("between processes", _rate(lambda rate: f"{rate.low:,.0f} to {rate.high:,.0f}")),
+]
+_COLD_START: list[Column] = [
+    ("p50 µs", _value(50)),
+    ("95 % interval", _interval(50)),
+    ("max", _longest),
+]
+_COSTS: list[Column] = [
+    ("Python ms", lambda result: _milliseconds(result.imports_us)),
+    ("load ms", lambda result: _milliseconds(result.load_us)),
+    ("first inference ms", lambda result: _milliseconds(result.first_us)),
+    ("peak memory", lambda result: size(result.peak_memory_bytes or 0)),
+    ("file", lambda result: size(result.model.size_bytes if result.model else 0)),
+]
+
+
+def _beside_keras(results: Sequence[Result]) -> list[Column]:
+    """How many times faster than the original, where that was timed, too."""
+    original = next((result for result in results if result.configuration.engine == "keras"), None)
+    base = original.percentile_us(50) if original else None
+    if base is None:
+        return []
+
+    def cell(result: Result) -> str:
+        found = result.percentile_us(50)
+        return f"{base.value / found.value:,.0f}x" if found and result.model else ABSENT
+
+    return [("vs keras", cell)]
+
+
+def _batch(results: Sequence[Result]) -> str:
+    batches = sorted({result.configuration.batch for result in results})
+    if batches == [1]:
+        return "one image"
+    return f"{', '.join(map(str, batches))} images"
+
+
+def _threads(results: Sequence[Result]) -> str:
+    threads = sorted({result.configuration.threads for result in results if result.model})
+    return f"{', '.join(map(str, threads))} thread{'s'[: threads != [1]]}"

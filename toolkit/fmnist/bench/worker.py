@@ -1,0 +1,168 @@
+"""What a fresh process does: it opens one model, answers the first images, warms up and times one scenario.
+
+``python -P -m fmnist.bench.worker JOB``, where JOB is a `Job` in JSON; its report, or why there is none, is
+one line of JSON on standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from itertools import cycle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.opening import Execution, describe, open_model
+from fmnist_runtime import Session
+from fmnist_runtime.errors import FmnistError, UnsupportedError
+from fmnist_runtime.latency import (
+    Timing,
+    WarmUp,
+    measure_throughput,
+    time_calls,
+    time_periodic,
+    warm_up,
+)
+from fmnist_runtime.machine import MachineState, read_machine_state
+from fmnist_runtime.operators import profile_operators
+
+OPERATORS = "operators"
+"""A job that times the operators, not the model."""
+_BEGAN_NS = time.perf_counter_ns()
+"""When everything that any model needs had been imported."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to time."""
+
+    path: str | None
+    """The model; None for the empty call."""
+    engine: str
+    """A name in `ENGINES`, ``keras`` or ``none``."""
+    threads: int
+    """Threads one inference may use."""
+    batch: int
+    """Images in a call."""
+    scenario: str
+    """As of `Method`, or `OPERATORS`."""
+    seconds: float
+    """How long this process times it."""
+    hz: float
+    """Calls a second, when they are periodic."""
+    input_range: str
+    """Pixels that a Keras model takes itself."""
+    images: str
+    """An ``.npy`` file: uint8 ``[N, H, W]``, real images."""
+
+
+def main() -> None:
+    """Do the job that the command line has in JSON."""
+    report = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what engines print is not the report
+    try:
+        result = work(Job(**json.loads(sys.argv[1])))
+    except FmnistError as error:
+        result = {"error": str(error), "unsupported": isinstance(error, UnsupportedError)}
+    report.write(json.dumps(result))
+    report.close()
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Time one model; times are in ns, those that end in ``_at_ns`` by the clock of all processes.
+
+    Raises:
+        FmnistError: The model cannot be opened or run, or does not take these images.
+    """
+    images = np.load(job.images)
+    first = np.resize(images, (job.batch, *images.shape[1:]))
+    if job.scenario == OPERATORS:
+        return _profile(job, first)
+    opened_ns = time.perf_counter_ns()
+    session = _open(job)
+    call = session.scores if session else _nothing
+    loaded_ns = time.perf_counter_ns()
+    call(first)
+    answered_ns = time.perf_counter_ns()
+    report: dict[str, Any] = {
+        "began_at_ns": _BEGAN_NS,
+        "load_ns": loaded_ns - opened_ns,
+        "first_ns": answered_ns - loaded_ns,
+        "answered_at_ns": answered_ns,
+        "peak_memory_bytes": peak_memory(),
+        "model": asdict(describe(session)) if session else None,
+    }
+    if job.scenario != "cold-start":
+        batches = _batches(images, job.batch)
+        warm = warm_up(call, batches)
+        before = read_machine_state()
+        timing = _time(job, call, batches, warm)
+        machine = (before, read_machine_state())
+        report |= _timed(warm, timing, machine)
+    return report
+
+
+def _profile(job: Job, images: NDArray[np.uint8]) -> dict[str, Any]:
+    if job.path is None or job.engine == "keras":
+        return {"profile": None}
+    profile = profile_operators(Path(job.path), images, job.threads, job.engine)
+    return {"profile": profile and asdict(profile)}
+
+
+def _open(job: Job) -> Session | None:
+    if job.path is None:
+        return None
+    engine = "auto" if job.engine == "keras" else job.engine
+    return open_model(Path(job.path), Execution(job.threads, engine, job.input_range))  # type: ignore[arg-type]
+
+
+def _nothing(images: NDArray[np.uint8]) -> None:
+    """The empty call."""
+
+
+def _batches(images: NDArray[np.uint8], batch: int) -> Iterator[NDArray[np.uint8]]:
+    """The images in turn, as many at a time as a call takes; endless."""
+    rows = -(-len(images) // batch) * batch
+    whole = np.resize(images, (rows, *images.shape[1:])) if rows != len(images) else images
+    return cycle([whole[start : start + batch] for start in range(0, rows, batch)])
+
+
+def _time(job: Job, call: Any, batches: Iterator[NDArray[np.uint8]], warm: WarmUp) -> Timing:
+    match job.scenario:
+        case "periodic":
+            return time_periodic(call, batches, job.seconds, job.hz)
+        case "throughput":
+            return measure_throughput(call, batches, job.seconds, warm)
+    return time_calls(call, batches, job.seconds, warm)
+
+
+def _timed(warm: WarmUp, timing: Timing, machine: tuple[MachineState, MachineState]) -> dict[str, Any]:
+    return {
+        "warm_up": asdict(warm),
+        "times_ns": timing.samples.times_ns.tolist(),
+        "counts": timing.samples.counts.tolist(),
+        "block_medians_ns": timing.block_medians_ns.tolist(),
+        "images_per_second": timing.images_per_second,
+        "misses": timing.misses,
+        "machine": [asdict(state) for state in machine],
+    }
+
+
+def peak_memory() -> int | None:
+    """Most bytes of memory this process ever had; None where Linux is not there to ask."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM:")), None)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,32 @@
+"""`fmnist compare`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist.cli import options
+
+
+def compare(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="JSON of fmnist bench to compare with.")],
+    new: Annotated[
+        list[Path], typer.Argument(metavar="NEW...", help="JSON of later ones, or of other machines.")
+    ],
+    markdown: options.Markdown = None,
+    json: options.Json = None,
+) -> None:
+    """What became faster or slower between two benchmarks, and what cannot be told?"""
+    from fmnist.bench.comparison import compare as compare_benchmarks
+    from fmnist.bench.comparison_report import comparison_body, comparison_markdown, comparison_text
+    from fmnist.bench.reading import read_benchmark
+    from fmnist.cli.output import require_apart, show
+    from fmnist.results import write_result
+
+    require_apart(json, markdown)
+    base = read_benchmark(old)
+    comparisons = [compare_benchmarks(base, read_benchmark(path)) for path in new]
+    if markdown:
+        write_result(markdown, comparison_markdown(comparisons))
+    text = "" if str(markdown) == "-" else comparison_text(comparisons)
+    show(text, "compare", comparison_body(comparisons), json)
