@@ -160,7 +160,7 @@ def test_the_command(pair, fmnist):
     assert result.returncode == 0, result.stderr
     lines = result.stdout.splitlines()
     assert lines[0] == "old: old.json: 2026-11-22T09:30:00+00:00, Cortex-A76, aarch64, 4 cores, Linux 6.12"
-    assert lines[1] == "new: new.json: EPYC, x86_64, 1 core, Linux"
+    assert lines[1] == "new: new.json: 2026-11-22T09:30:00+00:00, EPYC, x86_64, 1 core, Linux"
     assert lines[2] == "the machines differ: their ratio is in the figures, too"
     header = "model engine old p50 µs new p50 µs new/old 95 % interval verdict"
     assert " ".join(lines[4].split()) == header
