@@ -12,7 +12,7 @@ from fmnist_runtime.trust import STABLE
 
 Column = tuple[str, Callable[[Result], str]]
 """A title, and the cell of a result."""
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns stand left."""
 
@@ -104,10 +104,14 @@ def _merged(reasons: Sequence[str]) -> str:
     columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
     ranges = []
     for column in columns:
-        low, high = min(column, key=float), max(column, key=float)
+        low, high = min(column, key=_figure), max(column, key=_figure)
         ranges.append(low if low == high else f"{low} to {high}")
     parts = _NUMBER.split(reasons[0])
     return "".join(text + figure for text, figure in zip(parts, [*ranges, ""], strict=True))
+
+
+def _figure(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def _table(results: Sequence[Result], which: Sequence[Column], columns: Sequence[Column]) -> Table:
