@@ -78,7 +78,7 @@ def time_calls(
 
 
 def block_sizes(seconds: float, call_ns: float) -> list[int]:
-    """Calls in each block: as many in all as fit into the time, one at least, in `BLOCKS` blocks if possible."""
+    """Calls in each block: as many in all as fit into the time, in `BLOCKS` blocks if they are enough."""
     calls = max(1, round(seconds * 1e9 / max(call_ns, _LEAST_CALL_NS)))
     blocks = max(min(BLOCKS, calls), -(-calls // _MOST_IN_BLOCK))
     return [calls * (number + 1) // blocks - calls * number // blocks for number in range(blocks)]

@@ -196,17 +196,24 @@ _COSTS: list[Column] = [
 
 
 def _beside_keras(results: Sequence[Result]) -> list[Column]:
-    """How many times faster than the original, where that was timed, too."""
-    original = next((result for result in results if result.configuration.engine == "keras"), None)
-    base = original.percentile_us(50) if original else None
-    if base is None:
+    """How many times faster than the original, where one was timed with as many images and threads."""
+    originals = [result for result in results if result.configuration.engine == "keras"]
+    if len({original.configuration.path for original in originals}) != 1:
         return []
+    bases = {_load(original): original.percentile_us(50) for original in originals}
 
     def cell(result: Result) -> str:
-        found = result.percentile_us(50)
-        return f"{base.value / found.value:,.0f}x" if found and result.model else ABSENT
+        base, found = bases.get(_load(result)), result.percentile_us(50)
+        if not (base and found and result.model):
+            return ABSENT
+        times = base.value / found.value
+        return f"{times:,.0f}x" if times >= 9.95 else f"{times:.1f}x"
 
     return [("vs keras", cell)]
+
+
+def _load(result: Result) -> tuple[int, int]:
+    return result.configuration.threads, result.configuration.batch
 
 
 def _batch(results: Sequence[Result]) -> str:
