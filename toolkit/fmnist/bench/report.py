@@ -68,7 +68,8 @@ def how_measured(benchmark: Benchmark) -> str:
         "cold-start": f"from the start of a process to its answer to {_batch(results)}",
     }[method.scenario]
     processes = f"{benchmark.rounds} fresh process{'es'[: 2 * (benchmark.rounds != 1)]} each"
-    seconds = "" if method.scenario == "cold-start" else f", {method.seconds:g} s in all"
+    done = method.seconds * benchmark.rounds / method.processes
+    seconds = "" if method.scenario == "cold-start" else f", {done:g} s in all"
     return f"{what}; {processes}{seconds}; {_threads(results)}"
 
 
