@@ -1,0 +1,74 @@
+"""The processes that time: they run the same code as the one that starts them, and do not outlive it."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from support import DATA, ROOT, TINY
+
+NPZ = TINY / "export" / "model-float32.npz"
+PERIODIC = """
+import subprocess, sys
+from pathlib import Path
+import numpy as np
+from fmnist.bench.configuration import Configuration, Method
+from fmnist.bench.processes import run_worker
+
+class Told(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        print(self.pid, flush=True)
+
+subprocess.Popen = Told
+np.save("images.npy", np.zeros((1, 28, 28), np.uint8))
+how = Method("periodic", seconds=600, processes=1)
+run_worker(Configuration(Path(sys.argv[1]), "numpy", 1, 1), how, Path("images.npy"))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing tells a process of its parent's end")
+def test_a_worker_ends_when_its_parent_was_killed(tmp_path):
+    """Else it would keep a core busy, and disturb whatever is timed next, for as long as it was told to."""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PERIODIC, NPZ], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    worker = int(parent.stdout.readline())
+    ended = os.pidfd_open(worker)
+    parent.kill()
+    parent.communicate()
+    runs = not select.select([ended], [], [], 60)[0]
+    if runs:
+        signal.pidfd_send_signal(ended, signal.SIGKILL)
+    os.close(ended)
+    assert not runs
+
+
+def test_a_worker_imports_what_its_parent_does(tmp_path):
+    """From wherever that took it: here from a folder, in which a worker says that it takes 7 bytes."""
+    for package in ("toolkit/fmnist", "runtime/fmnist_runtime", "exporters/fmnist_exporters"):
+        source = ROOT / package
+        shutil.copytree(source, tmp_path / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+    worker = tmp_path / "fmnist" / "bench" / "worker.py"
+    text = worker.read_text()
+    worker.write_text(text.replace('"peak_memory_bytes": peak_memory()', '"peak_memory_bytes": 7'))
+    assert worker.read_text() != text
+    start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from fmnist.cli.main import main; main()"
+    words = ("bench", NPZ, "--engine", "numpy", "--duration", "0.02", "--processes", "1", "--json", "-")
+    result = subprocess.run(
+        [sys.executable, "-I", "-c", start, *words, "--data-dir", DATA],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    [model] = json.loads(result.stdout)["models"]
+    assert model["peak_memory_bytes"] == 7
