@@ -140,6 +140,23 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(header + array.tobytes())
 
 
+def test_no_room_for_the_images_is_told(int8, tmp_path):
+    """No file may have more than 100 kB; a thousand images have 784."""
+    limited = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+               "sys.argv[0] = 'fmnist'; from fmnist.cli.main import main; main()")  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, "-c", limited, "bench", int8],
+        cwd=tmp_path,
+        env={**os.environ, "FMNIST_DATA": str(DATA)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("fmnist: bench: the images have no room among temporary files (")
+    assert result.stderr.endswith("); name another folder for those in TMPDIR\n")
+
+
 def test_ctrl_c_prints_what_is_done_so_far(int8, tmp_path):
     """Pressed on a terminal, after the third of a thousand rounds: figures, JSON, and that it was stopped.
 

@@ -1,4 +1,4 @@
-"""Ctrl-C after the timing: what is done so far is told, and nothing more is begun; and a parent that is gone."""
+"""Ctrl-C after the timing: what is done so far is told, and nothing more is begun."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.operators import Profile
 from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
-from fmnist_runtime.errors import FmnistError, UnsupportedError
+from fmnist_runtime.errors import FmnistError, OutputError, UnsupportedError
 
 HARNESS = "(harness)"
 """What the empty call is called, in the place of a model's file."""
@@ -118,7 +118,14 @@ def profile(
 @contextmanager
 def _written(images: NDArray[np.uint8]) -> Iterator[Path]:
     """A file of the images that the workers take."""
-    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
-        file = Path(folder) / "images.npy"
-        np.save(file, images[:IMAGES])
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fmnist-"))
+            file = Path(folder) / "images.npy"
+            np.save(file, images[:IMAGES])
+        except OSError as error:
+            raise OutputError(
+                f"bench: the images have no room among temporary files ({error}); "
+                "name another folder for those in TMPDIR"
+            ) from error
         yield file

@@ -130,7 +130,7 @@ def _report(job: Job) -> dict[str, Any]:
 
 def _import_path() -> str:
     """Where this process imports from, so that the other runs the same code, however this one came by it."""
-    return os.pathsep.join(path or os.getcwd() for path in sys.path)
+    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
 
 
 def _process(report: dict[str, Any], started_ns: int) -> Process:

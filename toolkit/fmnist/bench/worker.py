@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Have Linux end this process when its parent is gone: a parent that was killed could not do so itself."""
+    """Have Linux end this process when its parent is gone, as one that was killed cannot do so itself."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it was gone before
