@@ -96,7 +96,7 @@ def test_an_engine_that_crashes_stops_no_other(int8, tmp_path, t10k, monkeypatch
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\nif any('crash.tflite' in word for word in sys.orig_argv): os.kill(os.getpid(), 11)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path)
     crashing = Path(shutil.copy(int8, tmp_path / "crash.tflite"))
     configurations = [Configuration(path, "tflite", 1, 1) for path in (crashing, int8)]
     benchmark = measure(configurations, t10k.images, Method(seconds=0.02, processes=1))
