@@ -338,6 +338,10 @@ def test_accuracy_is_what_the_run_has_recorded_of_the_same_file(tiny, fmnist, ac
     for damaged in ("{", "[]", "{}", '{"schema": "fmnist.eval/1"}', '{"schema": "fmnist.eval/9"}'):
         recorded.write_text(damaged)
         assert accuracy(artifact, engine) == true
+    nameless = {key: value for key, value in entry.items() if key != "accuracy"}
+    for models in (None, [1], {"a": 1}, [nameless], [{**entry, "accuracy": "high"}]):
+        recorded.write_text(json.dumps({**record, "models": models}))
+        assert accuracy(artifact, engine) == true
 
 
 def test_accuracy_of_the_original_is_that_of_its_recorded_scores(tiny, accuracy):
