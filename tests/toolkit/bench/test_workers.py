@@ -10,8 +10,13 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 from support import DATA, ROOT, TINY
+from timings import STATE
+
+from fmnist.bench import worker
+from fmnist_runtime.machine import MachineState
 
 NPZ = TINY / "export" / "model-float32.npz"
 PERIODIC = """
@@ -40,8 +45,8 @@ def test_a_worker_ends_when_its_parent_was_killed(tmp_path):
         [sys.executable, "-c", PERIODIC, NPZ], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     assert parent.stdout is not None
-    worker = int(parent.stdout.readline())
-    ended = os.pidfd_open(worker)
+    pid = int(parent.stdout.readline())
+    ended = os.pidfd_open(pid)
     parent.kill()
     parent.communicate()
     runs = not select.select([ended], [], [], 60)[0]
@@ -51,15 +56,40 @@ def test_a_worker_ends_when_its_parent_was_killed(tmp_path):
     assert not runs
 
 
+def test_the_machine_is_read_under_load_before_and_after_a_periodic_load(tmp_path, monkeypatch):
+    """Between calls the core sleeps, and its governor slows it down: that would look like throttling."""
+    np.save(tmp_path / "images.npy", np.zeros((1, 28, 28), np.uint8))
+    calls = 0
+
+    def call(_images: object) -> None:
+        nonlocal calls
+        calls += 1
+
+    readings: list[int] = []
+
+    def read() -> MachineState:
+        readings.append(calls)
+        return STATE
+
+    monkeypatch.setattr(worker, "_nothing", call)
+    monkeypatch.setattr(worker, "read_machine_state", read)
+    job = worker.Job(None, "none", 1, 1, "periodic", 0.1, 100, "0-255", f"{tmp_path}/images.npy", os.getpid())
+    report = worker.work(job)
+    periodic, (before, after) = sum(report["counts"]), readings
+    assert periodic == 10
+    assert before >= 10
+    assert after - before >= periodic + 10  # a warm-up is ten calls at least
+
+
 def test_a_worker_imports_what_its_parent_does(tmp_path):
     """From wherever that took it: here from a folder, in which a worker says that it takes 7 bytes."""
     for package in ("toolkit/fmnist", "runtime/fmnist_runtime", "exporters/fmnist_exporters"):
         source = ROOT / package
         shutil.copytree(source, tmp_path / source.name, ignore=shutil.ignore_patterns("__pycache__"))
-    worker = tmp_path / "fmnist" / "bench" / "worker.py"
-    text = worker.read_text()
-    worker.write_text(text.replace('"peak_memory_bytes": peak_memory()', '"peak_memory_bytes": 7'))
-    assert worker.read_text() != text
+    module = tmp_path / "fmnist" / "bench" / "worker.py"
+    text = module.read_text()
+    module.write_text(text.replace('"peak_memory_bytes": peak_memory()', '"peak_memory_bytes": 7'))
+    assert module.read_text() != text
     start = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from fmnist.cli.main import main; main()"
     words = ("bench", NPZ, "--engine", "numpy", "--duration", "0.02", "--processes", "1", "--json", "-")
     result = subprocess.run(
