@@ -14,7 +14,7 @@ from pathlib import Path
 import foreign_onnx
 import numpy as np
 import pytest
-from support import DATA, TINY
+from support import DATA, TINY, told
 
 from fmnist.bench.configuration import Configuration, Method, harness
 from fmnist.bench.measurement import measure
@@ -61,7 +61,7 @@ def test_a_model_that_fails_stops_no_other(int8, fmnist, tmp_path):
         *("--duration", 0.06, "--processes", 3, "--json", "bench.json"),
     )
     assert result.returncode == 1
-    assert sorted(result.stderr.splitlines()) == [
+    assert sorted(told(result.stderr)) == [
         "fmnist: absent.tflite: no such file; give the path of a model file",
         "fmnist: nan.onnx: answers NaN or infinity instead of probabilities; export it again",
     ]
@@ -110,7 +110,7 @@ def test_nothing_timed_is_no_result(fmnist, tmp_path):
         "bench", "absent.tflite", "gone.onnx", "--dataset", "fashion-mnist", "--json", "bench.json"
     )
     assert (result.returncode, result.stdout) == (1, "")
-    assert len(result.stderr.splitlines()) == 1
+    assert len(told(result.stderr)) == 1
     assert not any(tmp_path.iterdir())
 
 
