@@ -99,7 +99,7 @@ def test_markdown_says_what_is_not_stable_and_what_was_not_timed():
     steady = timed("steady.tflite", np.arange(1000, 1010))
     lone = timed("lone.tflite", np.arange(1000, 1010), processes=1)
     failure = Failure(
-        Configuration(Path("gone.onnx"), "onnxruntime", 1, 1), ModelError("gone.onnx: <no> such")
+        Configuration(Path("gone.onnx"), "onnxruntime", 1, 1), ModelError("gone.onnx: <no> such"), "gone.onnx"
     )
     text = benchmark_markdown(benchmark(steady, lone, failures=[failure, failure]))
     assert text.startswith("### Bench: 1 of 2 STABLE\n\n| model | scheme | engine | p50 µs |")

@@ -45,6 +45,7 @@ def measure(
         seed: Seed of the order.
     """
     shuffle = random.Random(seed).shuffle
+    names = _names(configurations)
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
     failures: dict[Configuration, Failure] = {}
     interrupted = False
@@ -59,11 +60,10 @@ def measure(
                     try:
                         done[item].append(run_worker(item, method, file))
                     except FmnistError as error:
-                        failures[item] = Failure(item, error)
+                        failures[item] = Failure(item, error, names[item])
                     on_process()
         except KeyboardInterrupt:
             interrupted = True  # whoever shows the result says so
-    names = _names(configurations)
     results = [
         Result(item, tuple(processes), names[item])
         for item, processes in done.items()
