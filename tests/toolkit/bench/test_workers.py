@@ -16,6 +16,8 @@ from support import DATA, ROOT, TINY
 from timings import STATE
 
 from fmnist.bench import worker
+from fmnist.bench.configuration import Configuration, Method
+from fmnist.bench.processes import run_worker
 from fmnist_runtime.machine import MachineState
 
 NPZ = TINY / "export" / "model-float32.npz"
@@ -79,6 +81,15 @@ def test_the_machine_is_read_under_load_before_and_after_a_periodic_load(tmp_pat
     assert periodic == 10
     assert before >= 10
     assert after - before >= periodic + 10  # a warm-up is ten calls at least
+
+
+def test_what_python_prints_before_a_worker_begins_is_not_its_report(tmp_path, monkeypatch):
+    (tmp_path / "sitecustomize.py").write_text("print('welcome', flush=True)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    np.save(tmp_path / "images.npy", np.zeros((1, 28, 28), np.uint8))
+    done = run_worker(Configuration(NPZ, "numpy", 1, 1), Method("cold-start"), tmp_path / "images.npy")
+    assert done.model is not None
+    assert done.model.name == NPZ.name
 
 
 def test_a_worker_imports_what_its_parent_does(tmp_path):

@@ -122,7 +122,7 @@ def _report(job: Job) -> dict[str, Any]:
         raise ModelError(f"{job.path}: its engine crashed ({name}); it cannot be timed here")
     if process.returncode:
         raise RuntimeError(errors.decode(errors="replace"))  # a bug of ours, with the worker's traceback
-    report: dict[str, Any] = json.loads(output)
+    report: dict[str, Any] = json.loads(output.splitlines()[-1])  # before it, what a site's own code prints
     if "error" in report:
         raise (UnsupportedError if report["unsupported"] else ModelError)(report["error"])
     return report
