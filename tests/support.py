@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -41,3 +42,8 @@ def peak_memory() -> int:
     """Most bytes of memory that this process has had. ``getrusage`` would count what had started it, too."""
     [line] = (text for text in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in text)
     return int(line.split()[1]) * 1024
+
+
+def told(stderr: str) -> list[str]:
+    """What a command said, line by line, but for its progress: of that, a busy machine makes it say more."""
+    return [line for line in stderr.splitlines() if not re.match(r"bench [\d,]+ of ", line)]

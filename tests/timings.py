@@ -40,6 +40,13 @@ def timed(
     return Result(Configuration(Path(path), engine.split()[0], threads, batch), (process,) * processes, name)
 
 
-def benchmark(*results: Result, scenario: str = "latency", failures: Sequence[Failure] = ()) -> Benchmark:
+def benchmark(
+    *results: Result,
+    scenario: str = "latency",
+    failures: Sequence[Failure] = (),
+    rounds: int = 6,
+    interrupted: bool = False,
+) -> Benchmark:
     """What was measured of them in one call."""
-    return Benchmark(Method(scenario), results, tuple(failures), (), 6, False)  # type: ignore[arg-type]
+    method = Method(scenario)  # type: ignore[arg-type]
+    return Benchmark(method, results, tuple(failures), (), rounds, interrupted)

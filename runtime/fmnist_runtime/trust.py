@@ -81,7 +81,7 @@ def _slowed_down(states: Sequence[tuple[MachineState, MachineState]]) -> Iterato
         if before.frequency_mhz and after.frequency_mhz
     ]
     before, after = min(known, key=lambda pair: pair[1] / pair[0], default=(1.0, 1.0))
-    fall = f"the processor fell from {before:,.0f} to {after:,.0f} MHz within a process, by {{}}"
+    fall = f"the processor fell from {before:,.0f} MHz to {after:,.0f} MHz within a process, by {{}}"
     yield from _beyond(MAX_FREQUENCY_FALL, 1 - after / before, fall)
     moments = [state for window in states for state in window]
     if any(state.too_hot for state in moments):
@@ -154,4 +154,9 @@ def _disturbance(states: Sequence[tuple[MachineState, MachineState]]) -> Iterato
 
 def _beyond(limit: float, found: float, sentence: str) -> Iterator[str]:
     if found > limit:
-        yield sentence.format(f"{100 * found:.3g} %") + f"; {100 * limit:.3g} % is allowed"
+        yield sentence.format(_percent(found)) + f"; {_percent(limit)} is allowed"
+
+
+def _percent(fraction: float) -> str:
+    value = 100 * fraction
+    return f"{value:,.0f} %" if value >= 100 else f"{value:.3g} %"

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -44,6 +46,18 @@ def test_the_change_is_along_the_line_of_theil_and_sen(values):
 def test_by_hand(values, tau, change):
     assert kendall_tau(values) == pytest.approx(tau, abs=1e-15)
     assert relative_change(values) == pytest.approx(change, abs=1e-15)
+
+
+def test_of_very_many_values_some_hundred_are_looked_at():
+    """A thousand processes have ten blocks each, and 50 million pairs: gigabytes."""
+    rising = np.linspace(90, 110, 10_000)
+    tracemalloc.start()
+    assert (kendall_tau(rising), kendall_tau(rising[::-1])) == (1, -1)
+    # The last that is looked at may be one stride before the end: 17 of 10,000.
+    assert relative_change(rising) == pytest.approx(0.2, rel=0.002)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 50e6
 
 
 def test_one_value_far_off_does_not_make_a_trend():

@@ -103,6 +103,8 @@ def test_reasons_name_the_figure_and_the_limit():
     assert judge(alternating, WINDOWS).reasons == (
         "within a process the middle half is 18.2 % apart; 10 % is allowed",
     )
+    far = [np.full(BLOCKS, level) for level in (*[100.0] * 5, 1250.0)]
+    assert judge(far, WINDOWS).reasons == ("one process is 1,150 % off the median of all; 5 % is allowed",)
     rising = [
         np.linspace(90, 110, PROCESSES * BLOCKS)[i * BLOCKS : (i + 1) * BLOCKS] for i in range(PROCESSES)
     ]
@@ -117,7 +119,7 @@ SLOWED = {
     "frequency": (
         {},
         {"frequency_mhz": 1200},
-        "the processor fell from 1,500 to 1,200 MHz within a process, by 20 %; 10 % is allowed",
+        "the processor fell from 1,500 MHz to 1,200 MHz within a process, by 20 %; 10 % is allowed",
     ),
     "too hot before": (
         {"too_hot": True, "temperature_c": 85},

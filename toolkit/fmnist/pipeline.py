@@ -152,7 +152,8 @@ class Pipeline:
             require_replaceable(path, self._force)
             inputs = self._inputs() | settings
             record = _read_or_empty(path)
-            if record.get("schema") == schema(kind) and record.get("inputs") == inputs:
+            same = record.get("schema") == schema(kind) and record.get("inputs") == inputs
+            if same and not record.get("failures"):
                 say(f"{kind}: kept")
                 return record
             write_atomically(path, to_json(kind, {"inputs": inputs, **work()}).encode())

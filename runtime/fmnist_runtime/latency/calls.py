@@ -21,9 +21,11 @@ Clock = Callable[[], int]
 """Tells the time in ns."""
 
 BLOCKS = 10
-"""In how many parts a process divides its time, by whose medians a trend is seen."""
-_MOST_CALLS = 200_000
-"""In one process, for what takes next to no time: more of them tell no more."""
+"""In how many parts a process divides its time, by whose medians a trend is seen; or in more."""
+_MOST_IN_BLOCK = 100_000
+"""Calls whose times are held one by one, some 4 MB of them, before those that are alike are put together."""
+_LEAST_CALL_NS = 150
+"""No call takes less, with the loop around it, whatever is measured of the call itself."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +69,16 @@ def time_calls(
         warm: The warm-up, from whose last median the number of calls follows.
         clock: Tells the time in ns.
     """
-    blocks = [
-        time_block(call, islice(batches, calls), clock) for calls in block_sizes(seconds, warm.median_ns)
-    ]
-    return Timing(
-        Samples.of(np.array([value for block in blocks for value in block], np.int64)),
-        np.array([np.median(block) for block in blocks]),
-    )
+    blocks, medians = [], []
+    for calls in block_sizes(seconds, warm.median_ns):
+        times = np.array(time_block(call, islice(batches, calls), clock), np.int64)
+        blocks.append(Samples.of(times))
+        medians.append(np.median(times))
+    return Timing(Samples.merged(blocks), np.array(medians))
 
 
 def block_sizes(seconds: float, call_ns: float) -> list[int]:
-    """Calls in each block: as many in all as fit into the time, one at least, in `BLOCKS` blocks at most."""
-    calls = min(max(1, round(seconds * 1e9 / max(call_ns, 1))), _MOST_CALLS)
-    blocks = min(BLOCKS, calls)
+    """Calls in each block: as many in all as fit into the time, in `BLOCKS` blocks if they are enough."""
+    calls = max(1, round(seconds * 1e9 / max(call_ns, _LEAST_CALL_NS)))
+    blocks = max(min(BLOCKS, calls), -(-calls // _MOST_IN_BLOCK))
     return [calls * (number + 1) // blocks - calls * number // blocks for number in range(blocks)]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from synthetic import Synthetic, drawn, images
 
-from fmnist_runtime.latency import time_block, time_calls, warm_up
+from fmnist_runtime.latency import WarmUp, time_block, time_calls, warm_up
 from fmnist_runtime.latency.calls import BLOCKS, block_sizes
 
 
@@ -34,6 +36,18 @@ def test_percentiles_of_a_known_distribution(draw):
         assert found.value == pytest.approx(np.percentile(truth, percent), rel=0.02)
 
 
+def test_it_lasts_as_long_as_was_asked_for_and_takes_little_memory():
+    """A million calls of 1 µs; as Python's numbers, all at once, they would take 40 MB."""
+    engine = Synthetic(lambda now_ns: 1000)
+    tracemalloc.start()
+    timing = time_calls(engine.call, images(), 1, WarmUp(10, 0.1, True, 1000), engine.clock)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert (timing.samples.times_ns.tolist(), timing.samples.counts.tolist()) == ([1000], [1_000_000])
+    assert engine.now_ns == 1_000_000_000
+    assert peak < 10e6
+
+
 def test_every_call_is_timed_and_kept():
     engine = Synthetic(drawn(long_tail))
     warm = warm_up(engine.call, images(), engine.clock)
@@ -47,7 +61,7 @@ def test_every_call_is_timed_and_kept():
 def test_blocks_are_in_the_order_of_time():
     """Twice as slow at the end as at the start: 1,000 ns more for each ms."""
     engine = Synthetic(lambda now_ns: 1000 + now_ns / 1000)
-    warm = warm_up(Synthetic(lambda now_ns: 1000).call, images())
+    warm = WarmUp(10, 0.1, True, 1000)
     medians = time_calls(engine.call, images(), 0.001, warm, engine.clock).block_medians_ns
     assert (np.diff(medians) > 0).all()
 
@@ -60,7 +74,9 @@ def test_blocks_are_in_the_order_of_time():
         (3, 1e9, [1, 1, 1]),
         (0.5, 5_000_000, [10] * BLOCKS),
         (1.05, 1e8, [1] * 10),
-        (0.5, 0, [20_000] * BLOCKS),  # what takes no time at all comes to an end
+        (0.5, 2500, [20_000] * BLOCKS),
+        (5, 2500, [100_000] * 20),  # as long as was asked for, but no more at once
+        (0.15, 0, [100_000] * 10),  # what takes no time at all comes to an end
     ],
 )
 def test_calls_by_block(seconds, call_ns, expected):

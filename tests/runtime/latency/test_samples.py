@@ -60,7 +60,7 @@ def test_the_interval_of_several_processes_spans_what_each_found():
 
 
 def test_more_processes_tell_more():
-    """Of twelve, the third and the tenth are the 95 % interval of the median one (tables of the sign test)."""
+    """Of twelve, the third and the tenth are the 95 % interval of the median (tables of the sign test)."""
     parts = [Samples.of(np.full(1000, 100 + number)) for number in range(12)]
     found = pooled_percentile(parts, 50)
     assert found is not None

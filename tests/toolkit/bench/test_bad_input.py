@@ -14,7 +14,7 @@ from pathlib import Path
 import foreign_onnx
 import numpy as np
 import pytest
-from support import DATA, TINY
+from support import DATA, TINY, told
 
 from fmnist.bench.configuration import Configuration, Method, harness
 from fmnist.bench.measurement import measure
@@ -61,7 +61,7 @@ def test_a_model_that_fails_stops_no_other(int8, fmnist, tmp_path):
         *("--duration", 0.06, "--processes", 3, "--json", "bench.json"),
     )
     assert result.returncode == 1
-    assert sorted(result.stderr.splitlines()) == [
+    assert sorted(told(result.stderr)) == [
         "fmnist: absent.tflite: no such file; give the path of a model file",
         "fmnist: nan.onnx: answers NaN or infinity instead of probabilities; export it again",
     ]
@@ -96,7 +96,7 @@ def test_an_engine_that_crashes_stops_no_other(int8, tmp_path, t10k, monkeypatch
     (tmp_path / "sitecustomize.py").write_text(
         "import os, sys\nif any('crash.tflite' in word for word in sys.orig_argv): os.kill(os.getpid(), 11)\n"
     )
-    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}")
+    monkeypatch.syspath_prepend(tmp_path)
     crashing = Path(shutil.copy(int8, tmp_path / "crash.tflite"))
     configurations = [Configuration(path, "tflite", 1, 1) for path in (crashing, int8)]
     benchmark = measure(configurations, t10k.images, Method(seconds=0.02, processes=1))
@@ -110,7 +110,7 @@ def test_nothing_timed_is_no_result(fmnist, tmp_path):
         "bench", "absent.tflite", "gone.onnx", "--dataset", "fashion-mnist", "--json", "bench.json"
     )
     assert (result.returncode, result.stdout) == (1, "")
-    assert len(result.stderr.splitlines()) == 1
+    assert len(told(result.stderr)) == 1
     assert not any(tmp_path.iterdir())
 
 
@@ -138,6 +138,23 @@ def test_images_that_do_not_fit(int8, fmnist, tmp_path):
 def write_idx(path: Path, array: np.ndarray) -> None:
     header = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
     path.write_bytes(header + array.tobytes())
+
+
+def test_no_room_for_the_images_is_told(int8, tmp_path):
+    """No file may have more than 100 kB; a thousand images have 784."""
+    limited = ("import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)); "
+               "sys.argv[0] = 'fmnist'; from fmnist.cli.main import main; main()")  # fmt: skip
+    result = subprocess.run(
+        [sys.executable, "-c", limited, "bench", int8],
+        cwd=tmp_path,
+        env={**os.environ, "FMNIST_DATA": str(DATA)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr.startswith("fmnist: bench: the images have no room among temporary files (")
+    assert result.stderr.endswith("); name another folder for those in TMPDIR\n")
 
 
 def test_ctrl_c_prints_what_is_done_so_far(int8, tmp_path):

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import TINY
+from support import TINY, told
+
+from fmnist_runtime.percentiles import least_samples
 
 EXPORT = TINY / "export"
 INT8, FLOAT32, ONNX, NPZ = (
@@ -63,12 +65,13 @@ def test_figures_are_those_of_all_times(bench):
     assert model["max_us"] == times.max() / 1000
     for name, percent in (("p50", 50), ("p90", 90), ("p99", 99), ("p99_9", 99.9)):
         figure = model[f"{name}_us"]
+        if len(times) < least_samples(percent):  # on a machine that does much else
+            assert figure is None
+            continue
         assert figure["value"] == np.percentile(times, percent, method="inverted_cdf") / 1000
         assert figure["low"] <= figure["value"] <= figure["high"]
-    assert len(model["process_medians_us"]) == 2
-    assert (
-        model["p50_us"]["low"] <= min(model["process_medians_us"]) * 1.02
-    )  # medians of blocks, not of calls
+    for median, process in zip(model["process_medians_us"], model["processes"], strict=True):
+        assert median == pytest.approx(np.median(process["block_medians_us"]))
 
 
 def test_too_few_times_give_no_percentile(bench):
@@ -80,7 +83,8 @@ def test_too_few_times_give_no_percentile(bench):
     assert (model["p90_us"], model["p99_us"], model["p99_9_us"]) == (None, None, None)
     [row] = [line for line in result.stdout.splitlines() if line.startswith(INT8) and " of 10" in line]
     assert " - " in row
-    assert model["misses"] == 0
+    late = [count for time, count in zip(model["times_ns"], model["counts"], strict=True) if time > 10e6]
+    assert model["misses"] == sum(late)  # on a machine that does nothing else, none
 
 
 def test_the_harness_is_shown_and_costs_next_to_nothing(bench):
@@ -127,7 +131,7 @@ def test_what_an_engine_cannot_run_is_left_out_of_a_sweep(bench):
         (FLOAT32, "tflite"),
         (FLOAT32, "numpy"),
     ]
-    assert result.stderr.startswith(f"left out: {INT8}: not a dense float32 network")
+    assert told(result.stderr)[0].startswith(f"left out: {INT8}: not a dense float32 network")
 
 
 def test_throughput_has_runs_of_its_own(bench):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,20 @@ def test_a_reason_of_all_is_said_once():
         *(result(f"{name}.tflite", 1, EVEN, load) for name, load in zip("abc", loads, strict=True))
     )
     assert found == ["all: other programs kept 0.60 to 0.98 cores busy; 0.25 is allowed"]
+
+
+def test_thousands_are_one_figure():
+    before, after = state(0, 0, 0), state(0.5, 0.5, 0.5)
+    results = []
+    for name, high, low in (("a.npz", 1500.0, 1200.0), ("b.npz", 2400.0, 1100.0)):
+        window = (replace(before, frequency_mhz=high), replace(after, frequency_mhz=low))
+        even = result(name, 1, EVEN, 0)
+        slowed = [replace(p, steady=replace(p.steady, machine=window)) for p in even.processes]
+        results.append(replace(even, processes=tuple(slowed)))
+    assert doubts(*results) == [
+        "all: the processor fell from 1,500 to 2,400 MHz to 1,100 to 1,200 MHz within a process, "
+        "by 20 to 54.2 %; 10 % is allowed"
+    ]
 
 
 def test_a_reason_of_some_names_them():

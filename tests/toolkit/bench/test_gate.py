@@ -228,6 +228,16 @@ def test_a_model_that_cannot_be_timed_makes_the_command_exit_3(gate, tmp_path):
     assert "fmnist: bad.tflite: " in result.stderr
 
 
+def test_two_that_fail_and_have_one_name_are_two(gate, tmp_path):
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "bad.npz").write_bytes(b"no model")
+    result = gate("a/bad.npz", "b/bad.npz", "--assert", "p50<1s")
+    assert "\np50<1s: holds for 1 of 3\n" in result.stdout
+    for name in ("a/bad.npz", "b/bad.npz"):
+        assert f"\n{name}: p50<1s cannot be told: {name}: " in result.stdout
+
+
 def test_what_an_engine_cannot_run_by_nature_is_left_out_of_a_sweep(timed, gate):
     """The engine for dense networks in float32 does not run integers; asked for alone, it fails."""
     asserted = ("--engine", "numpy", "--assert", "p50<1s")

@@ -16,7 +16,7 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Annotation, Text
 from PIL import Image
-from support import DATA, TINY
+from support import DATA, TINY, told
 from timings import benchmark, timed
 
 from fmnist.bench import pictures
@@ -273,7 +273,7 @@ def test_too_few_samples_make_no_point(tmp_path, fmnist, copies):
     arguments = (copies[0], "--processes", 2, "--scenario", "cold-start")
     result = fmnist("bench", *arguments, "--plots", "plots")
     assert result.returncode == 0
-    assert result.stderr.splitlines() == [
+    assert told(result.stderr) == [
         "tradeoff.png: too few samples, or no accuracy, so there is nothing to draw",
         LATENCIES,
     ]
@@ -337,6 +337,10 @@ def test_accuracy_is_what_the_run_has_recorded_of_the_same_file(tiny, fmnist, ac
         assert accuracy(artifact, engine) == expected
     for damaged in ("{", "[]", "{}", '{"schema": "fmnist.eval/1"}', '{"schema": "fmnist.eval/9"}'):
         recorded.write_text(damaged)
+        assert accuracy(artifact, engine) == true
+    nameless = {key: value for key, value in entry.items() if key != "accuracy"}
+    for models in (None, [1], {"a": 1}, [nameless], [{**entry, "accuracy": "high"}]):
+        recorded.write_text(json.dumps({**record, "models": models}))
         assert accuracy(artifact, engine) == true
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.bench.tradeoffs import TradeOff, best
@@ -42,6 +42,7 @@ def no_worse(one: TradeOff, other: TradeOff) -> bool:
     return one.accuracy >= other.accuracy and faster and one.size_bytes <= other.size_bytes
 
 
+@settings(deadline=None, derandomize=True, database=None)
 @given(
     st.lists(st.tuples(*[st.integers(1, 4)] * 3), min_size=1, max_size=12),
     st.booleans(),

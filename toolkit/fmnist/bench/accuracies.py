@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fmnist.bench.configuration import Configuration
+from fmnist.bench.json_part import DamageError, Part
 from fmnist.bench.models import split_of
 from fmnist.bench.result import Benchmark
 from fmnist.evaluation import evaluate_models
@@ -67,16 +68,16 @@ def _accuracy(path: Path, engine: str, model: ModelFile, splits: Splits, input_r
 
 def _evaluated(run: Run | None, model: ModelFile, digest: str) -> float | None:
     """What a run's evaluation says of the same file, with the same engine on the same images, if it does."""
+    same = (model.sha256, model.engine, digest)
     try:
         record = read_json(run.result("eval")) if run else {}
-    except ResultError:
-        return None
-    if record.get("schema") != schema("eval"):
-        return None
-    same = (model.sha256, model.engine, digest)
-    for entry in record.get("models", ()):
-        if (entry.get("sha256"), entry.get("engine"), entry.get("dataset_digest")) == same:
-            return float(entry["accuracy"])
+        if record.get("schema") != schema("eval"):
+            return None
+        for entry in Part(record)["models"].items():
+            if tuple(entry[key].value for key in ("sha256", "engine", "dataset_digest")) == same:
+                return entry["accuracy"].figure()
+    except (ResultError, DamageError):
+        pass  # what is damaged says nothing
     return None
 
 

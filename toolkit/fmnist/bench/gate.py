@@ -68,9 +68,9 @@ def judge_benchmark(gate: Gate, benchmark: Benchmark, paths: Sequence[Path]) -> 
     named = tuple(result for result in benchmark.results if result.configuration.path in paths)
     models = benchmark_body(replace(benchmark, results=named))["models"]
     failures = {
-        Key(path.name, item.engine, item.threads, item.batch): str(failure.error)
+        Key(failure.name, item.engine, item.threads, item.batch): str(failure.error)
         for failure in benchmark.failures
-        if (path := (item := failure.configuration).path) and path in paths
+        if (item := failure.configuration).path in paths
     }
     return judge(gate, read_figures(models) if models else [], failures, benchmark.method)
 

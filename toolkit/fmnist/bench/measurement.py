@@ -6,7 +6,7 @@ import random
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.operators import Profile
 from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
-from fmnist_runtime.errors import FmnistError, UnsupportedError
+from fmnist_runtime.errors import FmnistError, OutputError, UnsupportedError
 
 HARNESS = "(harness)"
 """What the empty call is called, in the place of a model's file."""
@@ -45,6 +45,7 @@ def measure(
         seed: Seed of the order.
     """
     shuffle = random.Random(seed).shuffle
+    names = _names(configurations)
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
     failures: dict[Configuration, Failure] = {}
     interrupted = False
@@ -59,11 +60,10 @@ def measure(
                     try:
                         done[item].append(run_worker(item, method, file))
                     except FmnistError as error:
-                        failures[item] = Failure(item, error)
+                        failures[item] = Failure(item, error, names[item])
                     on_process()
         except KeyboardInterrupt:
             interrupted = True  # whoever shows the result says so
-    names = _names(configurations)
     results = [
         Result(item, tuple(processes), names[item])
         for item, processes in done.items()
@@ -118,7 +118,14 @@ def profile(
 @contextmanager
 def _written(images: NDArray[np.uint8]) -> Iterator[Path]:
     """A file of the images that the workers take."""
-    with tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
-        file = Path(folder) / "images.npy"
-        np.save(file, images[:IMAGES])
+    with ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fmnist-"))
+            file = Path(folder) / "images.npy"
+            np.save(file, images[:IMAGES])
+        except OSError as error:
+            raise OutputError(
+                f"bench: the images have no room among temporary files ({error}); "
+                "name another folder for those in TMPDIR"
+            ) from error
         yield file

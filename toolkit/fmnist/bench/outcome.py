@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -87,6 +87,8 @@ def examine(
 ) -> Outcome:
     """Find out what else is wanted of models that were timed.
 
+    Ctrl-C ends that, too; after it no operators are timed.
+
     Args:
         benchmark: What was timed; one model at least.
         images: uint8 ``[N, H, W]``, what it was timed on.
@@ -96,12 +98,20 @@ def examine(
         named: The models that must keep it.
     """
     profiles: list[Profile] = []
-    if operators:
-        models = _models(benchmark)
-        profiles = profile(models, images, benchmark.method, Progress("operators", len(models)).step)
+    accuracies = Accuracies()
+    models = _models(benchmark)
+    progress = Progress("operators", len(models))
+    try:
+        if operators and not benchmark.interrupted:
+            profiles = profile(models, images, benchmark.method, progress.step)
+        if scored_on:
+            accuracies = find_accuracies(benchmark, scored_on)
+    except KeyboardInterrupt:
+        progress.remove()
+        benchmark = replace(benchmark, interrupted=True)
     return Outcome(
         benchmark,
-        find_accuracies(benchmark, scored_on) if scored_on else Accuracies(),
+        accuracies,
         tuple(profiles),
         gate,
         () if benchmark.interrupted else tuple(judge_benchmark(gate, benchmark, named)),

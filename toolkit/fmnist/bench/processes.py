@@ -97,6 +97,7 @@ def _job(configuration: Configuration, method: Method, images: Path) -> Job:
         hz=method.hz,
         input_range=method.input_range,
         images=str(images),
+        parent=os.getpid(),
     )
 
 
@@ -108,7 +109,7 @@ def _report(job: Job) -> dict[str, Any]:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env={**os.environ, **dict.fromkeys(_BLAS_THREADS, str(job.threads))},
+        env={**os.environ, **dict.fromkeys(_BLAS_THREADS, str(job.threads)), "PYTHONPATH": _import_path()},
         process_group=0,  # Ctrl-C is for this process, which then ends the other
     )
     try:
@@ -121,10 +122,15 @@ def _report(job: Job) -> dict[str, Any]:
         raise ModelError(f"{job.path}: its engine crashed ({name}); it cannot be timed here")
     if process.returncode:
         raise RuntimeError(errors.decode(errors="replace"))  # a bug of ours, with the worker's traceback
-    report: dict[str, Any] = json.loads(output)
+    report: dict[str, Any] = json.loads(output.splitlines()[-1])  # before it, what a site's own code prints
     if "error" in report:
         raise (UnsupportedError if report["unsupported"] else ModelError)(report["error"])
     return report
+
+
+def _import_path() -> str:
+    """Where this process imports from, so that the other runs the same code, however this one came by it."""
+    return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
 
 
 def _process(report: dict[str, Any], started_ns: int) -> Process:

@@ -12,7 +12,7 @@ from fmnist_runtime.trust import STABLE
 
 Column = tuple[str, Callable[[Result], str]]
 """A title, and the cell of a result."""
-_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns stand left."""
 
@@ -68,7 +68,8 @@ def how_measured(benchmark: Benchmark) -> str:
         "cold-start": f"from the start of a process to its answer to {_batch(results)}",
     }[method.scenario]
     processes = f"{benchmark.rounds} fresh process{'es'[: 2 * (benchmark.rounds != 1)]} each"
-    seconds = "" if method.scenario == "cold-start" else f", {method.seconds:g} s in all"
+    done = method.seconds * benchmark.rounds / method.processes
+    seconds = "" if method.scenario == "cold-start" else f", {done:g} s in all"
     return f"{what}; {processes}{seconds}; {_threads(results)}"
 
 
@@ -104,10 +105,14 @@ def _merged(reasons: Sequence[str]) -> str:
     columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
     ranges = []
     for column in columns:
-        low, high = min(column, key=float), max(column, key=float)
+        low, high = min(column, key=_figure), max(column, key=_figure)
         ranges.append(low if low == high else f"{low} to {high}")
     parts = _NUMBER.split(reasons[0])
     return "".join(text + figure for text, figure in zip(parts, [*ranges, ""], strict=True))
+
+
+def _figure(text: str) -> float:
+    return float(text.replace(",", ""))
 
 
 def _table(results: Sequence[Result], which: Sequence[Column], columns: Sequence[Column]) -> Table:
@@ -192,17 +197,24 @@ _COSTS: list[Column] = [
 
 
 def _beside_keras(results: Sequence[Result]) -> list[Column]:
-    """How many times faster than the original, where that was timed, too."""
-    original = next((result for result in results if result.configuration.engine == "keras"), None)
-    base = original.percentile_us(50) if original else None
-    if base is None:
+    """How many times faster than the original, where one was timed with as many images and threads."""
+    originals = [result for result in results if result.configuration.engine == "keras"]
+    if len({original.configuration.path for original in originals}) != 1:
         return []
+    bases = {_load(original): original.percentile_us(50) for original in originals}
 
     def cell(result: Result) -> str:
-        found = result.percentile_us(50)
-        return f"{base.value / found.value:,.0f}x" if found and result.model else ABSENT
+        base, found = bases.get(_load(result)), result.percentile_us(50)
+        if not (base and found and result.model):
+            return ABSENT
+        times = base.value / found.value
+        return f"{times:,.0f}x" if times >= 9.95 else f"{times:.1f}x"
 
     return [("vs keras", cell)]
+
+
+def _load(result: Result) -> tuple[int, int]:
+    return result.configuration.threads, result.configuration.batch
 
 
 def _batch(results: Sequence[Result]) -> str:

@@ -123,6 +123,8 @@ class Failure:
     """Which one."""
     error: FmnistError
     """Why: what the user is told."""
+    name: str
+    """As of `Result`."""
 
 
 @dataclass(frozen=True)

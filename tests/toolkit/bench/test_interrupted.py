@@ -1,0 +1,41 @@
+"""Ctrl-C after the timing: what is done so far is told, and nothing more is begun."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import TINY
+from timings import benchmark, timed
+
+from fmnist.bench import outcome
+from fmnist.bench.gate import Gate
+from fmnist.bench.result import Benchmark
+
+IMAGES = np.zeros((1, 28, 28), np.uint8)
+NPZ = str(TINY / "export" / "model-float32.npz")
+
+
+def examined(done: Benchmark) -> outcome.Outcome:
+    return outcome.examine(done, IMAGES, True, None, Gate((), None), [Path(NPZ)])
+
+
+def test_ctrl_c_while_operators_are_timed_leaves_the_figures(monkeypatch):
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(outcome, "profile", stop)
+    found = examined(benchmark(timed(NPZ, [1000] * 10)))
+    assert found.text.startswith("model ")
+    assert found.body["models"][0]["p50_us"]["value"] == 1.0
+    [error] = found.failures
+    assert str(error) == "bench: stopped after 6 of 6 rounds; the figures are of those"
+
+
+def test_after_ctrl_c_no_operators_are_timed(monkeypatch):
+    monkeypatch.setattr(outcome, "profile", lambda *_: pytest.fail("timed"))
+    stopped = benchmark(timed(NPZ, [1000] * 10), rounds=3, interrupted=True)
+    text = examined(stopped).text
+    assert "operators" not in text
+    assert "3 fresh processes each, 1.5 s in all" in text
