@@ -14,8 +14,8 @@ from fmnist.opening import ModelFile
 from fmnist_runtime.latency import Samples, Timing, WarmUp
 from fmnist_runtime.machine import MachineState
 
-STATE = MachineState(2400.0, "performance", 40.0, False, None, 10.0, 1.0, 100.0)
-LATER = MachineState(2400.0, "performance", 40.0, False, None, 10.5, 1.5, 100.5)
+STATE = MachineState(0, 2400.0, "performance", 40.0, False, None, 10.0, 1.0, 100.0)
+LATER = MachineState(0, 2400.0, "performance", 40.0, False, None, 10.5, 1.5, 100.5)
 
 
 def timed(
@@ -35,8 +35,9 @@ def timed(
     model = ModelFile(name, Path(path).suffix[1:], scheme, engine, threads, size_bytes, sha256)
     samples = Samples.of(np.array(times_ns))
     timing = Timing(samples, np.full(10, float(np.median(times_ns))))
-    steady = Steady(WarmUp(10, 0.1, True, 1.0), timing, (STATE, LATER))
-    process = Process(model, 100_000_000, 20_000_000, 50_000, 120_050_000, 30_000_000, steady)
+    steady = Steady(WarmUp(10, 0.1, True, 1.0), timing)
+    window = (STATE, LATER)
+    process = Process(model, 100_000_000, 20_000_000, 50_000, 120_050_000, 30_000_000, window, steady)
     return Result(Configuration(Path(path), engine.split()[0], threads, batch), (process,) * processes, name)
 
 

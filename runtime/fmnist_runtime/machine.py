@@ -26,8 +26,10 @@ _VCGENCMD_SECONDS = 1.0
 class MachineState:
     """How the machine is at one moment. What cannot be read is None, and never an error."""
 
+    core: int
+    """The core that this process runs on now."""
     frequency_mhz: float | None
-    """Clock frequency of the core that this process runs on now."""
+    """Its clock frequency."""
     governor: str
     """Frequency governor of the same core; empty when unknown."""
     temperature_c: float | None
@@ -57,6 +59,7 @@ def read_machine_state(root: Path = Path("/")) -> MachineState:
     zones = _matching(root, "sys/class/thermal/thermal_zone*")
     temperatures = {zone: known for zone in zones if (known := _celsius(zone / "temp")) is not None}
     return MachineState(
+        core=core,
         frequency_mhz=_frequency_mhz(root, cpufreq, core),
         governor=_read(cpufreq / "scaling_governor"),
         temperature_c=max(temperatures.values(), default=None),

@@ -78,7 +78,8 @@ def _slowed_down(states: Sequence[tuple[MachineState, MachineState]]) -> Iterato
     known = [
         (before.frequency_mhz, after.frequency_mhz)
         for before, after in states
-        if before.frequency_mhz and after.frequency_mhz
+        # Cores may be of different kinds, and one that is slower by nature has not been slowed down.
+        if before.frequency_mhz and after.frequency_mhz and before.core == after.core
     ]
     before, after = min(known, key=lambda pair: pair[1] / pair[0], default=(1.0, 1.0))
     fall = f"the processor fell from {before:,.0f} MHz to {after:,.0f} MHz within a process, by {{}}"

@@ -19,6 +19,7 @@ CPUINFO = (
 CPUFREQ = "sys/devices/system/cpu/cpu1/cpufreq"
 ZONE = "sys/class/thermal/thermal_zone0"
 STATE = MachineState(
+    core=0,
     frequency_mhz=None,
     governor="",
     temperature_c=None,

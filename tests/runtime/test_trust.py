@@ -16,6 +16,7 @@ from fmnist_runtime.trust import DRIFTING, MIN_TAU, NOISY, STABLE, THROTTLED, Tr
 
 PROCESSES, BLOCKS, CALLS = 6, 10, 1000
 QUIET = MachineState(
+    core=0,
     frequency_mhz=1500,
     governor="ondemand",
     temperature_c=50,
@@ -215,6 +216,12 @@ def test_all_reasons_are_told_the_strongest_first():
     assert [reason.startswith(begin) for reason, begin in zip(trust.reasons, beginnings, strict=True)] == [
         True
     ] * 5
+
+
+def test_a_core_that_is_slower_by_nature_is_no_throttling():
+    """A process moved from one kind of core to another, which Linux does as it likes."""
+    moved = (replace(QUIET, core=0, frequency_mhz=4800), replace(END, core=8, frequency_mhz=3600))
+    assert judge(CONSTANT, [moved] * PROCESSES) == Trust(STABLE, ())
 
 
 @pytest.mark.parametrize("processes", [0, 1, 2, 4])

@@ -43,8 +43,8 @@ def warm_up(
 ) -> WarmUp:
     """Run a model: by number, by time, and until the median of its calls has settled.
 
-    Calls are watched in windows of 10 ms or three calls. At least 10 calls and 0.1 s are made, and as many
-    more, up to 1 s, as it takes until the medians of three windows in a row differ by 2 % at most.
+    Calls are watched in windows of 10 ms or three calls. It takes until 10 calls were made, 0.1 s have
+    passed, and the medians of three windows in a row differ by 2 % at most; after 1 s it ends anyway.
 
     Args:
         call: The model.
@@ -64,5 +64,5 @@ def warm_up(
         medians.append(statistics.median(times))
         passed, last = clock() - begin, medians[-_WINDOWS:]
         settled = len(last) == _WINDOWS and max(last) - min(last) <= _SETTLED * min(last)
-        if runs >= _MIN_RUNS and passed >= _MIN_NS and (settled or passed >= _MAX_NS):
+        if passed >= _MAX_NS or (settled and runs >= _MIN_RUNS and passed >= _MIN_NS):
             return WarmUp(runs, passed / 1e9, settled, last[-1])

@@ -25,12 +25,15 @@ def test_what_never_settles_is_measured_all_the_same_and_said():
     assert 1 <= warm.seconds < 1.1
 
 
-@pytest.mark.parametrize(("call_ns", "runs"), [(1_000_000_000, 12), (20_000_000, 12)])
-def test_a_slow_model_is_run_a_dozen_times(call_ns, runs):
-    """Ten at least, in windows of three."""
+@pytest.mark.parametrize(
+    ("call_ns", "runs", "settled"),
+    [(20_000_000, 12, True), (100_000_000, 12, True), (2_000_000_000, 3, False)],
+)
+def test_a_slow_model_is_run_a_few_times(call_ns, runs, settled):
+    """Ten times at least, in windows of three, unless a second has passed: by then three tell nothing."""
     engine = Synthetic(lambda now_ns: call_ns)
     warm = warm_up(engine.call, images(), engine.clock)
-    assert (warm.runs, warm.settled) == (runs, True)
+    assert (warm.runs, warm.settled) == (runs, settled)
 
 
 def test_it_lasts_a_tenth_of_a_second_at_least():

@@ -193,7 +193,7 @@ def test_one_process_does_not_prove_anything(bench):
     assert record["models"][0]["verdict"] != "STABLE"
 
 
-def test_the_report_of_a_device_needs_no_run(bench, tmp_path):
+def test_files_of_one_name_are_told_apart(bench, tmp_path):
     """Two files of one name are told apart by their paths."""
     (tmp_path / "other").mkdir()
     shutil.copy(EXPORT / FLOAT32, tmp_path / "other" / INT8)

@@ -17,7 +17,7 @@ from fmnist_runtime.machine import MachineState
 
 
 def state(clock_s: float, busy_s: float, own_s: float) -> MachineState:
-    return MachineState(None, "", None, False, None, busy_s, own_s, clock_s)
+    return MachineState(0, None, "", None, False, None, busy_s, own_s, clock_s)
 
 
 def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: float) -> Result:
@@ -27,9 +27,9 @@ def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: floa
         times = np.full(10, level * 1000)
         timing = Timing(Samples.of(times.astype(np.int64)), times)
         window = (state(0, 0, 0), state(0.5, 0.5 + 0.5 * busy_elsewhere, 0.5))
-        steady = Steady(WarmUp(10, 0.1, True, level * 1000), timing, window)
+        steady = Steady(WarmUp(10, 0.1, True, level * 1000), timing)
         model = ModelFile(name, "tflite", "int8", "engine 1.0", threads, 1000, "0" * 64)
-        processes.append(Process(model, 1, 1, 1, 3, 1, steady))
+        processes.append(Process(model, 1, 1, 1, 3, 1, window, steady))
     return Result(Configuration(Path(name), "tflite", threads, 1), tuple(processes), name)
 
 
@@ -59,7 +59,7 @@ def test_thousands_are_one_figure():
     for name, high, low in (("a.npz", 1500.0, 1200.0), ("b.npz", 2400.0, 1100.0)):
         window = (replace(before, frequency_mhz=high), replace(after, frequency_mhz=low))
         even = result(name, 1, EVEN, 0)
-        slowed = [replace(p, steady=replace(p.steady, machine=window)) for p in even.processes]
+        slowed = [replace(process, machine=window) for process in even.processes]
         results.append(replace(even, processes=tuple(slowed)))
     assert doubts(*results) == [
         "all: the processor fell from 1,500 to 2,400 MHz to 1,100 to 1,200 MHz within a process, "

@@ -191,9 +191,18 @@ def gate(timed, tmp_path, fmnist):
     shutil.copy(timed / "model-int8.tflite", tmp_path)
 
     def run(*arguments: object):
-        return fmnist("bench", "model-int8.tflite", "--duration", 0.1, "--processes", 2, *arguments)
+        return fmnist("bench", "model-int8.tflite", "--duration", 0.1, *arguments)
 
     return run
+
+
+def test_few_processes_are_not_sure(gate):
+    """Two may be alike by chance; but what is beyond the limit in both is."""
+    result = gate("--processes", 2, "--assert", "p50<1s", "--assert", "p50<1ns")
+    assert result.returncode == 3
+    assert "p50<1s: holds for 0 of 1\n" in result.stdout
+    assert "; to be sure takes 6 processes, and there were 2; try --processes 6\n" in result.stdout
+    assert "model-int8.tflite: p50<1ns is broken: p50 is " in result.stdout
 
 
 def test_the_command_passes(gate, tmp_path):

@@ -92,5 +92,5 @@ def _process(process: Process) -> dict[str, Any]:
         "warm_up": asdict(steady.warm_up) if steady else None,
         "block_medians_us": steady.timing.block_medians_ns / 1000 if steady else None,
         "images_per_second": steady.timing.images_per_second if steady else None,
-        "machine": [asdict(state) for state in steady.machine] if steady else None,
+        "machine": [asdict(state) for state in process.machine],
     }

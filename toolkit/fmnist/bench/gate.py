@@ -157,7 +157,9 @@ def _judge(assertion: Assertion, figures: Figures, method: Method, baseline: Rec
     else:
         outcome = CANNOT_TELL if assertion.satisfied(value, limit) else BROKEN
     text = _said(assertion, value, low, high, limit)
-    if outcome == CANNOT_TELL:
+    if outcome == HOLDS and low is not None and (too_few := _too_few(figures)):
+        outcome, text = CANNOT_TELL, f"{text}; {too_few}"
+    elif outcome == CANNOT_TELL:
         text += "; run it again when the machine does nothing else, or allow more"
     return Judgement(assertion, figures.key, outcome, text, value, low, high, limit)
 
@@ -193,6 +195,14 @@ def _said(assertion: Assertion, value: float, low: float | None, high: float | N
     if assertion.of_baseline:
         allowed += f", of {show(limit / assertion.number)} in the baseline"
     return f"{assertion.name} is {show(value)}{interval}, and must be {allowed}"
+
+
+def _too_few(figures: Figures) -> str:
+    """Why an interval is not sure, if it is not: processes differ, and so few may be alike by chance."""
+    needed, there = least_samples(50), len(figures.process_medians_us)
+    if there >= needed:
+        return ""
+    return f"to be sure takes {needed} processes, and there were {there}; try --processes {needed}"
 
 
 def _withheld(assertion: Assertion, figures: Figures, method: Method) -> str:

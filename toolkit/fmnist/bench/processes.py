@@ -19,7 +19,7 @@ from fmnist.bench.worker import OPERATORS, Job
 from fmnist.opening import ModelFile
 from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.latency import Samples, Timing, WarmUp
-from fmnist_runtime.machine import MachineState
+from fmnist_runtime.machine import MachineState, read_machine_state
 from fmnist_runtime.operators import OperatorProfile, OperatorTime
 
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -34,8 +34,6 @@ class Steady:
     """What it took until the model had settled."""
     timing: Timing
     """What was measured then."""
-    machine: tuple[MachineState, MachineState]
-    """The machine before and after that."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,8 @@ class Process:
     """From the start of the process to the first answer."""
     peak_memory_bytes: int | None
     """Most memory the process had had by then; None where the system does not tell."""
+    machine: tuple[MachineState, MachineState]
+    """The machine before and after what was timed: a cold start, or what followed it."""
     steady: Steady | None
     """What followed; None for a cold start, of which nothing follows."""
 
@@ -70,8 +70,23 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
         ModelError: The model cannot be opened or run, or its engine crashed.
         UnsupportedError: It cannot be run by this engine, by its nature; others may run it.
     """
+    before = replace(read_machine_state(), own_s=0.0)  # of the process that is about to start
     started_ns = time.perf_counter_ns()
-    return _process(_report(_job(configuration, method, images)), started_ns)
+    report = _report(_job(configuration, method, images))
+    if method.scenario == "cold-start":
+        machine = (before, MachineState(**report["machine_after"]))
+    else:
+        machine = (MachineState(**report["machine"][0]), MachineState(**report["machine"][1]))
+    return Process(
+        model=ModelFile(**report["model"]) if report["model"] else None,
+        imports_ns=report["began_at_ns"] - started_ns,
+        load_ns=report["load_ns"],
+        first_ns=report["first_ns"],
+        cold_start_ns=report["answered_at_ns"] - started_ns,
+        peak_memory_bytes=report["peak_memory_bytes"],
+        machine=machine,
+        steady=_steady(report) if "warm_up" in report else None,
+    )
 
 
 def run_profiler(configuration: Configuration, method: Method, images: Path) -> OperatorProfile | None:
@@ -133,24 +148,11 @@ def _import_path() -> str:
     return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
 
 
-def _process(report: dict[str, Any], started_ns: int) -> Process:
-    return Process(
-        model=ModelFile(**report["model"]) if report["model"] else None,
-        imports_ns=report["began_at_ns"] - started_ns,
-        load_ns=report["load_ns"],
-        first_ns=report["first_ns"],
-        cold_start_ns=report["answered_at_ns"] - started_ns,
-        peak_memory_bytes=report["peak_memory_bytes"],
-        steady=_steady(report) if "warm_up" in report else None,
-    )
-
-
 def _steady(report: dict[str, Any]) -> Steady:
-    before, after = (MachineState(**state) for state in report["machine"])
     timing = Timing(
         Samples(np.array(report["times_ns"], np.int64), np.array(report["counts"], np.int64)),
         np.array(report["block_medians_ns"]),
         report["images_per_second"],
         report["misses"],
     )
-    return Steady(WarmUp(**report["warm_up"]), timing, (before, after))
+    return Steady(WarmUp(**report["warm_up"]), timing)

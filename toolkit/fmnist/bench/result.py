@@ -107,12 +107,9 @@ class Result:
     @cached_property
     def trust(self) -> Trust:
         """How far the figures can be trusted."""
-        if not self._steady:
-            return judge([np.array([median]) for median in self.process_medians_us], [])
-        return judge(
-            [steady.timing.block_medians_ns for steady in self._steady],
-            [steady.machine for steady in self._steady],
-        )
+        blocks = [steady.timing.block_medians_ns for steady in self._steady]
+        starts = [np.array([process.cold_start_ns], np.float64) for process in self.processes]
+        return judge(blocks or starts, [process.machine for process in self.processes])
 
 
 @dataclass(frozen=True)

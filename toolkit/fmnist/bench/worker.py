@@ -115,7 +115,9 @@ def work(job: Job) -> dict[str, Any]:
         "peak_memory_bytes": peak_memory(),
         "model": asdict(describe(session)) if session else None,
     }
-    if job.scenario != "cold-start":
+    if job.scenario == "cold-start":
+        report["machine_after"] = asdict(read_machine_state())
+    else:
         batches = _batches(images, job.batch)
         warm = warm_up(call, batches)
         before = read_machine_state()
