@@ -43,6 +43,11 @@ def int8(tmp_path) -> Path:
         (["--engine", "auto", "--engine", "tensorrt"], "'tensorrt' is not one of auto, tflite"),
         (["--scenario", "burst"], "'burst' is not one of"),
         (["--scenario", "periodic", "--hz", "0"], "0.0 is not in the range"),
+        (["--scenario", "periodic", "--hz", "nan"], "'--hz': nan is not a number."),
+        (
+            ["--scenario", "periodic", "--hz", "0.01", "--processes", "2"],
+            "--hz 0.01 for 3 s is less than a call for each of 2 processes; give --duration 200 or more",
+        ),
         (["--hz", "30"], "--hz is the pace of --scenario periodic; name that, too"),
     ],
 )
@@ -112,6 +117,39 @@ def test_nothing_timed_is_no_result(fmnist, tmp_path):
     assert (result.returncode, result.stdout) == (1, "")
     assert len(told(result.stderr)) == 1
     assert not any(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("train.json", "a model file ends in .tflite or .onnx or .npz, not .json"),
+        ("reference.npz", "not an npz model that fmnist export wrote"),
+        ("export", "is a directory; give the path of a model file"),
+    ],
+)
+def test_a_file_of_a_run_that_is_no_model(fmnist, name, complaint):
+    """The original, which stands beside it, is no result."""
+    result = fmnist("bench", TINY / name)
+    assert (result.returncode, result.stdout) == (1, "")
+    [line] = told(result.stderr)
+    assert line.startswith(f"fmnist: {TINY / name}: {complaint}")
+
+
+def test_an_original_alone_is_no_result(tmp_path, fmnist):
+    """The artifact is whole enough to say which images it takes, and is run by nothing."""
+    shutil.copytree(TINY, tmp_path / "run")
+    path = tmp_path / "run" / "export" / "model-float32.onnx"
+    (tmp_path / "run" / "export" / "model-int8.tflite").write_bytes(path.read_bytes())
+    words = ("--dataset", "fashion-mnist", "--processes", 1, "--duration", 0.01, "--json", "bench.json")
+    result = fmnist("bench", "run/export/model-int8.tflite", *words)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "run/export/model-int8.tflite: " in result.stderr
+    assert not (tmp_path / "bench.json").exists()
+
+
+def test_a_run_beside_other_models(fails):
+    line = fails("bench", INT8, TINY)
+    assert f"{TINY}: is a run, which goes alone; or name files, such as {TINY}/export/model-*" in line
 
 
 def test_when_every_model_has_failed_the_harness_does_not_go_on(tmp_path, t10k):

@@ -106,16 +106,28 @@ def test_what_speaks_against_a_side_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ({}, {"scenario": "cold-start"}, "new.json: is of --scenario cold-start, and old.json of latency"),
+        (
+            {},
+            {"scenario": "cold-start"},
+            "new.json: is of --scenario cold-start, and old.json of latency; time both alike",
+        ),
         (
             {"scenario": "periodic", "hz": 30.0},
             {"scenario": "periodic", "hz": 60.0},
-            "new.json: is of --hz 60, and old.json of 30",
+            "new.json: is of --hz 60, and old.json of 30; time both alike",
         ),
-        ({}, {"batch": 8}, "new.json: has other batches (8) than old.json (1)"),
-        ({}, {"threads": 2}, "new.json: has other threads (2) than old.json (1)"),
-        ({}, {"runner": "numpy"}, "new.json: has other engines (numpy) than old.json (tflite)"),
-        ({}, {"name": "b.onnx"}, "new.json: has other models (b.onnx) than old.json (model-int8.tflite)"),
+        ({}, {"batch": 8}, "new.json: has other batches (8) than old.json (1); time the same ones"),
+        ({}, {"threads": 2}, "new.json: has other threads (2) than old.json (1); time the same ones"),
+        (
+            {},
+            {"runner": "numpy"},
+            "new.json: has other engines (numpy) than old.json (tflite); time the same ones",
+        ),
+        (
+            {},
+            {"name": "b.onnx"},
+            "new.json: has other models (b.onnx) than old.json (model-int8.tflite); time the same ones",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(tmp_path, monkeypatch, old, new, said):
@@ -202,11 +214,31 @@ def test_its_json_and_markdown(pair, tmp_path, fmnist):
     )
 
 
+def test_cold_starts_are_told_in_milliseconds(tmp_path):
+    """139,279 µs are 139 ms, to whoever waits for them."""
+    cold = entry(p50_us={"value": 139_279.0, "low": 98_765.0, "high": 202_399.0})
+    side = recorded(tmp_path / "cold.json", cold, scenario="cold-start")
+    header, _, row = comparison_text([compare(side, side)]).split("\n\n")[1].splitlines()
+    assert "old p50 ms  new p50 ms" in header
+    assert row.split()[3:5] == ["139", "139"]
+
+
 def test_markdown_on_stdout_stands_alone(pair, fmnist):
     result = fmnist("compare", "old.json", "new.json", "--markdown", "-")
     assert result.stdout.startswith("### Compare: ")
     assert "─" not in result.stdout
     assert fmnist("compare", "old.json", "new.json", "--markdown", "-", "--json", "-").returncode == 2
+
+
+@pytest.mark.parametrize(("option", "place"), [("--json", "./new.json"), ("--markdown", "old.json")])
+def test_what_is_compared_is_not_replaced(pair, tmp_path, fmnist, option, place):
+    for path in tmp_path.iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text()), indent=1))  # as fmnist writes it
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    result = fmnist("compare", "old.json", "new.json", option, place)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"{Path(place)} is read, and would be replaced; name another file" in result.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_a_slower_model_is_no_failure(pair, fmnist):

@@ -14,10 +14,12 @@ def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
     """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
     from fmnist.results import to_json, write_result
 
-    if json is not None:
-        write_result(json, to_json(kind, body))
-    if text and str(json) != "-":
-        print(text)
+    try:
+        if json is not None:
+            write_result(json, to_json(kind, body))
+    finally:  # a full disk takes away the file, not the minutes that were spent on it
+        if text and str(json) != "-":
+            print(text)
 
 
 def require_apart(*files: Path | None) -> None:
@@ -30,6 +32,18 @@ def require_apart(*files: Path | None) -> None:
         if places.count(place) > 1:
             shown = "standard output" if str(file) == "-" else file
             raise typer.BadParameter(f"only one result can go to {shown}")
+
+
+def require_kept(inputs: Sequence[Path], *results: Path | None) -> None:
+    """Check that no result takes the place of a file that is read."""
+    import typer
+
+    places = [file.resolve() for file in inputs]
+    for result in filter(None, results):
+        if result.resolve() in places:
+            raise typer.BadParameter(
+                f"{result} is read, and would be replaced; name another file for the result"
+            )
 
 
 def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
