@@ -43,6 +43,11 @@ def int8(tmp_path) -> Path:
         (["--engine", "auto", "--engine", "tensorrt"], "'tensorrt' is not one of auto, tflite"),
         (["--scenario", "burst"], "'burst' is not one of"),
         (["--scenario", "periodic", "--hz", "0"], "0.0 is not in the range"),
+        (["--scenario", "periodic", "--hz", "nan"], "'--hz': nan is not a number."),
+        (
+            ["--scenario", "periodic", "--hz", "0.01", "--processes", "2"],
+            "--hz 0.01 for 3 s is less than a call for each of 2 processes; give --duration 200 or more",
+        ),
         (["--hz", "30"], "--hz is the pace of --scenario periodic; name that, too"),
     ],
 )

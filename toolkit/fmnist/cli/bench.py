@@ -1,5 +1,6 @@
 """`fmnist bench`."""
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -8,6 +9,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
+    from fmnist.bench.configuration import Method
     from fmnist.bench.gate import Gate
     from fmnist.bench.outcome import Outcome
 
@@ -25,9 +27,7 @@ def bench(
             help="Call after call, many images, calls at a steady pace, or a process to its first answer."
         ),
     ] = "latency",
-    hz: Annotated[
-        float | None, typer.Option(min=0.001, max=100_000, help="Calls a second, when periodic. Default: 30.")
-    ] = None,
+    hz: options.Hz = None,
     duration: options.Duration = options.DEFAULT_SECONDS,
     processes: options.Processes = options.DEFAULT_PROCESSES,
     threads: options.ManyThreads = options.ONE_THREAD,
@@ -77,8 +77,8 @@ def bench(
     from fmnist.progress import Progress, say
     from fmnist.results import write_result
 
-    if hz is not None and scenario != "periodic":
-        raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+    method = Method(scenario, duration, processes, hz or Method.hz, input_range)
+    _require_pace(hz, method)
     require_apart(json, csv, markdown)
     if plots:
         _require_pictures_free(plots)
@@ -90,7 +90,6 @@ def bench(
     configurations = [*combine(paths, engine, threads, batches), harness(batches[0])]
     splits = Splits(dataset, data_dir)
     images = shared_split(paths, splits).images
-    method = Method(scenario, duration, processes, hz or Method.hz, input_range)
     progress = Progress("bench", processes * len(configurations))
     benchmark = measure(configurations, images, method, progress.step)
     progress.remove()
@@ -108,6 +107,17 @@ def bench(
     if plots:
         _draw(outcome, plots)
     fail(outcome.failures, gate_failed=not outcome.kept)
+
+
+def _require_pace(hz: float | None, method: "Method") -> None:
+    """Check that calls are due at all, and within the time that is to be taken for them."""
+    if method.scenario != "periodic":
+        if hz is not None:
+            raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+    elif method.seconds * method.hz < method.processes:
+        calls = f"--hz {method.hz:g} for {method.seconds:g} s is less than a call for each"
+        longer = f"give --duration {math.ceil(method.processes / method.hz)} or more"
+        raise typer.BadParameter(f"{calls} of {method.processes} processes; {longer}")
 
 
 def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":

@@ -115,6 +115,12 @@ Duration = Annotated[
         metavar="SECONDS", callback=_positive, help="How long each is timed, in all processes together."
     ),
 ]
+Hz = Annotated[
+    float | None,
+    typer.Option(
+        min=0.001, max=100_000, callback=_number, help="Calls a second, when periodic. Default: 30."
+    ),
+]
 Processes = Annotated[
     int, typer.Option(min=1, max=1000, help="Fresh processes that each is timed in, one at a time.")
 ]
