@@ -55,6 +55,14 @@ def test_models(tmp_path, fails, verb, name, content, complaint):
     assert complaint in line
 
 
+@pytest.mark.parametrize("verb", ["eval", "parity", "bench"])
+def test_a_result_whose_name_is_too_long(fails, verb):
+    name = "x" * 300 + ".json"
+    assert f"{name}: cannot be written (File name too long); choose another place" in fails(
+        verb, INT8, "--json", name
+    )
+
+
 @pytest.mark.parametrize("verb", ["eval", "parity", "bench", "export"])
 def test_no_run_yet(fails, verb):
     assert "fmnist train" in fails(verb)

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_writable
+from fmnist_runtime.files import require_possible, require_writable
 
 MARK = {"Software": "fmnist"}
 """A text chunk of every picture we write; the keyword is one that the PNG specification names
@@ -29,6 +29,7 @@ def require_picture_free(
         OutputError: The name is not that of a PNG file, a file is there that is not a picture of ours,
             or none can be written there.
     """
+    require_possible(path)
     if path.suffix.lower() != ".png" or path.is_dir():
         raise OutputError(f"{path}: pictures are PNG files; give a name that ends in .png")
     require_writable(path)

@@ -13,7 +13,7 @@ import numpy as np
 
 from fmnist_runtime.environment import read_environment
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_writable, write_atomically
+from fmnist_runtime.files import require_possible, require_writable, write_atomically
 
 _VERSIONS = {"parity": 2, "bench": 2}
 """Version of a kind's layout, where it is not the first."""
@@ -57,6 +57,7 @@ def require_replaceable(path: Path, force: bool = False) -> None:
     Raises:
         OutputError: A file is there that is not one of our results, or none can be written there.
     """
+    require_possible(path)
     if path.is_dir():
         raise OutputError(f"{path}: is a directory; name a file in it")
     require_writable(path)

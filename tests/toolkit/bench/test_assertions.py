@@ -124,6 +124,10 @@ def test_what_a_scenario_does_not_measure(text, scenario, measures):
             ["--baseline", "a.json", "--assert", "p50<3us"],
             "--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too",
         ),
+        (
+            ["--baseline", "a.json", "--assert", "p50<=baseline", "--json", "a.json"],
+            "a.json is read, and would be replaced; name another file for the result",
+        ),
     ],
 )
 def test_usage_is_checked_before_anything_is_measured(fmnist, arguments, said):

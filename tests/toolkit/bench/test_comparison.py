@@ -209,6 +209,17 @@ def test_markdown_on_stdout_stands_alone(pair, fmnist):
     assert fmnist("compare", "old.json", "new.json", "--markdown", "-", "--json", "-").returncode == 2
 
 
+@pytest.mark.parametrize(("option", "place"), [("--json", "./new.json"), ("--markdown", "old.json")])
+def test_what_is_compared_is_not_replaced(pair, tmp_path, fmnist, option, place):
+    for path in tmp_path.iterdir():
+        path.write_text(json.dumps(json.loads(path.read_text()), indent=1))  # as fmnist writes it
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    result = fmnist("compare", "old.json", "new.json", option, place)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"{Path(place)} is read, and would be replaced; name another file" in result.stderr
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_a_slower_model_is_no_failure(pair, fmnist):
     assert fmnist("compare", "new.json", "old.json").returncode == 0
 

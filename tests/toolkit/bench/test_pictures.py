@@ -361,3 +361,8 @@ def test_a_model_without_accuracy_stops_no_other(tmp_path):
     assert str(failure).startswith("gone.npz: ")
     lines = pictures.write_pictures(picture, found.accuracies, tmp_path)
     assert lines == [str(tmp_path / name) for name in ("tradeoff.png", "latencies.png")]
+
+
+def test_a_folder_whose_name_is_too_long(fails):
+    line = fails("bench", "absent.tflite", "--plots", "x" * 300)
+    assert "tradeoff.png: cannot be written (File name too long); choose another place" in line

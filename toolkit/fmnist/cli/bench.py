@@ -72,7 +72,7 @@ def bench(
     from fmnist.bench.measurement import measure
     from fmnist.bench.models import shared_split, with_baseline
     from fmnist.bench.outcome import examine
-    from fmnist.cli.output import fail, require_apart, say_run_and_stale, show
+    from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale, show
     from fmnist.models import Splits, select_artifacts
     from fmnist.progress import Progress, say
     from fmnist.results import write_result
@@ -80,6 +80,8 @@ def bench(
     method = Method(scenario, duration, processes, hz or Method.hz, input_range)
     _require_pace(hz, method)
     require_apart(json, csv, markdown)
+    if baseline:
+        require_kept([baseline], json, csv, markdown)
     if plots:
         _require_pictures_free(plots)
     gate = _gate(asserted or [], baseline, scenario, hz)

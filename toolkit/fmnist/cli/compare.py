@@ -20,10 +20,11 @@ def compare(
     from fmnist.bench.comparison import compare as compare_benchmarks
     from fmnist.bench.comparison_report import comparison_body, comparison_markdown, comparison_text
     from fmnist.bench.reading import read_benchmark
-    from fmnist.cli.output import require_apart, show
+    from fmnist.cli.output import require_apart, require_kept, show
     from fmnist.results import write_result
 
     require_apart(json, markdown)
+    require_kept([old, *new], json, markdown)
     base = read_benchmark(old)
     comparisons = [compare_benchmarks(base, read_benchmark(path)) for path in new]
     if markdown:

@@ -32,6 +32,18 @@ def require_apart(*files: Path | None) -> None:
             raise typer.BadParameter(f"only one result can go to {shown}")
 
 
+def require_kept(inputs: Sequence[Path], *results: Path | None) -> None:
+    """Check that no result takes the place of a file that is read."""
+    import typer
+
+    places = [file.resolve() for file in inputs]
+    for result in filter(None, results):
+        if result.resolve() in places:
+            raise typer.BadParameter(
+                f"{result} is read, and would be replaced; name another file for the result"
+            )
+
+
 def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
     """Say each reason once, and exit with 3 when a gate failed, else with 1 when there are reasons.
 
