@@ -30,7 +30,7 @@ def test_ctrl_c_while_operators_are_timed_leaves_the_figures(monkeypatch):
     assert found.text.startswith("model ")
     assert found.body["models"][0]["p50_us"]["value"] == 1.0
     [error] = found.failures
-    assert str(error) == "bench: stopped after 6 of 6 rounds; the figures are of those"
+    assert str(error) == "bench: stopped after 6 of 6 rounds; the figures are of what was done by then"
 
 
 def test_after_ctrl_c_no_operators_are_timed(monkeypatch):
@@ -39,3 +39,13 @@ def test_after_ctrl_c_no_operators_are_timed(monkeypatch):
     text = examined(stopped).text
     assert "operators" not in text
     assert "3 fresh processes each, 1.5 s in all" in text
+
+
+def test_ctrl_c_in_the_first_round():
+    """Of what had its process by then there are figures, or there are none at all."""
+    stopped = examined(benchmark(timed(NPZ, [1000] * 10, processes=1), rounds=0, interrupted=True))
+    assert (
+        "one image at a time, back to back: service time; 1 fresh process each, 0.5 s in all" in stopped.text
+    )
+    [error] = benchmark(rounds=0, interrupted=True).errors
+    assert str(error) == "bench: stopped before a model was timed"

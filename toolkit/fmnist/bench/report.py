@@ -67,9 +67,11 @@ def how_measured(benchmark: Benchmark) -> str:
         "throughput": f"{_batch(results)} at a time, as many as go",
         "cold-start": f"from the start of a process to its answer to {_batch(results)}",
     }[method.scenario]
-    processes = f"{benchmark.rounds} fresh process{'es'[: 2 * (benchmark.rounds != 1)]} each"
-    done = method.seconds * benchmark.rounds / method.processes
-    seconds = "" if method.scenario == "cold-start" else f", {done:g} s in all"
+    done = max(benchmark.rounds, 1)  # what Ctrl-C in the first round leaves has had a process, too
+    processes = f"{done} fresh process{'es'[: 2 * (done != 1)]} each"
+    seconds = f", {method.seconds * done / method.processes:g} s in all"
+    if method.scenario == "cold-start":
+        seconds = ""
     return f"{what}; {processes}{seconds}; {_threads(results)}"
 
 

@@ -149,6 +149,10 @@ class Benchmark:
         """Why not all that was asked for is there."""
         errors = [failure.error for failure in self.failures]
         if self.interrupted:
-            done = f"{self.rounds} of {self.method.processes} rounds"
-            errors.append(FmnistError(f"bench: stopped after {done}; the figures are of those"))
+            rounds = f"after {self.rounds} of {self.method.processes} rounds"
+            timed = any(result.model for result in self.results)
+            when = (
+                f"{rounds}; the figures are of what was done by then" if timed else "before a model was timed"
+            )
+            errors.append(FmnistError(f"bench: stopped {when}"))
         return errors
