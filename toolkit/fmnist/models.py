@@ -27,10 +27,15 @@ def select_models(named: list[Path]) -> Selection:
     """The models the user named, a run's folder standing for its artifacts; else those of the newest run.
 
     Raises:
-        ResultError: None is named and there is no finished run.
+        ResultError: None is named and there is no finished run, or a run is named beside others.
     """
     if len(named) == 1 and is_run(named[0]):
         return Selection(tuple(Run(named[0]).artifacts()), Run(named[0]))
+    for path in named:
+        if is_run(path):
+            raise ResultError(
+                f"{path}: is a run, which goes alone; or name files, such as {path}/export/model-*"
+            )
     if named:
         return Selection(tuple(named), None)
     run = newest_run()

@@ -119,6 +119,36 @@ def test_nothing_timed_is_no_result(fmnist, tmp_path):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("train.json", "a model file ends in .tflite or .onnx or .npz, not .json"),
+        ("reference.npz", "not an npz model that fmnist export wrote"),
+        ("export", "is a directory; give the path of a model file"),
+    ],
+)
+def test_a_file_of_a_run_that_is_no_model(fails, name, complaint):
+    """The original, which stands beside it, is not timed on and on."""
+    assert f"{TINY / name}: {complaint}" in fails("bench", TINY / name)
+
+
+def test_an_original_alone_is_no_result(tmp_path, fmnist):
+    """The artifact is whole enough to say which images it takes, and is run by nothing."""
+    shutil.copytree(TINY, tmp_path / "run")
+    path = tmp_path / "run" / "export" / "model-float32.onnx"
+    (tmp_path / "run" / "export" / "model-int8.tflite").write_bytes(path.read_bytes())
+    words = ("--dataset", "fashion-mnist", "--processes", 1, "--duration", 0.01, "--json", "bench.json")
+    result = fmnist("bench", "run/export/model-int8.tflite", *words)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "run/export/model-int8.tflite: " in result.stderr
+    assert not (tmp_path / "bench.json").exists()
+
+
+def test_a_run_beside_other_models(fails):
+    line = fails("bench", INT8, TINY)
+    assert f"{TINY}: is a run, which goes alone; or name files, such as {TINY}/export/model-*" in line
+
+
 def test_when_every_model_has_failed_the_harness_does_not_go_on(tmp_path, t10k):
     done = []
     configurations = [Configuration(tmp_path / "absent.tflite", "tflite", 1, 1), harness(1)]

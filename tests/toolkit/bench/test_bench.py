@@ -124,14 +124,16 @@ def test_a_sweep_is_every_combination_that_there_is(bench):
 
 
 def test_what_an_engine_cannot_run_is_left_out_of_a_sweep(bench):
-    result, record = bench(INT8, FLOAT32, *QUICK, "--engine", "auto", "--engine", "numpy")
+    sweep = ("--engine", "auto", "--engine", "numpy", "--batch", 1, "--batch", 2)
+    result, record = bench(INT8, FLOAT32, *QUICK, *sweep)
     assert result.returncode == 0
-    assert [(m["name"], m["runner"]) for m in record["models"]] == [
+    assert [(m["name"], m["runner"]) for m in record["models"] if m["batch"] == 1] == [
         (INT8, "tflite"),
         (FLOAT32, "tflite"),
         (FLOAT32, "numpy"),
     ]
     assert told(result.stderr)[0].startswith(f"left out: {INT8}: not a dense float32 network")
+    assert result.stderr.count("\n") == 1  # of both batches
 
 
 def test_throughput_has_runs_of_its_own(bench):

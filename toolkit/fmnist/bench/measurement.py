@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -30,6 +30,7 @@ def measure(
     method: Method,
     on_process: Callable[[], None] = lambda: None,
     seed: int = 0,
+    named: Collection[Path] | None = None,
 ) -> Benchmark:
     """Time configurations side by side.
 
@@ -43,9 +44,12 @@ def measure(
         method: How.
         on_process: Called after each process.
         seed: Seed of the order.
+        named: What must be left to go on, as an original beside artifacts that all failed is of no use; all
+            models unless given.
     """
     shuffle = random.Random(seed).shuffle
     names = _names(configurations)
+    needed = {item.path for item in configurations if item.path} if named is None else set(named)
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
     failures: dict[Configuration, Failure] = {}
     interrupted = False
@@ -53,7 +57,7 @@ def measure(
         try:
             for _ in range(method.processes):
                 order = [item for item in configurations if item not in failures]
-                if not any(item.path for item in order):
+                if needed.isdisjoint(item.path for item in order):
                     break
                 shuffle(order)
                 for item in order:

@@ -91,13 +91,14 @@ def bench(
     paths = with_baseline(selection.paths) if "auto" in engine else list(selection.paths)
     configurations = [*combine(paths, engine, threads, batches), harness(batches[0])]
     splits = Splits(dataset, data_dir)
-    images = shared_split(paths, splits).images
+    images = shared_split(selection.paths, splits).images
     progress = Progress("bench", processes * len(configurations))
-    benchmark = measure(configurations, images, method, progress.step)
+    benchmark = measure(configurations, images, method, progress.step, named=selection.paths)
     progress.remove()
-    for failure in benchmark.left_out:
-        say(f"left out: {failure.error}")
-    if not any(result.model for result in benchmark.results):
+    for reason in dict.fromkeys(str(failure.error) for failure in benchmark.left_out):
+        say(f"left out: {reason}")
+    timed = {result.configuration.path for result in benchmark.results if result.model}
+    if not timed or (timed.isdisjoint(selection.paths) and not benchmark.interrupted):
         fail(benchmark.errors)
     outcome = examine(benchmark, images, operators, splits if plots else None, gate, selection.paths)
     body = outcome.body
