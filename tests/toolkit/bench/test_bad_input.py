@@ -127,9 +127,12 @@ def test_nothing_timed_is_no_result(fmnist, tmp_path):
         ("export", "is a directory; give the path of a model file"),
     ],
 )
-def test_a_file_of_a_run_that_is_no_model(fails, name, complaint):
-    """The original, which stands beside it, is not timed on and on."""
-    assert f"{TINY / name}: {complaint}" in fails("bench", TINY / name)
+def test_a_file_of_a_run_that_is_no_model(fmnist, name, complaint):
+    """The original, which stands beside it, is no result."""
+    result = fmnist("bench", TINY / name)
+    assert (result.returncode, result.stdout) == (1, "")
+    [line] = told(result.stderr)
+    assert line.startswith(f"fmnist: {TINY / name}: {complaint}")
 
 
 def test_an_original_alone_is_no_result(tmp_path, fmnist):

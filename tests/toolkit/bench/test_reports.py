@@ -151,3 +151,14 @@ def test_ones_own_old_results_are_replaced(tmp_path, fmnist):
         engine = "numpy" if model is NPZ else "tflite"
         assert fmnist("bench", model, *quick, "--engine", engine, *reports).returncode == 0
         assert all(model.name in (tmp_path / name).read_text() for name in ("b.csv", "b.md"))
+
+
+@pytest.mark.parametrize("option", ["--csv", "--markdown", "--json"])
+def test_a_full_disk_does_not_take_the_table_away(fmnist, option):
+    quick = ("--duration", 0.02, "--processes", 1, "--engine", "tflite")
+    result = fmnist("bench", INT8, *quick, option, "/dev/full")
+    assert result.returncode == 1
+    assert told(result.stderr) == [
+        "fmnist: /dev/full: cannot be written (No space left on device); choose another place"
+    ]
+    assert result.stdout.startswith("model ")

@@ -102,11 +102,13 @@ def bench(
         fail(benchmark.errors)
     outcome = examine(benchmark, images, operators, splits if plots else None, gate, selection.paths)
     body = outcome.body
-    if csv:
-        write_result(csv, benchmark_csv(body))
-    if markdown:
-        write_result(markdown, outcome.markdown)
-    show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", body, json)
+    try:
+        if csv:
+            write_result(csv, benchmark_csv(body))
+        if markdown:
+            write_result(markdown, outcome.markdown)
+    finally:
+        show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", body, json)
     if plots:
         _draw(outcome, plots)
     fail(outcome.failures, gate_failed=not outcome.kept)

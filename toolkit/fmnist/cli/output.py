@@ -14,10 +14,12 @@ def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
     """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
     from fmnist.results import to_json, write_result
 
-    if json is not None:
-        write_result(json, to_json(kind, body))
-    if text and str(json) != "-":
-        print(text)
+    try:
+        if json is not None:
+            write_result(json, to_json(kind, body))
+    finally:  # a full disk takes away the file, not the minutes that were spent on it
+        if text and str(json) != "-":
+            print(text)
 
 
 def require_apart(*files: Path | None) -> None:
