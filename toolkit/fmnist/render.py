@@ -76,3 +76,8 @@ def size(count: int) -> str:
 def microseconds(value: float) -> str:
     """A latency in µs with three significant digits or all whole ones; below 1 µs with two decimals."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
+
+
+def milliseconds(value: float) -> str:
+    """A time that is in µs in ms, with three significant digits or all whole ones."""
+    return f"{value / 1000:,.0f}" if value >= 1e5 else f"{value / 1000:.3g}"

@@ -54,6 +54,8 @@ def test_every_model_has_processes_of_its_own(bench):
         "one image at a time, back to back: service time; 2 fresh processes each, 0.06 s in all; 1 thread"
         in (result.stdout)
     )
+    tables = [line for line in result.stdout.splitlines() if line.startswith(("model", "─"))]
+    assert max(map(len, tables)) <= 120
 
 
 def test_figures_are_those_of_all_times(bench):
@@ -119,7 +121,7 @@ def test_a_sweep_is_every_combination_that_there_is(bench):
     pairs = [(FLOAT32, "tflite"), (FLOAT32, "numpy"), (NPZ, "numpy")]  # npz has but one engine
     assert combinations == [(*pair, *each) for pair in pairs for each in rest]
     header = next(line for line in result.stdout.splitlines() if line.startswith("model"))
-    assert header.split()[3:5] == ["threads", "batch"]
+    assert header.split()[1:4] == ["engine", "threads", "batch"]
     assert "1, 2 threads" in result.stdout
 
 

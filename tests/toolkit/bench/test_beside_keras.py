@@ -14,7 +14,7 @@ def column(*results) -> dict[tuple[str, ...], str]:
     if "vs keras" not in header:
         return {}
     place = header.index("vs keras") + len("vs keras")
-    return {tuple(row.split()[i] for i in (0, 3, 4)): row[:place].split()[-1] for row in rows}
+    return {tuple(row.split()[i] for i in (0, 1, 2)): row[:place].split()[-1] for row in rows}
 
 
 def model(name: str, engine: str, us: float, **how: int):

@@ -202,6 +202,15 @@ def test_its_json_and_markdown(pair, tmp_path, fmnist):
     )
 
 
+def test_cold_starts_are_told_in_milliseconds(tmp_path):
+    """139,279 µs are 139 ms, to whoever waits for them."""
+    cold = entry(p50_us={"value": 139_279.0, "low": 98_765.0, "high": 202_399.0})
+    side = recorded(tmp_path / "cold.json", cold, scenario="cold-start")
+    header, _, row = comparison_text([compare(side, side)]).split("\n\n")[1].splitlines()
+    assert "old p50 ms  new p50 ms" in header
+    assert row.split()[3:5] == ["139", "139"]
+
+
 def test_markdown_on_stdout_stands_alone(pair, fmnist):
     result = fmnist("compare", "old.json", "new.json", "--markdown", "-")
     assert result.stdout.startswith("### Compare: ")

@@ -9,7 +9,7 @@ import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.processes import Process, Steady
-from fmnist.bench.report import benchmark_text
+from fmnist.bench.report import ADVICE, benchmark_text
 from fmnist.bench.result import Benchmark, Result
 from fmnist.opening import ModelFile
 from fmnist_runtime.latency import Samples, Timing, WarmUp
@@ -35,7 +35,9 @@ def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: floa
 
 def doubts(*results: Result) -> list[str]:
     text = benchmark_text(Benchmark(Method(), results, (), (), 6, interrupted=False))
-    return text.split("\n\n")[-1].splitlines()[:-1]
+    *reasons, advice = text.split("\n\n")[-1].splitlines()[:-1] or [ADVICE]
+    assert advice == ADVICE
+    return reasons
 
 
 EVEN = [10.0] * 6
@@ -75,4 +77,21 @@ def test_a_reason_of_some_names_them():
     assert found == [
         "a.tflite 2 threads, b.tflite 1 thread: one process is 30 % off the median of all; 5 % is allowed",
         "b.tflite 1 thread: other programs kept 0.50 cores busy; 0.25 is allowed",
+    ]
+
+
+def test_what_the_empty_call_is_and_nothing_against_it():
+    """So few ticks of the clock are never steady, and no model's figure depends on that."""
+    steady, call = result("a.tflite", 1, EVEN, 0), result("(harness)", 1, [0.06, 0.07, 0.08] * 2, 0.9)
+    empty = Result(
+        Configuration(None, "none", 1, 1),
+        tuple(replace(process, model=None) for process in call.processes),
+        "(harness)",
+    )
+    text = benchmark_text(Benchmark(Method(), (steady, empty), (), (), 6, interrupted=False))
+    row = next(line for line in text.splitlines() if line.startswith("(harness)"))
+    assert row.split()[-1] == "-"
+    assert text.split("\n\n")[-1].splitlines() == [
+        "(harness): an empty call; so much of each time is the measuring's own",
+        "one image at a time, back to back: service time; 6 fresh processes each, 3 s in all; 1 thread",
     ]

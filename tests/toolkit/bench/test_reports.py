@@ -54,7 +54,8 @@ def assert_same(rows: list[dict[str, str]], record: dict) -> None:
 
 @pytest.mark.parametrize("scenario", ["latency", "throughput", "periodic", "cold-start"])
 def test_csv_is_the_figures_of_the_json(tmp_path, fmnist, scenario):
-    arguments = (INT8, NPZ, *QUICK, "--scenario", scenario)
+    pace = ("--hz", 100) if scenario == "periodic" else ()
+    arguments = (INT8, NPZ, *QUICK, "--scenario", scenario, *pace)
     result = fmnist("bench", *arguments, "--csv", "b.csv", "--markdown", "b.md", "--json", "b.json")
     assert result.returncode == 0, result.stderr
     record = json.loads((tmp_path / "b.json").read_text())
@@ -62,7 +63,9 @@ def test_csv_is_the_figures_of_the_json(tmp_path, fmnist, scenario):
         assert_same(list(csv.DictReader(file)), record)
     stable = sum(model["verdict"] == "STABLE" for model in record["models"])
     text = (tmp_path / "b.md").read_text()
-    assert text.startswith(f"### Bench: {stable} of 2 STABLE\n\n| model | scheme |")
+    assert text.startswith(f"### Bench: {stable} of 2 STABLE\n\n| model |")
+    unit = {"throughput": "images/s", "cold-start": "p50 ms"}.get(scenario, "p50 µs")
+    assert f"| {unit} | " in text.splitlines()[2]
     method = result.stdout.splitlines()[-1]
     assert text.endswith(f"\n\n{method}\n")
     assert (record["models"][0]["accuracy"], record["harness"]["accuracy"]) == (None, None)
@@ -102,7 +105,7 @@ def test_markdown_says_what_is_not_stable_and_what_was_not_timed():
         Configuration(Path("gone.onnx"), "onnxruntime", 1, 1), ModelError("gone.onnx: <no> such"), "gone.onnx"
     )
     text = benchmark_markdown(benchmark(steady, lone, failures=[failure, failure]))
-    assert text.startswith("### Bench: 1 of 2 STABLE\n\n| model | scheme | engine | p50 µs |")
+    assert text.startswith("### Bench: 1 of 2 STABLE\n\n| model | p50 µs |")
     assert text.count("\n- gone.onnx") == 0
     assert text.count("\n- not timed: gone.onnx: &lt;no&gt; such\n") == 1
     [doubt] = [line for line in text.splitlines() if line.startswith("- lone.tflite: ")]

@@ -15,7 +15,7 @@ from fmnist.bench.comparison import (
     Comparison,
 )
 from fmnist.bench.reading import Figures, Recorded, names_of
-from fmnist.render import ABSENT, markdown, markdown_text, microseconds, printable, table
+from fmnist.render import ABSENT, markdown, markdown_text, microseconds, milliseconds, printable, table
 
 Row = tuple[Comparison, Change]
 Column = tuple[str, Callable[[Row], str]]
@@ -127,8 +127,9 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
         if change.key == key
     ]
     which = _which(comparisons)
-    what = "images/s" if old.scenario == "throughput" else "p50 µs"
-    cell = _rate if old.scenario == "throughput" else _p50
+    what, cell = {"throughput": ("images/s", _rate), "cold-start": ("p50 ms", _p50(milliseconds))}.get(
+        old.scenario, ("p50 µs", _p50(microseconds))
+    )
     columns: list[Column] = [
         *which,
         (f"old {what}", lambda row: cell(row[1].old)),
@@ -159,9 +160,12 @@ def _engine(row: Row) -> str:
     return old if old == new else f"{old}, then {new}"
 
 
-def _p50(figures: Figures) -> str:
-    found = figures.percentiles["p50"]
-    return microseconds(found.value) if found else ABSENT
+def _p50(show: Callable[[float], str]) -> Callable[[Figures], str]:
+    def cell(figures: Figures) -> str:
+        found = figures.percentiles["p50"]
+        return show(found.value) if found else ABSENT
+
+    return cell
 
 
 def _rate(figures: Figures) -> str:

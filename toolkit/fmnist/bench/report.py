@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from fmnist.bench.result import Benchmark, Result
-from fmnist.render import ABSENT, markdown, markdown_text, microseconds, printable, size, table
+from fmnist.render import ABSENT, markdown, markdown_text, microseconds, milliseconds, printable, size, table
 from fmnist_runtime.percentiles import Percentile
 from fmnist_runtime.trust import STABLE
 
@@ -15,13 +15,25 @@ Column = tuple[str, Callable[[Result], str]]
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns stand left."""
+ADVICE = (
+    "what is not STABLE may be more than 5 % off in another run: "
+    "let nothing else run beside it, or give a longer --duration or more --processes"
+)
+"""What to do about reasons."""
+_EMPTY_CALL = {
+    "latency": "an empty call; so much of each time is the measuring's own",
+    "periodic": "an empty call; so much of each time is the system's, to wake the process up",
+    "throughput": "an empty call; the measuring allows no more than that",
+    "cold-start": "a process that opens no model; so much of each time is Python's own",
+}
+"""What the row means that is of no model."""
 
 
 def benchmark_text(benchmark: Benchmark) -> str:
     """Figures of all configurations, what each costs, why some are not to be trusted, and how it was done."""
     if not benchmark.results:
         return ""
-    lines = [*_doubts(benchmark), how_measured(benchmark)]
+    lines = [*_doubts(benchmark), *_empty_call(benchmark), how_measured(benchmark)]
     parts = [*(table(*content) for content in tables(benchmark)), "\n".join(map(printable, lines))]
     return "\n\n".join(parts)
 
@@ -31,7 +43,8 @@ def benchmark_markdown(benchmark: Benchmark) -> str:
     models = [result for result in benchmark.results if result.model]
     stable = sum(result.trust.verdict == STABLE for result in models)
     failures = dict.fromkeys(f"not timed: {failure.error}" for failure in benchmark.failures)
-    lines = [f"- {markdown_text(line)}" for line in (*failures, *_doubts(benchmark))]
+    remarks = (*failures, *_doubts(benchmark), *_empty_call(benchmark))
+    lines = [f"- {markdown_text(line)}" for line in remarks]
     parts = [
         f"### Bench: {stable} of {len(models)} STABLE",
         *(markdown(*content) for content in tables(benchmark)),
@@ -42,19 +55,20 @@ def benchmark_markdown(benchmark: Benchmark) -> str:
 
 
 def tables(benchmark: Benchmark) -> list[Table]:
-    """The figures that the scenario is about, and what each model costs."""
-    results = benchmark.results
-    which = _which(results)
-    scenario = {
+    """The figures that the scenario is about, and what each model costs; 120 characters wide, as a rule."""
+    results, scenario = benchmark.results, benchmark.method.scenario
+    models = [result for result in results if result.model]
+    figures = {
         "latency": [*_LATENCY, *_beside_keras(results)],
         "periodic": [*_LATENCY, ("late", _late)],
         "throughput": _THROUGHPUT,
         "cold-start": [*_COLD_START, *_beside_keras(results)],
-    }[benchmark.method.scenario]
-    verdict: Column = ("verdict", lambda result: result.trust.verdict)
+    }[scenario]
+    verdict: Column = ("verdict", lambda result: result.trust.verdict if result.model else ABSENT)
+    first = {"throughput": [], "cold-start": [_PYTHON]}.get(scenario, [_CALLS])
     return [
-        _table(results, which, [*scenario, verdict]),
-        _table([result for result in results if result.model], which, _COSTS),
+        _table(results, [_MODEL, *_differing(models)], [*figures, verdict]),
+        _table(models, [_MODEL, _SCHEME, _ENGINE, *_varied(models)], [*first, *_COSTS]),
     ]
 
 
@@ -76,17 +90,24 @@ def how_measured(benchmark: Benchmark) -> str:
 
 
 def _doubts(benchmark: Benchmark) -> list[str]:
-    """What speaks against figures: each reason once, with all whom it is of and their figures."""
+    """What speaks against figures: each reason once, with all whom it is of and their figures; what to do."""
     found: dict[str, list[tuple[str, str]]] = {}
-    for result in benchmark.results:
+    models = [result for result in benchmark.results if result.model]
+    for result in models:  # an empty call takes so few ticks of the clock that it is seldom steady
         for reason in result.trust.reasons:
             found.setdefault(_NUMBER.sub("#", reason), []).append((_label(result, benchmark), reason))
     lines = []
     for entries in found.values():
         names = dict.fromkeys(name for name, _ in entries)
-        whom = "all" if len(entries) == len(benchmark.results) > 1 else ", ".join(names)
+        whom = "all" if len(entries) == len(models) > 1 else ", ".join(names)
         lines.append(f"{whom}: {_merged([reason for _, reason in entries])}")
-    return lines
+    return [*lines, ADVICE] if lines else []
+
+
+def _empty_call(benchmark: Benchmark) -> list[str]:
+    """What the row is that is of no model, where there is one."""
+    shown = [result.name for result in benchmark.results if not result.model]
+    return [f"{name}: {_EMPTY_CALL[benchmark.method.scenario]}" for name in shown]
 
 
 def _label(result: Result, benchmark: Benchmark) -> str:
@@ -123,14 +144,16 @@ def _table(results: Sequence[Result], which: Sequence[Column], columns: Sequence
     return [title for title, _ in shown], rows, len(which)
 
 
-def _which(results: Sequence[Result]) -> list[Column]:
-    """What tells configurations apart; threads and batches where there are several."""
-    columns: list[Column] = [
-        ("model", lambda result: result.name),
-        ("scheme", lambda result: result.model.scheme if result.model else ABSENT),
-        ("engine", lambda result: result.model.engine if result.model else ABSENT),
-    ]
-    models = [result for result in results if result.model]
+def _differing(models: Sequence[Result]) -> list[Column]:
+    """What tells configurations of the same file apart, where there are several."""
+    runners = {(result.configuration.path, result.configuration.engine) for result in models}
+    engines = [_ENGINE] if len(runners) > len({path for path, _ in runners}) else []
+    return [*engines, *_varied(models)]
+
+
+def _varied(models: Sequence[Result]) -> list[Column]:
+    """Threads and batches, where there are several."""
+    columns: list[Column] = []
     if len({result.configuration.threads for result in models}) > 1:
         columns.append(("threads", lambda result: str(result.configuration.threads)))
     if len({result.configuration.batch for result in models}) > 1:
@@ -138,18 +161,18 @@ def _which(results: Sequence[Result]) -> list[Column]:
     return columns
 
 
-def _value(percent: float) -> Callable[[Result], str]:
+def _value(percent: float, show: Callable[[float], str] = microseconds) -> Callable[[Result], str]:
     def cell(result: Result) -> str:
         found = result.percentile_us(percent)
-        return microseconds(found.value) if found else ABSENT
+        return show(found.value) if found else ABSENT
 
     return cell
 
 
-def _interval(percent: float) -> Callable[[Result], str]:
+def _interval(percent: float, show: Callable[[float], str] = microseconds) -> Callable[[Result], str]:
     def cell(result: Result) -> str:
         found = result.percentile_us(percent)
-        return f"{microseconds(found.low)} to {microseconds(found.high)}" if found else ABSENT
+        return f"{show(found.low)} to {show(found.high)}" if found else ABSENT
 
     return cell
 
@@ -166,10 +189,9 @@ def _rate(part: Callable[[Percentile], str]) -> Callable[[Result], str]:
     return lambda result: part(result.images_per_second) if result.images_per_second else ABSENT
 
 
-def _milliseconds(microseconds: float) -> str:
-    return f"{microseconds / 1000:,.0f}" if microseconds >= 1e5 else f"{microseconds / 1000:.3g}"
-
-
+_MODEL: Column = ("model", lambda result: result.name)
+_SCHEME: Column = ("scheme", lambda result: result.model.scheme if result.model else ABSENT)
+_ENGINE: Column = ("engine", lambda result: result.model.engine if result.model else ABSENT)
 _LATENCY: list[Column] = [
     ("p50 µs", _value(50)),
     ("95 % interval", _interval(50)),
@@ -178,21 +200,21 @@ _LATENCY: list[Column] = [
     ("95 % interval", _interval(99)),
     ("p99.9", _value(99.9)),
     ("max", _longest),
-    ("calls", lambda result: f"{result.calls:,}"),
 ]
 _THROUGHPUT: list[Column] = [
     ("images/s", _rate(lambda rate: f"{rate.value:,.0f}")),
     ("between processes", _rate(lambda rate: f"{rate.low:,.0f} to {rate.high:,.0f}")),
 ]
 _COLD_START: list[Column] = [
-    ("p50 µs", _value(50)),
-    ("95 % interval", _interval(50)),
-    ("max", _longest),
+    ("p50 ms", _value(50, milliseconds)),
+    ("95 % interval", _interval(50, milliseconds)),
+    ("max", lambda result: ABSENT if result.max_us is None else milliseconds(result.max_us)),
 ]
+_CALLS: Column = ("calls", lambda result: f"{result.calls:,}")
+_PYTHON: Column = ("Python ms", lambda result: milliseconds(result.imports_us))
 _COSTS: list[Column] = [
-    ("Python ms", lambda result: _milliseconds(result.imports_us)),
-    ("load ms", lambda result: _milliseconds(result.load_us)),
-    ("first inference ms", lambda result: _milliseconds(result.first_us)),
+    ("load ms", lambda result: milliseconds(result.load_us)),
+    ("first inference ms", lambda result: milliseconds(result.first_us)),
     ("peak memory", lambda result: size(result.peak_memory_bytes or 0)),
     ("file", lambda result: size(result.model.size_bytes if result.model else 0)),
 ]
