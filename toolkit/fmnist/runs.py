@@ -206,11 +206,13 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         ResultError: The file is missing or not a JSON object.
     """
-    require_file(path, "a result in JSON", ResultError)
+    wanted = "a result in JSON"
+    require_file(path, wanted, ResultError)
     try:
         record = json.loads(path.read_bytes())
     except (ValueError, OSError, RecursionError) as error:  # the last: of lists in lists in lists
-        raise ResultError(f"{path}: is damaged ({error})") from error
+        reason = f"is damaged ({error}), or was never JSON"
+        raise ResultError(f"{path}: {reason}; give the path of {wanted}") from error
     if not isinstance(record, dict):
-        raise ResultError(f"{path}: is not a JSON object")
+        raise ResultError(f"{path}: is not a JSON object; give the path of {wanted}")
     return record

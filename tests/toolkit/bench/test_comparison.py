@@ -106,16 +106,28 @@ def test_what_speaks_against_a_side_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ({}, {"scenario": "cold-start"}, "new.json: is of --scenario cold-start, and old.json of latency"),
+        (
+            {},
+            {"scenario": "cold-start"},
+            "new.json: is of --scenario cold-start, and old.json of latency; time both alike",
+        ),
         (
             {"scenario": "periodic", "hz": 30.0},
             {"scenario": "periodic", "hz": 60.0},
-            "new.json: is of --hz 60, and old.json of 30",
+            "new.json: is of --hz 60, and old.json of 30; time both alike",
         ),
-        ({}, {"batch": 8}, "new.json: has other batches (8) than old.json (1)"),
-        ({}, {"threads": 2}, "new.json: has other threads (2) than old.json (1)"),
-        ({}, {"runner": "numpy"}, "new.json: has other engines (numpy) than old.json (tflite)"),
-        ({}, {"name": "b.onnx"}, "new.json: has other models (b.onnx) than old.json (model-int8.tflite)"),
+        ({}, {"batch": 8}, "new.json: has other batches (8) than old.json (1); time the same ones"),
+        ({}, {"threads": 2}, "new.json: has other threads (2) than old.json (1); time the same ones"),
+        (
+            {},
+            {"runner": "numpy"},
+            "new.json: has other engines (numpy) than old.json (tflite); time the same ones",
+        ),
+        (
+            {},
+            {"name": "b.onnx"},
+            "new.json: has other models (b.onnx) than old.json (model-int8.tflite); time the same ones",
+        ),
     ],
 )
 def test_what_cannot_be_compared_is_refused(tmp_path, monkeypatch, old, new, said):

@@ -73,9 +73,12 @@ def test_other_kinds_and_versions(tmp_path, schema, said):
     ("content", "said"),
     [
         (b"", "is empty"),
-        (b"notes", "is damaged (Expecting value"),
+        (
+            b"notes",
+            "is damaged (Expecting value: line 1 column 1 (char 0)), or was never JSON; give the path of a",
+        ),
         (b"\xff\xfe\x00", "is damaged"),
-        (b"[1, 2]", "is not a JSON object"),
+        (b"[1, 2]", "is not a JSON object; give the path of a result in JSON"),
         (b"[" * 100_000, "is damaged"),
         (b'{"schema": "fmnist.bench/2"', "is damaged"),
     ],

@@ -114,10 +114,11 @@ def require_same_scenario(named: object, scenario: str, hz: float, old: Recorded
     Raises:
         ResultError: It did not.
     """
+    remedy = "time both alike"
     if scenario != old.scenario:
-        raise ResultError(f"{named}: is of --scenario {scenario}, and {old.path} of {old.scenario}")
+        raise ResultError(f"{named}: is of --scenario {scenario}, and {old.path} of {old.scenario}; {remedy}")
     if scenario == "periodic" and hz != old.hz:
-        raise ResultError(f"{named}: is of --hz {hz:g}, and {old.path} of {old.hz:g}")
+        raise ResultError(f"{named}: is of --hz {hz:g}, and {old.path} of {old.hz:g}; {remedy}")
 
 
 def ratio_of_medians(new: Sequence[float], old: Sequence[float]) -> Ratio:
@@ -189,5 +190,6 @@ def _nothing_shared(old: Recorded, new: Recorded) -> str:
         if not set(before) & set(after):
             listed = [", ".join(map(str, values)) for values in (after, before)]
             plain = {"name": "models", "batch": "batches", "runner": "engines"}.get(what, what)
-            return f"{new.path}: has other {plain} ({listed[0]}) than {old.path} ({listed[1]})"
+            others = f"{new.path}: has other {plain} ({listed[0]}) than {old.path} ({listed[1]})"
+            return f"{others}; time the same ones"
     return f"{new.path}: has no configuration that {old.path} has, too; time the same ones"
