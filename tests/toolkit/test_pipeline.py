@@ -7,7 +7,8 @@ from pathlib import Path
 from support import DATA
 
 from fmnist.bench.configuration import Method
-from fmnist.pipeline import Pipeline
+from fmnist.cli.run import _text
+from fmnist.pipeline import Pipeline, summarise
 from fmnist.runs import Run
 
 
@@ -25,3 +26,28 @@ def test_a_benchmark_in_which_a_model_failed_is_made_again(tiny: Path):
     assert made == [("its engine crashed",), ()]
     assert pipeline._step("bench", {}, work)["failures"] == []
     assert len(made) == 2
+
+
+def test_a_file_in_the_way_of_a_result(tiny: Path):
+    """Its place is the pipeline's, so another one cannot be chosen."""
+    bench = tiny / "bench.json"
+    bench.write_text("notes")
+    pipeline = Pipeline(Run(tiny), DATA, 1, Method(), force=False, limits={})
+    assert pipeline._step("bench", {}, dict) == {}
+    [failure] = pipeline._failures
+    complaint = "exists and is not a result of fmnist; remove it, or --force replaces it"
+    assert str(failure) == f"{bench}: {complaint}"
+    assert bench.read_text() == "notes"
+
+
+def test_times_that_are_not_to_be_trusted_are_told_of():
+    model = {"format": "tflite", "scheme": "int8", "size_bytes": 1000, "accuracy": 0.8}
+    names = ("steady", "noisy", "hot", "untimed")
+    verdicts = ("STABLE", "NOISY", "THROTTLED")
+    bench = {
+        "models": [{"name": n, "verdict": v} for n, v in zip(names, verdicts, strict=False)],
+    }
+    rows = summarise({"models": [model | {"name": name} for name in names]}, {}, bench)
+    assert [row.trust for row in rows] == [*verdicts, None]
+    assert _text(rows).splitlines()[-1] == "p50 and p99 of 2 of 4 are not STABLE: bench.json says why"
+    assert "STABLE" not in _text([rows[0], rows[3]])

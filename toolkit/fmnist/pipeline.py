@@ -46,6 +46,8 @@ class SummaryRow:
     """Median latency of one image in µs; None where it was not timed."""
     p99_us: float | None
     """99th percentile of the same."""
+    trust: str | None
+    """How far to trust these two: `fmnist_runtime.trust.STABLE`, or what is wrong; None where not timed."""
     failures: tuple[str, ...]
     """The gates it broke."""
 
@@ -149,7 +151,7 @@ class Pipeline:
         """A result that is kept or made now; empty when it cannot be made."""
         path = self._run.result(kind)
         try:
-            require_replaceable(path, self._force)
+            require_replaceable(path, self._force, "remove it, or --force replaces it")
             inputs = self._inputs() | settings
             record = _read_or_empty(path)
             same = record.get("schema") == schema(kind) and record.get("inputs") == inputs
@@ -200,6 +202,7 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
                 agreement=answers.get("agreement"),
                 p50_us=(latency.get("p50_us") or {}).get("value"),
                 p99_us=(latency.get("p99_us") or {}).get("value"),
+                trust=latency.get("verdict"),
                 failures=tuple(f"{b['gate']}: {b['text']}" for b in candidate.get("breaches", ())),
             )
         )

@@ -51,8 +51,13 @@ def to_json(kind: str, body: dict[str, Any]) -> str:
     return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
-def require_replaceable(path: Path, force: bool = False) -> None:
+def require_replaceable(path: Path, force: bool = False, remedy: str = "choose another file") -> None:
     """Check, before anything is measured, that a result may be written to a path.
+
+    Args:
+        path: Where to.
+        force: Whether any file may be replaced.
+        remedy: What the user can do about a file that is not ours.
 
     Raises:
         OutputError: A file is there that is not one of our results, or none can be written there.
@@ -66,7 +71,7 @@ def require_replaceable(path: Path, force: bool = False) -> None:
     with path.open("rb") as file:
         start = file.read(max(map(len, _STARTS)))
     if not start.startswith(_STARTS):
-        raise OutputError(f"{path}: exists and is not a result of fmnist; choose another file")
+        raise OutputError(f"{path}: exists and is not a result of fmnist; {remedy}")
 
 
 def write_result(path: Path, text: str) -> None:

@@ -96,6 +96,19 @@ def test_a_model_that_fails_midway_has_no_figures(int8, tmp_path, t10k):
     assert len(done) == 5  # it was not tried again
 
 
+def test_a_model_that_is_replaced_midway_has_no_figures(int8, t10k):
+    """They would be of two models."""
+    configuration = Configuration(int8, "tflite", 1, 1)
+
+    def on_process():
+        shutil.copy(EXPORT / "model-float32.tflite", int8)
+
+    benchmark = measure([configuration], t10k.images, Method(seconds=0.06, processes=3), on_process)
+    assert benchmark.results == ()
+    [failure] = benchmark.failures
+    assert str(failure.error) == f"{int8}: was replaced while it was timed; run fmnist bench again"
+
+
 def test_an_engine_that_crashes_stops_no_other(int8, tmp_path, t10k, monkeypatch):
     """As if a worker's engine had a fault: the process of one configuration is killed by a signal."""
     (tmp_path / "sitecustomize.py").write_text(

@@ -106,7 +106,9 @@ def _files(comparisons: Sequence[Comparison]) -> list[str]:
     sides = [("old", old), *(("new", comparison.new) for comparison in comparisons)]
     lines = [f"{role}: {side.path}: {side.measured}, {_machine(side)}" for role, side in sides]
     if any(side.machine.cpu != old.machine.cpu for _, side in sides):
-        lines.append("the machines differ: their ratio is in the figures, too")
+        lines.append("the machines differ: new/old is of machines and models together")
+    if any(comparison.new.path.absolute() == old.path.absolute() for comparison in comparisons):
+        lines.append(f"{old.path} is held against itself: give another one as NEW")
     return lines
 
 

@@ -16,7 +16,7 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.operators import Profile
 from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
-from fmnist_runtime.errors import FmnistError, OutputError, UnsupportedError
+from fmnist_runtime.errors import FmnistError, ModelError, OutputError, UnsupportedError
 
 HARNESS = "(harness)"
 """What the empty call is called, in the place of a model's file."""
@@ -62,7 +62,7 @@ def measure(
                 shuffle(order)
                 for item in order:
                     try:
-                        done[item].append(run_worker(item, method, file))
+                        done[item].append(_same(run_worker(item, method, file), done[item], item))
                     except FmnistError as error:
                         failures[item] = Failure(item, error, names[item])
                     on_process()
@@ -77,6 +77,13 @@ def measure(
     left_out = [failure for failure in failures.values() if _has_another(failure, configurations)]
     failed = [failure for failure in failures.values() if failure not in left_out]
     return Benchmark(method, tuple(results), tuple(failed), tuple(left_out), rounds, interrupted)
+
+
+def _same(process: Process, earlier: Sequence[Process], item: Configuration) -> Process:
+    """The process, if it ran the file that those before it did; it may have been exported again meanwhile."""
+    if earlier and process.model != earlier[0].model:
+        raise ModelError(f"{item.path}: was replaced while it was timed; run fmnist bench again")
+    return process
 
 
 def _has_another(failure: Failure, configurations: Sequence[Configuration]) -> bool:

@@ -61,7 +61,9 @@ def bench(
 ) -> None:
     """Time inference on real test images, in fresh processes, and say how far to trust it.
 
-    With --threads, --engine or --batch given again, every combination is timed.
+    With --threads, --engine or --batch given again, every combination is timed. STABLE means that another
+    run would tell the same median, within 5 %. NOISY, DRIFTING and THROTTLED do not, and the lines below the
+    tables say why.
 
     --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
     then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only

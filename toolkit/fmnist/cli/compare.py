@@ -16,7 +16,11 @@ def compare(
     markdown: options.Markdown = None,
     json: options.Json = None,
 ) -> None:
-    """What became faster or slower between two benchmarks, and what cannot be told?"""
+    """What became faster or slower between two benchmarks, and what cannot be told?
+
+    It exits with 0 whatever it finds. What must not become slower is for fmnist bench with --assert
+    'p50<=1.05*baseline' and --baseline OLD, which exits with 3.
+    """
     from fmnist.bench.comparison import compare as compare_benchmarks
     from fmnist.bench.comparison_report import comparison_body, comparison_markdown, comparison_text
     from fmnist.bench.reading import read_benchmark

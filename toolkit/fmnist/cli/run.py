@@ -57,6 +57,7 @@ def run(
 
 def _text(rows: "Sequence[SummaryRow]") -> str:
     from fmnist.render import ABSENT, microseconds, percent, points, size, table
+    from fmnist_runtime.trust import STABLE
 
     def optional(value: float | None, form: Callable[[float], str]) -> str:
         return ABSENT if value is None else form(value)
@@ -77,4 +78,8 @@ def _text(rows: "Sequence[SummaryRow]") -> str:
     ]
     header = ["format", "scheme", "verdict", "size", "accuracy", "points", "agreement", "p50 µs", "p99 µs"]
     failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
-    return "\n".join([table(header, cells, left=3), *failures])
+    doubtful = sum(row.trust not in (None, STABLE) for row in rows)
+    doubts = [f"p50 and p99 of {doubtful} of {len(rows)} are not STABLE: bench.json says why"] * bool(
+        doubtful
+    )
+    return "\n".join([table(header, cells, left=3), *doubts, *failures])
