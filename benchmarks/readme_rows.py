@@ -35,6 +35,12 @@ def ratio(times: Sequence[float], base: Sequence[float]) -> float:
     return median(a / b for a, b in zip(times, base, strict=True))
 
 
+def stable(part: str) -> int:
+    """How many verdicts of two runs of `fmnist bench` were STABLE."""
+    runs = result("repeatability")[part]
+    return sum(model["verdict"] == "STABLE" for models in runs for model in models)
+
+
 def training() -> list[Row]:
     """Ways to train the network, time per epoch, and test accuracy."""
     ways = result("training")["ways"]
@@ -158,6 +164,17 @@ def measuring() -> list[Row]:
             "timing each call, as `fmnist bench` does",
             say("{:.2f} µs more", claimed("harness_cost", "what timing adds to an inference")),
             "a loop with no clock in it, with the null engine",
+        ),
+        (
+            "`fmnist bench` twice in a row, on three artifacts",
+            say("{:.1f} % apart at most", claimed("repeatability", "medians of two runs differ by")),
+            say(
+                "{:.0f} of six verdicts are STABLE, {:.0f} beside a process that keeps a core busy; "
+                "six artifacts and their original take {:.0f} s",
+                stable("quiet"),
+                stable("beside_a_busy_process"),
+                result("repeatability")["sweep_s"],
+            ),
         ),
         (
             "`fmnist eval` and `fmnist parity` of an ONNX model, as commands",

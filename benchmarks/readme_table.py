@@ -21,7 +21,15 @@ TABLES: dict[str, tuple[Callable[[], list[Row]], tuple[str, ...]]] = {
     "training": (training, ("training",)),
     "speed": (
         speed,
-        ("runtime", "parity_cost", "beside_polygraphy", "harness_cost", "help_start", "predict_memory"),
+        (
+            "runtime",
+            "parity_cost",
+            "beside_polygraphy",
+            "harness_cost",
+            "repeatability",
+            "help_start",
+            "predict_memory",
+        ),
     ),
 }
 """The tables by name: what makes the rows, and whose results are in them."""

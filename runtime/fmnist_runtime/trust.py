@@ -134,9 +134,15 @@ def _spreads(levels: NDArray[np.float64], within: NDArray[np.float64]) -> Iterat
     deviation = np.max(np.abs(levels / np.median(levels) - 1))
     yield from _beyond(MAX_DEVIATION, deviation, "one process is {} off the median of all")
     yield from _beyond(
-        MAX_MIDDLE_SPREAD, _quartile_spread(levels), "the middle half of the processes is {} apart"
+        MAX_MIDDLE_SPREAD,
+        _quartile_spread(levels),
+        "the processes differ, the middle half of their medians by {}",
     )
-    yield from _beyond(MAX_BLOCK_SPREAD, np.median(within), "within a process the middle half is {} apart")
+    yield from _beyond(
+        MAX_BLOCK_SPREAD,
+        np.median(within),
+        "times differ within a process, the middle half of its blocks by {}",
+    )
 
 
 def _quartile_spread(values: NDArray[np.float64]) -> float:

@@ -98,11 +98,11 @@ def test_reasons_name_the_figure_and_the_limit():
     )
     near = [np.full(BLOCKS, level) for level in (100.0, 108.0) * 3]
     assert judge(near, WINDOWS).reasons == (
-        "the middle half of the processes is 7.69 % apart; 5 % is allowed",
+        "the processes differ, the middle half of their medians by 7.69 %; 5 % is allowed",
     )
     alternating = [np.array([100.0, 120.0] * 5)] * PROCESSES
     assert judge(alternating, WINDOWS).reasons == (
-        "within a process the middle half is 18.2 % apart; 10 % is allowed",
+        "times differ within a process, the middle half of its blocks by 18.2 %; 10 % is allowed",
     )
     far = [np.full(BLOCKS, level) for level in (*[100.0] * 5, 1250.0)]
     assert judge(far, WINDOWS).reasons == ("one process is 1,150 % off the median of all; 5 % is allowed",)
@@ -210,7 +210,7 @@ def test_all_reasons_are_told_the_strongest_first():
         "the Raspberry Pi's firmware",
         "the times rise by",
         "one process is",
-        "the middle half of",
+        "the processes differ, the middle half of",
         "other",
     )
     assert [reason.startswith(begin) for reason, begin in zip(trust.reasons, beginnings, strict=True)] == [

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
+from fmnist.bench.doubts import ADVICE
 from fmnist.bench.processes import Process, Steady
-from fmnist.bench.report import ADVICE, benchmark_text
+from fmnist.bench.report import benchmark_text
 from fmnist.bench.result import Benchmark, Result
 from fmnist.opening import ModelFile
 from fmnist_runtime.latency import Samples, Timing, WarmUp

@@ -16,20 +16,14 @@ import pytest
 from matplotlib.colors import to_hex
 from matplotlib.text import Annotation, Text
 from PIL import Image
-from support import DATA, TINY, told
+from support import TINY, told
 from timings import benchmark, timed
 
 from fmnist.bench import pictures
-from fmnist.bench.accuracies import find_accuracies
-from fmnist.bench.naming import short_names
 from fmnist.bench.tradeoffs import TradeOff, best
-from fmnist.evaluation import evaluate_original
-from fmnist.models import Splits
 from fmnist.plots.latencies import Distribution, latencies_figure
 from fmnist.plots.style import BLUE, GREY, RED, write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
-from fmnist.runs import Run
-from fmnist_runtime.files import sha256_file
 from fmnist_runtime.latency import Samples
 from fmnist_runtime.percentiles import Percentile
 
@@ -205,27 +199,6 @@ def test_a_row_for_each_with_every_time_the_fastest_on_top():
         assert all(samples.times_ns / 1e3 <= edges[filled + 1])
 
 
-def test_names_say_what_differs():
-    times = range(1, 100)
-    kinds = [timed("a.tflite", times), timed("b.onnx", times, engine="onnxruntime")]
-    assert short_names(kinds) == ["tflite int8", "onnx int8"]
-    assert short_names([timed("old.tflite", times), timed("new.tflite", times)]) == [
-        "old.tflite",
-        "new.tflite",
-    ]
-    foreign = [timed("a.tflite", times, scheme="unknown")]
-    assert short_names(foreign) == ["a.tflite"]
-    sweep = [
-        timed("a.tflite", times, engine=engine, threads=threads, batch=batch)
-        for engine, threads, batch in (("tflite", 1, 1), ("tflite", 2, 8), ("numpy", 1, 1))
-    ]
-    assert short_names(sweep) == [
-        "tflite int8, tflite, 1 thread, batch 1",
-        "tflite int8, tflite, 2 threads, batch 8",
-        "tflite int8, numpy, 1 thread, batch 1",
-    ]
-
-
 def test_what_is_not_stable_is_named_so(tmp_path, monkeypatch):
     """A lone process proves nothing, and its point would look like the others."""
     drawn = []
@@ -309,58 +282,6 @@ main()
     assert result.stderr == (
         "fmnist: plotting needs matplotlib, which is not installed: pip install 'fmnist[train]'\n"
     )
-
-
-@pytest.fixture
-def accuracy(tmp_path):
-    """What is found of a file that was timed."""
-
-    def find(path: Path, engine: str) -> float:
-        result = timed(str(path), range(1, 10), engine=engine, sha256=sha256_file(path))
-        found = find_accuracies(benchmark(result), Splits(None, DATA))
-        assert found.failures == ()
-        return found.accuracies[result.configuration]
-
-    return find
-
-
-def test_accuracy_is_what_the_run_has_recorded_of_the_same_file(tiny, fmnist, accuracy):
-    """Or else it is measured: the file, what runs it, or the images may be others by now."""
-    artifact, recorded = tiny / "export" / "model-float32.npz", tiny / "eval.json"
-    assert fmnist("eval", artifact, "--json", recorded).returncode == 0
-    record = json.loads(recorded.read_text())
-    [entry] = record["models"]
-    engine, true, entry["accuracy"] = entry["engine"], entry["accuracy"], 0.123
-    for key, expected in ((None, 0.123), ("sha256", true), ("engine", true), ("dataset_digest", true)):
-        changed = {**record, "models": [{**entry, **({key: "other"} if key else {})}]}
-        recorded.write_text(json.dumps(changed))
-        assert accuracy(artifact, engine) == expected
-    for damaged in ("{", "[]", "{}", '{"schema": "fmnist.eval/1"}', '{"schema": "fmnist.eval/9"}'):
-        recorded.write_text(damaged)
-        assert accuracy(artifact, engine) == true
-    nameless = {key: value for key, value in entry.items() if key != "accuracy"}
-    for models in (None, [1], {"a": 1}, [nameless], [{**entry, "accuracy": "high"}]):
-        recorded.write_text(json.dumps({**record, "models": models}))
-        assert accuracy(artifact, engine) == true
-
-
-def test_accuracy_of_the_original_is_that_of_its_recorded_scores(tiny, accuracy):
-    assert accuracy(tiny / "model.keras", "keras") == evaluate_original(Run(tiny)).evaluation.accuracy
-
-
-def test_a_model_without_accuracy_stops_no_other(tmp_path):
-    """A file that went away after it was timed."""
-    gone, there = (
-        timed("gone.npz", range(1, 100), engine="numpy"),
-        timed(str(NPZ), range(1, 100), engine="numpy"),
-    )
-    picture = benchmark(gone, there)
-    found = find_accuracies(picture, Splits("fashion-mnist", DATA))
-    assert list(found.accuracies) == [there.configuration]
-    [failure] = found.failures
-    assert str(failure).startswith("gone.npz: ")
-    lines = pictures.write_pictures(picture, found.accuracies, tmp_path)
-    assert lines == [str(tmp_path / name) for name in ("tradeoff.png", "latencies.png")]
 
 
 def test_a_folder_whose_name_is_too_long(fails):

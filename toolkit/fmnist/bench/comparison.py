@@ -1,4 +1,4 @@
-"""Two benchmarks beside each other: what became faster, what slower, and what cannot be told.
+"""Two benchmarks beside each other: what became faster, what slower, what is alike, and what cannot be told.
 
 A process has a level of its own, by where memory came to lie; its thousands of calls are no thousand
 opinions. So the interval of a ratio is a bootstrap over processes: as many as there were are drawn again from
@@ -8,11 +8,12 @@ Introduction to the Bootstrap, 1993, chapters 8 and 13).
 It knows nothing of what moves a whole run, such as the state of the machine on another day. If that is 1 %,
 two runs of the same model are called different in up to 6 of 10 cases, should an interval only have to lie
 beyond 1. So a verdict asks for more: the whole interval must lie beyond 5 %, within which STABLE promises
-another run. Then two runs of the same model, of six processes each, are called faster or slower in 0.1 % of
-the cases where processes scatter by up to 5 % and runs by 1 %, and in 1.8 % where every other process, by
-chance, takes half as long again. A model that takes 10 % longer is called slower in 82 % where processes
-scatter by 2 %, and in 27 % where they do by 5 %; of twelve each, in 93 and 47
-(`benchmarks/compare_coverage.py`).
+another run. One that lies wholly within those 5 % is told as well: the two are alike.
+
+Then two runs of the same model, of six processes each, are called faster or slower in 0.1 % of the cases
+where processes scatter by up to 5 % and runs by 1 %, and in 1.8 % where every other process, by chance, takes
+half as long again. A model that takes 10 % longer is called slower in 82 % where processes scatter by 2 %,
+and in 27 % where they do by 5 %; of twelve each, in 93 and 47 (`benchmarks/compare_coverage.py`).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from fmnist_runtime.errors import ResultError
 from fmnist_runtime.percentiles import CONFIDENCE
 from fmnist_runtime.trust import STABLE
 
-FASTER, SLOWER, CANNOT_TELL = "faster", "slower", "cannot tell"
+FASTER, SLOWER, ALIKE, CANNOT_TELL = "faster", "slower", "alike", "cannot tell"
 LEAST_CHANGE = 0.05
 """What two runs may differ by of which both are STABLE, and so the least that a verdict tells of."""
 MIN_PROCESSES = 5
@@ -61,7 +62,7 @@ class Change:
     ratio: Ratio
     """How they differ."""
     verdict: str
-    """`FASTER`, `SLOWER` or `CANNOT_TELL`."""
+    """`FASTER`, `SLOWER`, `ALIKE` or `CANNOT_TELL`."""
     notes: tuple[str, ...]
     """Why it cannot be told, and what speaks against a side's figures."""
 
@@ -166,7 +167,7 @@ def _verdict(ratio: Ratio, more_is_faster: bool) -> str:
         return FASTER if more_is_faster else SLOWER
     if ratio.high < 1 / most:
         return SLOWER if more_is_faster else FASTER
-    return CANNOT_TELL
+    return ALIKE if 1 / most <= ratio.low and ratio.high <= most else CANNOT_TELL
 
 
 def _notes(side: Recorded, figures: Figures) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from fmnist.bench.comparison import (
+    ALIKE,
     CANNOT_TELL,
     FASTER,
     LEAST_CHANGE,
@@ -17,6 +18,7 @@ from fmnist.bench.comparison import (
 from fmnist.bench.reading import Figures, Recorded, names_of
 from fmnist.render import ABSENT, markdown, markdown_text, microseconds, milliseconds, printable, table
 
+_VERDICTS = (SLOWER, FASTER, ALIKE, CANNOT_TELL)
 Row = tuple[Comparison, Change]
 Column = tuple[str, Callable[[Row], str]]
 """A title, and the cell of a row."""
@@ -37,7 +39,7 @@ def comparison_text(comparisons: Sequence[Comparison]) -> str:
 def comparison_markdown(comparisons: Sequence[Comparison]) -> str:
     """The same in GitHub's Markdown."""
     verdicts = [change.verdict for comparison in comparisons for change in comparison.changes]
-    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in (SLOWER, FASTER, CANNOT_TELL))
+    counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in _VERDICTS)
     parts = [
         f"### Compare: {counts}",
         "\n".join(f"- {markdown_text(line)}" for line in _files(comparisons)),
@@ -203,7 +205,8 @@ def _remarks(comparisons: Sequence[Comparison]) -> list[str]:
     return [*doubts, *missing, _HOW]
 
 
+_WITHIN = f"{100 * LEAST_CHANGE:g} %"
 _HOW = (
-    f"new/old: of the medians over processes; {FASTER} or {SLOWER} is what lies beyond "
-    f"{100 * LEAST_CHANGE:g} % with its whole interval, as two runs of the same may be that far apart"
+    f"new/old: of the medians over processes; {FASTER} or {SLOWER} is what lies beyond {_WITHIN} with its "
+    f"whole interval, {ALIKE} what lies within, as two runs of the same may be that far apart"
 )

@@ -9,25 +9,35 @@ from fmnist.bench.result import Result
 
 
 def short_names(results: Sequence[Result]) -> list[str]:
-    """A name for each configuration: its model's, and what else tells it from the others.
+    """A name for each configuration: its model's format and scheme, and what else tells it from the others.
 
     Args:
         results: Those of models; none is of the empty call.
     """
-    items = [result.configuration for result in results]
     models = _models(results)
-    several_engines = len({(item.path, item.engine) for item in items}) > len(models)
+    return [
+        ", ".join([models[result.configuration.path], *marks])
+        for result, marks in zip(results, _marks(results), strict=True)
+    ]
+
+
+def file_names(results: Sequence[Result]) -> list[str]:
+    """The same with the names of files."""
+    return [" ".join([result.name, *marks]) for result, marks in zip(results, _marks(results), strict=True)]
+
+
+def _marks(results: Sequence[Result]) -> list[list[str]]:
+    """Engine, threads and batch of each configuration, where there are several."""
+    items = [result.configuration for result in results]
+    several_engines = len({(item.path, item.engine) for item in items}) > len({item.path for item in items})
     several_threads = len({item.threads for item in items}) > 1
     several_batches = len({item.batch for item in items}) > 1
     return [
-        ", ".join(
-            [
-                models[item.path],
-                *([item.engine] if several_engines else []),
-                *([f"{item.threads} thread{'s'[: item.threads > 1]}"] if several_threads else []),
-                *([f"batch {item.batch}"] if several_batches else []),
-            ]
-        )
+        [
+            *([item.engine] if several_engines else []),
+            *([f"{item.threads} thread{'s'[: item.threads > 1]}"] if several_threads else []),
+            *([f"batch {item.batch}"] if several_batches else []),
+        ]
         for item in items
     ]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 
+from fmnist.bench.doubts import doubts
 from fmnist.bench.result import Benchmark, Result
 from fmnist.render import ABSENT, markdown, markdown_text, microseconds, milliseconds, printable, size, table
 from fmnist_runtime.percentiles import Percentile
@@ -12,14 +12,8 @@ from fmnist_runtime.trust import STABLE
 
 Column = tuple[str, Callable[[Result], str]]
 """A title, and the cell of a result."""
-_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns stand left."""
-ADVICE = (
-    "what is not STABLE may be more than 5 % off in another run: "
-    "let nothing else run beside it, or give a longer --duration or more --processes"
-)
-"""What to do about reasons."""
 _EMPTY_CALL = {
     "latency": "an empty call; so much of each time is the measuring's own",
     "periodic": "an empty call; so much of each time is the system's, to wake the process up",
@@ -33,7 +27,7 @@ def benchmark_text(benchmark: Benchmark) -> str:
     """Figures of all configurations, what each costs, why some are not to be trusted, and how it was done."""
     if not benchmark.results:
         return ""
-    lines = [*_doubts(benchmark), *_empty_call(benchmark), how_measured(benchmark)]
+    lines = [*doubts(benchmark.results), *_empty_call(benchmark), how_measured(benchmark)]
     parts = [*(table(*content) for content in tables(benchmark)), "\n".join(map(printable, lines))]
     return "\n\n".join(parts)
 
@@ -43,7 +37,7 @@ def benchmark_markdown(benchmark: Benchmark) -> str:
     models = [result for result in benchmark.results if result.model]
     stable = sum(result.trust.verdict == STABLE for result in models)
     failures = dict.fromkeys(f"not timed: {failure.error}" for failure in benchmark.failures)
-    remarks = (*failures, *_doubts(benchmark), *_empty_call(benchmark))
+    remarks = (*failures, *doubts(benchmark.results), *_empty_call(benchmark))
     lines = [f"- {markdown_text(line)}" for line in remarks]
     parts = [
         f"### Bench: {stable} of {len(models)} STABLE",
@@ -89,53 +83,10 @@ def how_measured(benchmark: Benchmark) -> str:
     return f"{what}; {processes}{seconds}; {_threads(results)}"
 
 
-def _doubts(benchmark: Benchmark) -> list[str]:
-    """What speaks against figures: each reason once, with all whom it is of and their figures; what to do."""
-    found: dict[str, list[tuple[str, str]]] = {}
-    models = [result for result in benchmark.results if result.model]
-    for result in models:  # an empty call takes so few ticks of the clock that it is seldom steady
-        for reason in result.trust.reasons:
-            found.setdefault(_NUMBER.sub("#", reason), []).append((_label(result, benchmark), reason))
-    lines = []
-    for entries in found.values():
-        names = dict.fromkeys(name for name, _ in entries)
-        whom = "all" if len(entries) == len(models) > 1 else ", ".join(names)
-        lines.append(f"{whom}: {_merged([reason for _, reason in entries])}")
-    return [*lines, ADVICE] if lines else []
-
-
 def _empty_call(benchmark: Benchmark) -> list[str]:
     """What the row is that is of no model, where there is one."""
     shown = [result.name for result in benchmark.results if not result.model]
     return [f"{name}: {_EMPTY_CALL[benchmark.method.scenario]}" for name in shown]
-
-
-def _label(result: Result, benchmark: Benchmark) -> str:
-    """What tells a configuration from the others: its file, and what else there are several of."""
-    mine, others = result.configuration, [other.configuration for other in benchmark.results if other.model]
-    parts = [result.name]
-    if result.model and any(other.path == mine.path and other.engine != mine.engine for other in others):
-        parts.append(mine.engine)
-    if len({other.threads for other in others}) > 1:
-        parts.append(f"{mine.threads} thread{'s'[: mine.threads != 1]}")
-    if len({other.batch for other in others}) > 1:
-        parts.append(f"batch {mine.batch}")
-    return " ".join(parts)
-
-
-def _merged(reasons: Sequence[str]) -> str:
-    """Reasons that differ in figures alone, as one: ``0.60 to 0.98`` where one says 0.98 and one 0.60."""
-    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
-    ranges = []
-    for column in columns:
-        low, high = min(column, key=_figure), max(column, key=_figure)
-        ranges.append(low if low == high else f"{low} to {high}")
-    parts = _NUMBER.split(reasons[0])
-    return "".join(text + figure for text, figure in zip(parts, [*ranges, ""], strict=True))
-
-
-def _figure(text: str) -> float:
-    return float(text.replace(",", ""))
 
 
 def _table(results: Sequence[Result], which: Sequence[Column], columns: Sequence[Column]) -> Table:

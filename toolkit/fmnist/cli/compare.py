@@ -16,7 +16,7 @@ def compare(
     markdown: options.Markdown = None,
     json: options.Json = None,
 ) -> None:
-    """What became faster or slower between two benchmarks, and what cannot be told?
+    """What became faster or slower between two benchmarks, what is alike, and what cannot be told?
 
     It exits with 0 whatever it finds. What must not become slower is for fmnist bench with --assert
     'p50<=1.05*baseline' and --baseline OLD, which exits with 3.
