@@ -195,7 +195,7 @@ def test_several_files_beside_one(pair, fmnist):
     assert result.returncode == 0, result.stderr
     rows = [line.split() for line in result.stdout.splitlines() if line.startswith("model-")]
     assert [("old.json" in row, "new.json" in row, row[-1]) for row in rows] == [
-        (True, False, "tell"),
+        (True, False, "alike"),
         (False, True, "faster"),
     ]
 

@@ -78,8 +78,8 @@ def _text(rows: "Sequence[SummaryRow]") -> str:
     ]
     header = ["format", "scheme", "verdict", "size", "accuracy", "points", "agreement", "p50 µs", "p99 µs"]
     failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
+    lines = [table(header, cells, left=3)]
     doubtful = sum(row.trust not in (None, STABLE) for row in rows)
-    doubts = [f"p50 and p99 of {doubtful} of {len(rows)} are not STABLE: bench.json says why"] * bool(
-        doubtful
-    )
-    return "\n".join([table(header, cells, left=3), *doubts, *failures])
+    if doubtful:
+        lines.append(f"p50 and p99 of {doubtful} of {len(rows)} are not STABLE: bench.json says why")
+    return "\n".join([*lines, *failures])
