@@ -126,7 +126,7 @@ def test_everything_is_in_the_run_directory(full):
 
 def test_only_its_own_words_are_printed(full):
     """Nothing of TensorFlow's, absl's or an engine's logging, on either stream."""
-    starts = ("epoch ", "train: ", "export: ", "eval: ", "parity: ", "bench: ")
+    starts = ("epoch ", "train: ", "export: ", "eval: ", "parity: ", "bench: ", "bench ")
     assert [line for line in full.output.stderr.splitlines() if not line.startswith(starts)] == []
     starts = ("format", "─", *FORMATS, "p50 and p99 of 9 of 9 are not STABLE", "runs/fashion-mnist: ")
     assert [line for line in full.output.stdout.splitlines() if line and not line.startswith(starts)] == []
