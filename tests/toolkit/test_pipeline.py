@@ -49,5 +49,5 @@ def test_times_that_are_not_to_be_trusted_are_told_of():
     }
     rows = summarise({"models": [model | {"name": name} for name in names]}, {}, bench)
     assert [row.trust for row in rows] == [*verdicts, None]
-    assert _text(rows).splitlines()[-1] == "p50 and p99 of 2 of 4 are not STABLE: bench.json says why"
+    assert _text(rows).splitlines()[-1] == "times of 2 of 4 are not STABLE: bench.json says why"
     assert "STABLE" not in _text([rows[0], rows[3]])

@@ -81,5 +81,5 @@ def _text(rows: "Sequence[SummaryRow]") -> str:
     lines = [table(header, cells, left=3)]
     doubtful = sum(row.trust not in (None, STABLE) for row in rows)
     if doubtful:
-        lines.append(f"p50 and p99 of {doubtful} of {len(rows)} are not STABLE: bench.json says why")
+        lines.append(f"times of {doubtful} of {len(rows)} are not STABLE: bench.json says why")
     return "\n".join([*lines, *failures])
