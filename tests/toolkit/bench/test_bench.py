@@ -182,6 +182,15 @@ def test_operators_where_the_engine_tells(bench):
     assert "ai-edge-litert" in result.stdout.splitlines()[-1]
 
 
+def test_operators_by_several_engines_are_told_apart(bench):
+    result, record = bench(ONNX, *QUICK, "--engine", "auto", "--engine", "numpy", "--operators")
+    assert [profile["runner"] for profile in record["operators"]] == ["onnxruntime", "numpy"]
+    titles = [line for line in result.stdout.splitlines() if line.startswith("operators of ")]
+    assert titles == [
+        f"operators of {ONNX} {runner}, one image, threads: 1" for runner in ("onnxruntime", "numpy")
+    ]
+
+
 def test_a_run_has_its_original_beside_it(tiny, fmnist):
     result = fmnist("bench", *QUICK[:2], "--processes", 1, "--json", "-")
     assert result.returncode == 0, result.stderr

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from fmnist.bench.naming import file_names
 from fmnist.bench.result import Result
 from fmnist.render import microseconds, percent, printable, table
 from fmnist_runtime.errors import FmnistError
@@ -19,7 +20,7 @@ def operators_text(results: Sequence[Result], profiles: Sequence[Profile]) -> st
     """A table for each model whose engine tells, and which engines do not."""
     parts = []
     silent: list[str] = []
-    for result, profile in zip(results, profiles, strict=True):
+    for name, result, profile in zip(file_names(results), results, profiles, strict=True):
         if isinstance(profile, FmnistError):
             continue  # said as an error, which it is
         if profile is None:
@@ -29,7 +30,7 @@ def operators_text(results: Sequence[Result], profiles: Sequence[Profile]) -> st
             [operator.name, operator.kind, microseconds(operator.mean_us), percent(operator.share, 1)]
             for operator in profile.operators
         ]
-        parts.append(f"{printable(_title(result))}\n\n{table(_HEADER, rows, left=2)}\n{profile.note}")
+        parts.append(f"{printable(_title(name, result))}\n\n{table(_HEADER, rows, left=2)}\n{profile.note}")
     if silent:
         parts.append(f"{', '.join(dict.fromkeys(silent))}: does not tell the time of operators from Python")
     return "\n\n".join(parts)
@@ -53,7 +54,7 @@ def operators_body(results: Sequence[Result], profiles: Sequence[Profile]) -> li
 _HEADER = ["operator", "kind", "µs", "share"]
 
 
-def _title(result: Result) -> str:
+def _title(name: str, result: Result) -> str:
     configuration = result.configuration
     images = "one image" if configuration.batch == 1 else f"{configuration.batch} images"
-    return f"operators of {result.name}, {images}, threads: {configuration.threads}"
+    return f"operators of {name}, {images}, threads: {configuration.threads}"
