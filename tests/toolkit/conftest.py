@@ -36,6 +36,29 @@ def fails(tmp_path, fmnist):
 
 
 @pytest.fixture
+def without_matplotlib(tmp_path):
+    """Run a command as if Matplotlib were not installed, which must name the extra and do no work."""
+
+    def run(*arguments: object) -> None:
+        code = f"""
+import sys
+sys.modules["matplotlib"] = None  # as if it were not installed
+sys.argv = ["fmnist", *{[str(argument) for argument in arguments]!r}]
+from fmnist.cli.main import main
+main()
+"""
+        result = subprocess.run(
+            [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert result.returncode == 1
+        assert result.stderr == (
+            "fmnist: plotting needs matplotlib, which is not installed: pip install 'fmnist[train]'\n"
+        )
+
+    return run
+
+
+@pytest.fixture
 def predict(tmp_path):
     """The verb on the int8 artifact, in the test's own folder; standard input is bytes."""
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import warnings
 from itertools import pairwise
 from pathlib import Path
@@ -135,21 +133,8 @@ def test_models_of_the_same_name_do_not_overwrite_each_other(tmp_path, tiny, fmn
     assert not (tmp_path / "plots").exists()
 
 
-def test_without_matplotlib_the_extra_is_named_before_any_work(tmp_path):
-    code = f"""
-import sys
-sys.modules["matplotlib"] = None  # as if it were not installed
-sys.argv = ["fmnist", "parity", {str(INT8)!r}, "--plots", "plots", "--data-dir", "nowhere"]
-from fmnist.cli.main import main
-main()
-"""
-    result = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 1
-    assert result.stderr == (
-        "fmnist: plotting needs matplotlib, which is not installed: pip install 'fmnist[train]'\n"
-    )
+def test_without_matplotlib_the_extra_is_named_before_any_work(without_matplotlib):
+    without_matplotlib("parity", INT8, "--plots", "plots", "--data-dir", "nowhere")
 
 
 def test_the_gallery_shows_the_surest_first_with_answers_margins_and_a_mark(t10k):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -40,6 +42,17 @@ def select_models(named: list[Path]) -> Selection:
         return Selection(tuple(named), None)
     run = newest_run()
     return Selection(tuple(run.artifacts()), run)
+
+
+def distinct_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """What files are called: by their name, or by their path where others have that name, too.
+
+    Who reads a result by names, as CI systems do, takes two of one name for one, and need not take the one
+    that failed.
+    """
+    different = dict.fromkeys(paths)
+    counts = Counter(path.name for path in different)
+    return {path: path.name if counts[path.name] == 1 else str(path) for path in different}
 
 
 def select_artifacts(named: list[Path]) -> Selection:

@@ -9,9 +9,9 @@ print([(operator.kind, operator.share) for operator in profile.operators])
 from __future__ import annotations
 
 import statistics
-import time
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import repeat
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.latency import time_block
 from fmnist_runtime.sessions import KERAS_SUFFIXES, load
 from fmnist_runtime.sessions.session import Session
 
@@ -122,12 +123,7 @@ def _run(session: Session, images: NDArray[np.uint8], inferences: int) -> float:
     """Warm up and run a session, and tell the median µs of an inference."""
     for _ in range(_WARM_UP):
         session.scores(images)
-    times = []
-    for _ in range(inferences):
-        start = time.perf_counter_ns()
-        session.scores(images)
-        times.append(time.perf_counter_ns() - start)
-    return statistics.median(times) / 1000
+    return statistics.median(time_block(session.scores, repeat(images, inferences))) / 1000
 
 
 def _summed(runs: list[OperatorRun], inferences: int) -> tuple[OperatorTime, ...]:

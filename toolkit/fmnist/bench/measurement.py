@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,6 +15,7 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.operators import Profile
 from fmnist.bench.processes import Process, run_profiler, run_worker
 from fmnist.bench.result import Benchmark, Failure, Result
+from fmnist.models import distinct_names
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError, UnsupportedError
 
 HARNESS = "(harness)"
@@ -95,13 +95,9 @@ def _has_another(failure: Failure, configurations: Sequence[Configuration]) -> b
 
 
 def _names(configurations: Sequence[Configuration]) -> dict[Configuration, str]:
-    """What configurations are called: by their file's name, or its path where others have that name, too."""
-    counts = Counter(path.name for path in {item.path for item in configurations if item.path})
-    names = {}
-    for item in configurations:
-        unique = item.path and counts[item.path.name] == 1
-        names[item] = HARNESS if item.path is None else item.path.name if unique else str(item.path)
-    return names
+    """What configurations are called: as their files are, or `HARNESS`."""
+    names = distinct_names(item.path for item in configurations if item.path)
+    return {item: names[item.path] if item.path else HARNESS for item in configurations}
 
 
 def profile(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models import Splits
+from fmnist.models import Splits, distinct_names
 from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
@@ -84,7 +83,7 @@ def compare_models(
         ResultError: The test split is not the one that the original was scored on, or an artifact
             was made from another original or has other classes.
     """
-    dataset, names = scored_split(reference, splits), _names(candidates)
+    dataset, names = scored_split(reference, splits), distinct_names(candidates)
     results = []
     for path in candidates:
         with open_model(path, how) as session:
@@ -99,15 +98,6 @@ def compare_models(
             model = replace(describe(session), name=names[path])
             results.append(ModelParity(model, scores, parity, reference, same))
     return results
-
-
-def _names(candidates: Sequence[Path]) -> dict[Path, str]:
-    """What artifacts are called: by their file's name, or by their path where others have that name, too.
-
-    CI systems take two tests of one name for one, and need not take the one that failed.
-    """
-    counts = Counter(path.name for path in dict.fromkeys(candidates))
-    return {path: path.name if counts[path.name] == 1 else str(path) for path in candidates}
 
 
 def shared_reference(results: Sequence[ModelParity]) -> Reference | None:
