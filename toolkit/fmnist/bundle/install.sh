@@ -55,6 +55,8 @@ else:
     if sys.version_info[:2] < wanted:
         fail("this is Python %s, and the bundle needs %s; on the workstation run: "
              "fmnist bundle --platform any --python %s" % (here, bundle["python"], here))
+    if sys.prefix != sys.base_prefix:
+        fail("python3 is that of a virtual environment, and NumPy has to be the system's; deactivate it")
     try:
         import numpy
     except ImportError:
