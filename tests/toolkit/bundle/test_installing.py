@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from bundling import PYTHON
+from bundling import HERE, PYTHON
 from PIL import Image
 from support import ROOT, TINY, run_fmnist
 
@@ -81,10 +81,9 @@ def test_installed_again_it_is_made_anew(bundles, device):
     machine = device(bundles / "here")
     (machine.folder / ".venv" / "lib").mkdir(parents=True)
     (machine.folder / ".venv" / "lib" / "half").write_text("of one that was killed")
-    assert machine.install().returncode == 0
-    assert not (machine.folder / ".venv" / "lib" / "half").exists()
     (machine.folder / "eval.json").write_text("of the user")
     assert machine.install().returncode == 0
+    assert not (machine.folder / ".venv" / "lib" / "half").exists()
     assert (machine.folder / "eval.json").read_text() == "of the user"
 
 
@@ -249,6 +248,36 @@ def test_every_other_machine_uses_the_systems_numpy(bundles, device, tmp_path):
 )
 def test_numpy_that_will_not_do(bundles, device, prelude, line):
     assert complaint(device(bundles / "any", prelude).install()) == line
+
+
+def test_numpy_that_does_not_load(bundles, device, tmp_path):
+    """As one says that lacks a library of the system: the reason stands behind a page of advice."""
+    package = tmp_path / "broken" / "numpy"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text(
+        "try:\n    raise ImportError('libblas.so.3: cannot open shared object file')\n"
+        "except ImportError as error:\n    raise ImportError('a page\\nof advice') from error\n"
+    )
+    machine = device(bundles / "any", f'import sys; sys.path.insert(0, "{package.parent}")')
+    assert complaint(machine.install()) == (
+        "the system's NumPy does not load (libblas.so.3: cannot open shared object file); "
+        "sudo apt install --reinstall python3-numpy"
+    )
+
+
+def test_packages_that_do_not_go_along_are_fetched_there(bundles, device, tmp_path):
+    made = run_fmnist(tmp_path, "bundle", TINY, *HERE, "--wheels", "none", "--no-data", "--out", "light")
+    assert made.returncode == 0, made.stderr
+    machine = device(tmp_path / "light")
+    failed = machine.install(PIP_RETRIES="0")
+    assert failed.returncode == 1
+    assert failed.stderr.endswith(
+        "install.sh: pip could not fetch and install the packages; its own words stand above\n"
+    )
+    assert not (machine.folder / ".venv").exists()
+    installed = machine.install(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(bundles / "here" / "wheels"))
+    assert installed.returncode == 0, installed.stderr
+    assert installed.stdout.count(" verified ") == 6
 
 
 @pytest.mark.skipif(shutil.which("dash") is None, reason="Debian's sh is not here")

@@ -130,19 +130,7 @@ def make_bundle(
         "requirements.txt": _requirements(pins, packages),
         "README.md": Guide(bundle_name(run, target), target, artifacts, home, data, wheels, room).text(),
         "install.sh": files("fmnist.bundle").joinpath("install.sh").read_bytes(),
-        DESCRIPTION: _json(
-            {
-                "schema": _SCHEMA,
-                "fmnist": version("fmnist"),
-                "run": _run_name(run),
-                "platform": target.platform,
-                "python": target.python,
-                "formats": sorted(carried),
-                "data": data,
-                "wheels": wheels,
-                "installed_bytes": room,
-            }
-        ),
+        DESCRIPTION: _description(run, target, carried, data, wheels, room),
     }
     named = [*packages, *(_file(name, content) for name, content in contents.items())]
     return Bundle(bundle_name(run, target), target, _summed(run, named))
@@ -156,7 +144,21 @@ def _file(name: str, content: Path | bytes) -> BundleFile:
     return BundleFile(name, content, executable=name.endswith(".sh"))
 
 
-def _json(body: dict[str, object]) -> bytes:
+def _description(
+    run: Run, target: Target, formats: Iterable[str], data: bool, wheels: bool, room: int
+) -> bytes:
+    """The bundle in JSON. It says nothing of this machine, so that it is the same from any."""
+    body = {
+        "schema": _SCHEMA,
+        "fmnist": version("fmnist"),
+        "run": _run_name(run),
+        "platform": target.platform,
+        "python": target.python,
+        "formats": sorted(formats),
+        "data": data,
+        "wheels": wheels,
+        "installed_bytes": room,
+    }
     return (json.dumps(body, indent=1) + "\n").encode()
 
 
