@@ -95,7 +95,9 @@ def test_an_engine_that_lacks_a_library(doctor):
 
 
 def test_an_engine_that_talks(doctor):
-    result = doctor(PIL="print('hello')\nimport sys\nprint('there', file=sys.stderr)\nraise SystemExit(7)\n")
+    result = doctor(
+        PIL="import os\nos.write(1, bytes([255, 10]))\nprint('hello')\nimport sys\nprint('there', file=sys.stderr)\nraise SystemExit(7)\n"
+    )
     assert result.returncode == 0
     assert result.stderr == ""
     assert "its process ended with 7 and no answer" in advice(result.stdout)["images"]

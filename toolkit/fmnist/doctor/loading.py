@@ -68,6 +68,7 @@ def _start(part: Part) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        errors="replace",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         process_group=0,  # Ctrl-C is for this process, which then ends the other
     )
