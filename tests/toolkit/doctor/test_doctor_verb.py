@@ -15,6 +15,13 @@ ILLEGAL_INSTRUCTION = "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n"
 NO_LIBRARY = (
     "raise ImportError('libgomp.so.1: cannot open shared object file', name='onnxruntime', path=__file__)\n"
 )
+TALKATIVE = """
+import os, sys
+os.write(1, bytes([255, 10]))
+print("hello")
+print("there", file=sys.stderr)
+raise SystemExit(7)
+"""
 MISSING = """
 import sys
 class Block:
@@ -95,9 +102,7 @@ def test_an_engine_that_lacks_a_library(doctor):
 
 
 def test_an_engine_that_talks(doctor):
-    result = doctor(
-        PIL="import os\nos.write(1, bytes([255, 10]))\nprint('hello')\nimport sys\nprint('there', file=sys.stderr)\nraise SystemExit(7)\n"
-    )
+    result = doctor(PIL=TALKATIVE)
     assert result.returncode == 0
     assert result.stderr == ""
     assert "its process ended with 7 and no answer" in advice(result.stdout)["images"]
