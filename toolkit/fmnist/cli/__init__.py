@@ -12,6 +12,7 @@ from fmnist.cli import (
     bench,
     compare,
     data,
+    doctor,
     evaluate,
     export,
     inspect,
@@ -68,3 +69,4 @@ app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.add_typer(plot.app, name="plot")
 app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
