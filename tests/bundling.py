@@ -29,8 +29,8 @@ class Device:
     folder: Path
     path: str
 
-    def install(self, **variables: str) -> subprocess.CompletedProcess[str]:
-        return self._run(["sh", str(self.folder / "install.sh")], Path("/"), variables)
+    def install(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        return self._run(["sh", str(self.folder / "install.sh"), *arguments], Path("/"), variables)
 
     def fmnist(self, *arguments: object) -> subprocess.CompletedProcess[str]:
         return self._run([".venv/bin/fmnist", *map(str, arguments)], self.folder, {})

@@ -17,7 +17,7 @@ from fmnist.bundle.guide import Guide
 from fmnist.bundle.run_files import artifacts_for, run_files, test_files
 from fmnist.bundle.wheel import own_wheel
 from fmnist.bundle.wheelhouse import fetch_wheels, installed_bytes
-from fmnist.devices.pins import ENGINE_EXTRAS, PIP, requirements
+from fmnist.devices.pins import ENGINE_EXTRAS, requirements
 from fmnist.devices.targets import Target
 from fmnist.runs import Run
 from fmnist_runtime.errors import ResultError
@@ -121,8 +121,8 @@ def make_bundle(
 
     engines = [extra for extra in ENGINE_EXTRAS if extra in carried]
     pins = requirements([*engines, "images"] if target.has_engines else [], numpy=target.has_engines)
-    fetched = fetch_wheels((*pins, PIP), target) if wheels else []
-    room = _ROOM + sum(installed_bytes(path) for path in fetched if not path.name.startswith("pip-"))
+    fetched = fetch_wheels(pins, target) if wheels else []
+    room = _ROOM + sum(map(installed_bytes, fetched))
     name, own = own_wheel()
     packages = [_file(f"wheels/{name}", own), *(_file(f"wheels/{path.name}", path) for path in fetched)]
 
@@ -171,8 +171,7 @@ def _requirements(pins: Iterable[str], packages: Sequence[BundleFile]) -> bytes:
     own, *others = packages
     if not others:
         return "".join(f"{line}\n" for line in (f"./{own.name}", *pins)).encode()
-    wheels = [file for file in packages if not file.name.startswith("wheels/pip-")]
-    return "".join(f"./{file.name} --hash=sha256:{file.sha256}\n" for file in wheels).encode()
+    return "".join(f"./{file.name} --hash=sha256:{file.sha256}\n" for file in packages).encode()
 
 
 def _summed(run: Run, named: Iterable[BundleFile]) -> tuple[BundleFile, ...]:

@@ -1,12 +1,18 @@
 #!/bin/sh
 # Installs what lies beside this file into .venv, beside this file, and ends with `fmnist verify`.
 # Uses no network, but to fetch packages where the bundle was made with --wheels none. May be run again.
+# With --system-site-packages, what the system's Python has is there, too, such as picamera2, and NumPy is its.
 set -eu
 
 fail() {
 	echo "install.sh: $1" >&2
 	exit 1
 }
+
+case "$*" in
+'' | --system-site-packages) ;;
+*) fail "$*: the only option is --system-site-packages" ;;
+esac
 
 unset CDPATH PYTHONHOME PYTHONPATH
 cd -- "$(dirname -- "$0")"
@@ -20,8 +26,8 @@ fi
 
 echo "checking the machine"
 command -v python3 >/dev/null || fail "there is no python3; sudo apt install python3"
-# In words that any Python 3 understands. It prints how the environment is to be made.
-options=$(python3 -I -B - <<'END'
+# In words that any Python 3 understands. It prints --system-site-packages where NumPy is to be the system's.
+option=$(python3 -I -B - "$@" <<'END'
 import json, os, platform, struct, sys
 
 def fail(reason):
@@ -33,11 +39,12 @@ here = "%d.%d" % sys.version_info[:2]
 wanted = tuple(int(part) for part in bundle["python"].split("."))
 bits = 8 * struct.calcsize("P")
 machine = platform.machine()
-system = bundle["platform"] == "any"
+anywhere = bundle["platform"] == "any"
+system = anywhere or len(sys.argv) > 1
 
 if sys.version_info < (3, 11):
     fail("Python %s is too old, 3.11 is needed; install Raspberry Pi OS bookworm or newer" % here)
-if not system:
+if not anywhere:
     if "linux-" + machine != bundle["platform"] or bits != 64:
         fail("this is Python for %s, %d bits, and the bundle is for %s; on the workstation run: "
              "fmnist bundle --platform any" % (machine, bits, bundle["platform"]))
@@ -51,10 +58,10 @@ if not system:
     if sys.version_info[:2] != wanted:
         fail("this is Python %s, and the bundle is for %s; on the workstation run: "
              "fmnist bundle --platform %s --python %s" % (here, bundle["python"], bundle["platform"], here))
-else:
-    if sys.version_info[:2] < wanted:
-        fail("this is Python %s, and the bundle needs %s; on the workstation run: "
-             "fmnist bundle --platform any --python %s" % (here, bundle["python"], here))
+elif sys.version_info[:2] < wanted:
+    fail("this is Python %s, and the bundle needs %s; on the workstation run: "
+         "fmnist bundle --platform any --python %s" % (here, bundle["python"], here))
+if system:
     if sys.prefix != sys.base_prefix:
         fail("python3 is that of a virtual environment, and NumPy has to be the system's; deactivate it")
     try:
@@ -78,8 +85,9 @@ if free < bundle["installed_bytes"]:
     fail("needs %d MB of disk, and %d MB are free; delete what is not needed"
          % (bundle["installed_bytes"] / 1e6 + 1, free / 1e6))
 
-if system:
+if anywhere:
     sys.stderr.write("for any machine: NumPy of the system runs the npz artifact\n")
+if system:
     print("--system-site-packages")
 END
 ) || exit 1
@@ -95,21 +103,26 @@ trap 'exit 143' TERM
 remove
 
 echo "installing"
-set -- wheels/pip-*.whl
-if [ -f "$1" ]; then
-	# shellcheck disable=SC2086  # one option, or none
-	python3 -m venv --without-pip $options .venv ||
-		fail "python3 cannot make .venv, as said above; if it is venv that is missing: sudo apt install python3-venv"
-	# --isolated and no settings: those are for the user's own packages, and may name other places.
-	PIP_CONFIG_FILE=/dev/null PYTHONPATH=$1 .venv/bin/python -m pip --isolated install \
-		--no-index --find-links wheels --require-hashes --no-deps --ignore-installed --no-compile \
-		--no-cache-dir --disable-pip-version-check --quiet --requirement requirements.txt ||
-		fail "pip could not install the packages; its own words stand above"
+no_venv="python3 cannot make .venv, as said above; if it is venv that is missing: sudo apt install python3-venv"
+if grep -q '"wheels": true' bundle.json; then
+	python3 -m venv --without-pip ${option:+"$option"} .venv || fail "$no_venv"
+	# All that pip would do with them: their digests are checked, and each holds what it unpacks to.
+	.venv/bin/python -I -B - ${option:+"$option"} <<'END' || fail "the packages could not be unpacked, as said above"
+import glob, os, shlex, sys, sysconfig, zipfile
+
+for wheel in sorted(glob.glob("wheels/*.whl")):
+    if not (sys.argv[1:] and wheel.startswith("wheels/numpy-")):
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(sysconfig.get_path("purelib"))
+with open(".venv/bin/fmnist", "w") as file:
+    file.write('#!/bin/sh\nexec %s -P -m fmnist "$@"\n' % shlex.quote(os.path.abspath(".venv/bin/python")))
+os.chmod(".venv/bin/fmnist", 0o755)
+END
 else
-	# shellcheck disable=SC2086
-	python3 -m venv $options .venv || fail "python3 cannot make .venv, as said above; if it is venv that is missing: sudo apt install python3-venv"
+	python3 -m venv ${option:+"$option"} .venv || fail "$no_venv"
+	sed -e "${option:+/^numpy==/d}" requirements.txt >.venv/requirements.txt
 	.venv/bin/python -m pip install --no-deps --ignore-installed --no-compile \
-		--disable-pip-version-check --quiet --requirement requirements.txt ||
+		--disable-pip-version-check --quiet --requirement .venv/requirements.txt ||
 		fail "pip could not fetch and install the packages; its own words stand above"
 fi
 trap - EXIT HUP INT TERM

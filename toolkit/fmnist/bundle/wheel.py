@@ -99,12 +99,12 @@ def _zipped(files: dict[str, bytes], record: str) -> bytes:
     lines = [f"{name},sha256={_digest(files[name])},{len(files[name])}" for name in names]
     files = files | {record: "".join(f"{line}\n" for line in [*lines, f"{record},,"]).encode()}
     content = io.BytesIO()
-    with zipfile.ZipFile(content, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+    with zipfile.ZipFile(content, "w") as archive:  # not compressed: that of all at once does better
         for name in [*names, record]:
             entry = zipfile.ZipInfo(name, _ZIP_TIME)
             entry.external_attr = _FILE_MODE
             entry.create_system = 3  # Unix, also where it is made on another
-            archive.writestr(entry, files[name], zipfile.ZIP_DEFLATED, compresslevel=9)
+            archive.writestr(entry, files[name])
     return content.getvalue()
 
 

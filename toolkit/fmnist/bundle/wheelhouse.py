@@ -29,15 +29,21 @@ def installed_bytes(wheel: Path) -> int:
     """Size of a wheel's files when they are unpacked; each is read, and checked by its checksum.
 
     Raises:
-        DeviceError: The wheel is damaged.
+        DeviceError: The wheel is damaged, or has files that belong elsewhere than with the others, as a
+            folder ``*.data`` says (https://packaging.python.org/en/latest/specifications/binary-distribution-format);
+            ``install.sh`` only unpacks.
     """
     try:
         with zipfile.ZipFile(wheel) as archive:
-            if archive.testzip() is None:
-                return sum(entry.file_size for entry in archive.infolist())
+            whole = archive.testzip() is None
+            entries = archive.infolist()
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError):
-        pass
-    raise DeviceError(f"{wheel}: is damaged; delete it, and bundle again")
+        whole, entries = False, []
+    if not whole:
+        raise DeviceError(f"{wheel}: is damaged; delete it, and bundle again")
+    if any(".data/" in entry.filename for entry in entries):
+        raise DeviceError(f"{wheel}: takes more than unpacking; let the device fetch it, with --wheels none")
+    return sum(entry.file_size for entry in entries)
 
 
 def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:

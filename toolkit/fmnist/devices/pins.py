@@ -8,8 +8,6 @@ from typing import Literal
 Extra = Literal["tflite", "onnx", "images"]
 ENGINE_EXTRAS: tuple[Extra, ...] = ("tflite", "onnx")
 
-PIP = "pip==26.3"
-"""It goes with the wheels, as Debian's Python comes without."""
 _NUMPY = "numpy==2.4.6"
 _COMMAND = (
     "typer==0.28.0",
