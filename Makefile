@@ -1,4 +1,5 @@
-# One command per chore. Everything is installed into .venv, once; nothing outside the folder is touched.
+# One command per chore. Everything is installed into .venv, once; nothing outside the folder is touched, but by
+# emulated-pi the user's cache.
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,13 +9,20 @@ INSTALLED := $(VENV)/.installed
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
 	compare_coverage parity_cost runtime repeatability exports training
 
-.PHONY: demo test lint format bench clean
+.PHONY: demo test test-arm64 emulated-pi lint format bench clean
 
 demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
 	$(BIN)/fmnist run
 
 test: $(INSTALLED)  ## every test, on all cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# Root's, on Debian; what is missing is said. `make test` runs them, too, where the boards are built.
+test-arm64: emulated-pi  ## the tests on emulated Raspberry Pis alone, on all cores
+	FMNIST_REQUIRE_EMULATED_PI=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/arm64
+
+emulated-pi: $(INSTALLED)  ## build those Raspberry Pis, into the user's cache, where they stay
+	@PYTHONPATH=tests $(BIN)/python -m arm64.emulated_pi
 
 lint: $(INSTALLED)  ## style, types and import boundaries
 	$(BIN)/ruff check

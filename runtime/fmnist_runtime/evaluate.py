@@ -66,7 +66,7 @@ def evaluate(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Evaluat
         raise ModelError(f"{len(scores):,} rows of scores do not fit {len(targets):,} true classes")
     classes = scores.shape[1]
     answers = scores.argmax(axis=1)
-    cells = np.bincount(targets.astype(np.int64) * classes + answers, minlength=classes * classes)
+    cells = np.bincount(targets.astype(np.intp) * classes + answers, minlength=classes * classes)
     confusion = cells.reshape(classes, classes)
     totals = confusion.sum(axis=1)
     with np.errstate(invalid="ignore"):

@@ -151,5 +151,6 @@ def _drawn(images: int) -> Iterator[NDArray[np.uint8]]:
     for _ in range(_DRAWS // _BLOCK):
         block = np.empty((_BLOCK, width), np.uint8)  # an image is drawn once on average, never 256 times
         for weights in block:
-            weights[:] = np.bincount(random.integers(0, images, images), minlength=width)
+            drawn = random.integers(0, images, images).astype(np.intp)  # the same draws on 32 bits
+            weights[:] = np.bincount(drawn, minlength=width)
         yield block
