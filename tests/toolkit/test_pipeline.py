@@ -8,7 +8,8 @@ from support import DATA
 
 from fmnist.bench.configuration import Method
 from fmnist.cli.run import _text
-from fmnist.pipeline import Pipeline, summarise
+from fmnist.pipeline import Pipeline
+from fmnist.summary import summarise
 from fmnist.runs import Run
 
 
