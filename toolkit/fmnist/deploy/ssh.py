@@ -77,7 +77,7 @@ class Connection:
         self._begin()
         line = self._stdout.readline(limit + 1)
         if len(line) > limit:
-            raise DeviceError(f"{self.host}: {_TOO_MUCH}")
+            raise DeviceError(_TOO_MUCH)
         return line
 
     def read(self, limit: int) -> bytes:
@@ -85,7 +85,7 @@ class Connection:
         self._begin()
         output = self._stdout.read(limit + 1)
         if len(output) > limit:
-            raise DeviceError(f"{self.host}: {_TOO_MUCH}")
+            raise DeviceError(_TOO_MUCH)
         return output
 
     def write(self, content: bytes) -> bool:
@@ -132,9 +132,9 @@ class Connection:
             passed += len(line)
             if passed > _MAX_BANNER:
                 self.process.kill()
-                raise DeviceError(f"{self.host}: {_TOO_MUCH}")
+                raise DeviceError(_TOO_MUCH)
             if not line:
-                raise DeviceError(f"{self.host}: {refusal(self.host, self.wait(), self.log)}")
+                raise DeviceError(refusal(self.host, self.wait(), self.log))
             self._begun = line.rstrip(b"\r\n").endswith(self._token)
 
     def _listen(self, stream: BinaryIO, on_line: Callable[[str], None] | None) -> None:
@@ -173,13 +173,13 @@ class Ssh:
         pipe = subprocess.PIPE
         with self._lock:
             if self._stopped:
-                raise DeviceError(f"{host}: interrupted")
+                raise DeviceError("interrupted")
             try:
                 # A process group of its own: Ctrl-C comes to us, who end it and say where it was.
                 process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
             except OSError as error:
                 reason = f"ssh cannot be started ({error.strerror}); sudo apt install openssh-client"
-                raise DeviceError(f"{host}: {reason}") from error
+                raise DeviceError(reason) from error
             connection = Connection(host, process, token.encode(), on_line)
             self._connections = {one for one in self._connections if one.process.poll() is None}
             self._connections.add(connection)
@@ -211,7 +211,7 @@ class Ssh:
                 connection.stdin.close()
             output = connection.read(limit)
             if connection.lost():
-                raise DeviceError(f"{host}: the connection was lost; try again")
+                raise DeviceError("the connection was lost")
             return Reply(connection.wait(), output, connection.log)
 
     def stop(self) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fmnist.bench.json_part import DamageError, Part
-from fmnist.bundle.contents import Bundle, BundleFile
+from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
 from fmnist.deploy.program import program, start
 from fmnist.deploy.ssh import Connection
 from fmnist_runtime.errors import DeviceError
@@ -48,6 +48,13 @@ class Installation:
     """The last lines of it, where it failed."""
 
 
+def installed_bytes(bundle: Bundle) -> int:
+    """What a version takes beside its files when it is installed, as the bundle says of itself."""
+    [description] = (file for file in bundle.files if file.name == DESCRIPTION)
+    with description.open() as content:
+        return int(json.load(content)["installed_bytes"])
+
+
 def distinct(bundle: Bundle) -> list[BundleFile]:
     """The files of a bundle, one for each content."""
     return list({file.sha256: file for file in bundle.files}.values())
@@ -71,7 +78,7 @@ def take_stock(connection: Connection, bundle: Bundle) -> Stock:
         works, current = answer["works"].value, answer["current"].optional(Part.text)
         return Stock(present, works is True, current, answer["free_bytes"].whole(0))
     except DamageError as error:
-        raise DeviceError(f"{connection.host}: answers what nobody asked ({error})") from error
+        raise DeviceError(f"answers what nobody asked ({error})") from error
 
 
 def send(connection: Connection, bundle: Bundle, stock: Stock, on_bytes: Callable[[int], None]) -> None:
@@ -110,7 +117,7 @@ def installed(connection: Connection) -> Installation:
     try:
         return Installation(answer["code"].whole(-255, 255), answer["log"].text())
     except DamageError as error:
-        raise DeviceError(f"{connection.host}: answers what nobody asked ({error})") from error
+        raise DeviceError(f"answers what nobody asked ({error})") from error
 
 
 def _answer(connection: Connection) -> Part:
@@ -121,9 +128,9 @@ def _answer(connection: Connection) -> Part:
         answer = json.loads(line)
     if isinstance(answer, dict):
         if "refused" in answer:
-            raise DeviceError(f"{connection.host}: {answer['refused']}")
+            raise DeviceError(str(answer["refused"]))
         return Part(answer)
     if connection.lost():
-        raise DeviceError(f"{connection.host}: the connection was lost")
+        raise DeviceError("the connection was lost")
     last = connection.log.splitlines()[-1:] or [f"exit code {connection.wait()}"]
-    raise DeviceError(f"{connection.host}: the installer there ended before its time ({last[0]})")
+    raise DeviceError(f"the installer there ended before its time ({last[0]})")
