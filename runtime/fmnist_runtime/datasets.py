@@ -126,8 +126,8 @@ def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
     """
     if data_dir is not None:
         return [data_dir / name, data_dir]
-    if name not in KNOWN:
-        return [Path(name)]
+    if name not in KNOWN:  # recorded by its path where it was trained on, and beside its run in a bundle
+        return [Path(name), Path("data") / Path(name).resolve().name]
     folders = [Path("data") / name, Path("data"), cache_folder() / name, _SYSTEM_FOLDER / name]
     if "FMNIST_DATA" in os.environ:
         own = Path(os.environ["FMNIST_DATA"])

@@ -10,6 +10,7 @@ import typer
 
 from fmnist.cli import (
     bench,
+    bundle,
     compare,
     data,
     evaluate,
@@ -66,5 +67,6 @@ app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
+app.command("bundle")(bundle.bundle)
 app.add_typer(plot.app, name="plot")
 app.add_typer(data.app, name="data")

@@ -16,7 +16,7 @@ def export(
         Path | None,
         typer.Argument(help="A Keras model, or a run. Default: the newest run.", show_default=False),
     ] = None,
-    format: Annotated[str, typer.Option(help="tflite, onnx, npz or all.")] = "tflite",
+    format: options.Format = "tflite",
     quantize: Annotated[
         str, typer.Option(help="none (float32), float16, dynamic, int8, int8-full or all.")
     ] = "none",
@@ -78,8 +78,8 @@ def _recipes(format: str, quantize: str) -> "list[Recipe]":
     from fmnist_exporters.recipes import formats, schemes, select_recipes
 
     scheme = "float32" if quantize == "none" else quantize
-    _require_choice("--format", format, (*formats(), "all"))
-    _require_choice("--quantize", scheme, (*schemes(), "none", "all"))
+    options.require_choice("--format", format, (*formats(), "all"))
+    options.require_choice("--quantize", scheme, (*schemes(), "none", "all"))
     recipes = select_recipes(format, scheme)
     if not recipes:
         possible = ", ".join(recipe.scheme for recipe in select_recipes(format, "all"))
@@ -87,8 +87,3 @@ def _recipes(format: str, quantize: str) -> "list[Recipe]":
             f"{format} has no scheme {quantize}; it has {possible}", param_hint="--quantize"
         )
     return recipes
-
-
-def _require_choice(option: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)

@@ -1,5 +1,6 @@
 """Options that several verbs share, so that they are called and explained alike."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -54,6 +55,13 @@ def _checked_scores(path: Path | None) -> Path | None:
     return path
 
 
+def require_choice(option: str, value: str, choices: Collection[str]) -> None:
+    """Refuse what is no choice, where those are known only when the verb is called."""
+    if value not in choices:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)
+
+
+Format = Annotated[str, typer.Option(help="tflite, onnx, npz or all.")]
 Dataset = Annotated[
     str | None,
     typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files. Default: the model's own."),

@@ -1,0 +1,101 @@
+"""What a bundle takes from a run, and of the data set that it was trained on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fmnist.devices.targets import Target
+from fmnist.models import Splits, select_artifacts
+from fmnist.runs import Run, read_json
+from fmnist_runtime.datasets import KNOWN, find_files
+from fmnist_runtime.errors import DeviceError, ResultError
+from fmnist_runtime.files import sha256_file
+from fmnist_runtime.manifest import MANIFEST
+
+
+@dataclass(frozen=True)
+class ExportedFile:
+    """An artifact of a run."""
+
+    path: Path
+    """The file."""
+    entry: dict[str, Any]
+    """What the manifest says of it."""
+
+    @property
+    def format(self) -> str:
+        """Its format, as recipes name it."""
+        return str(self.entry["format"])
+
+    @property
+    def scheme(self) -> str:
+        """Its quantisation scheme."""
+        return str(self.entry["scheme"])
+
+
+def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[ExportedFile]:
+    """A run's artifacts that a target can run, of the formats that are wanted.
+
+    Raises:
+        ResultError: There is none, or one is not what was exported.
+        DeviceError: The target can run none of those formats.
+    """
+    possible = [name for name in formats if target.has_engines or name == "npz"]
+    if not possible:
+        raise DeviceError(f"{target}: there are no engines for {', '.join(formats)}; take --format npz")
+    entries = {entry["file"]: entry for entry in read_json(run.exports / MANIFEST)["artifacts"]}
+    exported = [ExportedFile(path, entries[path.name]) for path in select_artifacts([run.folder]).paths]
+    chosen = [artifact for artifact in exported if artifact.format in possible]
+    if not chosen:
+        wanted = possible[0] if len(possible) == 1 else "all"
+        raise ResultError(
+            f"{run.folder}: nothing is exported as {' or '.join(possible)}; run: "
+            f"fmnist export {run.folder} --format {wanted} --quantize all"
+        )
+    for artifact in chosen:
+        if sha256_file(artifact.path) != artifact.entry.get("sha256"):
+            raise ResultError(f"{artifact.path}: is not what was exported; run: fmnist export {run.folder}")
+    return chosen
+
+
+def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[str, Path | bytes]:
+    """What makes a run of artifacts: where each file goes, and what is in it.
+
+    Args:
+        run: The run.
+        artifacts: Those of its artifacts that go along; the manifest is cut to them.
+        home: The run's folder in the bundle.
+
+    Raises:
+        ResultError: The original's scores are missing, or of another model.
+    """
+    run.recorded_scores()
+    manifest = read_json(run.exports / MANIFEST)
+    manifest |= {"artifacts": [artifact.entry for artifact in artifacts], "rejected": []}
+    return {
+        f"{home}/{run.train_json.name}": run.train_json,
+        f"{home}/{run.reference.name}": run.reference,
+        f"{home}/{run.exports.name}/{MANIFEST}": (json.dumps(manifest, indent=1) + "\n").encode(),
+        **{f"{home}/{run.exports.name}/{artifact.path.name}": artifact.path for artifact in artifacts},
+    }
+
+
+def test_files(run: Run, data_dir: Path | None) -> dict[str, Path | bytes]:
+    """The test images of the data set that a run was trained on, under ``data/NAME``, as they lie here.
+
+    Args:
+        run: The run.
+        data_dir: Folder that holds the data set, instead of the usual places.
+
+    Raises:
+        DatasetError: They are missing or damaged, or not those that the run recorded.
+    """
+    name = Splits(None, data_dir).trained(run.model, None).name
+    images, targets = find_files(name, "test", data_dir)
+    labels = targets.parent / "labels.txt"
+    files = [images, targets, labels] if name not in KNOWN and labels.is_file() else [images, targets]
+    return {f"data/{Path(name).name}/{file.name}": file for file in files}

@@ -1,0 +1,158 @@
+"""Writing a bundle, as a folder or as an archive: whole or not at all."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import tarfile
+from pathlib import Path
+
+from fmnist.bundle.contents import DESCRIPTION, DESCRIPTION_MARK, SUMS, Bundle
+from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import require_writable
+
+ARCHIVE_ENDS = (".tar.gz", ".tgz")
+_COMPRESSION = 6
+_FIRST = 8
+"""Members of an archive of ours among which the description is; they are sorted by name."""
+_ENVIRONMENT = ".venv"
+
+
+def is_archive(out: Path) -> bool:
+    """Whether a bundle of that name is one file."""
+    return out.name.endswith(ARCHIVE_ENDS)
+
+
+def require_free(out: Path, force: bool) -> None:
+    """Check, before long work, that a bundle may be written to a path.
+
+    Raises:
+        OutputError: Something is there that is no bundle of ours, or it cannot be written there.
+    """
+    require_writable(out)
+    if force or not out.exists():
+        return
+    if is_archive(out) and out.is_dir():
+        raise OutputError(f"{out}: is a directory; name a file, or a folder that does not end so")
+    if not (_is_our_archive(out) if is_archive(out) else _is_our_folder(out)):
+        raise OutputError(
+            f"{out}: exists and is no bundle of fmnist; --force replaces it, --out goes elsewhere"
+        )
+    kept = [] if is_archive(out) else _added(out)
+    if kept:
+        raise OutputError(
+            f"{out}: holds what came into it since, such as {kept[0]}; --force replaces it, "
+            "--out goes elsewhere"
+        )
+
+
+def write_bundle(bundle: Bundle, out: Path, force: bool = False) -> None:
+    """Write a bundle so that an interruption leaves what was there before, or all of it.
+
+    Args:
+        bundle: The bundle.
+        out: A file that ends in ``.tar.gz`` or ``.tgz``, in which the bundle is a folder of its name; or
+            that folder itself, by any name.
+        force: Whether anything that is there may be replaced.
+
+    Raises:
+        OutputError: Something is there that is no bundle of ours, or it cannot be written.
+    """
+    require_free(out, force)
+    place = out.resolve()  # a link stays a link
+    temporary = place.with_name(f".{place.name[:200]}.{os.urandom(4).hex()}")
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if is_archive(out):
+            _write_archive(bundle, temporary)
+        else:
+            _write_folder(bundle, temporary)
+        _put(temporary, place)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({error.strerror}); choose another place") from error
+    finally:
+        _remove(temporary)
+
+
+def _write_archive(bundle: Bundle, path: Path) -> None:
+    """A tar of the files with no times, owners or modes of this machine."""
+    with (
+        path.open("xb") as file,
+        gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=file, mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as archive,
+    ):
+        for item in bundle.files:
+            member = tarfile.TarInfo(f"{bundle.name}/{item.name}")
+            member.size = item.size
+            member.mode = 0o755 if item.executable else 0o644
+            with item.open() as content:
+                archive.addfile(member, content)
+    with path.open("rb") as written:
+        os.fsync(written.fileno())
+
+
+def _write_folder(bundle: Bundle, folder: Path) -> None:
+    folder.mkdir()
+    for item in bundle.files:
+        path = folder / item.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o777 if item.executable else 0o666)
+        with os.fdopen(descriptor, "wb") as file, item.open() as content:
+            shutil.copyfileobj(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _put(temporary: Path, place: Path) -> None:
+    """Give what was written its name. A folder cannot be renamed onto another: that one goes aside first."""
+    if not place.is_dir() and not temporary.is_dir():
+        temporary.replace(place)
+        return
+    aside = temporary.with_name(f"{temporary.name}.old")
+    if place.exists():
+        place.rename(aside)
+    temporary.rename(place)
+    _remove(aside)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _is_our_archive(path: Path) -> bool:
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            for _ in range(_FIRST):
+                member = archive.next()
+                if member is not None and member.name.endswith(f"/{DESCRIPTION}"):
+                    content = archive.extractfile(member)
+                    return content is not None and DESCRIPTION_MARK in content.read()
+    except (OSError, tarfile.TarError, EOFError):
+        pass
+    return False
+
+
+def _is_our_folder(path: Path) -> bool:
+    """Whether it is a bundle, or has nothing in it yet."""
+    try:
+        return not any(path.iterdir()) or DESCRIPTION_MARK in (path / DESCRIPTION).read_bytes()
+    except OSError:
+        return False
+
+
+def _added(folder: Path) -> list[str]:
+    """Files in a bundle's folder that did not come with it, but for its environment."""
+    try:
+        listed = {line[66:] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()}
+    except (OSError, UnicodeDecodeError):
+        listed = set()
+    files = (path.relative_to(folder) for path in folder.rglob("*") if not path.is_dir())
+    return sorted(
+        path.as_posix()
+        for path in files
+        if path.parts[0] != _ENVIRONMENT and path.as_posix() not in {SUMS, *listed}
+    )
