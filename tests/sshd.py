@@ -73,7 +73,12 @@ class Network:
         (self.folder / "cut").write_text(str(count))
 
     def add(
-        self, name: str, home: Path, entering: Sequence[str] | None = None, banner: str = "", known: bool = True
+        self,
+        name: str,
+        home: Path,
+        entering: Sequence[str] | None = None,
+        banner: str = "",
+        known: bool = True,
     ) -> None:
         """Start a device.
 
@@ -90,7 +95,7 @@ class Network:
         home.mkdir(parents=True, exist_ok=True)
         _key(own / "host")
         enter = entering if entering is not None else environment(home, tools(own / "bin"))
-        command = f"{shlex.join(enter)} sh -c 'cd; eval \"$0\"' \"$SSH_ORIGINAL_COMMAND\""
+        command = f'{shlex.join(enter)} sh -c \'cd; eval "$0"\' "$SSH_ORIGINAL_COMMAND"'
         land = own / "land"
         land.write_text(f"#!/bin/sh\nprintf %s {shlex.quote(banner)}\nexec {command}\n")
         land.chmod(0o755)

@@ -25,7 +25,7 @@ def deploy(
         Path | None,
         typer.Argument(metavar="[RUN]", help="A run. Default: the newest.", show_default=False),
     ] = None,
-    formats: options.Formats = options.ALL_FORMATS,
+    format: options.Format = "all",
     data_dir: options.DataDir = None,
     duration: options.Duration = options.DEFAULT_SECONDS,
     processes: options.Processes = options.DEFAULT_PROCESSES,
@@ -36,16 +36,17 @@ def deploy(
     What a device has already is not sent again. A version that cannot be installed leaves the one before in
     use. Results go to devices/HOST in the run. Exit 3 when an artifact drifts on a device.
     """
-    from fmnist.cli.output import fail, show
+    from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.deploy.deployment import Bundles, deploy
     from fmnist.deploy.outcome import deployment_body
-    from fmnist.progress import say
     from fmnist.runs import select_run
+    from fmnist_exporters.recipes import formats
 
+    options.require_choice("--format", format, (*formats(), "all"))
     run = select_run(named)
     _require_hosts(run, hosts)
-    say(f"run: {run.folder}")
-    bundles = Bundles(run, formats, data_dir)
+    say_run_and_stale(run)
+    bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
     bench_options = ["--duration", f"{duration:g}", "--processes", str(processes)]
     outcomes, interrupted = deploy(run, hosts, bundles.bundle_for, bench_options)
     body = {"run": run.folder, **deployment_body(outcomes)}
@@ -92,7 +93,9 @@ def _text(outcomes: "Sequence[Outcome]") -> str:
         for row in outcome.rows
         for failure in row.failures
     ]
-    return "\n".join([table(["device", "machine", "model", "verdict", *FIGURES], cells, left=4), *doubt(rows), *breaches])
+    return "\n".join(
+        [table(["device", "machine", "model", "verdict", *FIGURES], cells, left=4), *doubt(rows), *breaches]
+    )
 
 
 def _say_log(outcome: "Outcome") -> None:

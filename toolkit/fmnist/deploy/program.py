@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shlex
+from pathlib import Path
 
 _PACKAGES = ("fmnist", "fmnist.deploy", "fmnist.deploy.remote")
 _MODULES = ("store", "versions", "session")
@@ -36,6 +37,6 @@ def start(content: bytes) -> str:
 
 def _source(name: str) -> str:
     spec = importlib.util.find_spec(name)
-    assert spec and spec.origin
-    with open(spec.origin, encoding="utf-8") as file:
-        return file.read()
+    assert spec is not None  # they come with this module
+    assert spec.origin is not None
+    return Path(spec.origin).read_text(encoding="utf-8")

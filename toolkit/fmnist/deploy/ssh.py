@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import BinaryIO, Self
+from typing import IO, Self
 
 from fmnist.deploy.refusals import refusal
 from fmnist_runtime.errors import DeviceError
@@ -59,13 +59,11 @@ class Connection:
             token: Ends the line after which the command's own output begins.
             on_line: Called with each line of standard error.
         """
-        assert process.stdin and process.stdout and process.stderr
         self.host, self.process, self._token = host, process, token
-        self.stdin: BinaryIO = process.stdin
-        self._stdout: BinaryIO = process.stdout
+        self.stdin, self._stdout = _pipe(process.stdin), _pipe(process.stdout)
         self._begun = False
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
-        self._listener = threading.Thread(target=self._listen, args=(process.stderr, on_line), daemon=True)
+        self._listener = threading.Thread(target=self._listen, args=(_pipe(process.stderr), on_line), daemon=True)
         self._listener.start()
 
     def read_line(self, limit: int) -> bytes:
@@ -137,13 +135,18 @@ class Connection:
                 raise DeviceError(refusal(self.host, self.wait(), self.log))
             self._begun = line.rstrip(b"\r\n").endswith(self._token)
 
-    def _listen(self, stream: BinaryIO, on_line: Callable[[str], None] | None) -> None:
+    def _listen(self, stream: IO[bytes], on_line: Callable[[str], None] | None) -> None:
         while raw := stream.readline(_MAX_LINE):
             line = raw.decode(errors="replace").rstrip()
             self._lines.append(line)
             if on_line:
                 on_line(line)
         stream.close()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
 
 
 class Ssh:

@@ -42,7 +42,9 @@ class Versions:
             return False
         quiet = subprocess.DEVNULL
         try:
-            return subprocess.call([command, "verify"], cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet) == 0
+            return (
+                subprocess.call([command, "verify"], cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet) == 0
+            )
         except OSError:  # such as that its Python is gone
             return False
 
