@@ -58,6 +58,8 @@ _ARM_CORES = {
 Each core's Technical Reference Manual says its own; they stand together in arch/arm64/include/asm/cputype.h
 of Linux and in sys-utils/lscpu-arm.c of util-linux.
 """
+ARMV8_CORES = frozenset(name for part, name in _ARM_CORES.items() if part.startswith("0xd"))
+"""Those of the table that can run 64-bit programs."""
 
 
 def processor_name(root: Path) -> str:

@@ -14,6 +14,7 @@ from fmnist.cli import (
     compare,
     data,
     deploy,
+    doctor,
     evaluate,
     export,
     inspect,
@@ -72,3 +73,4 @@ app.command("bundle")(bundle.bundle)
 app.command("deploy")(deploy.deploy)
 app.add_typer(plot.app, name="plot")
 app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)

@@ -93,9 +93,8 @@ def _text(outcomes: "Sequence[Outcome]") -> str:
         for row in outcome.rows
         for failure in row.failures
     ]
-    return "\n".join(
-        [table(["device", "machine", "model", "verdict", *FIGURES], cells, left=4), *doubt(rows), *breaches]
-    )
+    header = ["device", "machine", "model", "verdict", *FIGURES]
+    return "\n".join([table(header, cells, left=4), *doubt(rows), *breaches])
 
 
 def _say_log(outcome: "Outcome") -> None:

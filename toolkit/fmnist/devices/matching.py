@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
-from fmnist.devices.targets import MIN_PYTHON, PYTHONS, Platform, Target
+from fmnist.devices.pins import ENGINE_EXTRAS
+from fmnist.devices.targets import MIN_PYTHON, Target
+from fmnist.devices.wheels import PLATFORMS, dotted, obstacle, version_numbers
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.probe import Probe
 
-MIN_GLIBC = (2, 28)
-"""That of the wheels of the pinned engines and of NumPy, whose names end in ``manylinux_2_28`` at most."""
 MIN_NUMPY = (1, 24)
 """What pyproject.toml asks for."""
 _INSTALL_NUMPY = {
@@ -19,7 +17,6 @@ _INSTALL_NUMPY = {
     "arch": "sudo pacman -S python-numpy",
 }
 """By an identifier in os-release."""
-_PLATFORMS: dict[str, Platform] = {"aarch64": "linux-aarch64", "x86_64": "linux-x86_64"}
 
 
 def target_of(probe: Probe) -> Target:
@@ -30,45 +27,24 @@ def target_of(probe: Probe) -> Target:
     """
     system = probe.environment.system.partition(" ")[0]
     if system != "Linux":
-        raise DeviceError(f"wrong system: bundles are for Linux, not {system or 'this'}")
-    python = version(probe.environment.python)
+        raise DeviceError(f"wrong system: bundles are for Linux, not {system or 'an unknown one'}")
+    python = version_numbers(probe.environment.python)
     if python < MIN_PYTHON:
         raise python_too_old(probe.environment.python)
     minor = dotted(python[:2])
-    platform = _PLATFORMS.get(probe.environment.machine)
-    if platform and not no_wheels(probe):
-        return Target(platform, minor)
+    missing = engine_obstacle(probe)
+    if not missing:
+        return Target(PLATFORMS[probe.environment.machine], minor)
     numpy = probe.environment.packages.get("numpy", "")
-    if version(numpy) >= MIN_NUMPY:
+    if version_numbers(numpy) >= MIN_NUMPY:
         return Target("any", minor)
-    found = f"NumPy {numpy} is too old (least is {dotted(MIN_NUMPY)})" if numpy else "there is no NumPy"
-    raise DeviceError(f"no engine has wheels for {no_wheels(probe)}, and {found}: {install_numpy(probe)}")
+    found = f"NumPy {numpy} is older than {dotted(MIN_NUMPY)}" if numpy else "there is no NumPy"
+    raise DeviceError(f"no engine has wheels for {missing}, and {found}: {install_numpy(probe)}")
 
 
-def python_too_old(python: str) -> DeviceError:
-    """What to tell of a machine whose Python cannot run fmnist."""
-    return DeviceError(
-        f"Python {python} is too old: fmnist needs {dotted(MIN_PYTHON)}; "
-        "install Raspberry Pi OS bookworm or newer"
-    )
-
-
-def no_wheels(probe: Probe) -> str:
-    """What about a machine keeps the pinned engines' wheels from it; empty when nothing does."""
-    machine = probe.environment.machine
-    name, _, libc = probe.libc.partition(" ")
-    if machine not in _PLATFORMS:
-        return machine or "this machine"
-    if probe.bits != 64:
-        return f"{probe.bits}-bit Python"
-    if name != "glibc":
-        return name or "this C library"
-    if version(libc) < MIN_GLIBC:
-        return f"glibc {libc}"
-    if probe.implementation != "CPython":
-        return probe.implementation
-    minor = dotted(version(probe.environment.python)[:2])
-    return "" if minor in PYTHONS else f"Python {minor}"
+def engine_obstacle(probe: Probe) -> str:
+    """What keeps the wheels of one of the engines from a machine; empty when it can have both."""
+    return next(filter(None, (obstacle(probe, extra) for extra in ENGINE_EXTRAS)), "")
 
 
 def install_numpy(probe: Probe) -> str:
@@ -77,12 +53,9 @@ def install_numpy(probe: Probe) -> str:
     return next(commands, "install NumPy for the system's Python")
 
 
-def version(text: str) -> tuple[int, ...]:
-    """The numbers that a version begins with: ``3.13.0rc1`` is (3, 13, 0)."""
-    match = re.match(r"\d+(\.\d+)*", text)
-    return tuple(map(int, match[0].split("."))) if match else ()
-
-
-def dotted(numbers: tuple[int, ...]) -> str:
-    """Numbers of a version as text."""
-    return ".".join(map(str, numbers))
+def python_too_old(python: str) -> DeviceError:
+    """What to tell of a machine whose Python cannot run fmnist."""
+    return DeviceError(
+        f"Python {python} is too old: fmnist needs {dotted(MIN_PYTHON)}; "
+        "install Raspberry Pi OS bookworm or newer"
+    )

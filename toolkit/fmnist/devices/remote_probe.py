@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -69,7 +70,8 @@ def _read_answer(answer: dict[str, Any]) -> Probe:
         raise python_too_old(answer["python"])
     try:
         found: Probe = _converted(answer["probe"], Probe, "probe")
-    except (KeyError, TypeError) as error:
+        datetime.fromisoformat(found.time_utc)
+    except (KeyError, TypeError, ValueError) as error:
         raise DeviceError(f"it answered with a damaged probe ({error}); try again") from error
     return found
 

@@ -40,13 +40,14 @@ class Versions:
         command = folder / ".venv" / "bin" / "fmnist"
         if not command.is_file() or not all(_same(folder / f.name, store.path(f.sha256)) for f in files):
             return False
-        quiet = subprocess.DEVNULL
+        silence = subprocess.DEVNULL
         try:
-            return (
-                subprocess.call([command, "verify"], cwd=folder, stdin=quiet, stdout=quiet, stderr=quiet) == 0
+            code = subprocess.call(
+                [command, "verify"], cwd=folder, stdin=silence, stdout=silence, stderr=silence
             )
         except OSError:  # such as that its Python is gone
             return False
+        return code == 0
 
     def place(self, version: str, files: Sequence[Wanted], store: Store) -> None:
         """Make a version's folder of links to what was sent; what is there and differs is replaced."""
