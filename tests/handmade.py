@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import random
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from collections.abc import Mapping
 from fmnist.bundle.contents import Bundle, BundleFile
 from fmnist.devices.targets import Target
 from fmnist.results import schema
-import hashlib
 
 COMMAND = """#!/bin/sh
 case $1 in

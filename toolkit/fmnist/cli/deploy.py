@@ -64,7 +64,7 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
     """Check that each is one that ssh can take, and none stands there twice."""
     from fmnist.deploy.measuring import results_folder
 
-    folders = {}
+    folders: dict[Path, str] = {}
     for host in hosts:
         if not host or host.startswith("-") or any(not letter.isprintable() for letter in host):
             raise typer.BadParameter(f"--host {host!r} is no destination of ssh")

@@ -72,6 +72,7 @@ class Deployment:
             self._rows = device.measure(folder, self._plan.bench_options)
         except FmnistError as error:
             self._teller.say("failed")
+            self._log = self._log or self._ssh.log(self.host)
             return self._outcome(error)
         self._teller.say("done")
         return self._outcome(None)
@@ -100,10 +101,7 @@ class Deployment:
         reply = self._ssh.run(self.host, "exec python3 -", _MAX_PROBE, script)
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
-        self._log = reply.log
-        probe = remote_probe.read_reply(reply.output.decode(errors="replace"))
-        self._log = ""
-        return probe
+        return remote_probe.read_reply(reply.output.decode(errors="replace"))
 
     def _install(self, bundle: Bundle) -> None:
         with self._ssh.open(self.host, transfer.SCRIPT) as connection:
@@ -111,16 +109,20 @@ class Deployment:
             self._already = stock.works and stock.current == bundle.version
             if not self._already:
                 _require_space(bundle, stock)
-            before = f"version {stock.current} is in use there" if stock.current else "none is in use there"
-            self._send(connection, bundle, stock, before)
-            done = transfer.installed(connection)
+            before = _in_use(bundle, stock)
+            try:
+                self._send(connection, bundle, stock, before)
+                done = transfer.installed(connection)
+            except transfer.RefusedThereError:
+                self._state = before
+                raise
             if done.code:
-                self._log = done.log
+                self._log, self._state = done.log, before
                 raise _refused(done)
         self._state = f"version {bundle.version} is in use there, but its results are not all here"
 
     def _send(self, connection: Connection, bundle: Bundle, stock: transfer.Stock, before: str) -> None:
-        """Send what is missing, and remember at each moment what there is."""
+        """Send what is missing, and remember at each moment what is there."""
         missing = stock.missing_bytes(bundle)
         total = sum(file.size for file in transfer.distinct(bundle))
         count = self._teller.sending(missing)
@@ -128,12 +130,22 @@ class Deployment:
         def on_bytes(number: int) -> None:
             self._sent += number
             count(number)
-            there = f"{size(total - missing + self._sent)} of {size(total)} were sent"
-            self._state = f"{there}, and the same command sends the rest; {before}"
+            sent = f"{size(total - missing + self._sent)} of {size(total)} were sent"
+            self._state = f"{sent}, and the same command sends the rest; {before}"
 
         transfer.send(connection, bundle, stock, on_bytes)
-        self._state = f"version {bundle.version} is not installed, and {before}"
-        self._teller.say(f"version {bundle.version} is there already" if self._already else "install")
+        if self._already:
+            self._teller.say(f"version {bundle.version} is there already")
+        elif self._sent == missing:
+            self._teller.say("install")
+            self._state = f"whether version {bundle.version} is installed there is not known; try again"
+
+
+def _in_use(bundle: Bundle, stock: transfer.Stock) -> str:
+    if stock.current is None:
+        return "none is in use there"
+    damaged = stock.current == bundle.version and not stock.works
+    return f"version {stock.current} is in use there{', and damaged' if damaged else ''}"
 
 
 def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:

@@ -81,7 +81,12 @@ class Device:
     def _result(self, kind: str, options: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
         words = shlex.join([".venv/bin/fmnist", kind, "--json", "-", *options])
         script = f'cd "$HOME/fmnist/versions/{self.version}" && exec {words}'
-        reply = self.ssh.run(self.host, script, _MAX_RESULT, on_line=self.say)
+
+        def on_line(line: str) -> None:
+            if line.startswith(f"{kind} "):  # progress, such as "bench 12 of 48"
+                self.say(line)
+
+        reply = self.ssh.run(self.host, script, _MAX_RESULT, on_line=on_line)
         if reply.code not in (0, _GATE_FAILED):
             raise DeviceError(f"fmnist {kind} fails there: {_last_line(reply)}")
         return reply.output, read_result(kind, reply.output)

@@ -63,7 +63,9 @@ class Connection:
         self.stdin, self._stdout = _pipe(process.stdin), _pipe(process.stdout)
         self._begun = False
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
-        self._listener = threading.Thread(target=self._listen, args=(_pipe(process.stderr), on_line), daemon=True)
+        self._listener = threading.Thread(
+            target=self._listen, args=(_pipe(process.stderr), on_line), daemon=True
+        )
         self._listener.start()
 
     def read_line(self, limit: int) -> bytes:
@@ -154,7 +156,7 @@ class Ssh:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._connections: set[Connection] = set()
+        self._latest: dict[str, Connection] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -184,8 +186,7 @@ class Ssh:
                 reason = f"ssh cannot be started ({error.strerror}); sudo apt install openssh-client"
                 raise DeviceError(reason) from error
             connection = Connection(host, process, token.encode(), on_line)
-            self._connections = {one for one in self._connections if one.process.poll() is None}
-            self._connections.add(connection)
+            self._latest[host] = connection  # a host has one at a time
         return connection
 
     def run(
@@ -221,6 +222,10 @@ class Ssh:
         """End all connections, and let no other begin."""
         with self._lock:
             self._stopped = True
-            for connection in self._connections:
+            for connection in self._latest.values():
                 if connection.process.poll() is None:
                     connection.process.kill()
+
+    def log(self, host: str) -> str:
+        """The last lines that were said on the latest connection to a host."""
+        return self._latest[host].log if host in self._latest else ""

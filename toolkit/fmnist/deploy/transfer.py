@@ -18,6 +18,11 @@ _MAX_LINE = 1_000_000
 """Bytes of an answer; that of a bundle of a hundred files has ten thousand."""
 _CHUNK = 1 << 16
 SCRIPT = start(program())
+"""What a device is to run for all that follows."""
+
+
+class RefusedThereError(DeviceError):
+    """A device cannot take what it is sent, and has no more than before."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ def _answer(connection: Connection) -> Part:
         answer = json.loads(line)
     if isinstance(answer, dict):
         if "refused" in answer:
-            raise DeviceError(str(answer["refused"]))
+            raise RefusedThereError(str(answer["refused"]))
         return Part(answer)
     if connection.lost():
         raise DeviceError("the connection was lost")
