@@ -66,7 +66,7 @@ def handmade(
         "name": name.encode(),
         "payload": random.Random(payload).randbytes(payload),
         **{
-            f"results/{kind}.json": json.dumps({"schema": schema(kind), **body}).encode()
+            f"results/{kind}.json": json.dumps({"schema": schema(kind), **body}, indent=1).encode()
             for kind, body in results.items()
         },
     }

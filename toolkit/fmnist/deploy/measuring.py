@@ -6,7 +6,7 @@ import json
 import math
 import re
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -122,14 +122,15 @@ def rows_of(results: dict[str, dict[str, Any]]) -> list[SummaryRow]:
         raise DeviceError(f"answers with a damaged result ({error!r})") from error
     for row in rows:
         texts = (row.format, row.scheme, row.trust or "")
-        figures = filter(None, (row.size_bytes, row.accuracy, *_optional(row)))
+        figures = [row.size_bytes, row.accuracy, *_given(row)]
         if not all(isinstance(text, str) for text in texts) or not all(map(_is_figure, figures)):
             raise DeviceError("answers with a damaged result; a figure of a model is none")
     return [row for row in rows if row.format != "keras"]
 
 
-def _optional(row: SummaryRow) -> Iterator[float | None]:
-    yield from (row.difference, row.agreement, row.p50_us, row.p99_us)
+def _given(row: SummaryRow) -> list[float]:
+    optional = (row.difference, row.agreement, row.p50_us, row.p99_us)
+    return [figure for figure in optional if figure is not None]
 
 
 def _is_figure(value: object) -> bool:

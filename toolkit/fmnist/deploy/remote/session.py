@@ -16,8 +16,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fmnist.deploy.remote.store import HungUpError, RefusedError, Store, Wanted
+from fmnist.deploy.remote.patience import within
+from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
 from fmnist.deploy.remote.versions import Versions
+
+_PATIENCE_S = 5
+"""One whose connection was lost takes a moment to notice."""
 
 
 def main() -> None:
@@ -53,7 +57,9 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
             "free_bytes": shutil.disk_usage(home).free,
         }
     )
-    if sys.stdin.buffer.readline() != b"go\n":
+    with within(SILENCE_S, HungUpError()):
+        go = sys.stdin.buffer.readline()
+    if go != b"go\n":
         raise HungUpError
     for file in {file.sha256: file for file in files}.values():
         if not store.path(file.sha256).is_file():
@@ -84,11 +90,10 @@ def _locked(home: Path) -> Iterator[int]:
     """One deployment at a time. The system opens the lock when its holders end, however they do."""
     descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            reason = "another deployment is under way there; try again when it has ended"
-            raise RefusedError(reason) from None
+        with within(
+            _PATIENCE_S, RefusedError("another deployment is under way there; try again in a minute")
+        ):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
     finally:
         os.close(descriptor)

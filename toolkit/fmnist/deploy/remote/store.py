@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from fmnist.deploy.remote.patience import within
+
 _CHUNK = 1 << 16
+SILENCE_S = 60
+"""The connection is taken for dead after so long without a chunk; ``ssh`` gives it up after as long."""
 
 
 class RefusedError(Exception):
@@ -63,7 +67,8 @@ class Store:
             with part.open("ab") as out:
                 left = file.size - out.tell()
                 while left:
-                    chunk = stream.read(min(_CHUNK, left))
+                    with within(SILENCE_S, HungUpError()):
+                        chunk = stream.read(min(_CHUNK, left))
                     out.write(chunk)
                     if not chunk:
                         os.fsync(out.fileno())
