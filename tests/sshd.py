@@ -131,6 +131,7 @@ class Network:
         for server in self._servers:
             server.kill()
             server.communicate()
+        self._servers.clear()
 
     def _config(self, name: str, **settings: object) -> None:
         # ssh takes the first value it finds, so what holds for all stands last.

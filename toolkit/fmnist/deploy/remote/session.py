@@ -64,25 +64,27 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
     for file in {file.sha256: file for file in files}.values():
         if not store.path(file.sha256).is_file():
             store.receive(sys.stdin.buffer, file)
-    code = 0
+    code, log = 0, ""
     if not works:
-        code = _install(versions, lock, version, files, store)
+        code, log = _install(versions, lock, version, files, store)
     if code == 0:
         versions.switch(version)
         versions.tidy(store)
-    _answer({"code": code, "log": versions.log() if code else ""})
+    _answer({"code": code, "log": log if code else ""})
 
 
-def _install(versions: Versions, lock: int, version: str, files: list[Wanted], store: Store) -> int:
+def _install(
+    versions: Versions, lock: int, version: str, files: list[Wanted], store: Store
+) -> tuple[int, str]:
     """Place and install a version; nothing is left of one that fails."""
     code = None
     try:
         versions.place(version, files, store)
-        code = versions.install(version, lock)
+        code, log = versions.install(version, lock)
     finally:
         if code != 0:
             versions.discard(version)
-    return code
+    return code, log
 
 
 @contextmanager

@@ -23,7 +23,6 @@ class Versions:
         """Use a folder, which is there."""
         self._home = home
         self._folders = home / "versions"
-        self._log = home / "install.log"
 
     def folder(self, version: str) -> Path:
         """Where a version is, or will be."""
@@ -62,8 +61,8 @@ class Versions:
             except OSError:  # a file system without links
                 shutil.copy2(content, path)
 
-    def install(self, version: str, lock: int) -> int:
-        """Run a version's ``install.sh``; its exit code.
+    def install(self, version: str, lock: int) -> tuple[int, str]:
+        """Run a version's ``install.sh``; gives its exit code and the last lines that it printed.
 
         Args:
             version: Which.
@@ -72,28 +71,25 @@ class Versions:
         Raises:
             HungUpError: The workstation has gone; the installation was ended.
         """
-        with self._log.open("wb") as log:
-            child = subprocess.Popen(
-                ["sh", "install.sh"],
-                cwd=self.folder(version),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                pass_fds=(lock,),
-            )
+        child = subprocess.Popen(
+            ["sh", "install.sh"],
+            cwd=self.folder(version),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            pass_fds=(lock,),
+        )
         gone = threading.Event()
         threading.Thread(target=_end_with_input, args=(child, gone), daemon=True).start()
+        log = b""
+        assert child.stdout is not None  # it is a pipe; a full disk has no room for a log
+        while chunk := os.read(child.stdout.fileno(), _TAIL):
+            log = (log + chunk)[-_TAIL:]
         code = child.wait()
         if gone.is_set():
             raise HungUpError
-        return code
-
-    def log(self) -> str:
-        """The last lines of the installation."""
-        with self._log.open("rb") as file:
-            file.seek(max(0, self._log.stat().st_size - _TAIL))
-            return file.read().decode(errors="replace")
+        return code, log.decode(errors="replace")
 
     def discard(self, version: str) -> None:
         """Remove a version that could not be installed, unless it is in use."""
