@@ -42,7 +42,9 @@ def test_a_host_key_that_changed(deploy, network, pi):
 def test_a_host_that_knows_no_key_of_ours(deploy, network, pi):
     network.forget_key("pi")
 
-    assert reason(deploy) == "lets nobody in without a password; give it your key once: ssh-copy-id pi"
+    assert reason(deploy) == (
+        "lets nobody in without a password; give it your key once: ssh-copy-id pi (or unlock it: ssh-add)"
+    )
 
 
 def test_a_host_without_python(deploy, network, tmp_path):

@@ -9,6 +9,9 @@ from fmnist.summary import SummaryRow
 from fmnist_runtime.errors import FmnistError
 from fmnist_runtime.probe import Probe
 
+_NAME = 40
+"""Letters; ``Raspberry Pi 4 Model B Rev 1.5`` has 30."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -40,8 +43,8 @@ class Outcome:
 
     @property
     def machine(self) -> str:
-        """Its board or CPU; empty when unknown."""
-        return (self.probe.board or self.probe.environment.cpu) if self.probe else ""
+        """Its board or CPU, by as much of the name as a table has room for; empty when unknown."""
+        return (self.probe.board or self.probe.environment.cpu)[:_NAME] if self.probe else ""
 
 
 def deployment_body(outcomes: list[Outcome]) -> dict[str, Any]:

@@ -29,10 +29,11 @@ def program() -> bytes:
 def start(content: bytes) -> str:
     """The line of ``sh`` that runs a program whose text comes first on standard input.
 
-    Neither the length of a command line nor any shell's quotation marks matter to it then.
+    Neither the length of a command line nor any shell's quotation marks matter to it then, nor files in the
+    home folder that have names of Python's own modules (``-P``).
     """
     code = f"import sys; exec(sys.stdin.buffer.read({len(content)}))"
-    return f"exec python3 -c {shlex.quote(code)}"
+    return f"exec python3 -P -c {shlex.quote(code)}"
 
 
 def _source(name: str) -> str:

@@ -8,7 +8,8 @@ _REASONS = (
     ("IDENTIFICATION HAS CHANGED", "is another machine than before, says its host key; if that is right, "
      "ssh {host} says which line of known_hosts to remove"),
     ("Host key verification failed", "is not known yet; look at its host key once: ssh {host}"),
-    ("Permission denied", "lets nobody in without a password; give it your key once: ssh-copy-id {host}"),
+    ("Permission denied", "lets nobody in without a password; give it your key once: ssh-copy-id {host} "
+     "(or unlock it: ssh-add)"),
     ("Too many authentication failures", "was offered too many keys; name the right one in ~/.ssh/config"),
     ("Could not resolve hostname", "there is no host of that name; check it, or give its address"),
     ("Connection refused", "refuses connections; is SSH switched on there? (sudo raspi-config)"),

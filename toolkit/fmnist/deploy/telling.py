@@ -25,16 +25,20 @@ class Teller:
             alone: Whether there is no other, so that a bar has the terminal's last line for itself.
         """
         self._host, self._alone = host, alone
+        self._bar: Progress | None = None
 
     def say(self, line: str) -> None:
-        """One line."""
+        """One line, in place of a bar."""
+        if self._bar:
+            self._bar.remove()
+            self._bar = None
         with _ONE_AT_A_TIME:
             say(f"{self._host}: {line}")
 
     def sending(self, total: int) -> Callable[[int], None]:
         """Follow the sending of so many bytes; what is returned is called with each number of them."""
         stream = None if self._alone else _Lines()
-        progress = Progress(f"{self._host}: per cent of {size(total)} sent:", _STEPS, stream)
+        progress = self._bar = Progress(f"{self._host}: per cent of {size(total)} sent:", _STEPS, stream)
         sent = steps = 0
 
         def count(number: int) -> None:
