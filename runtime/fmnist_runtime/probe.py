@@ -75,13 +75,14 @@ def read_probe(root: Path = Path("/")) -> Probe:
     Args:
         root: The folder that holds ``proc``, ``sys``, ``etc`` and ``run``.
     """
+    environment = read_environment(root)
     release = _os_release(root)
     return Probe(
-        environment=read_environment(root),
+        environment=environment,
         state=read_machine_state(root),
         board=board_name(root),
-        processor=processor_name(root),
-        features=processor_features(root),
+        processor=processor_name(root, environment.machine),
+        features=processor_features(root, environment.machine),
         frequency_max_mhz=_frequency_max_mhz(root),
         bits=64 if sys.maxsize > 2**32 else 32,
         implementation=_implementation(),

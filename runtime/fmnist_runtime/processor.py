@@ -62,30 +62,33 @@ ARMV8_CORES = frozenset(name for part, name in _ARM_CORES.items() if part.starts
 """Those of the table that can run 64-bit programs."""
 
 
-def processor_name(root: Path) -> str:
+def processor_name(root: Path, machine: str) -> str:
     """The kinds of cores, such as ``Cortex-A76`` or ``AMD EPYC``; empty when unknown.
 
-    On ARM, /proc/cpuinfo gives numbers in place of a name.
+    On ARM, /proc/cpuinfo gives numbers in place of a name. What it says of a processor of another kind, as it
+    does in emulation, is not told.
 
     Args:
         root: The folder that holds ``proc``.
+        machine: Architecture, such as x86_64 or aarch64.
     """
-    cores = _cores(root)
-    parts = [_arm_core(core) for core in cores if "CPU part" in core]
-    names = parts or [core["model name"] for core in cores if "model name" in core]
+    if _is_arm(machine):
+        names = [_arm_core(core) for core in _cores(root) if "CPU part" in core]
+    else:
+        names = [core["model name"] for core in _cores(root) if "model name" in core]
     return " + ".join(dict.fromkeys(names))
 
 
-def processor_features(root: Path) -> tuple[str, ...]:
-    """What all cores can do of that which small networks gain from, by plain names.
-
-    Args:
-        root: The folder that holds ``proc``.
-    """
-    listed = [core.get("Features", core.get("flags")) for core in _cores(root)]
-    flags = [set(text.split()) for text in listed if text is not None]
+def processor_features(root: Path, machine: str) -> tuple[str, ...]:
+    """What all cores can do of that which small networks gain from, by plain names; arguments as above."""
+    entry = "Features" if _is_arm(machine) else "flags"
+    flags = [set(core[entry].split()) for core in _cores(root) if entry in core]
     common = set.intersection(*flags) if flags else set()
     return tuple(dict.fromkeys(name for flag, name in _FEATURES.items() if flag in common))
+
+
+def _is_arm(machine: str) -> bool:
+    return machine.startswith(("aarch64", "arm"))
 
 
 def _cores(root: Path) -> list[dict[str, str]]:

@@ -39,8 +39,9 @@ print(json.dumps({{"schema": {schema!r}, "probe": dataclasses.asdict(found)}}))
 def program() -> str:
     """A Python program, in ASCII, that prints a machine's probe as one line of JSON.
 
-    It is meant for ``python3 -`` with the program on standard input, and writes no file. A Python that is
-    older than `MIN_PYTHON` answers with its version alone.
+    It is meant for ``python3 -I -`` with the program on standard input, and writes no file; without -I a file
+    such as types.py in the home folder would take the place of Python's own. A Python that is older than
+    `MIN_PYTHON` answers with its version alone.
     """
     sources = [(module.__name__, inspect.getsource(module)) for module in _MODULES]
     return _PROGRAM.format(min_python=MIN_PYTHON, schema=SCHEMA, sources=ascii(sources))

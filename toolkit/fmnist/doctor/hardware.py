@@ -37,7 +37,8 @@ def architecture(probe: Probe) -> Finding:
 
 def processor(probe: Probe) -> Finding:
     """The cores that may be used, their frequency now, and the highest they have."""
-    parts = [f"{probe.environment.cores} × {probe.processor or 'an unknown core'}"]
+    cores = probe.environment.cores
+    parts = [f"{cores} × {probe.processor}" if probe.processor else f"{cores} core{'s' if cores > 1 else ''}"]
     if probe.state.frequency_mhz is not None:
         parts.append(f"{probe.state.frequency_mhz:,.0f} MHz")
     if probe.frequency_max_mhz is not None:

@@ -68,6 +68,7 @@ def _start(part: Part) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        errors="replace",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
         process_group=0,  # Ctrl-C is for this process, which then ends the other
     )
@@ -80,7 +81,7 @@ def _result(part: Part, process: subprocess.Popen[str]) -> Loading:
         return Loading(part, "", True, f"it did not load within {_PATIENCE_S:.0f} s")
     if process.returncode < 0:
         name = signal.Signals(-process.returncode).name
-        reason = "; it needs a newer processor" if name == "SIGILL" else ""
+        reason = "; perhaps it needs a newer processor" if name == "SIGILL" else ""
         return Loading(part, "", True, f"it crashes when it is loaded ({name}){reason}")
     with suppress(ValueError, IndexError, TypeError):
         return Loading(**json.loads(output.splitlines()[-1]))  # before it, what an engine prints
@@ -92,9 +93,17 @@ def _load(part: Part) -> Loading:
     try:
         _LOADERS[part]()
     except Exception as error:  # NumPy raises RuntimeError on a processor that is too old for it
-        reason = " ".join(str(error).split()) or type(error).__name__
-        return Loading(part, "", not _is_missing(error), reason)
+        return Loading(part, "", not _is_missing(error), _reason(error))
     return Loading(part, _package(part), True, "")
+
+
+def _reason(error: BaseException) -> str:
+    """On one line; of an import that failed for another, the innermost, as NumPy puts a page around that."""
+    while isinstance(error, ImportError) and isinstance(
+        inner := error.__cause__ or error.__context__, ImportError
+    ):
+        error = inner
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _is_missing(error: Exception) -> bool:
