@@ -7,6 +7,7 @@ import hashlib
 import json
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -96,6 +97,23 @@ def test_any_machine_gets_the_npz_and_no_numpy():
     assert pins.startswith("./wheels/fmnist-0.1.0-py3-none-any.whl\n")
     assert not any(f"\n{name}==" in pins for name in ("numpy", "pillow", "ai-edge-litert", "onnxruntime"))
     assert "sudo apt install python3-numpy" in read(bundle, "README.md").decode()
+
+
+def test_nothing_of_the_training_stack_is_loaded(tmp_path):
+    code = f"""
+import sys
+sys.argv = ["fmnist", "bundle", {str(TINY)!r}, "--wheels", "none", "--data-dir", {str(DATA)!r}]
+from fmnist.cli.main import main
+try:
+    main()
+finally:
+    print(sorted({{"tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "PIL"}} & set(sys.modules)))
+"""
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.endswith("\n[]\n")
 
 
 def test_what_was_rejected_stays_here(tiny):

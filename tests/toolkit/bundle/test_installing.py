@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from bundling import PYTHON
+from bundling import HERE, PYTHON
 from PIL import Image
 from support import ROOT, TINY, run_fmnist
 
@@ -237,6 +237,11 @@ def test_every_other_machine_uses_the_systems_numpy(bundles, device, tmp_path):
             "the system's Python has no NumPy; sudo apt install python3-numpy",
         ),
         (
+            'import sys; sys.modules["numpy._globals"] = None',
+            "the system's NumPy does not load (import of numpy._globals halted; None in sys.modules); "
+            "sudo apt install --reinstall python3-numpy",
+        ),
+        (
             'import sys, types; sys.modules["numpy"] = types.SimpleNamespace(__version__="1.19.5")',
             "NumPy 1.19.5 is too old, 1.24 is needed; sudo apt install python3-numpy",
         ),
@@ -245,10 +250,25 @@ def test_every_other_machine_uses_the_systems_numpy(bundles, device, tmp_path):
             "python3 is that of a virtual environment, and NumPy has to be the system's; deactivate it",
         ),
     ],
-    ids=["none", "old", "of a virtual environment"],
+    ids=["none", "broken", "old", "of a virtual environment"],
 )
 def test_numpy_that_will_not_do(bundles, device, prelude, line):
     assert complaint(device(bundles / "any", prelude).install()) == line
+
+
+def test_packages_that_do_not_go_along_are_fetched_there(bundles, device, tmp_path):
+    made = run_fmnist(tmp_path, "bundle", TINY, *HERE, "--wheels", "none", "--no-data", "--out", "light")
+    assert made.returncode == 0, made.stderr
+    machine = device(tmp_path / "light")
+    failed = machine.install(PIP_RETRIES="0")
+    assert failed.returncode == 1
+    assert failed.stderr.endswith(
+        "install.sh: pip could not fetch and install the packages; its own words stand above\n"
+    )
+    assert not (machine.folder / ".venv").exists()
+    installed = machine.install(PIP_NO_INDEX="1", PIP_FIND_LINKS=str(bundles / "here" / "wheels"))
+    assert installed.returncode == 0, installed.stderr
+    assert installed.stdout.count(" verified ") == 6
 
 
 @pytest.mark.skipif(shutil.which("dash") is None, reason="Debian's sh is not here")

@@ -59,8 +59,12 @@ else:
         fail("python3 is that of a virtual environment, and NumPy has to be the system's; deactivate it")
     try:
         import numpy
-    except ImportError:
-        fail("the system's Python has no NumPy; sudo apt install python3-numpy")
+    except ImportError as error:
+        if getattr(error, "name", None) == "numpy":
+            fail("the system's Python has no NumPy; sudo apt install python3-numpy")
+        while error.__context__ is not None:  # NumPy wraps the reason into a page of advice
+            error = error.__context__
+        fail("the system's NumPy does not load (%s); sudo apt install --reinstall python3-numpy" % error)
     if tuple(int(part) for part in numpy.__version__.split(".")[:2]) < (1, 24):
         fail("NumPy %s is too old, 1.24 is needed; sudo apt install python3-numpy" % numpy.__version__)
 
