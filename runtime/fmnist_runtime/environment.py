@@ -33,14 +33,18 @@ class Environment:
     """Versions of our package and of the engines that are installed."""
 
 
-def read_environment() -> Environment:
-    """Describe this machine now."""
+def read_environment(root: Path = Path("/")) -> Environment:
+    """Describe this machine now.
+
+    Args:
+        root: The folder that holds ``proc`` and ``sys``.
+    """
     return Environment(
         machine=platform.machine(),
-        cpu=_cpu_name(),
+        cpu=_cpu_name(root),
         cores=_usable_cores(),
-        governor=_read("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
-        memory_bytes=_memory_bytes(),
+        governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        memory_bytes=memory_bytes(root, "MemTotal") or 0,
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         packages=package_versions(),
@@ -52,34 +56,41 @@ def package_version() -> str:
     return package_versions().get("fmnist", "unknown")
 
 
-def _read(path: str) -> str:
+def read_text(path: Path) -> str:
+    """What a file of the system says; nothing when it cannot be read."""
     try:
-        return Path(path).read_text(errors="replace").strip("\0\n ")
+        return path.read_text(errors="replace").strip("\0\n ")
     except OSError:
         return ""
 
 
-def _cpu_name() -> str:
+def board_name(root: Path) -> str:
+    """The board, as its device tree names it; empty where there is none, as on most x86-64 machines."""
+    return read_text(root / "proc/device-tree/model")
+
+
+def memory_bytes(root: Path, entry: str) -> int | None:
+    """An entry of proc_meminfo(5), such as ``MemTotal``; None when unknown."""
+    for line in read_text(root / "proc/meminfo").splitlines():
+        name, _, value = line.partition(":")
+        if name == entry and (number := value.removesuffix("kB").strip()).isdecimal():
+            return int(number) * 1024  # the kernel's kB are 1024 bytes
+    return None
+
+
+def _cpu_name(root: Path) -> str:
     """On ARM boards the device tree names the board, and /proc/cpuinfo often no model."""
-    board = _read("/proc/device-tree/model")
-    for line in _read("/proc/cpuinfo").splitlines():
+    for line in read_text(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model"):
             return value.strip()
-    return board
+    return board_name(root)
 
 
 def _usable_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def _memory_bytes() -> int:
-    for line in _read("/proc/meminfo").splitlines():
-        if line.startswith("MemTotal:"):
-            return int(line.split()[1]) * 1024  # the kernel's kB are 1024 bytes
-    return 0
 
 
 def package_versions() -> dict[str, str]:

@@ -13,6 +13,7 @@ from fmnist.cli import (
     bundle,
     compare,
     data,
+    doctor,
     evaluate,
     export,
     inspect,
@@ -70,3 +71,4 @@ app.command("inspect")(inspect.inspect)
 app.command("bundle")(bundle.bundle)
 app.add_typer(plot.app, name="plot")
 app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)

@@ -1,0 +1,50 @@
+"""`fmnist doctor`."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from fmnist.cli import options
+
+if TYPE_CHECKING:
+    from fmnist.doctor.diagnosis import Examination
+
+
+def doctor(json: options.Json = None) -> None:
+    """Say what this machine is, what runs models on it, and what to do where something is amiss.
+
+    Exit 0 when something can run models, whatever else is found.
+    """
+    import sys
+
+    from fmnist.doctor.loading import load_parts
+
+    parts = load_parts()
+    if not parts["numpy"].works:  # then nothing below could be imported
+        print(
+            f"fmnist: nothing runs models here, as NumPy does not load ({parts['numpy'].error}): "
+            "pip install --force-reinstall numpy, or sudo apt install python3-numpy for the system's Python",
+            file=sys.stderr,
+        )
+        raise typer.Exit(1)
+
+    from fmnist.cli.output import show
+    from fmnist.doctor.diagnosis import examine
+
+    examination = examine(parts)
+    body = {
+        "probe": examination.probe,
+        "parts": list(examination.parts.values()),
+        "findings": examination.findings,
+    }
+    show(_text(examination), "doctor", body, json)
+
+
+def _text(examination: "Examination") -> str:
+    from fmnist.render import table
+
+    findings = examination.findings
+    rows = [[finding.name, finding.verdict, finding.found] for finding in findings]
+    lines = [f"{finding.name}: {finding.advice}" for finding in findings if finding.advice]
+    runners = f"models run here on {', '.join(examination.runners)}"
+    return "\n".join([table(["what", "verdict", "found"], rows, left=3), *lines, runners])
