@@ -16,7 +16,7 @@ TINY = Path(__file__).parent / "models" / "tiny"
 
 
 def run_fmnist(
-    folder: Path, *arguments: object, environment: Mapping[str, str | None] | None = None
+    folder: Path, *arguments: object, environment: Mapping[str, str | None] | None = None, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
     """Run ``fmnist`` in a process of its own, as a user does who has the data in $FMNIST_DATA.
 
@@ -24,6 +24,7 @@ def run_fmnist(
         folder: The working directory.
         arguments: What follows ``fmnist`` on the command line.
         environment: Variables to set besides, or to take away where the value is None.
+        umask: Bits that no file's mode gets; those of this process when -1.
     """
     wanted = {"FMNIST_DATA": str(DATA), "PYTHONUTF8": "1", "FMNIST_DEBUG": None, **(environment or {})}
     variables = {key: value for key, value in {**os.environ, **wanted}.items() if value is not None}
@@ -35,6 +36,7 @@ def run_fmnist(
         text=True,
         encoding="utf-8",
         check=False,
+        umask=umask,
     )
 
 

@@ -11,7 +11,7 @@ FmnistError                 one line for the user: what, which file, and what me
 ├── ImageError              an image file cannot be read
 ├── ResultError             a result file is missing, damaged or belongs to other inputs
 ├── OutputError             a file cannot be written, or would overwrite one that is not ours
-├── RejectedError            an artifact failed its gate when it was made
+├── RejectedError           an artifact failed its gate when it was made
 ├── DeviceError             a device cannot be reached, or cannot take what is sent to it
 ├── TrainingStoppedError    a training ended early; says what is saved and how to go on
 └── MissingExtraError       a package is not installed; names the extra that brings it

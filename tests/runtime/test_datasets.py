@@ -50,6 +50,18 @@ def test_own_folder_with_label_names(tmp_path):
     assert load_dataset(str(folder), "test").labels == ("cat", "dog")
 
 
+def test_a_folder_that_is_gone_is_looked_for_under_data(tmp_path, monkeypatch):
+    """As it lies in a bundle, where a run still names the folder on the workstation."""
+    monkeypatch.chdir(tmp_path)
+    folder = write_own(tmp_path / "data" / "garments")
+    (folder / "labels.txt").write_text("cat\ndog\n")
+    assert load_dataset("/home/somebody/garments", "test").labels == ("cat", "dog")
+    own = write_own(tmp_path / "somebody" / "garments")
+    assert load_dataset(str(own), "test").labels == ("0", "1")
+    with pytest.raises(DatasetError, match=r"looked in /home/somebody/shoes, data/shoes\)"):
+        load_dataset("/home/somebody/shoes", "test")
+
+
 def test_a_label_without_a_name_is_refused(tmp_path):
     (write_own(tmp_path) / "labels.txt").write_text("cat\n")
     with pytest.raises(DatasetError, match="label 1 has no name"):

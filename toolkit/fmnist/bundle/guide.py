@@ -62,7 +62,7 @@ Everything stays in this folder: to be rid of it, delete it; after moving it, ru
         where = "" if self.data else " --data-dir FOLDER"
         network = "without network" if self.wheels else "packages come from the network"
         commands = [
-            ("sh install.sh", f"makes .venv, {self.room / 1e6:.0f} MB, {network}; ends with verify"),
+            ("sh install.sh", f"makes .venv, at most {self.room / 1e6:.0f} MB, {network}; ends with verify"),
             (f"{_FMNIST} verify", "do the artifacts answer here as where they were made?"),
             (f"{_FMNIST} eval{where}", "accuracy on the test images"),
             (f"{_FMNIST} parity{where}", "may they replace the original?"),

@@ -55,10 +55,16 @@ else:
     if sys.version_info[:2] < wanted:
         fail("this is Python %s, and the bundle needs %s; on the workstation run: "
              "fmnist bundle --platform any --python %s" % (here, bundle["python"], here))
+    if sys.prefix != sys.base_prefix:
+        fail("python3 is that of a virtual environment, and NumPy has to be the system's; deactivate it")
     try:
         import numpy
-    except ImportError:
-        fail("the system's Python has no NumPy; sudo apt install python3-numpy")
+    except ImportError as error:
+        if getattr(error, "name", None) == "numpy":
+            fail("the system's Python has no NumPy; sudo apt install python3-numpy")
+        while error.__context__ is not None:  # NumPy wraps the reason into a page of advice
+            error = error.__context__
+        fail("the system's NumPy does not load (%s); sudo apt install --reinstall python3-numpy" % error)
     if tuple(int(part) for part in numpy.__version__.split(".")[:2]) < (1, 24):
         fail("NumPy %s is too old, 1.24 is needed; sudo apt install python3-numpy" % numpy.__version__)
 

@@ -47,8 +47,9 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
     possible = [name for name in formats if target.has_engines or name == "npz"]
     if not possible:
         raise DeviceError(f"{target}: there are no engines for {', '.join(formats)}; take --format npz")
+    paths = select_artifacts([run.folder]).paths
     entries = {entry["file"]: entry for entry in read_json(run.exports / MANIFEST)["artifacts"]}
-    exported = [ExportedFile(path, entries[path.name]) for path in select_artifacts([run.folder]).paths]
+    exported = [ExportedFile(path, entries[path.name]) for path in paths]
     chosen = [artifact for artifact in exported if artifact.format in possible]
     if not chosen:
         wanted = possible[0] if len(possible) == 1 else "all"

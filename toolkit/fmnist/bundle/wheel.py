@@ -47,7 +47,7 @@ def own_wheel() -> tuple[str, bytes]:
         folder, _, name = path.as_posix().partition("/")
         if folder == information and _DESCRIPTION.fullmatch(name):
             content = _unchanged(path)
-            files[path.as_posix()] = content.partition(b"\n\n")[0] + b"\n" if name == "METADATA" else content
+            files[path.as_posix()] = _head(content) if name == "METADATA" else content
     return f"fmnist-{found.version}-py3-none-any.whl", _zipped(files, f"{information}/RECORD")
 
 
@@ -70,6 +70,11 @@ def _code(found: Distribution) -> Iterator[tuple[str, bytes]]:
             name = file.relative_to(folder.parent).as_posix()
             if file.is_file() and not re.search(r"(^|/)(__pycache__/|\.)|\.pyc$", name):
                 yield name, file.read_bytes()
+
+
+def _head(metadata: bytes) -> bytes:
+    """The fields of a METADATA file, without the description."""
+    return metadata.partition(b"\n\n")[0].rstrip(b"\n") + b"\n"
 
 
 def _unchanged(path: PackagePath) -> bytes:

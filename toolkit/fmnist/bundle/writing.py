@@ -31,19 +31,20 @@ def require_free(out: Path, force: bool) -> None:
         OutputError: Something is there that is no bundle of ours, or it cannot be written there.
     """
     require_writable(out)
-    if force or not out.exists():
+    if not out.exists():
         return
-    if is_archive(out) and out.is_dir():
-        raise OutputError(f"{out}: is a directory; name a file, or a folder that does not end so")
-    if not (_is_our_archive(out) if is_archive(out) else _is_our_folder(out)):
+    if out.is_dir():
+        if is_archive(out) or not _is_our_folder(out):  # whatever --force says: it may be somebody's home
+            raise OutputError(f"{out}: is a folder, and no bundle of fmnist; --out goes elsewhere")
+        added = _added(out)
+        if added and not force:
+            raise OutputError(
+                f"{out}: holds what came into it since, such as {added[0]}; --force replaces it, "
+                "--out goes elsewhere"
+            )
+    elif not out.is_file() or not (force or _is_our_archive(out)):
         raise OutputError(
             f"{out}: exists and is no bundle of fmnist; --force replaces it, --out goes elsewhere"
-        )
-    kept = [] if is_archive(out) else _added(out)
-    if kept:
-        raise OutputError(
-            f"{out}: holds what came into it since, such as {kept[0]}; --force replaces it, "
-            "--out goes elsewhere"
         )
 
 
@@ -54,7 +55,7 @@ def write_bundle(bundle: Bundle, out: Path, force: bool = False) -> None:
         bundle: The bundle.
         out: A file that ends in ``.tar.gz`` or ``.tgz``, in which the bundle is a folder of its name; or
             that folder itself, by any name.
-        force: Whether anything that is there may be replaced.
+        force: Whether a file that is no bundle may be replaced, and a folder to which something was added.
 
     Raises:
         OutputError: Something is there that is no bundle of ours, or it cannot be written.
