@@ -9,6 +9,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import venv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -187,15 +188,13 @@ def tools(folder: Path, preamble: str = "") -> str:
         folder: Where that is put.
         preamble: Python code that it runs first, to be another.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    python = Path(sys.base_prefix) / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    link = folder / "python3"
-    if preamble:
-        (folder / "sitecustomize.py").write_text(preamble)
-        link.write_text(f'#!/bin/sh\nPYTHONPATH={shlex.quote(str(folder))} exec {python} "$@"\n')
-        link.chmod(0o755)
-    else:
-        link.symlink_to(python)
+    number = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if preamble:  # in an environment of its own, which has no packages
+        venv.create(folder, symlinks=True)
+        (folder / "lib" / number / "site-packages" / "sitecustomize.py").write_text(preamble)
+        return f"{folder / 'bin'}:{_SYSTEM}"
+    folder.mkdir(parents=True)
+    (folder / "python3").symlink_to(Path(sys.base_prefix) / "bin" / number)
     return f"{folder}:{_SYSTEM}"
 
 

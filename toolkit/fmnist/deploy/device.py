@@ -98,7 +98,7 @@ class Deployment:
     def _ask(self) -> Probe:
         self._teller.say("probe")
         script = remote_probe.program().encode()
-        reply = self._ssh.run(self.host, "exec python3 -", _MAX_PROBE, script)
+        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script)
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
         return remote_probe.read_reply(reply.output.decode(errors="replace"))

@@ -30,10 +30,10 @@ def start(content: bytes) -> str:
     """The line of ``sh`` that runs a program whose text comes first on standard input.
 
     Neither the length of a command line nor any shell's quotation marks matter to it then, nor files in the
-    home folder that have names of Python's own modules (``-P``).
+    home folder that have names of Python's own modules (``-I``).
     """
     code = f"import sys; exec(sys.stdin.buffer.read({len(content)}))"
-    return f"exec python3 -P -c {shlex.quote(code)}"
+    return f"exec python3 -I -c {shlex.quote(code)}"
 
 
 def _source(name: str) -> str:
