@@ -15,8 +15,7 @@ from fmnist.runs import Run
 @pytest.fixture
 def network(tmp_path: Path) -> Iterator[sshd.Network]:
     """Devices of the test's own."""
-    if sshd.MISSING:
-        pytest.skip(sshd.MISSING)
+    sshd.require()
     network = sshd.Network(tmp_path / "network of devices")
     yield network
     network.close()

@@ -41,8 +41,7 @@ class Deployed:
 
 @pytest.fixture(scope="module")
 def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
-    if sshd.MISSING:
-        pytest.skip(sshd.MISSING)
+    sshd.require()
     folder = tmp_path_factory.mktemp("a workstation")
     network = sshd.Network(folder / "network")
     network.add("pi", folder / "home of pi")
