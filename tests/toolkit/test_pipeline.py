@@ -8,8 +8,9 @@ from support import DATA
 
 from fmnist.bench.configuration import Method
 from fmnist.cli.run import _text
-from fmnist.pipeline import Pipeline, summarise
+from fmnist.pipeline import Pipeline
 from fmnist.runs import Run
+from fmnist.summary import summarise
 
 
 def test_a_benchmark_in_which_a_model_failed_is_made_again(tiny: Path):

@@ -20,36 +20,11 @@ from fmnist.parity.models import compare_models, parity_body
 from fmnist.progress import Progress, say
 from fmnist.results import require_replaceable, schema, to_json
 from fmnist.runs import Run, read_json
+from fmnist.summary import SummaryRow, summarise
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.files import sha256_file, write_atomically
-
-
-@dataclass(frozen=True)
-class SummaryRow:
-    """One model's figures, from which a person decides."""
-
-    format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
-    scheme: str
-    """``original`` or a quantisation scheme."""
-    size_bytes: int
-    """Size of the file."""
-    accuracy: float
-    """Accuracy on the test split."""
-    difference: float | None
-    """Accuracy less that of the original; None for the original."""
-    agreement: float | None
-    """Share of images that it gives the same class as the original; None for the original."""
-    p50_us: float | None
-    """Median latency of one image in µs; None where it was not timed."""
-    p99_us: float | None
-    """99th percentile of the same."""
-    trust: str | None
-    """How far to trust these two: `fmnist_runtime.trust.STABLE`, or what is wrong; None where not timed."""
-    failures: tuple[str, ...]
-    """The gates it broke."""
 
 
 @dataclass(frozen=True)
@@ -181,29 +156,3 @@ def _read_or_empty(path: Path) -> dict[str, Any]:
         return read_json(path)
     except ResultError:
         return {}
-
-
-def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:
-    """One row a model from the three results, of which any may be empty."""
-    compared = {entry["name"]: entry for entry in parity.get("candidates", ())}
-    timed = {entry["name"]: entry for entry in bench.get("models", ())}
-    rows = []
-    for model in eval.get("models", ()):
-        candidate = compared.get(model["name"], {})
-        answers = candidate.get("answers", {})
-        latency = timed.get(model["name"], {})
-        rows.append(
-            SummaryRow(
-                format=model["format"],
-                scheme=model["scheme"],
-                size_bytes=model["size_bytes"],
-                accuracy=model["accuracy"],
-                difference=answers.get("accuracy_difference"),
-                agreement=answers.get("agreement"),
-                p50_us=(latency.get("p50_us") or {}).get("value"),
-                p99_us=(latency.get("p99_us") or {}).get("value"),
-                trust=latency.get("verdict"),
-                failures=tuple(f"{b['gate']}: {b['text']}" for b in candidate.get("breaches", ())),
-            )
-        )
-    return rows

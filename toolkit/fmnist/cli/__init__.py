@@ -13,6 +13,7 @@ from fmnist.cli import (
     bundle,
     compare,
     data,
+    deploy,
     doctor,
     evaluate,
     export,
@@ -69,6 +70,7 @@ app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
 app.command("bundle")(bundle.bundle)
+app.command("deploy")(deploy.deploy)
 app.add_typer(plot.app, name="plot")
 app.add_typer(data.app, name="data")
 app.command("doctor")(doctor.doctor)

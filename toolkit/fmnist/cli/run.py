@@ -1,6 +1,6 @@
 """`fmnist run`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +10,7 @@ from fmnist.cli import options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
-    from fmnist.pipeline import SummaryRow
+    from fmnist.summary import SummaryRow
 
 
 def run(
@@ -56,30 +56,10 @@ def run(
 
 
 def _text(rows: "Sequence[SummaryRow]") -> str:
-    from fmnist.render import ABSENT, microseconds, percent, points, size, table
-    from fmnist_runtime.trust import STABLE
+    from fmnist.cli.figures import FIGURES, doubt, figures, verdict
+    from fmnist.render import size, table
 
-    def optional(value: float | None, form: Callable[[float], str]) -> str:
-        return ABSENT if value is None else form(value)
-
-    cells = [
-        [
-            row.format,
-            row.scheme,
-            ABSENT if row.difference is None else "FAIL" if row.failures else "pass",
-            size(row.size_bytes),
-            percent(row.accuracy),
-            optional(row.difference, points),
-            optional(row.agreement, percent),
-            optional(row.p50_us, microseconds),
-            optional(row.p99_us, microseconds),
-        ]
-        for row in rows
-    ]
-    header = ["format", "scheme", "verdict", "size", "accuracy", "points", "agreement", "p50 µs", "p99 µs"]
+    cells = [[row.format, row.scheme, verdict(row), size(row.size_bytes), *figures(row)] for row in rows]
     failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
-    lines = [table(header, cells, left=3)]
-    doubtful = sum(row.trust not in (None, STABLE) for row in rows)
-    if doubtful:
-        lines.append(f"times of {doubtful} of {len(rows)} are not STABLE: bench.json says why")
-    return "\n".join([*lines, *failures])
+    lines = [table(["format", "scheme", "verdict", "size", *FIGURES], cells, left=3)]
+    return "\n".join([*lines, *doubt(rows), *failures])

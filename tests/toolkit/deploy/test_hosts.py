@@ -1,0 +1,119 @@
+"""Devices that cannot be talked to, or cannot take anything; each in a line that says what to do."""
+
+from __future__ import annotations
+
+import pytest
+import sshd
+from handmade import handmade
+
+
+def reason(deploy, host="pi"):
+    [outcome] = deploy(handmade(), host)
+    assert str(outcome.failure).startswith(f"{host}: ")
+    assert str(outcome.failure).endswith("; nothing was sent")
+    assert outcome.sent_bytes == 0
+    return str(outcome.failure).removeprefix(f"{host}: ").removesuffix("; nothing was sent")
+
+
+def test_a_host_that_refuses_connections(deploy, network):
+    network.add_closed("pi")
+
+    assert reason(deploy) == "refuses connections; is SSH switched on there? (sudo raspi-config)"
+
+
+def test_a_host_that_is_unknown(deploy, network):
+    network.add_stranger("pi")
+
+    assert reason(deploy) == "there is no host of that name; check it, or give its address"
+
+
+def test_a_host_key_that_was_never_seen(deploy, network, tmp_path):
+    network.add("pi", tmp_path / "home", known=False)
+
+    assert reason(deploy) == "is not known yet; look at its host key once: ssh pi"
+
+
+def test_a_host_key_that_changed(deploy, network, pi):
+    network.change_host_key("pi")
+
+    assert reason(deploy).startswith("is another machine than before, says its host key")
+
+
+def test_a_host_that_knows_no_key_of_ours(deploy, network, pi):
+    network.forget_key("pi")
+
+    assert reason(deploy) == (
+        "lets nobody in without a password; give it your key once: ssh-copy-id pi (or unlock it: ssh-add)"
+    )
+
+
+def test_a_host_without_python(deploy, network, tmp_path):
+    path = sshd.without_python(tmp_path / "bin")
+    network.add("pi", tmp_path / "home", sshd.environment(tmp_path / "home", path))
+
+    assert reason(deploy) == "there is no python3; sudo apt install python3"
+
+
+@pytest.mark.parametrize(
+    ("preamble", "words"),
+    [
+        (
+            "import platform, sys\nsys.version_info = (3, 9, 2, 'final', 0)\n"
+            "platform.python_version = lambda: '3.9.2'",
+            "Python 3.9.2 is too old",
+        ),
+        (
+            "import platform\nplatform.machine = lambda: 'riscv64'",
+            "no engine has wheels for riscv64, and there is no NumPy",
+        ),
+        ("import platform\nplatform.system = lambda: 'Darwin'", "wrong system: bundles are for Linux"),
+    ],
+)
+def test_a_machine_that_cannot_run_it(deploy, network, tmp_path, preamble, words):
+    path = sshd.tools(tmp_path / "bin", preamble)
+    network.add("pi", tmp_path / "home", sshd.environment(tmp_path / "home", path))
+
+    assert words in reason(deploy)
+
+
+def test_a_machine_without_ssh(deploy, monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    assert reason(deploy).endswith("sudo apt install openssh-client")
+
+
+def test_what_start_up_files_print_is_passed_over(deploy, network, tmp_path):
+    banner = '{"schema": "fmnist.probe/1", "python": "2.7"}\n\x1b[2JWelcome to my Pi! '
+    network.add("pi", tmp_path / "home", banner=banner)
+
+    assert deploy(handmade()).failure is None
+
+
+def test_start_up_files_that_print_for_ever_are_given_up(deploy, network, tmp_path):
+    network.add("pi", tmp_path / "home", ["sh", "-c", "yes", "sh"])
+
+    assert reason(deploy).startswith("answers with more than was asked for")
+
+
+def test_what_a_device_says_cannot_move_the_cursor(deploy, network, tmp_path):
+    network.add("pi", tmp_path / "home", ["sh", "-c", "printf '\\033[2Jgone\\n' >&2; exit 1", "sh"])
+
+    assert "\x1b" not in reason(deploy)
+
+
+def test_one_that_fails_stops_no_other(deploy, network, pi):
+    network.add_closed("shut")
+    bundle = handmade()
+
+    shut, works = deploy(bundle, "shut", "pi")
+
+    assert shut.failure is not None
+    assert works.failure is None
+    assert (pi / "fmnist" / "current").readlink().name == bundle.version
+
+
+def test_files_in_the_home_folder_do_not_take_the_place_of_pythons_own(deploy, pi):
+    for name in ("types.py", "signal.py", "fmnist.py", "hashlib.py"):
+        (pi / name).write_text("raise SystemExit('not meant')")
+
+    assert deploy(handmade()).failure is None

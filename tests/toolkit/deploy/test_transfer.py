@@ -1,0 +1,206 @@
+"""What is sent to a device, what is kept there, and which version is in use."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from handmade import INSTALL, handmade
+
+from fmnist_runtime.errors import DeviceError
+
+COUNTED = f"{INSTALL}echo once >> ../../ran\n"
+
+
+def total(bundle):
+    return sum(file.size for file in bundle.files)
+
+
+def in_use(pi):
+    return (pi / "fmnist" / "current").readlink().name
+
+
+def bytes_there(pi):
+    return sum(path.stat().st_size for path in (pi / "fmnist" / "files").iterdir())
+
+
+def test_a_version_is_sent_installed_and_measured(deploy, pi, tiny):
+    bundle = handmade()
+
+    outcome = deploy(bundle)
+
+    assert outcome.failure is None
+    assert (outcome.sent_bytes, outcome.already) == (total(bundle), False)
+    assert in_use(pi) == bundle.version == outcome.version
+    for file in bundle.files:
+        with file.open() as content:
+            assert (pi / "fmnist" / "current" / file.name).read_bytes() == content.read()
+    [row] = outcome.rows
+    assert (row.accuracy, row.difference, row.agreement) == (0.8746, -0.0003, 0.9989)
+    assert (row.p50_us, row.p99_us) == (12.5, 31.4)
+    results = {path.name: json.loads(path.read_bytes())["schema"] for path in (tiny / "devices/pi").iterdir()}
+    assert results == {
+        "doctor.json": "fmnist.doctor/1",
+        "eval.json": "fmnist.eval/1",
+        "parity.json": "fmnist.parity/2",
+        "bench.json": "fmnist.bench/2",
+    }
+
+
+def test_what_is_in_use_already_is_neither_sent_nor_installed_but_measured(deploy, pi, tiny):
+    bundle = handmade(install=COUNTED)
+    deploy(bundle)
+    (tiny / "devices/pi/bench.json").unlink()
+
+    outcome = deploy(bundle)
+
+    assert outcome.failure is None
+    assert (outcome.sent_bytes, outcome.already) == (0, True)
+    assert (pi / "fmnist" / "ran").read_text() == "once\n"
+    assert (tiny / "devices/pi/bench.json").is_file()
+
+
+def test_of_a_new_version_only_what_changed_is_sent(deploy, pi):
+    first, second = handmade("first", payload=100_000), handmade("second", payload=100_000)
+    deploy(first)
+
+    outcome = deploy(second)
+
+    changed = {file.sha256: file.size for file in second.files}
+    for file in first.files:
+        changed.pop(file.sha256, None)
+    assert outcome.sent_bytes == sum(changed.values()) < 1000
+    assert in_use(pi) == second.version
+
+
+def test_the_version_before_stays_and_older_ones_go(deploy, pi):
+    bundles = [handmade(name, payload=payload) for name, payload in (("a", 1000), ("b", 2000), ("c", 3000))]
+    for bundle in bundles:
+        deploy(bundle)
+
+    versions = {path.name for path in (pi / "fmnist" / "versions").iterdir()}
+    assert versions == {bundles[1].version, bundles[2].version}
+    assert (pi / "fmnist" / "previous").readlink().name == bundles[1].version
+    kept = {file.sha256 for bundle in bundles[1:] for file in bundle.files}
+    assert {path.name for path in (pi / "fmnist" / "files").iterdir()} == kept
+
+
+def test_a_connection_that_dies_on_the_way_costs_what_was_not_there_yet(deploy, pi, network):
+    bundle = handmade(payload=3_000_000)
+    network.cut_after(1_500_000)
+
+    broken = deploy(bundle)
+    there = bytes_there(pi)
+
+    assert "the connection was lost" in str(broken.failure)
+    assert "the same command sends the rest; none is in use there" in str(broken.failure)
+    assert not (pi / "fmnist" / "current").exists()
+    assert 0 < there < 1_500_000
+
+    whole = deploy(bundle)
+
+    assert whole.failure is None
+    # The device may have written a last chunk since its files were counted.
+    assert total(bundle) - 1_500_000 < whole.sent_bytes <= total(bundle) - there
+    assert in_use(pi) == bundle.version
+
+
+def test_a_version_that_cannot_be_installed_leaves_the_one_before_in_use(deploy, pi):
+    first = handmade("first")
+    deploy(first)
+    second = handmade(
+        "second", install="mkdir .venv\necho 'install.sh: the disk is made of cheese' >&2\nexit 1\n"
+    )
+
+    outcome = deploy(second)
+
+    assert str(outcome.failure) == (
+        "pi: could not be installed (install.sh: the disk is made of cheese); "
+        f"version {first.version} is in use there"
+    )
+    assert outcome.log == "install.sh: the disk is made of cheese\n"
+    assert in_use(pi) == first.version
+    assert [path.name for path in (pi / "fmnist" / "versions").iterdir()] == [first.version]
+    assert deploy(first).already
+
+
+def test_a_version_that_answers_otherwise_there_is_not_used_and_is_a_failed_gate(deploy, pi):
+    outcome = deploy(handmade(install="exit 3\n"))
+
+    assert type(outcome.failure).__name__ == "RejectedError"
+    assert not (pi / "fmnist" / "current").exists()
+
+
+def test_what_needs_more_room_than_there_is_is_not_even_sent(deploy, pi):
+    outcome = deploy(handmade(installed_bytes=10**15))
+
+    assert "pi: no space: needs 1000000000.00 MB, " in str(outcome.failure)
+    assert str(outcome.failure).endswith(" is free; nothing was sent")
+    assert outcome.sent_bytes == bytes_there(pi) == 0
+
+
+def test_a_file_that_was_changed_on_the_device_is_sent_again(deploy, pi):
+    bundle = handmade(payload=50_000)
+    deploy(bundle)
+    (pi / "fmnist" / "current" / "payload").write_bytes(b"x" * 50_000)
+
+    outcome = deploy(bundle)
+
+    assert outcome.failure is None
+    assert (outcome.sent_bytes, outcome.already) == (50_000, False)
+    [payload] = (file for file in bundle.files if file.name == "payload")
+    assert (pi / "fmnist" / "current" / "payload").read_bytes() == payload.content
+
+
+def test_a_version_that_no_longer_works_is_installed_again(deploy, pi):
+    bundle = handmade()
+    deploy(bundle)
+    (pi / "fmnist" / "current" / ".venv" / "bin" / "fmnist").write_text("#!/bin/sh\nexit 1\n")
+
+    outcome = deploy(bundle)
+
+    assert outcome.failure is None
+    assert (outcome.sent_bytes, outcome.already) == (0, False)
+    assert deploy(bundle).already
+
+
+def test_a_result_that_cannot_be_replaced_is_found_before_anything_is_sent(deploy, pi, tiny):
+    (tiny / "devices/pi").mkdir(parents=True)
+    (tiny / "devices/pi/eval.json").write_text("my own notes")
+
+    with pytest.raises(Exception, match="exists and is not a result of fmnist"):
+        deploy(handmade())
+
+    assert not (pi / "fmnist").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "reason"),
+    [
+        ('#!/bin/sh\n[ "$1" = verify ] || echo "fmnist: the moon is full" >&2 && [ "$1" = verify ]\n',
+         "fmnist doctor fails there: the moon is full"),
+        ('#!/bin/sh\n[ "$1" = verify ] || echo "[[[["\n', "fmnist doctor there did not answer with JSON"),
+        ('#!/bin/sh\n[ "$1" = verify ] || echo "{}"\n', "another result than fmnist.doctor/1"),
+    ],
+)  # fmt: skip
+def test_what_is_no_result_is_not_brought_back(deploy, pi, tiny, command, reason):
+    bundle = handmade(command=command)
+
+    outcome = deploy(bundle)
+
+    assert isinstance(outcome.failure, DeviceError)
+    assert reason in str(outcome.failure)
+    assert f"version {bundle.version} is in use there, but its results are not all here" in str(
+        outcome.failure
+    )
+    assert not list((tiny / "devices").glob("*/*"))
+
+
+@pytest.mark.parametrize("accuracy", ["'87 %'", None, [1]])
+def test_figures_that_are_none_are_refused(deploy, pi, accuracy):
+    from handmade import MODEL, RESULTS
+
+    outcome = deploy(handmade(results=RESULTS | {"eval": {"models": [MODEL | {"accuracy": accuracy}]}}))
+
+    assert "answers with a damaged result" in str(outcome.failure)
+    assert outcome.rows == ()

@@ -1,0 +1,104 @@
+"""`fmnist deploy`."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from fmnist.cli import options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fmnist.deploy.outcome import Outcome
+    from fmnist.runs import Run
+
+
+def deploy(
+    hosts: Annotated[
+        list[str],
+        typer.Option(
+            "--host", help="Device as ssh names it, such as pi@raspberrypi.local; again for each further one."
+        ),
+    ],
+    named: Annotated[
+        Path | None,
+        typer.Argument(metavar="[RUN]", help="A run. Default: the newest.", show_default=False),
+    ] = None,
+    format: options.Format = "all",
+    data_dir: options.DataDir = None,
+    duration: options.Duration = options.DEFAULT_SECONDS,
+    processes: options.Processes = options.DEFAULT_PROCESSES,
+    json: options.Json = None,
+) -> None:
+    """Bring a run to devices over ssh, install and verify it there, and bring back what they measure.
+
+    What a device has already is not sent again. A version that cannot be installed leaves the one before in
+    use. Results go to devices/HOST in the run. Exit 3 when an artifact drifts on a device.
+    """
+    from fmnist.cli.output import fail, say_run_and_stale, show
+    from fmnist.deploy.deployment import Bundles, deploy
+    from fmnist.deploy.outcome import deployment_body
+    from fmnist.runs import select_run
+    from fmnist_exporters.recipes import formats
+
+    options.require_choice("--format", format, (*formats(), "all"))
+    run = select_run(named)
+    _require_hosts(run, hosts)
+    say_run_and_stale(run)
+    bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
+    bench_options = ["--duration", f"{duration:g}", "--processes", str(processes)]
+    outcomes, interrupted = deploy(run, hosts, bundles.bundle_for, bench_options)
+    body = {"run": run.folder, **deployment_body(outcomes)}
+    try:
+        show(f"\n{_text(outcomes)}", "deploy", body, json)
+    finally:
+        for outcome in outcomes:
+            _say_log(outcome)
+    failures = [outcome.failure for outcome in outcomes if outcome.failure]
+    gate_failed = any(outcome.gate_failed for outcome in outcomes) and not interrupted
+    fail(failures, gate_failed)
+
+
+def _require_hosts(run: "Run", hosts: list[str]) -> None:
+    """Check that each is one that ssh can take, and none stands there twice."""
+    from fmnist.deploy.measuring import results_folder
+
+    folders: dict[Path, str] = {}
+    for host in hosts:
+        if not host or host.startswith("-") or any(not letter.isprintable() for letter in host):
+            raise typer.BadParameter(f"--host {host!r} is no destination of ssh")
+        other = folders.setdefault(results_folder(run, host), host)
+        if other is not host:
+            pair = "is there twice" if other == host else f"and {other} would share a folder of results"
+            raise typer.BadParameter(f"--host {host} {pair}; name each device once")
+
+
+def _text(outcomes: "Sequence[Outcome]") -> str:
+    from fmnist.cli.figures import FIGURES, doubt, figures, verdict
+    from fmnist.render import ABSENT, printable, table
+
+    cells = []
+    for outcome in outcomes:
+        device = [outcome.host, outcome.machine or ABSENT]
+        cells += [
+            [*device, f"{row.format} {row.scheme}", verdict(row), *figures(row)] for row in outcome.rows
+        ]
+        if not outcome.rows:
+            cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    breaches = [
+        printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
+        for outcome in outcomes
+        for row in outcome.rows
+        for failure in row.failures
+    ]
+    header = ["device", "machine", "model", "verdict", *FIGURES]
+    return "\n".join([table(header, cells, left=4), *doubt(rows), *breaches])
+
+
+def _say_log(outcome: "Outcome") -> None:
+    from fmnist.progress import say
+
+    for line in outcome.log.splitlines():
+        say(f"{outcome.host} | {line}")

@@ -1,0 +1,68 @@
+"""What became of a device."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from fmnist.summary import SummaryRow
+from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.probe import Probe
+
+_NAME = 40
+"""Letters; ``Raspberry Pi 4 Model B Rev 1.5`` has 30."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one device."""
+
+    host: str
+    """What the user calls it."""
+    probe: Probe | None
+    """What it is; None where it could not be asked."""
+    target: str
+    """What its bundle was made for; empty where there is none for it."""
+    version: str
+    """The version that was to go there; empty where none was made."""
+    already: bool
+    """Whether that was in use there, so that nothing was sent."""
+    sent_bytes: int
+    """Bytes of its files that were sent now."""
+    rows: tuple[SummaryRow, ...]
+    """Figures of each artifact, as measured there."""
+    failure: FmnistError | None
+    """Why it does not have all of that, and what it has."""
+    log: str
+    """The last lines that it, or ``ssh``, said before."""
+
+    @property
+    def gate_failed(self) -> bool:
+        """Whether an artifact drifted there."""
+        return any(row.failures for row in self.rows)
+
+    @property
+    def machine(self) -> str:
+        """Its board or CPU, by as much of the name as a table has room for; empty when unknown."""
+        return (self.probe.board or self.probe.environment.cpu)[:_NAME] if self.probe else ""
+
+
+def deployment_body(outcomes: list[Outcome]) -> dict[str, Any]:
+    """The content of the JSON result."""
+    return {
+        "devices": [
+            {
+                "host": outcome.host,
+                "outcome": "failed" if outcome.failure else "drifted" if outcome.gate_failed else "done",
+                "failure": str(outcome.failure) if outcome.failure else None,
+                "log": outcome.log,
+                "target": outcome.target or None,
+                "version": outcome.version or None,
+                "already_there": outcome.already,
+                "sent_bytes": outcome.sent_bytes,
+                "models": [asdict(row) for row in outcome.rows],
+                "probe": asdict(outcome.probe) if outcome.probe else None,
+            }
+            for outcome in outcomes
+        ]
+    }

@@ -1,0 +1,105 @@
+"""One deployment as a device sees it: what is here, what comes, installed, switched to.
+
+Standard input brings a request in a line of JSON, then ``go`` in a line, then the content that is missing.
+Standard output takes answers, a line of JSON each: what is here, then what became of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from fmnist.deploy.remote.patience import within
+from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
+from fmnist.deploy.remote.versions import Versions
+
+_PATIENCE_S = 5
+"""One whose connection was lost takes a moment to notice."""
+
+
+def main() -> None:
+    """Answer a request; a workstation that hangs up leaves what it has sent."""
+    line = sys.stdin.buffer.readline()
+    if not line:
+        return
+    request = json.loads(line)
+    files = [Wanted(**file) for file in request["files"]]
+    home = Path.home() / "fmnist"
+    with suppress(HungUpError, BrokenPipeError):
+        try:
+            home.mkdir(exist_ok=True)
+            with _locked(home) as lock:
+                _deploy(home, lock, request["version"], files)
+        except RefusedError as error:
+            _answer({"refused": str(error)})
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            _answer({"refused": f"{error.filename or home} could not be written ({error.strerror})"})
+
+
+def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
+    store, versions = Store(home / "files"), Versions(home)
+    present = store.present(files)
+    works = all(present[file.sha256] == file.size for file in files) and versions.works(version, files, store)
+    _answer(
+        {
+            "present": present,
+            "works": works,
+            "current": versions.linked("current"),
+            "free_bytes": shutil.disk_usage(home).free,
+        }
+    )
+    with within(SILENCE_S, HungUpError()):
+        go = sys.stdin.buffer.readline()
+    if go != b"go\n":
+        raise HungUpError
+    for file in {file.sha256: file for file in files}.values():
+        if not store.path(file.sha256).is_file():
+            store.receive(sys.stdin.buffer, file)
+    code, log = 0, ""
+    if not works:
+        code, log = _install(versions, lock, version, files, store)
+    if code == 0:
+        versions.switch(version)
+        versions.tidy(store)
+    _answer({"code": code, "log": log if code else ""})
+
+
+def _install(
+    versions: Versions, lock: int, version: str, files: list[Wanted], store: Store
+) -> tuple[int, str]:
+    """Place and install a version; nothing is left of one that fails."""
+    code = None
+    try:
+        versions.place(version, files, store)
+        code, log = versions.install(version, lock)
+    finally:
+        if code != 0:
+            versions.discard(version)
+    return code, log
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[int]:
+    """One deployment at a time. The system opens the lock when its holders end, however they do."""
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        with within(
+            _PATIENCE_S, RefusedError("another deployment is under way there; try again in a minute")
+        ):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _answer(answer: dict[str, Any]) -> None:
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,231 @@
+"""Commands on a host, by the system's own ``ssh`` with the user's configuration and keys."""
+
+from __future__ import annotations
+
+import secrets
+import shlex
+import subprocess
+import threading
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import IO, Self
+
+from fmnist.deploy.refusals import refusal
+from fmnist_runtime.errors import DeviceError
+
+_OPTIONS = (
+    "BatchMode=yes",  # nobody could answer a question
+    "ConnectTimeout=15",
+    "ServerAliveInterval=15",  # a connection that is dead ends after a minute
+    "ServerAliveCountMax=4",
+    "ClearAllForwardings=yes",  # those of the configuration are for the user's own sessions,
+    "RemoteCommand=none",  # and so is this
+)
+_MAX_BANNER = 1_000_000
+"""Bytes that a host's start-up files may print before our command begins."""
+_LOG_LINES = 20
+"""Lines of standard error that are kept; the last."""
+_MAX_LINE = 2_000
+_LOST = 255
+"""Exit code of ``ssh`` when it is not that of a command."""
+_TOO_MUCH = "answers with more than was asked for; see what it prints: ssh HOST true"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a command on a host came to."""
+
+    code: int
+    """Its exit code."""
+    output: bytes
+    """What it wrote to standard output, from its beginning."""
+    log: str
+    """The last lines of its standard error."""
+
+
+class Connection:
+    """A command that runs on a host, from its first byte to its exit code."""
+
+    def __init__(
+        self, host: str, process: subprocess.Popen[bytes], token: bytes, on_line: Callable[[str], None] | None
+    ) -> None:
+        """Follow a command.
+
+        Args:
+            host: What the user calls the host.
+            process: ``ssh``, with pipes for all three streams.
+            token: Ends the line after which the command's own output begins.
+            on_line: Called with each line of standard error.
+        """
+        self.host, self.process, self._token = host, process, token
+        self.stdin, self._stdout = _pipe(process.stdin), _pipe(process.stdout)
+        self._begun = False
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._listener = threading.Thread(
+            target=self._listen, args=(_pipe(process.stderr), on_line), daemon=True
+        )
+        self._listener.start()
+
+    def read_line(self, limit: int) -> bytes:
+        """The next line of standard output; empty when there is none.
+
+        Raises:
+            DeviceError: The host cannot be reached, or the line is longer than the limit.
+        """
+        self._begin()
+        line = self._stdout.readline(limit + 1)
+        if len(line) > limit:
+            raise DeviceError(_TOO_MUCH)
+        return line
+
+    def read(self, limit: int) -> bytes:
+        """All that is left of standard output; fails as `read_line`."""
+        self._begin()
+        output = self._stdout.read(limit + 1)
+        if len(output) > limit:
+            raise DeviceError(_TOO_MUCH)
+        return output
+
+    def write(self, content: bytes) -> bool:
+        """Send to the command's standard input; whether it still listens."""
+        try:
+            self.stdin.write(content)
+            self.stdin.flush()
+        except OSError:
+            return False
+        return True
+
+    def wait(self) -> int:
+        """End the command's input, and wait for its exit code."""
+        with suppress(OSError):
+            self.stdin.close()
+        code = self.process.wait()
+        self._listener.join()
+        return code
+
+    @property
+    def log(self) -> str:
+        """The last lines of standard error, ``ssh``'s own among them."""
+        return "\n".join(self._lines)
+
+    def lost(self) -> bool:
+        """Whether the connection, and not the command, came to an end; waits for it."""
+        code = self.wait()
+        return code == _LOST or code < 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            self.process.kill()
+        self.wait()
+        self._stdout.close()
+
+    def _begin(self) -> None:
+        """Pass over what start-up files print."""
+        passed = 0
+        while not self._begun:
+            line = self._stdout.readline(_MAX_BANNER)
+            passed += len(line)
+            if passed > _MAX_BANNER:
+                self.process.kill()
+                raise DeviceError(_TOO_MUCH)
+            if not line:
+                raise DeviceError(refusal(self.host, self.wait(), self.log))
+            self._begun = line.rstrip(b"\r\n").endswith(self._token)
+
+    def _listen(self, stream: IO[bytes], on_line: Callable[[str], None] | None) -> None:
+        while raw := stream.readline(_MAX_LINE):
+            line = raw.decode(errors="replace").rstrip()
+            self._lines.append(line)
+            if on_line:
+                on_line(line)
+        stream.close()
+
+
+def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
+    assert stream is not None
+    return stream
+
+
+class Ssh:
+    """All connections of one command of the user, so that Ctrl-C ends them together."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._latest: dict[str, Connection] = {}
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def open(self, host: str, script: str, on_line: Callable[[str], None] | None = None) -> Connection:
+        """Start a script of ``sh`` on a host, whatever the user's shell there.
+
+        Args:
+            host: A destination as ``ssh`` takes it.
+            script: One line; what is not fixed in it is quoted by the caller.
+            on_line: Called with each line of standard error.
+
+        Raises:
+            DeviceError: There is no ``ssh`` here, or all was stopped.
+        """
+        token = f"fmnist-{secrets.token_hex(8)}"
+        options = [word for option in _OPTIONS for word in ("-o", option)]
+        remote = f"exec sh -c {shlex.quote(f'echo {token}; {script}')}"
+        command = ["ssh", "-T", *options, "--", host, remote]
+        pipe = subprocess.PIPE
+        with self._lock:
+            if self._stopped:
+                raise DeviceError("interrupted")
+            try:
+                # A process group of its own: Ctrl-C comes to us, who end it and say where it was.
+                process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
+            except OSError as error:
+                reason = f"ssh cannot be started ({error.strerror}); sudo apt install openssh-client"
+                raise DeviceError(reason) from error
+            connection = Connection(host, process, token.encode(), on_line)
+            self._latest[host] = connection  # a host has one at a time
+        return connection
+
+    def run(
+        self,
+        host: str,
+        script: str,
+        limit: int,
+        stdin: bytes = b"",
+        on_line: Callable[[str], None] | None = None,
+    ) -> Reply:
+        """Run a script to its end.
+
+        Args:
+            host: A destination as ``ssh`` takes it.
+            script: One line of ``sh``.
+            limit: Bytes that it may answer with.
+            stdin: What it is to read, some kB.
+            on_line: Called with each line of standard error.
+
+        Raises:
+            DeviceError: The host cannot be reached, the connection was lost, or the answer is too long.
+        """
+        with self.open(host, script, on_line) as connection:
+            connection.write(stdin)
+            with suppress(OSError):
+                connection.stdin.close()
+            output = connection.read(limit)
+            if connection.lost():
+                raise DeviceError("the connection was lost")
+            return Reply(connection.wait(), output, connection.log)
+
+    def stop(self) -> None:
+        """End all connections, and let no other begin."""
+        with self._lock:
+            self._stopped = True
+            for connection in self._latest.values():
+                if connection.process.poll() is None:
+                    connection.process.kill()
+
+    def log(self, host: str) -> str:
+        """The last lines that were said on the latest connection to a host."""
+        return self._latest[host].log if host in self._latest else ""

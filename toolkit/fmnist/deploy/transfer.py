@@ -1,0 +1,141 @@
+"""The workstation's side of a deployment: sends what a device lacks, and has it installed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from fmnist.bench.json_part import DamageError, Part
+from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
+from fmnist.deploy.program import program, start
+from fmnist.deploy.ssh import Connection
+from fmnist_runtime.errors import DeviceError
+
+_MAX_LINE = 1_000_000
+"""Bytes of an answer; that of a bundle of a hundred files has ten thousand."""
+_CHUNK = 1 << 16
+SCRIPT = start(program())
+"""What a device is to run for all that follows."""
+
+
+class RefusedThereError(DeviceError):
+    """A device cannot take what it is sent, and has no more than before."""
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What is on a device already."""
+
+    present: dict[str, int]
+    """Bytes that are there of each content, by its SHA-256."""
+    works: bool
+    """Whether the very version is installed there and answers as it should."""
+    current: str | None
+    """The version in use; None before the first."""
+    free_bytes: int
+    """Free space where it would go."""
+
+    def missing_bytes(self, bundle: Bundle) -> int:
+        """How much of a bundle is to be sent."""
+        return sum(file.size - self.present[file.sha256] for file in distinct(bundle))
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What became of it."""
+
+    code: int
+    """Exit code of ``install.sh``; 3 when an artifact answers otherwise there."""
+    log: str
+    """The last lines of it, where it failed."""
+
+
+def installed_bytes(bundle: Bundle) -> int:
+    """What a version takes beside its files when it is installed, as the bundle says of itself."""
+    [description] = (file for file in bundle.files if file.name == DESCRIPTION)
+    with description.open() as content:
+        return int(json.load(content)["installed_bytes"])
+
+
+def distinct(bundle: Bundle) -> list[BundleFile]:
+    """The files of a bundle, one for each content."""
+    return list({file.sha256: file for file in bundle.files}.values())
+
+
+def take_stock(connection: Connection, bundle: Bundle) -> Stock:
+    """Ask a device that runs `SCRIPT` what it has of a bundle.
+
+    Raises:
+        DeviceError: It cannot be reached, cannot take a bundle, or is busy with another.
+    """
+    files = [
+        {"name": file.name, "sha256": file.sha256, "size": file.size, "executable": file.executable}
+        for file in bundle.files
+    ]
+    request = json.dumps({"version": bundle.version, "files": files}).encode()
+    connection.write(program() + request + b"\n")
+    answer = _answer(connection)
+    try:
+        present = {file.sha256: answer["present"][file.sha256].whole(0, file.size) for file in bundle.files}
+        works, current = answer["works"].value, answer["current"].optional(Part.text)
+        return Stock(present, works is True, current, answer["free_bytes"].whole(0))
+    except DamageError as error:
+        raise DeviceError(f"answers what nobody asked ({error})") from error
+
+
+def send(connection: Connection, bundle: Bundle, stock: Stock, on_bytes: Callable[[int], None]) -> None:
+    """Send what a device lacks; it may be less than all if the device hangs up, which its next answer tells.
+
+    Args:
+        connection: To a device that has told its stock.
+        bundle: What it is to have.
+        stock: What it told.
+        on_bytes: Called with each number of bytes that has been sent.
+    """
+    connection.write(b"go\n")
+    for file in distinct(bundle):
+        left = file.size - stock.present[file.sha256]
+        if not left:
+            continue
+        with file.open() as content:
+            content.seek(file.size - left)
+            while left:
+                chunk = content.read(min(_CHUNK, left))
+                if not chunk:
+                    raise DeviceError(f"{file.name} became shorter while it was sent; try again")
+                if not connection.write(chunk):
+                    return
+                left -= len(chunk)
+                on_bytes(len(chunk))
+
+
+def installed(connection: Connection) -> Installation:
+    """Wait until a device has installed what it was sent.
+
+    Raises:
+        DeviceError: The connection was lost, or the device could not take it.
+    """
+    answer = _answer(connection)
+    try:
+        return Installation(answer["code"].whole(-255, 255), answer["log"].text())
+    except DamageError as error:
+        raise DeviceError(f"answers what nobody asked ({error})") from error
+
+
+def _answer(connection: Connection) -> Part:
+    """The next line of JSON."""
+    line = connection.read_line(_MAX_LINE)
+    answer: Any = None
+    with suppress(ValueError, RecursionError):
+        answer = json.loads(line)
+    if isinstance(answer, dict):
+        if "refused" in answer:
+            raise RefusedThereError(str(answer["refused"]))
+        return Part(answer)
+    if connection.lost():
+        raise DeviceError("the connection was lost")
+    last = connection.log.splitlines()[-1:] or [f"exit code {connection.wait()}"]
+    raise DeviceError(f"the installer there ended before its time ({last[0]})")
