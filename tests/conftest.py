@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +12,16 @@ import pytest
 from support import DATA, TINY, run_fmnist
 
 from fmnist_runtime.datasets import Dataset, load_dataset
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With $FMNIST_SKIP_NOTHING, a test that would be left out fails, and says what it needs."""
+    report = yield
+    if report.skipped and os.environ.get("FMNIST_SKIP_NOTHING"):
+        reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
+        report.outcome, report.longrepr = "failed", f"no test may be left out here: {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

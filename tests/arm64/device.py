@@ -1,49 +1,23 @@
-"""An emulated Pi with fmnist on it."""
+"""An emulated Pi with fmnist on it, from a bundle, by the bundle's own ``install.sh``."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from arm64.emulated_pi import USER, EmulatedPi
-from arm64.kept import cache, keep
-from support import DATA, ROOT, TINY
+from support import TINY, run_fmnist
 
-_CONSTRAINTS = ROOT / "constraints.txt"
-_PACKAGES = {
-    "arm64": (
-        ("ai-edge-litert", "numpy", "onnxruntime", "pillow", "typer"),
-        "ai_edge_litert.interpreter, onnxruntime, PIL.Image, typer",
-    ),
-    "armhf": (("typer",), "typer"),
-}
-"""By architecture what is installed, and which modules then start."""
-_PLATFORMS = {
-    # pip takes a platform by its name alone: 2.28 does not bring what runs on 2.17.
-    "arm64": (
-        "manylinux_2_28_aarch64",
-        "manylinux_2_27_aarch64",
-        "manylinux_2_17_aarch64",
-        "manylinux2014_aarch64",
-    ),
-    "armhf": ("linux_armv7l",),
-}
-_SOURCES = ("runtime", "exporters", "toolkit")
-_ENVIRONMENT = {
-    "PYTHONPATH": ":".join(f"/home/pi/{folder}" for folder in (*_SOURCES, "packages")),
-    "FMNIST_DATA": "/home/pi/data",
-}
+_FMNIST = "/home/pi/my bundle/.venv/bin/fmnist"
 
 
 @dataclass(frozen=True)
 class Device:
-    """An emulated Pi with fmnist, the test images and the tiny run."""
+    """An emulated Pi with an installed bundle of the tiny run, and the run's artifacts once more."""
 
     pi: EmulatedPi
     """The board."""
@@ -63,52 +37,45 @@ class Device:
         }
 
     @property
+    def bundle(self) -> Path:
+        """The bundle's folder."""
+        return self.home / "my bundle"
+
+    @property
     def artifact_folder(self) -> Path:
-        """Where those are, and where the command runs."""
+        """Where all artifacts are, and where the command runs."""
         return self.home / "tiny/export"
+
+    def install(self) -> subprocess.CompletedProcess[str]:
+        """Run the bundle's ``install.sh``, with no network."""
+        return self.pi.run("sh", "/home/pi/my bundle/install.sh", home=self.home)
 
     def fmnist(
         self, *arguments: object, stdin: IO[bytes] | int = subprocess.DEVNULL
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command to its end."""
-        command = ("env", "--chdir=/home/pi/tiny/export", "python3", "-m", "fmnist")
-        return self.pi.run(*command, *arguments, home=self.home, env=_ENVIRONMENT, stdin=stdin)
+        """Run the command beside the artifacts."""
+        return self._fmnist("/home/pi/tiny/export", *arguments, stdin=stdin)
+
+    def in_bundle(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Run the command in the bundle's folder, where it finds the run and the test images."""
+        return self._fmnist("/home/pi/my bundle", *arguments)
+
+    def _fmnist(
+        self, folder: str, *arguments: object, stdin: IO[bytes] | int = subprocess.DEVNULL
+    ) -> subprocess.CompletedProcess[str]:
+        command = ("env", f"--chdir={folder}", _FMNIST)
+        data = {"FMNIST_DATA": "/home/pi/my bundle/data"}
+        return self.pi.run(*command, *arguments, home=self.home, env=data, stdin=stdin)
 
 
-def install(pi: EmulatedPi, home: Path) -> Device:
-    """Put fmnist, the test images and the tiny run into a home."""
-    subprocess.run(["cp", "--archive", _packages(pi), home / "packages"], check=True)
-    for folder in _SOURCES:
-        shutil.copytree(ROOT / folder, home / folder, ignore=shutil.ignore_patterns("__pycache__"))
+def bring(pi: EmulatedPi, home: Path, workstation: Path) -> Device:
+    """Bundle the tiny run for a board, and copy that and the run's artifacts into a home."""
+    is_32_bit = pi.system.architecture == "armhf"
+    target = ["any"] if is_32_bit else ["linux-aarch64", "--python", pi.system.python]
+    made = run_fmnist(workstation, "bundle", TINY, "--platform", *target, "--out", "bundle")
+    assert made.returncode == 0, made.stderr
+    shutil.copytree(workstation / "bundle", home / "my bundle")
     shutil.copytree(TINY, home / "tiny")
-    (home / "data/fashion-mnist").mkdir(parents=True)
-    for file in (DATA / "fashion-mnist").glob("t10k-*"):
-        shutil.copy(file, home / "data/fashion-mnist")
-    _give(home)
-    return Device(pi, home)
-
-
-def _packages(pi: EmulatedPi) -> Path:
-    """The folder of packages that the board's own pip would install, kept until constraints.txt changes."""
-    system = pi.system
-    packages, imports = _PACKAGES[system.architecture]
-    platforms = [f"--platform={platform}" for platform in _PLATFORMS[system.architecture]]
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", "--only-binary=:all:"]
-    command += [*platforms, f"--python-version={system.python}", f"--constraint={_CONSTRAINTS}", *packages]
-
-    def make(folder: Path) -> None:
-        subprocess.run([*command, f"--target={folder}"], check=True)
-        _give(folder)
-        # Compiles them, which takes as long as an evaluation.
-        pi.run("python3", "-c", f"import {imports}", home=folder, env={"PYTHONPATH": "."}).check_returncode()
-
-    recipe = hashlib.sha256(repr(command).encode() + _CONSTRAINTS.read_bytes()).hexdigest()
-    kept = cache() / f"packages-{pi.name}"
-    keep(kept, recipe, make)
-    return kept
-
-
-def _give(folder: Path) -> None:
-    """Let a folder and all that is in it belong to the Pi's user."""
-    for path in (folder, *folder.rglob("*")):
+    for path in (home, *home.rglob("*")):
         os.chown(path, USER, USER, follow_symlinks=False)
+    return Device(pi, home)
