@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Those of seconds first, those of minutes last.
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
-	compare_coverage parity_cost runtime repeatability exports training
+	compare_coverage parity_cost runtime repeatability emulated_pi exports training
 
 .PHONY: demo test test-arm64 emulated-pi lint format bench clean
 

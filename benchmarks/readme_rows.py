@@ -58,6 +58,47 @@ def training() -> list[Row]:
     return [("way to train", "time per epoch", "test accuracy, mean of five seeds"), *rows]
 
 
+def emulated() -> list[Row]:
+    """A run on emulated Raspberry Pis: sizes, and memory and times of the emulation."""
+    systems = result("emulated_pi")["systems"]
+    names = {
+        "Raspberry Pi OS trixie, TFLite": "trixie",
+        "bookworm, TFLite": "bookworm",
+        "bookworm, 32-bit, NumPy alone": "bookworm-armhf",
+    }
+    header = (
+        "system",
+        "bundle with the test images",
+        "installed, all told",
+        "`install.sh` and `verify`, emulated",
+        "`eval` of one artifact, emulated",
+        "its peak memory, QEMU's own included",
+    )
+    rows = [
+        (
+            text,
+            say("{:.1f} MB", systems[name]["bundle_bytes"] / 1e6),
+            say("{:.0f} MB", systems[name]["installed_bytes"] / 1e6),
+            say("{:.0f} s", systems[name]["install_s_emulated"]),
+            say("{:.0f} s", systems[name]["eval_s_emulated"]),
+            say("{:.0f} MB", systems[name]["eval_peak_bytes_emulated"] / 1e6),
+        )
+        for text, name in names.items()
+    ]
+    return [header, *rows]
+
+
+def answers() -> list[Row]:
+    """How far answers on emulated Raspberry Pis are from those of the machine that measured."""
+    rows = [("artifact", "system", "images of 10,000 that differ", "by at most", "answers that change")]
+    for name, found in result("emulated_pi")["systems"].items():
+        for artifact, item in found["artifacts"].items():
+            largest = "1/256" if item["largest"] == 1 / 256 else say("{:.1g}", item["largest"])
+            changed = str(item["answers_changed"])
+            rows.append((f"`{artifact}`", name, say("{:,}", item["rows"]), largest, changed))
+    return rows
+
+
 def speed() -> list[Row]:
     """All other speeds and sizes: what, what it takes, and what that is beside."""
     return [("what", "takes", "beside"), *one_image(), *all_images(), *measuring(), *processes()]

@@ -1,4 +1,4 @@
-"""The README's tables of figures, made of results/. Writes them; with ``--check``, exits 1 where they differ.
+"""The READMEs' tables of figures, made of results/. Writes them; with ``--check``, exits 1 where they differ.
 
 A table stands between two comments with its name. What is in it is never edited by hand: its words are in
 readme_rows.py, its figures in the JSON, and beneath it stands when and on what those were measured.
@@ -11,28 +11,36 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from readme_rows import Row, result, speed, training
+from readme_rows import Row, answers, emulated, result, speed, training
 
 from fmnist_runtime.files import write_atomically
 
-README = Path(__file__).parent.parent / "README.md"
+ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- {}: made by benchmarks/readme_table.py -->\n\n", "\n\n<!-- {}: end -->"
-TABLES: dict[str, tuple[Callable[[], list[Row]], tuple[str, ...]]] = {
-    "training": (training, ("training",)),
-    "speed": (
-        speed,
-        (
-            "runtime",
-            "parity_cost",
-            "beside_polygraphy",
-            "harness_cost",
-            "repeatability",
-            "help_start",
-            "predict_memory",
+Table = tuple[Callable[[], list[Row]], tuple[str, ...]]
+"""What makes the rows, and whose results are in them."""
+TABLES: dict[str, dict[str, Table]] = {
+    "README.md": {
+        "training": (training, ("training",)),
+        "speed": (
+            speed,
+            (
+                "runtime",
+                "parity_cost",
+                "beside_polygraphy",
+                "harness_cost",
+                "repeatability",
+                "help_start",
+                "predict_memory",
+            ),
         ),
-    ),
+    },
+    "runtime/README.md": {
+        "answers": (answers, ("emulated_pi",)),
+        "emulated": (emulated, ("emulated_pi",)),
+    },
 }
-"""The tables by name: what makes the rows, and whose results are in them."""
+"""The tables by file and name."""
 
 
 def origin(results: Sequence[dict[str, Any]]) -> str:
@@ -52,14 +60,14 @@ def markdown(rows: list[Row]) -> str:
     return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
 
 
-def filled(text: str) -> str:
-    """The README with its tables as the results are."""
-    for name, (rows, sources) in TABLES.items():
+def filled(path: Path, text: str, tables: dict[str, Table]) -> str:
+    """A README with its tables as the results are."""
+    for name, (rows, sources) in tables.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, opened, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (opened and closed):
-            raise SystemExit(f"{README}: lacks the comments around its table of {name}")
+            raise SystemExit(f"{path}: lacks the comments around its table of {name}")
         made = f"{markdown(rows())}\n\n{origin([result(source) for source in sources])}"
         text = before + begin + made + end + after
     return text
@@ -67,14 +75,16 @@ def filled(text: str) -> str:
 
 def main() -> None:
     """Write the tables, or check them."""
-    text = README.read_text(encoding="utf-8")
-    made = filled(text)
-    if sys.argv[1:] != ["--check"]:
-        write_atomically(README, made.encode())
-    elif made != text:
-        lines = text.splitlines()
-        line = next((line for line in made.splitlines() if line not in lines), "a row that is no more")
-        raise SystemExit(f"{README}: is not as the results are; run benchmarks/readme_table.py for: {line}")
+    for name, tables in TABLES.items():
+        path = ROOT / name
+        text = path.read_text(encoding="utf-8")
+        made = filled(path, text, tables)
+        if sys.argv[1:] != ["--check"]:
+            write_atomically(path, made.encode())
+        elif made != text:
+            lines = text.splitlines()
+            line = next((line for line in made.splitlines() if line not in lines), "a row that is no more")
+            raise SystemExit(f"{path}: is not as the results are; run benchmarks/readme_table.py for: {line}")
 
 
 if __name__ == "__main__":

@@ -31,6 +31,8 @@ def copy(tmp_path):
     """The README and the benchmarks, to be changed."""
     shutil.copytree(BENCHMARKS, tmp_path / "benchmarks")
     shutil.copy(ROOT / "README.md", tmp_path)
+    (tmp_path / "runtime").mkdir()
+    shutil.copy(ROOT / "runtime" / "README.md", tmp_path / "runtime")
     return tmp_path
 
 

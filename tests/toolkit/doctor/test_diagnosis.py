@@ -197,7 +197,7 @@ def test_virtual_environments(tmp_path):
         "python",
         "CPython 3.11.2",
         "note",
-        "python3 -m venv has no pip, only bundles bring one: sudo apt install python3-venv",
+        "python3 -m venv has no pip, and only bundles need none: sudo apt install python3-venv",
     )
     assert findings(replace(probe, has_venv=False))["python"].verdict == "problem"
 

@@ -30,7 +30,7 @@ def python(probe: Probe) -> Finding:
         return Finding("python", found, "problem", advice)
     if not probe.has_ensurepip:
         return Finding(
-            "python", found, "note", f"python3 -m venv has no pip, only bundles bring one: {package}"
+            "python", found, "note", f"python3 -m venv has no pip, and only bundles need none: {package}"
         )
     return Finding("python", found)
 
