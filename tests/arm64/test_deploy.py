@@ -1,4 +1,7 @@
-"""``fmnist deploy`` to emulated boards: one that works, one whose disk is full, one that refuses."""
+"""``fmnist deploy`` to emulated boards: one that works, one whose disk is full, one that refuses.
+
+The connection to the first breaks on the way, once.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ from arm64.emulated_pi import EmulatedPi
 from support import TINY, run_fmnist
 
 QUICK = ("--duration", "0.2", "--processes", "1", "--json", "deploy.json")
+CUT = 10_000_000
+"""Bytes, of some 25 MB."""
 THREE = ("--host", "pi-works", "--host", "pi-full", "--host", "pi-refuses")
 
 
@@ -41,11 +46,22 @@ def network(tmp_path: Path, pi: EmulatedPi, disk: Path) -> Iterator[sshd.Network
 @pytest.mark.parametrize("pi", ["trixie"], indirect=True)
 def test_each_board_ends_with_a_version_that_works(pi, network, disk, tmp_path):
     shutil.copytree(TINY, tmp_path / "runs" / "tiny")
+    network.cut_after(CUT)
+    broken = run_fmnist(
+        tmp_path, "deploy", "--format", "npz", *THREE[:2], *QUICK, environment=network.environment
+    )
+    assert broken.returncode == 1
+    assert "pi-works: the connection was lost" in broken.stderr
+    assert not (tmp_path / "works/fmnist/current").exists()
+
     earlier = run_fmnist(
         tmp_path, "deploy", "--format", "npz", *THREE[:4], *QUICK, environment=network.environment
     )
     assert earlier.returncode == 0, earlier.stderr
-    before = json.loads((tmp_path / "deploy.json").read_text())["devices"][1]["version"]
+    resumed, anew = json.loads((tmp_path / "deploy.json").read_text())["devices"]
+    # What was on its way when the connection broke is in pipes, which hold some 64 kB each.
+    assert resumed["sent_bytes"] < anew["sent_bytes"] - CUT / 2
+    before = anew["version"]
     (disk / "photos").write_bytes(bytes(shutil.disk_usage(disk).free - 1_000_000))
 
     result = run_fmnist(
