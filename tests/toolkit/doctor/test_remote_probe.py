@@ -93,7 +93,10 @@ def test_no_answer(text):
         ("environment", {}),
         ("state", []),
         ("frequency_max_mhz", "fast"),
+        ("frequency_max_mhz", 10**400),
+        ("free_bytes", 10**400),
         ("time_utc", "yesterday"),
+        ("time_utc", "0001-01-01T00:00:00+14:00"),
     ],
 )
 def test_a_damaged_answer(tmp_path, field, value):

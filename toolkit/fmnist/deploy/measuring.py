@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -22,6 +21,8 @@ KINDS = ("doctor", "eval", "parity", "bench")
 """The verbs that are run on a device, in this order."""
 _MAX_RESULT = 100_000_000
 """Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
+_MOST = 10**18
+"""More than any figure here; an integer of JSON can be too large for arithmetic."""
 _GATE_FAILED = 3
 _UNSAFE = re.compile(r"[^\w.@+-]+", re.ASCII)
 
@@ -134,7 +135,7 @@ def _given(row: SummaryRow) -> list[float]:
 
 
 def _is_figure(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and -_MOST <= value <= _MOST  # nor is NaN
 
 
 def _refuse(constant: str) -> NoReturn:
