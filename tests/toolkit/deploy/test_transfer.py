@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import json
+from dataclasses import replace
 
 import pytest
 from handmade import INSTALL, handmade
 
+from fmnist.bundle.contents import BundleFile
 from fmnist_runtime.errors import DeviceError
 
 COUNTED = f"{INSTALL}echo once >> ../../ran\n"
@@ -90,6 +92,32 @@ def test_the_version_before_stays_and_older_ones_go(deploy, pi):
     assert (pi / "fmnist" / "previous").readlink().name == bundles[1].version
     kept = {file.sha256 for bundle in bundles[1:] for file in bundle.files}
     assert {path.name for path in (pi / "fmnist" / "files").iterdir()} == kept
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (None, "artifact can no longer be read here (No such file or directory); try again"),
+        (b"short", "artifact became shorter while it was sent; try again"),
+        (b"x" * 1000, "artifact arrived damaged; the same command sends it again"),
+    ],
+    ids=["gone", "shorter", "another"],
+)
+def test_a_file_that_changes_here_in_the_meantime_is_not_used(deploy, pi, tmp_path, content, reason):
+    path = tmp_path / "artifact"
+    path.write_bytes(bytes(1000))
+    artifact = BundleFile("artifact", path)
+    bundle = handmade()
+    bundle = replace(bundle, files=(artifact, *bundle.files))
+    assert (artifact.size, len(artifact.sha256)) == (1000, 64)  # as they were when it was bundled
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+
+    outcome = deploy(bundle)
+
+    assert reason in str(outcome.failure)
+    assert not (pi / "fmnist" / "current").exists()
 
 
 @pytest.mark.parametrize("name", ["files", "versions", "notes"])
