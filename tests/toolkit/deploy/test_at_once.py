@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from handmade import INSTALL, handmade
+from handmade import COMMAND, INSTALL, handmade
 
 WAITING = f'{INSTALL}echo > "$HOME/begun"\ncat "$HOME/go on"\n'
 """An installation that says when it has begun, and waits until it is told to go on."""
@@ -48,6 +48,21 @@ def test_the_second_of_two_gives_way(deploy, waiting_pi):
     )
     assert finished.failure is None
     assert (waiting_pi / "fmnist" / "current").readlink().name == first.version
+
+
+def test_nothing_is_installed_beside_what_is_measured(deploy, waiting_pi):
+    measuring = 'doctor) echo > "$HOME/begun"; cat "$HOME/go on"; cat results/doctor.json ;;\n    *)'
+    first, second = handmade("first", command=COMMAND.replace("*)", measuring)), handmade("second")
+    with ThreadPoolExecutor() as pool:
+        pending = pool.submit(deploy, first)
+        (waiting_pi / "begun").read_text()
+        refused = deploy(second)
+        (waiting_pi / "go on").write_text("")
+        finished = pending.result()
+
+    assert "another deployment is under way there" in str(refused.failure)
+    assert finished.failure is None
+    assert deploy(second).failure is None
 
 
 def test_ctrl_c_ends_the_installation_there_and_says_where_it_was(

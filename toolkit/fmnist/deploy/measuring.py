@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fmnist.deploy.remote.session import LOCK
 from fmnist.deploy.ssh import Reply, Ssh
 from fmnist.results import require_replaceable, schema
 from fmnist.runs import Run
@@ -23,6 +24,12 @@ _MAX_RESULT = 100_000_000
 """Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
 _MOST = 10**18
 """More than any figure here; an integer of JSON can be too large for arithmetic."""
+_UNDISTURBED = (
+    f"import fcntl, os, sys; lock = os.open('../../{LOCK}', os.O_RDONLY); fcntl.flock(lock, fcntl.LOCK_SH); "
+    "os.set_inheritable(lock, True); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Runs a command in a version's folder while no deployment installs or removes anything there, which would
+falsify its times, or take away what it is about to load."""
 _GATE_FAILED = 3
 _UNSAFE = re.compile(r"[^\w.@+-]+", re.ASCII)
 
@@ -80,7 +87,8 @@ class Device:
         return rows_of(results)
 
     def _result(self, kind: str, options: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
-        words = shlex.join([".venv/bin/fmnist", kind, "--json", "-", *options])
+        command = [".venv/bin/fmnist", kind, "--json", "-", *options]
+        words = shlex.join(["python3", "-I", "-c", _UNDISTURBED, *command])
         script = f'cd "$HOME/fmnist/versions/{self.version}" && exec {words}'
 
         def on_line(line: str) -> None:

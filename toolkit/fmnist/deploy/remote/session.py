@@ -20,7 +20,7 @@ from fmnist.deploy.remote.patience import within
 from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
 from fmnist.deploy.remote.versions import Versions
 
-_LOCK = "lock"
+LOCK = "lock"
 """Made before all else, and never removed, so that a folder that has it is ours."""
 _PATIENCE_S = 5
 """One whose connection was lost takes a moment to notice."""
@@ -93,14 +93,14 @@ def _install(
 
 def _require_ours(home: Path) -> None:
     """Leave alone what somebody keeps by that name: what is old is removed from the folder, unasked."""
-    if any(home.iterdir()) and not (home / _LOCK).is_file():
+    if any(home.iterdir()) and not (home / LOCK).is_file():
         raise RefusedError(f"{home} holds what no deployment put there; rename it")
 
 
 @contextmanager
 def _locked(home: Path) -> Iterator[int]:
     """One deployment at a time. The system opens the lock when its holders end, however they do."""
-    descriptor = os.open(home / _LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         with within(
             _PATIENCE_S, RefusedError("another deployment is under way there; try again in a minute")
