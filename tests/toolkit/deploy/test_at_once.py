@@ -34,14 +34,25 @@ def waiting_pi(pi):
     return pi
 
 
-def test_the_second_of_two_gives_way(deploy, waiting_pi):
-    first, second = handmade("first", install=WAITING), handmade("second")
-    with ThreadPoolExecutor() as pool:
-        pending = pool.submit(deploy, first)
-        (waiting_pi / "begun").read_text()
-        refused = deploy(second)
-        (waiting_pi / "go on").write_text("")
-        finished = pending.result()
+@pytest.fixture
+def deploy_beside(deploy, waiting_pi):
+    """Deploy one bundle that waits, and meanwhile another; gives what became of both."""
+
+    def run(first, second):
+        with ThreadPoolExecutor() as pool:
+            pending = pool.submit(deploy, first)
+            (waiting_pi / "begun").read_text()
+            meanwhile = deploy(second)
+            (waiting_pi / "go on").write_text("")
+            return pending.result(), meanwhile
+
+    return run
+
+
+def test_the_second_of_two_gives_way(deploy_beside, waiting_pi):
+    first = handmade("first", install=WAITING)
+
+    finished, refused = deploy_beside(first, handmade("second"))
 
     assert str(refused.failure) == (
         "pi: another deployment is under way there; try again in a minute; nothing was sent"
@@ -50,15 +61,11 @@ def test_the_second_of_two_gives_way(deploy, waiting_pi):
     assert (waiting_pi / "fmnist" / "current").readlink().name == first.version
 
 
-def test_nothing_is_installed_beside_what_is_measured(deploy, waiting_pi):
+def test_nothing_is_installed_beside_what_is_measured(deploy, deploy_beside):
     measuring = 'doctor) echo > "$HOME/begun"; cat "$HOME/go on"; cat results/doctor.json ;;\n    *)'
     first, second = handmade("first", command=COMMAND.replace("*)", measuring)), handmade("second")
-    with ThreadPoolExecutor() as pool:
-        pending = pool.submit(deploy, first)
-        (waiting_pi / "begun").read_text()
-        refused = deploy(second)
-        (waiting_pi / "go on").write_text("")
-        finished = pending.result()
+
+    finished, refused = deploy_beside(first, second)
 
     assert "another deployment is under way there" in str(refused.failure)
     assert finished.failure is None
