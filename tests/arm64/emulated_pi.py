@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from arm64.kept import cache, is_kept, keep
+from arm64.kept import cache, keep
 from arm64.systems import PACKAGES, SYSTEMS, System
 
 NEEDED = {"qemu-aarch64-static": "qemu-user-static", "mmdebstrap": "mmdebstrap"}
@@ -69,18 +69,18 @@ class EmulatedPi:
 
     @property
     def folder(self) -> Path:
-        """Its root directory."""
-        return cache() / self.name
+        """Its root directory: one for each recipe, as other checkouts may be using theirs now."""
+        return cache() / f"{self.name}-{_recipe()[:12]}"
 
     def build(self) -> None:
-        """Build it, unless it is there as it would be built now.
+        """Build it, unless it is there as it would be built now. Those of older recipes stay until deleted.
 
         Raises:
             EmulationError: This machine cannot, or a package cannot be fetched.
         """
         _require_machine()
         _register(self.system.processor.qemu)
-        keep(self.folder, _recipe(), self._build)
+        keep(self.folder, self._build)
 
     def require(self) -> None:
         """Make sure that it can be entered.
@@ -89,7 +89,7 @@ class EmulatedPi:
             EmulationError: It was not built, or not as it would be built now, or this machine cannot run it.
         """
         _require_machine()
-        if not is_kept(self.folder, _recipe()):
+        if not self.folder.is_dir():
             raise EmulationError(f"the emulated {self.name} is not built: make emulated-pi")
         _register(self.system.processor.qemu)
 

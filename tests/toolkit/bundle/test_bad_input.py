@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import random
 import resource
 import shutil
 import subprocess
 import sys
+import tarfile
+import zlib
 from pathlib import Path
 
 import pytest
@@ -109,6 +112,18 @@ def test_a_strangers_file_is_replaced_by_force_alone(fmnist, tmp_path, out):
     assert fmnist("bundle", TINY, *OPTIONS, "--out", out, "--force").returncode == 0
     assert fmnist("bundle", TINY, *OPTIONS, "--out", out).returncode == 0
     assert left(tmp_path) == {out}
+
+
+def test_a_damaged_archive_is_a_strangers(fmnist, tmp_path):
+    """Its first file can be read in part, and what follows is nothing that was ever compressed."""
+    member = tarfile.TarInfo("pi/README.md")
+    member.size = 100_000
+    squeezer = zlib.compressobj(wbits=31)
+    begin = squeezer.compress(member.tobuf() + random.Random(0).randbytes(50_000))
+    begin += squeezer.flush(zlib.Z_FULL_FLUSH)
+    (tmp_path / "pi.tar.gz").write_bytes(begin + b"\xff" * 100)
+    line = last(fmnist("bundle", TINY, *OPTIONS, "--out", "pi.tar.gz"))
+    assert line.startswith("pi.tar.gz: exists and is no bundle of fmnist; --force replaces it")
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+from pathlib import Path
 
 import pytest
 from support import DATA, TINY, run_fmnist
@@ -155,6 +156,26 @@ def test_an_archive_is_the_folder_without_times_and_owners(tmp_path):
     assert all(member.mode in (0o644, 0o755) for member in members)
 
 
+def test_interrupted_at_the_last_moment_the_folder_is_what_it_was(tmp_path, monkeypatch):
+    folder = tmp_path / "pi"
+    write_bundle(made(data=False), folder)
+    sums = (folder / "SHA256SUMS").read_bytes()
+    renamed = []
+    rename = Path.rename
+
+    def interrupted(path, target):
+        renamed.append(path)
+        if len(renamed) == 2:  # the old folder has gone aside, and the new one is to take its place
+            raise KeyboardInterrupt
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_bundle(made(data=False, formats=("npz",)), folder)
+    assert (folder / "SHA256SUMS").read_bytes() == sums
+    assert list(tmp_path.iterdir()) == [folder]
+
+
 def test_ones_own_data_set_is_found_beside_its_run_on_the_device(tmp_path, tiny):
     """The run recorded where it lay on the workstation; on the device there is no such folder."""
     own = tmp_path / "my garments"
@@ -176,6 +197,22 @@ def test_ones_own_data_set_is_found_beside_its_run_on_the_device(tmp_path, tiny)
     )
     assert evaluated.returncode == 0, evaluated.stderr
     assert "10,000" in evaluated.stdout
+
+
+@pytest.mark.parametrize(
+    ("out", "copied", "there"),
+    [
+        ("12:30.tar.gz", "./12:30.tar.gz", "tar xzf ./12:30.tar.gz"),
+        ("./-pi.tgz", "./-pi.tgz", "tar xzf ./-pi.tgz"),
+        ("./-pi", "-r ./-pi", "sh ./-pi/install.sh"),
+    ],
+)
+def test_what_to_type_next_takes_a_file_for_no_option_and_no_host(tmp_path, out, copied, there):
+    result = run_fmnist(tmp_path, "bundle", TINY, "--wheels", "none", "--no-data", "--out", out)
+    assert result.returncode == 0, result.stderr
+    commands = result.stdout.splitlines()
+    assert f"scp {copied} pi@raspberrypi.local:" in commands
+    assert f"ssh pi@raspberrypi.local '{there}'" in commands
 
 
 @pytest.mark.parametrize("board", BOARDS)

@@ -200,6 +200,25 @@ def test_no_python(bundles, device, tmp_path):
     assert complaint(machine.install(PATH=str(bare))) == "there is no python3; sudo apt install python3"
 
 
+def test_another_sha256sum_than_gnus(bundles, device, tmp_path):
+    """BusyBox's knows none of the long options."""
+    machine = device(bundles / "here")
+    busy = tmp_path / "busy"
+    busy.mkdir()
+    (busy / "sha256sum").write_text("#!/bin/sh\necho 'sha256sum: unrecognized option: strict' >&2\nexit 1\n")
+    (busy / "sha256sum").chmod(0o755)
+    assert complaint(machine.install(PATH=f"{busy}:{machine.path}")) == (
+        "SHA256SUMS: cannot be checked; copy the bundle again, "
+        "or where sha256sum is not GNU's: apk add coreutils"
+    )
+
+
+def test_an_empty_word_is_no_option(bundles, device):
+    machine = device(bundles / "here", 'import sys; sys.modules["numpy"] = None')
+    change(machine.folder, installed_bytes=10**18)
+    assert "MB of disk" in complaint(machine.install(""))
+
+
 def test_no_space(bundles, device):
     machine = device(bundles / "here")
     change(machine.folder, installed_bytes=10**18)

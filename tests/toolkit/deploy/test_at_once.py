@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from handmade import INSTALL, handmade
+from handmade import COMMAND, INSTALL, handmade
 
 WAITING = f'{INSTALL}echo > "$HOME/begun"\ncat "$HOME/go on"\n'
 """An installation that says when it has begun, and waits until it is told to go on."""
@@ -34,20 +34,42 @@ def waiting_pi(pi):
     return pi
 
 
-def test_the_second_of_two_gives_way(deploy, waiting_pi):
-    first, second = handmade("first", install=WAITING), handmade("second")
-    with ThreadPoolExecutor() as pool:
-        pending = pool.submit(deploy, first)
-        (waiting_pi / "begun").read_text()
-        refused = deploy(second)
-        (waiting_pi / "go on").write_text("")
-        finished = pending.result()
+@pytest.fixture
+def deploy_beside(deploy, waiting_pi):
+    """Deploy one bundle that waits, and meanwhile another; gives what became of both."""
+
+    def run(first, second):
+        with ThreadPoolExecutor() as pool:
+            pending = pool.submit(deploy, first)
+            (waiting_pi / "begun").read_text()
+            meanwhile = deploy(second)
+            (waiting_pi / "go on").write_text("")
+            return pending.result(), meanwhile
+
+    return run
+
+
+def test_the_second_of_two_gives_way(deploy_beside, waiting_pi):
+    first = handmade("first", install=WAITING)
+
+    finished, refused = deploy_beside(first, handmade("second"))
 
     assert str(refused.failure) == (
         "pi: another deployment is under way there; try again in a minute; nothing was sent"
     )
     assert finished.failure is None
     assert (waiting_pi / "fmnist" / "current").readlink().name == first.version
+
+
+def test_nothing_is_installed_beside_what_is_measured(deploy, deploy_beside):
+    measuring = 'doctor) echo > "$HOME/begun"; cat "$HOME/go on"; cat results/doctor.json ;;\n    *)'
+    first, second = handmade("first", command=COMMAND.replace("*)", measuring)), handmade("second")
+
+    finished, refused = deploy_beside(first, second)
+
+    assert "another deployment is under way there" in str(refused.failure)
+    assert finished.failure is None
+    assert deploy(second).failure is None
 
 
 def test_ctrl_c_ends_the_installation_there_and_says_where_it_was(

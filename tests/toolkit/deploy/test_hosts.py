@@ -76,6 +76,20 @@ def test_a_machine_that_cannot_run_it(deploy, network, tmp_path, preamble, words
     assert words in reason(deploy)
 
 
+def test_what_is_amiss_with_a_machine_is_said_before_it_is_sent_anything(deploy, network, tmp_path, capsys):
+    free = (
+        "import shutil\nshutil.disk_usage = lambda _: shutil._ntuple_diskusage(10**9, 6 * 10**8, 4 * 10**8)"
+    )
+    path = sshd.tools(tmp_path / "bin", free)
+    network.add("pi", tmp_path / "home", sshd.environment(tmp_path / "home", path))
+
+    assert deploy(handmade()).failure is None
+
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "pi: probe"
+    assert "pi: disk: 400 MB free at home; two bundles side by side take 500 MB; " in said[1]
+
+
 def test_a_machine_without_ssh(deploy, monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
 

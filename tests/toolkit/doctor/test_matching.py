@@ -68,6 +68,10 @@ def test_a_numpy_that_is_too_old(tmp_path):
         target_of(probe_of(replace(PI_ZERO, packages={"numpy": "1.19.5"}), tmp_path))
 
 
+def test_a_version_of_more_digits_than_python_reads(tmp_path):
+    assert target_of(probe_of(replace(PI_ZERO, packages={"numpy": "9" * 5000}), tmp_path)).platform == "any"
+
+
 def test_each_distribution_has_its_command(tmp_path):
     with pytest.raises(DeviceError, match=r"for musl 1\.2\.5, and there is no NumPy: sudo apk add py3-numpy"):
         target_of(probe_of(ALPINE, tmp_path))

@@ -93,7 +93,10 @@ def test_no_answer(text):
         ("environment", {}),
         ("state", []),
         ("frequency_max_mhz", "fast"),
+        pytest.param("frequency_max_mhz", 10**400, id="frequency_max_mhz-huge"),
+        pytest.param("free_bytes", 10**400, id="free_bytes-huge"),
         ("time_utc", "yesterday"),
+        ("time_utc", "0001-01-01T00:00:00+14:00"),
     ],
 )
 def test_a_damaged_answer(tmp_path, field, value):

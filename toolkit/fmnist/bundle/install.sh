@@ -10,7 +10,8 @@ fail() {
 }
 
 case "$*" in
-'' | --system-site-packages) ;;
+'') set -- ;;  # also of an empty word, as of "$OPTIONS" in a script
+--system-site-packages) ;;
 *) fail "$*: the only option is --system-site-packages" ;;
 esac
 
@@ -20,7 +21,8 @@ cd -- "$(dirname -- "$0")"
 echo "checking the files"
 [ -f SHA256SUMS ] || fail "SHA256SUMS: is missing; copy the bundle again"
 if ! changed=$(LC_ALL=C sha256sum --check --strict --quiet SHA256SUMS 2>/dev/null); then
-	[ -n "$changed" ] || fail "SHA256SUMS: cannot be checked by sha256sum; copy the bundle again"
+	[ -n "$changed" ] ||
+		fail "SHA256SUMS: cannot be checked; copy the bundle again, or where sha256sum is not GNU's: apk add coreutils"
 	fail "${changed%%: FAILED*}: is missing, or not what was bundled; copy the bundle again"  # the first
 fi
 

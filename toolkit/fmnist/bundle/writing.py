@@ -6,6 +6,7 @@ import gzip
 import os
 import shutil
 import tarfile
+import zlib
 from pathlib import Path
 
 from fmnist.bundle.contents import DESCRIPTION, DESCRIPTION_MARK, SUMS, Bundle
@@ -111,10 +112,15 @@ def _put(temporary: Path, place: Path) -> None:
         temporary.replace(place)
         return
     aside = temporary.with_name(f"{temporary.name}.old")
-    if place.exists():
-        place.rename(aside)
-    temporary.rename(place)
-    _remove(aside)
+    try:
+        if place.exists():
+            place.rename(aside)
+        temporary.rename(place)
+    finally:  # also when it is interrupted between the two
+        if place.exists():
+            _remove(aside)
+        elif aside.exists():
+            aside.rename(place)
 
 
 def _remove(path: Path) -> None:
@@ -132,7 +138,7 @@ def _is_our_archive(path: Path) -> bool:
                 if member is not None and member.name.endswith(f"/{DESCRIPTION}"):
                     content = archive.extractfile(member)
                     return content is not None and DESCRIPTION_MARK in content.read()
-    except (OSError, tarfile.TarError, EOFError):
+    except (OSError, tarfile.TarError, EOFError, zlib.error):
         pass
     return False
 

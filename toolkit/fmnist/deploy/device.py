@@ -14,6 +14,7 @@ from fmnist.deploy.telling import Teller
 from fmnist.devices import remote_probe
 from fmnist.devices.matching import target_of
 from fmnist.devices.targets import Target
+from fmnist.doctor.diagnosis import diagnose
 from fmnist.render import size
 from fmnist.runs import Run
 from fmnist.summary import SummaryRow
@@ -65,6 +66,7 @@ class Deployment:
         try:
             self._probe = self._ask()
             self._target = target_of(self._probe)
+            self._say_problems(self._probe)
             self._bundle = self._plan.bundle_for(self._target)
             self._install(self._bundle)
             device = Device(self._ssh, self.host, self._bundle.version, self._teller.say)
@@ -102,6 +104,12 @@ class Deployment:
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
         return remote_probe.read_reply(reply.output.decode(errors="replace"))
+
+    def _say_problems(self, probe: Probe) -> None:
+        """What keeps a device from working, or from its full speed, before minutes are spent on it."""
+        for finding in diagnose(probe):
+            if finding.verdict == "problem":
+                self._teller.say(f"{finding.name}: {finding.found}; {finding.advice}")
 
     def _install(self, bundle: Bundle) -> None:
         with self._ssh.open(self.host, transfer.SCRIPT) as connection:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import shlex
 from collections.abc import Callable, Sequence
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from fmnist.deploy.remote.session import LOCK
 from fmnist.deploy.ssh import Reply, Ssh
 from fmnist.results import require_replaceable, schema
 from fmnist.runs import Run
@@ -22,6 +22,14 @@ KINDS = ("doctor", "eval", "parity", "bench")
 """The verbs that are run on a device, in this order."""
 _MAX_RESULT = 100_000_000
 """Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
+_MOST = 10**18
+"""More than any figure here; an integer of JSON can be too large for arithmetic."""
+_UNDISTURBED = (
+    f"import fcntl, os, sys; lock = os.open('../../{LOCK}', os.O_RDONLY); fcntl.flock(lock, fcntl.LOCK_SH); "
+    "os.set_inheritable(lock, True); os.execv(sys.argv[1], sys.argv[1:])"
+)
+"""Runs a command in a version's folder while no deployment installs or removes anything there, which would
+falsify its times, or take away what it is about to load."""
 _GATE_FAILED = 3
 _UNSAFE = re.compile(r"[^\w.@+-]+", re.ASCII)
 
@@ -79,7 +87,8 @@ class Device:
         return rows_of(results)
 
     def _result(self, kind: str, options: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
-        words = shlex.join([".venv/bin/fmnist", kind, "--json", "-", *options])
+        command = [".venv/bin/fmnist", kind, "--json", "-", *options]
+        words = shlex.join(["python3", "-I", "-c", _UNDISTURBED, *command])
         script = f'cd "$HOME/fmnist/versions/{self.version}" && exec {words}'
 
         def on_line(line: str) -> None:
@@ -134,7 +143,7 @@ def _given(row: SummaryRow) -> list[float]:
 
 
 def _is_figure(value: object) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
+    return isinstance(value, int | float) and -_MOST <= value <= _MOST  # nor is NaN
 
 
 def _refuse(constant: str) -> NoReturn:

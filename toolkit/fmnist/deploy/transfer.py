@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -94,22 +94,34 @@ def send(connection: Connection, bundle: Bundle, stock: Stock, on_bytes: Callabl
         bundle: What it is to have.
         stock: What it told.
         on_bytes: Called with each number of bytes that has been sent.
+
+    Raises:
+        DeviceError: A file is no longer what it was when the bundle was made of it.
     """
     connection.write(b"go\n")
     for file in distinct(bundle):
-        left = file.size - stock.present[file.sha256]
-        if not left:
-            continue
+        for chunk in _rest(file, stock.present[file.sha256]):
+            if not connection.write(chunk):
+                return
+            on_bytes(len(chunk))
+
+
+def _rest(file: BundleFile, offset: int) -> Iterator[bytes]:
+    """What is in a file from an offset on, piece by piece."""
+    left = file.size - offset
+    if not left:
+        return
+    try:
         with file.open() as content:
-            content.seek(file.size - left)
+            content.seek(offset)
             while left:
                 chunk = content.read(min(_CHUNK, left))
                 if not chunk:
                     raise DeviceError(f"{file.name} became shorter while it was sent; try again")
-                if not connection.write(chunk):
-                    return
+                yield chunk
                 left -= len(chunk)
-                on_bytes(len(chunk))
+    except OSError as error:
+        raise DeviceError(f"{file.name} can no longer be read here ({error.strerror}); try again") from error
 
 
 def installed(connection: Connection) -> Installation:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from dataclasses import fields, is_dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -16,6 +16,8 @@ from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.probe import Probe
 
 SCHEMA = "fmnist.probe/1"
+_MOST = 10**18
+"""More than any number of a machine, in bytes or kHz; larger ones are too large for arithmetic."""
 _MODULES = (environment, machine, processor, probe)
 """In the order in which they need each other."""
 # In the syntax and with the library of any Python 3. The modules stand in it as texts, as a Python that is
@@ -71,8 +73,8 @@ def _read_answer(answer: dict[str, Any]) -> Probe:
         raise python_too_old(answer["python"])
     try:
         found: Probe = _converted(answer["probe"], Probe, "probe")
-        datetime.fromisoformat(found.time_utc)
-    except (KeyError, TypeError, ValueError) as error:
+        datetime.fromisoformat(found.time_utc).astimezone(UTC)
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise DeviceError(f"it answered with a damaged probe ({error}); try again") from error
     return found
 
@@ -83,6 +85,7 @@ def _converted(value: Any, kind: Any, name: str) -> Any:
     Raises:
         TypeError: It is of another type.
         KeyError: A field is missing.
+        ValueError: It is a number that no machine has.
     """
     if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
         hints = get_type_hints(kind)
@@ -95,6 +98,8 @@ def _converted(value: Any, kind: Any, name: str) -> Any:
         return tuple(_converted(item, arguments[0], name) for item in value)
     if origin is dict and isinstance(value, dict):
         return {key: _converted(item, arguments[1], name) for key, item in value.items()}
+    if type(value) is int and abs(value) > _MOST:
+        raise ValueError(f"{name} is beyond all reason")
     if kind is float and type(value) is int:
         return float(value)
     if type(value) is kind:

@@ -20,6 +20,8 @@ from fmnist.deploy.remote.patience import within
 from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
 from fmnist.deploy.remote.versions import Versions
 
+LOCK = "lock"
+"""Made before all else, and never removed, so that a folder that has it is ours."""
 _PATIENCE_S = 5
 """One whose connection was lost takes a moment to notice."""
 
@@ -35,6 +37,7 @@ def main() -> None:
     with suppress(HungUpError, BrokenPipeError):
         try:
             home.mkdir(exist_ok=True)
+            _require_ours(home)
             with _locked(home) as lock:
                 _deploy(home, lock, request["version"], files)
         except RefusedError as error:
@@ -69,7 +72,8 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
         code, log = _install(versions, lock, version, files, store)
     if code == 0:
         versions.switch(version)
-        versions.tidy(store)
+        with suppress(OSError):  # what is old only takes room, and the next deployment tries again
+            versions.tidy(store)
     _answer({"code": code, "log": log if code else ""})
 
 
@@ -87,10 +91,16 @@ def _install(
     return code, log
 
 
+def _require_ours(home: Path) -> None:
+    """Leave alone what somebody keeps by that name: what is old is removed from the folder, unasked."""
+    if any(home.iterdir()) and not (home / LOCK).is_file():
+        raise RefusedError(f"{home} holds what no deployment put there; rename it")
+
+
 @contextmanager
 def _locked(home: Path) -> Iterator[int]:
     """One deployment at a time. The system opens the lock when its holders end, however they do."""
-    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+    descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         with within(
             _PATIENCE_S, RefusedError("another deployment is under way there; try again in a minute")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from fmnist.deploy.remote.store import HungUpError, Store, Wanted, sha256_of
 
+_DIGITS = 64
+"""Of a SHA-256 in hexadecimal, with which a line of a manifest begins."""
 _TAIL = 8_000
 """Bytes of an installation's log that are told."""
 
@@ -101,6 +103,7 @@ class Versions:
         before = self.linked("current")
         if before == version:
             return
+        os.sync()  # a board is switched off by its plug: the link must not be on the card before the files
         if before:
             self._link("previous", before)
         self._link("current", version)
@@ -118,7 +121,9 @@ class Versions:
         manifest = self.folder(version) / "SHA256SUMS"
         if not manifest.is_file():
             return set()
-        return {sha256_of(manifest), *(line.split()[0] for line in manifest.read_text().splitlines())}
+        # In bytes: names in it are in UTF-8 whatever this device writes in, and somebody may have edited it.
+        lines = manifest.read_bytes().splitlines()
+        return {sha256_of(manifest), *(line[:_DIGITS].decode(errors="replace") for line in lines)}
 
     def _link(self, name: str, version: str) -> None:
         """Point a link to a version at one stroke."""
