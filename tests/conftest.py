@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,11 @@ import pytest
 from support import DATA, TINY, run_fmnist
 
 from fmnist_runtime.datasets import Dataset, load_dataset
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what tests start, also where a shell runs them in the background, with it ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
