@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import shutil
 import subprocess
@@ -84,6 +85,21 @@ def test_an_artifact_that_was_changed(fmnist, tiny):
     )
 
 
+@pytest.mark.parametrize(
+    "harm", [{"format": None}, {"scheme": None}, {"file": "elsewhere/model-int8.tflite"}]
+)
+def test_a_damaged_manifest(fmnist, tiny, harm):
+    manifest = tiny / "export" / "manifest.json"
+    record = json.loads(manifest.read_text())
+    record["artifacts"][1] |= harm
+    if None in harm.values():
+        del record["artifacts"][1][next(iter(harm))]
+    manifest.write_text(json.dumps(record))
+    assert last(fmnist("bundle", *OPTIONS)) == (
+        "runs/tiny/export/manifest.json: is damaged; run: fmnist export runs/tiny"
+    )
+
+
 def test_no_recorded_scores(fmnist, tiny):
     (tiny / "reference.npz").unlink()
     assert last(fmnist("bundle", *OPTIONS)).startswith("runs/tiny/reference.npz: ")
@@ -119,6 +135,21 @@ def test_a_strangers_folder_is_never_replaced(fmnist, tmp_path, out, force):
     line = last(fmnist("bundle", TINY, *OPTIONS, "--out", out, *force))
     assert line == f"{out}: is a folder, and no bundle of fmnist; --out goes elsewhere"
     assert (tmp_path / out / "cat.jpg").read_bytes() == b"a cat"
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_no_file_is_never_replaced(fmnist, tmp_path, force):
+    os.mkfifo(tmp_path / "pipe")
+    line = last(fmnist("bundle", TINY, *OPTIONS, "--out", "pipe", *force))
+    assert line == "pipe: is a pipe or device; --out goes elsewhere"
+    assert left(tmp_path) == {"pipe"}
+
+
+def test_standard_output_takes_no_bundle(fmnist, tmp_path):
+    result = fmnist("bundle", TINY, *OPTIONS, "--out", "-")
+    assert result.returncode == 2
+    assert "a bundle goes to a file or folder" in result.stderr
+    assert not left(tmp_path)
 
 
 def test_a_bundle_in_which_somebody_worked_is_replaced_by_force_alone(fmnist, tmp_path):
@@ -229,6 +260,7 @@ main()
     )
 
 
-def test_a_name_that_a_manifest_cannot_hold(fmnist, tiny):
-    tiny.rename(tiny.with_name("back\\slash"))
+@pytest.mark.parametrize("name", [b"back\\slash", b"two\nlines", b"no UTF-8: \xff"])
+def test_a_name_that_a_manifest_cannot_hold(fmnist, tiny, name):
+    tiny.rename(tiny.with_name(os.fsdecode(name)))
     assert "rename it" in last(fmnist("bundle", *OPTIONS))

@@ -55,6 +55,8 @@ def bundle(
     from fmnist_exporters.recipes import formats
 
     options.require_choice("--format", format, (*formats(), "all"))
+    if str(out) == "-":
+        raise typer.BadParameter("a bundle goes to a file or folder; name one", param_hint="--out")
     chosen = _target(target, platform, python)
     selected = select_run(run)
     say_run_and_stale(selected)
