@@ -186,6 +186,17 @@ def test_every_board_is_a_target(tmp_path, board):
     assert (tmp_path / "tiny-linux-aarch64-py313.tar.gz").is_file()
 
 
+@pytest.mark.parametrize("out", ["-x.tar.gz", "12:30.tar.gz", "-x", "12:30"])
+def test_what_to_type_next_takes_no_name_for_an_option_or_another_machine(tmp_path, out):
+    """As scp, tar and sh would."""
+    result = run_fmnist(tmp_path, "bundle", TINY, "--no-data", "--wheels", "none", "--out", out)
+    copy, *there = result.stdout.splitlines()[-3:] if out.endswith("gz") else result.stdout.splitlines()[-2:]
+    assert copy.split()[-2:] == [f"./{out}", "pi@raspberrypi.local:"]
+    assert there[0].startswith(
+        f"ssh pi@raspberrypi.local '{'tar xzf' if out.endswith('gz') else 'sh'} ./{out}"
+    )
+
+
 def test_the_newest_run_and_what_to_type_next(tmp_path, tiny):
     result = run_fmnist(
         tmp_path, "bundle", "--python", "3.11", "--wheels", "none", "--out", "for the pi.tar.gz"

@@ -125,11 +125,16 @@ def _next(bundle: "Bundle", place: Path) -> list[str]:
     def there(*words: str) -> str:
         return f"ssh {_HOST} {shlex.quote(shlex.join(words))}"
 
-    path = shlex.quote(str(place))
+    path = shlex.quote(_as_file(str(place)))
     if not is_archive(place):
-        return [f"scp -r {path} {_HOST}:", there("sh", f"{place.resolve().name}/install.sh")]
+        return [f"scp -r {path} {_HOST}:", there("sh", _as_file(f"{place.resolve().name}/install.sh"))]
     return [
         f"scp {path} {_HOST}:",
-        there("tar", "xzf", place.name),
-        there("sh", f"{bundle.name}/install.sh"),
+        there("tar", "xzf", _as_file(place.name)),
+        there("sh", _as_file(f"{bundle.name}/install.sh")),
     ]
+
+
+def _as_file(path: str) -> str:
+    """A path that no program takes for an option, and neither scp nor tar for one on another machine."""
+    return f"./{path}" if path.startswith("-") or ":" in path.partition("/")[0] else path
