@@ -8,6 +8,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -199,7 +200,7 @@ def test_no_network_and_nothing_in_the_cache(fmnist, tmp_path):
     result = fmnist("bundle", TINY, *HERE, environment={**NOWHERE, "XDG_CACHE_HOME": str(tmp_path / "cache")})
     line = last(result)
     assert line.startswith(f"wheels for {HERE[1]}, Python {HERE[3]}: the network cannot be reached (")
-    assert line.endswith("); try again, or let the device fetch them, with --wheels none")
+    assert line.endswith("); try again, or let the device fetch them: fmnist bundle --wheels none")
     assert left(tmp_path) == {"cache"}
     assert not list((tmp_path / "cache" / "fmnist" / "wheels").iterdir())
 
@@ -212,12 +213,15 @@ def test_what_was_fetched_once_needs_no_network(fmnist, tmp_path, bundles):
     assert sums[0] == sums[1]
 
 
-def test_a_damaged_wheel_in_the_cache_is_named(fmnist, tmp_path, bundles):
+@pytest.mark.parametrize("at", ["the middle", "what pip reads"])
+def test_a_damaged_wheel_in_the_cache_is_named(fmnist, tmp_path, bundles, at):
     cache = tmp_path / "cache" / "fmnist" / "wheels"
     shutil.copytree(bundles / "any" / "wheels", cache)
     [wheel] = cache.glob("rich-*.whl")
     content = bytearray(wheel.read_bytes())
-    content[len(content) // 2] ^= 1
+    with zipfile.ZipFile(wheel) as archive:
+        start = archive.getinfo("rich-15.0.0.dist-info/METADATA").header_offset
+    content[len(content) // 2 if at == "the middle" else start + 200] ^= 1
     wheel.write_bytes(content)
     result = fmnist(
         "bundle",
@@ -226,7 +230,7 @@ def test_a_damaged_wheel_in_the_cache_is_named(fmnist, tmp_path, bundles):
         "any",
         environment={**NOWHERE, "XDG_CACHE_HOME": str(tmp_path / "cache")},
     )
-    assert last(result) == f"{wheel}: is damaged; delete it, and bundle again"
+    assert last(result) == f"{wheel}: is damaged; delete it, and try again"
 
 
 def test_a_cache_that_cannot_be_written(fmnist, tmp_path):
@@ -237,6 +241,44 @@ def test_a_cache_that_cannot_be_written(fmnist, tmp_path):
         f"{tmp_path}/cache/fmnist/wheels: cannot be written (Not a directory); "
         "name another cache with XDG_CACHE_HOME"
     )
+
+
+def test_a_cache_without_room_says_so(tmp_path, bundles):
+    """Of files of at most 100 kB, most wheels are too many; pip answers with a page of its own code."""
+    cache = tmp_path / "cache" / "fmnist" / "wheels"
+    shutil.copytree(bundles / "any" / "wheels", cache)
+    result = subprocess.run(
+        [sys.executable, "-m", "fmnist", "bundle", TINY, "--platform", "any", "--no-data"],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert last(result) == (
+        "wheels for any platform: pip cannot fetch them (OSError: [Errno 27] File too large)"
+    )
+
+
+def test_interrupted_it_asks_no_network_for_what_the_cache_has(tmp_path):
+    """Ctrl-C reaches pip, too, and is no sign that the cache lacks something."""
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text(
+        "import os, signal, sys\nopen('calls', 'a').write('call\\n')\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, "-m", "fmnist", "bundle", TINY, "--no-data"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert last(result) == "wheels for linux-aarch64, Python 3.13: fetching them was interrupted; try again"
+    assert (tmp_path / "calls").read_text() == "call\n"
 
 
 def test_no_pip(tmp_path):
@@ -256,7 +298,7 @@ main()
     )
     assert last(result) == (
         f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; "
-        "or let the device fetch them, with --wheels none"
+        "or let the device fetch them: fmnist bundle --wheels none"
     )
 
 
