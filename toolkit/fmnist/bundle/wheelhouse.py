@@ -50,10 +50,10 @@ def _entries(wheel: Path) -> list[zipfile.ZipInfo]:
     Raises:
         DeviceError: It is damaged.
     """
-    with suppress(zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError):
-        with zipfile.ZipFile(wheel) as archive:
-            if archive.testzip() is None:
-                return archive.infolist()
+    broken = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
+    with suppress(*broken), zipfile.ZipFile(wheel) as archive:
+        if archive.testzip() is None:
+            return archive.infolist()
     raise DeviceError(f"{wheel}: is damaged; delete it, and try again")
 
 
