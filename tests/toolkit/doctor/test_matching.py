@@ -10,7 +10,7 @@ from machines import ALPINE, CONTAINER, N100, PI3_32_BIT, PI4, PI5, PI_ZERO, ZER
 from fmnist.devices.matching import target_of
 from fmnist.devices.pins import requirements
 from fmnist.devices.targets import Target
-from fmnist.devices.wheels import WHEELS, obstacle
+from fmnist.devices.wheels import WHEELS, obstacle, version_numbers
 from fmnist_runtime.errors import DeviceError
 
 
@@ -88,3 +88,9 @@ def test_an_old_python(tmp_path):
 def test_wheels_are_those_of_the_pinned_versions():
     for extra, wheels in WHEELS.items():
         assert wheels.requirement in requirements([extra])
+
+
+def test_a_version_that_is_no_number():
+    """A hostile device may answer with any."""
+    assert version_numbers("9" * 5000) == ()
+    assert version_numbers("3.11.2+") == (3, 11, 2)

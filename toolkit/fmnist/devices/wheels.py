@@ -51,7 +51,7 @@ def obstacle(probe: Probe, extra: Extra) -> str:
 
 def version_numbers(text: str) -> tuple[int, ...]:
     """The numbers that a version begins with: ``3.13.0rc1`` is (3, 13, 0)."""
-    match = re.match(r"\d+(\.\d+)*", text)
+    match = re.match(r"\d{1,9}(\.\d{1,9})*(?!\d)", text)  # of thousands of digits Python makes no number
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
