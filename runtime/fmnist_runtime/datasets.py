@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -143,8 +144,9 @@ def find_file(folder: Path, name: str) -> Path | None:
         name: The file's name without ``.gz``.
     """
     for path in (folder / f"{name}.gz", folder / name):
-        if path.is_file():
-            return path
+        with suppress(OSError):  # a folder that the user may not enter, or whose name is too long
+            if path.is_file():
+                return path
     return None
 
 

@@ -276,6 +276,31 @@ def test_a_result_does_not_replace_what_is_not_one(tmp_path, fails, fmnist):
     assert fmnist("eval", model, "--json", "eval.json").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["train.json", "export/manifest.json"])
+def test_a_result_does_not_replace_a_record_that_a_run_lives_by(tiny, fails, name):
+    path = f"runs/tiny/{name}"
+    line = fails("deploy", "runs/tiny", "--host", "pi", "--json", path)
+    assert line == f"fmnist: {path}: exists and is not a result of fmnist; choose another file\n"
+
+
+def test_data_in_a_folder_whose_name_is_too_long(fails):
+    assert "no folder holds t10k-images-idx3-ubyte" in fails("eval", INT8, "--data-dir", "x" * 300)
+
+
+@pytest.mark.parametrize("name", ["model.keras", "export/manifest.json", "export/model-int8.tflite"])
+def test_a_file_that_the_user_may_not_read(tiny, name):
+    """Root may read everything, but for what it is not let to."""
+    (tiny / name).chmod(0)
+    barred = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"] if os.getuid() == 0 else []
+    command = [*barred, sys.executable, "-m", "fmnist", "bundle", tiny, "--wheels", "none", "--no-data"]
+    result = subprocess.run(command, cwd=tiny.parent, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    line = result.stderr.splitlines()[-1]
+    assert line.startswith(f"fmnist: {tiny / name}: cannot be ")
+    assert "(Permission denied)" in line
+
+
 def test_a_model_that_names_no_data_set_asks_for_one(tmp_path, fails, fmnist):
     """A .keras outside of any run: what it was trained on is anybody's guess, and is not guessed."""
     model = write(tmp_path / "mine.keras", (TINY / "model.keras").read_bytes())

@@ -26,6 +26,8 @@ _STARTS = (
     b"### Compare: ",
 )
 """How every result begins, as JSON, JUnit XML, Markdown and CSV, which tells ours from others'."""
+_RECORDS = tuple(f'{{\n "schema": "fmnist.{kind}/'.encode() for kind in ("train", "manifest", "bundle"))
+"""How what is no result begins, but what a run or a bundle cannot do without."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
 """A list of numbers, which is put on one line: thousands of samples are not read one by one."""
 
@@ -69,8 +71,8 @@ def require_replaceable(path: Path, force: bool = False, remedy: str = "choose a
     if not path.is_file() or force or path.stat().st_size == 0:
         return
     with path.open("rb") as file:
-        start = file.read(max(map(len, _STARTS)))
-    if not start.startswith(_STARTS):
+        start = file.read(max(map(len, (*_STARTS, *_RECORDS))))
+    if not start.startswith(_STARTS) or start.startswith(_RECORDS):
         raise OutputError(f"{path}: exists and is not a result of fmnist; {remedy}")
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import resource
 import shutil
 import subprocess
 import sys
 import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -87,6 +89,21 @@ def test_an_artifact_that_was_changed(fmnist, tiny):
     )
 
 
+@pytest.mark.parametrize(
+    "harm", [{"format": None}, {"scheme": None}, {"file": "elsewhere/model-int8.tflite"}]
+)
+def test_a_damaged_manifest(fmnist, tiny, harm):
+    manifest = tiny / "export" / "manifest.json"
+    record = json.loads(manifest.read_text())
+    record["artifacts"][1] |= harm
+    if None in harm.values():
+        del record["artifacts"][1][next(iter(harm))]
+    manifest.write_text(json.dumps(record))
+    assert last(fmnist("bundle", *OPTIONS)) == (
+        "runs/tiny/export/manifest.json: is damaged; run: fmnist export runs/tiny"
+    )
+
+
 def test_no_recorded_scores(fmnist, tiny):
     (tiny / "reference.npz").unlink()
     assert last(fmnist("bundle", *OPTIONS)).startswith("runs/tiny/reference.npz: ")
@@ -136,6 +153,21 @@ def test_a_strangers_folder_is_never_replaced(fmnist, tmp_path, out, force):
     assert (tmp_path / out / "cat.jpg").read_bytes() == b"a cat"
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_what_is_no_file_is_never_replaced(fmnist, tmp_path, force):
+    os.mkfifo(tmp_path / "pipe")
+    line = last(fmnist("bundle", TINY, *OPTIONS, "--out", "pipe", *force))
+    assert line == "pipe: is a pipe or device; --out goes elsewhere"
+    assert left(tmp_path) == {"pipe"}
+
+
+def test_standard_output_takes_no_bundle(fmnist, tmp_path):
+    result = fmnist("bundle", TINY, *OPTIONS, "--out", "-")
+    assert result.returncode == 2
+    assert "a bundle goes to a file or folder" in result.stderr
+    assert not left(tmp_path)
+
+
 def test_a_bundle_in_which_somebody_worked_is_replaced_by_force_alone(fmnist, tmp_path):
     (tmp_path / "pi").mkdir()  # empty: nobody's
     assert fmnist("bundle", TINY, *OPTIONS, "--out", "pi").returncode == 0
@@ -183,7 +215,7 @@ def test_no_network_and_nothing_in_the_cache(fmnist, tmp_path):
     result = fmnist("bundle", TINY, *HERE, environment={**NOWHERE, "XDG_CACHE_HOME": str(tmp_path / "cache")})
     line = last(result)
     assert line.startswith(f"wheels for {HERE[1]}, Python {HERE[3]}: the network cannot be reached (")
-    assert line.endswith("); try again, or let the device fetch them, with --wheels none")
+    assert line.endswith("); try again, or let the device fetch them: fmnist bundle --wheels none")
     assert left(tmp_path) == {"cache"}
     assert not list((tmp_path / "cache" / "fmnist" / "wheels").iterdir())
 
@@ -196,12 +228,15 @@ def test_what_was_fetched_once_needs_no_network(fmnist, tmp_path, bundles):
     assert sums[0] == sums[1]
 
 
-def test_a_damaged_wheel_in_the_cache_is_named(fmnist, tmp_path, bundles):
+@pytest.mark.parametrize("at", ["the middle", "what pip reads"])
+def test_a_damaged_wheel_in_the_cache_is_named(fmnist, tmp_path, bundles, at):
     cache = tmp_path / "cache" / "fmnist" / "wheels"
     shutil.copytree(bundles / "any" / "wheels", cache)
     [wheel] = cache.glob("rich-*.whl")
     content = bytearray(wheel.read_bytes())
-    content[len(content) // 2] ^= 1
+    with zipfile.ZipFile(wheel) as archive:
+        start = archive.getinfo("rich-15.0.0.dist-info/METADATA").header_offset
+    content[len(content) // 2 if at == "the middle" else start + 200] ^= 1
     wheel.write_bytes(content)
     result = fmnist(
         "bundle",
@@ -210,7 +245,7 @@ def test_a_damaged_wheel_in_the_cache_is_named(fmnist, tmp_path, bundles):
         "any",
         environment={**NOWHERE, "XDG_CACHE_HOME": str(tmp_path / "cache")},
     )
-    assert last(result) == f"{wheel}: is damaged; delete it, and bundle again"
+    assert last(result) == f"{wheel}: is damaged; delete it, and try again"
 
 
 def test_a_cache_that_cannot_be_written(fmnist, tmp_path):
@@ -221,6 +256,44 @@ def test_a_cache_that_cannot_be_written(fmnist, tmp_path):
         f"{tmp_path}/cache/fmnist/wheels: cannot be written (Not a directory); "
         "name another cache with XDG_CACHE_HOME"
     )
+
+
+def test_a_cache_without_room_says_so(tmp_path, bundles):
+    """Of files of at most 100 kB, most wheels are too many; pip answers with a page of its own code."""
+    cache = tmp_path / "cache" / "fmnist" / "wheels"
+    shutil.copytree(bundles / "any" / "wheels", cache)
+    result = subprocess.run(
+        [sys.executable, "-m", "fmnist", "bundle", TINY, "--platform", "any", "--no-data"],
+        cwd=tmp_path,
+        env={**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+    )
+    assert last(result) == (
+        "wheels for any platform: pip cannot fetch them (OSError: [Errno 27] File too large)"
+    )
+
+
+def test_interrupted_it_asks_no_network_for_what_the_cache_has(tmp_path):
+    """Ctrl-C reaches pip, too, and is no sign that the cache lacks something."""
+    (tmp_path / "pip").mkdir()
+    (tmp_path / "pip" / "__init__.py").touch()
+    (tmp_path / "pip" / "__main__.py").write_text(
+        "import os, signal, sys\nopen('calls', 'a').write('call\\n')\nos.kill(os.getpid(), signal.SIGINT)\n"
+    )
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    result = subprocess.run(
+        [sys.executable, "-m", "fmnist", "bundle", TINY, "--no-data"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": path, "XDG_CACHE_HOME": str(tmp_path / "cache")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert last(result) == "wheels for linux-aarch64, Python 3.13: fetching them was interrupted; try again"
+    assert (tmp_path / "calls").read_text() == "call\n"
 
 
 def test_no_pip(tmp_path):
@@ -240,10 +313,11 @@ main()
     )
     assert last(result) == (
         f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; "
-        "or let the device fetch them, with --wheels none"
+        "or let the device fetch them: fmnist bundle --wheels none"
     )
 
 
-def test_a_name_that_a_manifest_cannot_hold(fmnist, tiny):
-    tiny.rename(tiny.with_name("back\\slash"))
+@pytest.mark.parametrize("name", [b"back\\slash", b"two\nlines", b"no UTF-8: \xff"])
+def test_a_name_that_a_manifest_cannot_hold(fmnist, tiny, name):
+    tiny.rename(tiny.with_name(os.fsdecode(name)))
     assert "rename it" in last(fmnist("bundle", *OPTIONS))

@@ -223,6 +223,16 @@ def test_every_board_is_a_target(tmp_path, board):
     assert (tmp_path / "tiny-linux-aarch64-py313.tar.gz").is_file()
 
 
+@pytest.mark.parametrize("out", ["-x.tar.gz", "12:30.tar.gz", "-x", "12:30"])
+def test_what_to_type_next_takes_no_name_for_an_option_or_another_machine(tmp_path, out):
+    """As scp, tar and sh would."""
+    result = run_fmnist(tmp_path, "bundle", TINY, "--no-data", "--wheels", "none", "--out", out)
+    [copy] = (line for line in result.stdout.splitlines() if line.startswith("scp "))
+    assert copy.split()[-2:] == [f"./{out}", "pi@raspberrypi.local:"]
+    reader = "tar xzf" if out.endswith(".tar.gz") else "sh"
+    assert f"ssh pi@raspberrypi.local '{reader} ./{out}" in result.stdout
+
+
 def test_the_newest_run_and_what_to_type_next(tmp_path, tiny):
     result = run_fmnist(
         tmp_path, "bundle", "--python", "3.11", "--wheels", "none", "--out", "for the pi.tar.gz"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,20 +91,71 @@ def test_installed_again_it_is_made_anew(bundles, device):
     assert (machine.folder / "eval.json").read_text() == "of the user"
 
 
+def test_what_another_bundle_left_in_the_folder_is_not_installed(bundles, device):
+    """As when a newer one is unpacked over it."""
+    machine = device(bundles / "here")
+    [rich] = machine.folder.glob("wheels/rich-*.whl")
+    with zipfile.ZipFile(machine.folder / "wheels" / "zombie-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("rich/__init__.py", "raise SystemExit('not meant')")
+        wheel.writestr("zombie.py", "")
+    (machine.folder / "wheels" / "half-1.0-py3-none-any.whl").write_bytes(rich.read_bytes()[:1000])
+    result = machine.install()
+    assert result.returncode == 0, result.stderr
+    assert not list(machine.folder.glob(".venv/lib/python3*/site-packages/zombie.py"))
+
+
+def test_by_a_link_it_is_installed_where_the_bundle_is(bundles, device, tmp_path):
+    machine = device(bundles / "any", 'import sys; sys.modules["numpy"] = None')
+    link = tmp_path / "set up my pi"
+    link.symlink_to(machine.folder / "install.sh")
+    result = subprocess.run(
+        ["sh", link], cwd="/", env={"PATH": machine.path}, capture_output=True, text=True, check=False
+    )
+    assert complaint(result) == "the system's Python has no NumPy; sudo apt install python3-numpy"
+
+
+def test_two_at_once_do_not_take_away_each_others_work(bundles, device):
+    machine = device(bundles / "here")
+    with (machine.folder / "install.sh").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert complaint(machine.install()) == "another install.sh is at work here; wait until it is done"
+    assert not (machine.folder / ".venv").exists()
+
+
+def test_where_nothing_can_be_written_what_was_installed_stays(bundles, device):
+    machine = device(bundles / "here")
+    (machine.folder / ".venv").mkdir()
+    (machine.folder / ".venv" / "installed").touch()
+    machine.folder.chmod(0o555)
+    barred = ["setpriv", "--bounding-set", "-dac_override"] if os.getuid() == 0 else []
+    result = subprocess.run(
+        [*barred, "sh", machine.folder / "install.sh"],
+        env={"PATH": machine.path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    machine.folder.chmod(0o755)
+    assert complaint(result) == f"{machine.folder}: takes no files; copy the bundle to another folder"
+    assert (machine.folder / ".venv" / "installed").exists()
+
+
 def test_interrupted_it_leaves_nothing(bundles, device):
     machine = device(bundles / "here")
     job = subprocess.Popen(
         ["sh", machine.folder / "install.sh"],
         env={"PATH": machine.path},
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
     while not any(machine.folder.glob(".venv/lib/python3*/site-packages/numpy")):
         assert job.poll() is None
         time.sleep(0.01)
     os.killpg(job.pid, signal.SIGINT)  # as Ctrl-C does: everything in the terminal
-    assert job.wait() == 130
+    _, said = job.communicate()
+    assert (job.returncode, said) == (130, "")
     assert not (machine.folder / ".venv").exists()
     assert machine.install().returncode == 0
 
@@ -217,6 +270,17 @@ def test_an_empty_word_is_no_option(bundles, device):
     machine = device(bundles / "here", 'import sys; sys.modules["numpy"] = None')
     change(machine.folder, installed_bytes=10**18)
     assert "MB of disk" in complaint(machine.install(""))
+
+
+@pytest.mark.parametrize("does", ["exit 1", "exit 127", "kill -SEGV $$"])
+def test_a_python_that_does_not_work(bundles, device, does):
+    machine = device(bundles / "here", "never read")
+    (Path(machine.path.partition(":")[0]) / "python3").write_text(f"#!/bin/sh\n{does}\n")
+    result = machine.install()
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "install.sh: python3 does not work; sudo apt install --reinstall python3"
+    )
 
 
 def test_no_space(bundles, device):

@@ -200,6 +200,55 @@ def test_a_version_that_cannot_be_installed_leaves_the_one_before_in_use(deploy,
     assert deploy(first).already
 
 
+def test_an_installation_that_is_killed_there_is_said_to_be(deploy, pi):
+    outcome = deploy(handmade(install="echo installing\nkill -9 $$\n"))
+
+    assert str(outcome.failure) == (
+        "pi: could not be installed (ended by signal 9; has it too little memory?); none is in use there"
+    )
+
+
+def test_files_of_the_users_own_in_the_folder_stay(deploy, pi):
+    """What is not of a version is not tidied away."""
+    assert deploy(handmade("zeroth")).failure is None
+    own = [pi / "fmnist" / name for name in ("README.md", "files/notes", "versions/mine/notes", "files/a/b")]
+    for path in own:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+
+    assert deploy(handmade("first")).failure is None
+    assert deploy(handmade("second")).failure is None
+
+    assert [path.read_text() for path in own] == ["mine"] * len(own)
+
+
+@pytest.mark.parametrize("name", ["current", "previous"])
+@pytest.mark.parametrize("folder", [True, False])
+def test_what_has_the_name_of_a_link_is_not_replaced(deploy, pi, name, folder):
+    path = pi / "fmnist" / name
+    (path if folder else path.parent).mkdir(parents=True)
+    if not folder:
+        path.write_text("mine")
+
+    outcome = deploy(handmade())
+
+    assert str(outcome.failure) == (
+        f"pi: {path} is there and not of fmnist; give it another name; nothing was sent"
+    )
+    assert path.is_dir() or path.read_text() == "mine"
+
+
+def test_a_file_in_place_of_the_folder(deploy, pi):
+    (pi / "fmnist").write_text("mine")
+
+    outcome = deploy(handmade())
+
+    assert str(outcome.failure) == (
+        f"pi: {pi / 'fmnist'} is there and no folder; give it another name; nothing was sent"
+    )
+    assert (pi / "fmnist").read_text() == "mine"
+
+
 def test_a_version_that_answers_otherwise_there_is_not_used_and_is_a_failed_gate(deploy, pi):
     outcome = deploy(handmade(install="exit 3\n"))
 

@@ -132,6 +132,8 @@ def test_without_engines_numpy_runs_models(doctor):
             "libblas.so.3: cannot open shared object file",
         ),
         ("raise ModuleNotFoundError('No module named numpy', name='numpy')", "No module named numpy"),
+        ("", "No module named 'numpy.typing'"),  # as where it was taken away by half
+        ("raise ImportError('\\x1b[2J')", "?[2J"),
         (ILLEGAL_INSTRUCTION, "it crashes when it is loaded (SIGILL); perhaps it needs a newer processor"),
     ],
 )

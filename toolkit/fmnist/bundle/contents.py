@@ -118,6 +118,9 @@ def make_bundle(
     contents = run_files(run, artifacts, home)
     if data:
         contents |= test_files(run, data_dir)
+    for name in contents:
+        if not name.isprintable() or "\\" in name:  # sha256sum writes those in another way
+            raise ResultError(f"{run.folder}: {name!r} cannot be bundled by that name; rename it")
 
     engines = [extra for extra in ENGINE_EXTRAS if extra in carried]
     pins = requirements([*engines, "images"] if target.has_engines else [], numpy=target.has_engines)
@@ -133,7 +136,7 @@ def make_bundle(
         DESCRIPTION: _description(run, target, carried, data, wheels, room),
     }
     named = [*packages, *(_file(name, content) for name, content in contents.items())]
-    return Bundle(bundle_name(run, target), target, _summed(run, named))
+    return Bundle(bundle_name(run, target), target, _summed(named))
 
 
 def _run_name(run: Run) -> str:
@@ -174,11 +177,8 @@ def _requirements(pins: Iterable[str], packages: Sequence[BundleFile]) -> bytes:
     return "".join(f"./{file.name} --hash=sha256:{file.sha256}\n" for file in packages).encode()
 
 
-def _summed(run: Run, named: Iterable[BundleFile]) -> tuple[BundleFile, ...]:
+def _summed(named: Iterable[BundleFile]) -> tuple[BundleFile, ...]:
     """The files by name, and their manifest among them."""
     ordered = sorted(named, key=lambda file: file.name)
-    for file in ordered:
-        if not file.name.isprintable() or "\\" in file.name:  # sha256sum writes those in another way
-            raise ResultError(f"{run.folder}: {file.name!r} cannot be bundled by that name; rename it")
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in ordered)
     return tuple(sorted([*ordered, BundleFile(SUMS, sums.encode())], key=lambda file: file.name))

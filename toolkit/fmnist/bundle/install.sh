@@ -15,6 +15,9 @@ case "$*" in
 *) fail "$*: the only option is --system-site-packages" ;;
 esac
 
+if [ -L "$0" ]; then
+	exec sh "$(readlink -f -- "$0")" "$@"
+fi
 unset CDPATH PYTHONHOME PYTHONPATH
 cd -- "$(dirname -- "$0")"
 
@@ -27,7 +30,12 @@ if ! changed=$(LC_ALL=C sha256sum --check --strict --quiet SHA256SUMS 2>/dev/nul
 fi
 
 echo "checking the machine"
+# Two at once would remove each other's .venv. The lock goes with those who hold it, however they end.
+[ ! -f install.sh ] || exec 9<install.sh
+flock -n -E 75 9 2>/dev/null || [ $? != 75 ] || fail "another install.sh is at work here; wait until it is done"
+[ -w . ] || fail "$PWD: takes no files; copy the bundle to another folder"
 command -v python3 >/dev/null || fail "there is no python3; sudo apt install python3"
+python3 -I -c '' </dev/null || fail "python3 does not work; sudo apt install --reinstall python3"
 # In words that any Python 3 understands. It prints --system-site-packages where NumPy is to be the system's.
 option=$(python3 -I -B - "$@" <<'END'
 import json, os, platform, struct, sys
@@ -110,12 +118,18 @@ if grep -q '"wheels": true' bundle.json; then
 	python3 -m venv --without-pip ${option:+"$option"} .venv || fail "$no_venv"
 	# All that pip would do with them: their digests are checked, and each holds what it unpacks to.
 	.venv/bin/python -I -B - ${option:+"$option"} <<'END' || fail "the packages could not be unpacked, as said above"
-import glob, os, shlex, sys, sysconfig, zipfile
+import os, shlex, signal, sys, sysconfig, zipfile
 
-for wheel in sorted(glob.glob("wheels/*.whl")):
-    if not (sys.argv[1:] and wheel.startswith("wheels/numpy-")):
-        with zipfile.ZipFile(wheel) as archive:
-            archive.extractall(sysconfig.get_path("purelib"))
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is answered by install.sh
+with open("requirements.txt") as file:  # not all that lies in wheels/: another bundle may have been here
+    wheels = [line.split()[0] for line in file]
+try:
+    for wheel in wheels:
+        if not (sys.argv[1:] and wheel.startswith("./wheels/numpy-")):
+            with zipfile.ZipFile(wheel) as archive:
+                archive.extractall(sysconfig.get_path("purelib"))
+except OSError as error:  # such as that the disk is full
+    sys.exit("install.sh: %s: %s" % (wheel, error))
 with open(".venv/bin/fmnist", "w") as file:
     file.write('#!/bin/sh\nexec %s -P -m fmnist "$@"\n' % shlex.quote(os.path.abspath(".venv/bin/python")))
 os.chmod(".venv/bin/fmnist", 0o755)

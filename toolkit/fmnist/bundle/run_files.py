@@ -13,7 +13,7 @@ from fmnist.models import Splits, select_artifacts
 from fmnist.runs import Run, read_json
 from fmnist_runtime.datasets import KNOWN, find_files
 from fmnist_runtime.errors import DeviceError, ResultError
-from fmnist_runtime.files import sha256_file
+from fmnist_runtime.files import require_file, sha256_file
 from fmnist_runtime.manifest import MANIFEST
 
 
@@ -49,6 +49,9 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
         raise DeviceError(f"{target}: there are no engines for {', '.join(formats)}; take --format npz")
     paths = select_artifacts([run.folder]).paths
     entries = {entry["file"]: entry for entry in read_json(run.exports / MANIFEST)["artifacts"]}
+    for name in (path.name for path in paths):
+        if not {"format", "scheme"} <= entries.get(name, {}).keys():
+            raise ResultError(f"{run.exports / MANIFEST}: is damaged; run: fmnist export {run.folder}")
     exported = [ExportedFile(path, entries[path.name]) for path in paths]
     chosen = [artifact for artifact in exported if artifact.format in possible]
     if not chosen:
@@ -58,6 +61,7 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
             f"fmnist export {run.folder} --format {wanted} --quantize all"
         )
     for artifact in chosen:
+        require_file(artifact.path, "an artifact", ResultError)
         if sha256_file(artifact.path) != artifact.entry.get("sha256"):
             raise ResultError(f"{artifact.path}: is not what was exported; run: fmnist export {run.folder}")
     return chosen

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,6 +25,9 @@ _GLIBC = range(28, 16, -1)
 2.17 the first that there are wheels for on ARM (https://peps.python.org/pep-0600, pep-0599)."""
 _BEGINNINGS = ("Collecting ", "Processing ")
 """What pip says of each package as it turns to it: that it looks for it, or has it already."""
+_CANCELLED = "Operation cancelled by user"
+"""What pip says when it was interrupted."""
+_BY_DEVICE = "let the device fetch them: fmnist bundle --wheels none"
 
 
 def installed_bytes(wheel: Path) -> int:
@@ -33,17 +38,23 @@ def installed_bytes(wheel: Path) -> int:
             folder ``*.data`` says (https://packaging.python.org/en/latest/specifications/binary-distribution-format);
             ``install.sh`` only unpacks.
     """
-    try:
-        with zipfile.ZipFile(wheel) as archive:
-            whole = archive.testzip() is None
-            entries = archive.infolist()
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError):
-        whole, entries = False, []
-    if not whole:
-        raise DeviceError(f"{wheel}: is damaged; delete it, and bundle again")
+    entries = _entries(wheel)
     if any(".data/" in entry.filename for entry in entries):
-        raise DeviceError(f"{wheel}: takes more than unpacking; let the device fetch it, with --wheels none")
+        raise DeviceError(f"{wheel}: takes more than unpacking; {_BY_DEVICE}")
     return sum(entry.file_size for entry in entries)
+
+
+def _entries(wheel: Path) -> list[zipfile.ZipInfo]:
+    """What is in a wheel, each file of which is read, and checked by its checksum.
+
+    Raises:
+        DeviceError: It is damaged.
+    """
+    broken = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
+    with suppress(*broken), zipfile.ZipFile(wheel) as archive:
+        if archive.testzip() is None:
+            return archive.infolist()
+    raise DeviceError(f"{wheel}: is damaged; delete it, and try again")
 
 
 def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
@@ -63,8 +74,7 @@ def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
     """
     if find_spec("pip") is None:
         raise MissingExtraError(
-            f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; "
-            "or let the device fetch them, with --wheels none"
+            f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; or {_BY_DEVICE}"
         )
     cache = cache_folder() / "wheels"
     try:
@@ -72,6 +82,8 @@ def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             known = _Download(pins, target, cache, Path(folder))
             if not known.offline():
+                for wheel in cache.glob("*.whl"):  # pip stops at one that is damaged, and does not say which
+                    _entries(wheel)
                 known.online()
             paths = [cache / path.name for path in sorted(Path(folder).iterdir())]
             for path in paths:
@@ -97,7 +109,9 @@ class _Download:
         own = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
         # No settings, which may name places on the network.
         with self._pip("--no-index", environment={**own, "PIP_CONFIG_FILE": os.devnull}) as process:
-            process.communicate()
+            output, _ = process.communicate()
+        if process.returncode == -signal.SIGINT or _CANCELLED in output:  # Ctrl-C is for pip, too
+            raise DeviceError(f"wheels for {self.target}: fetching them was interrupted; try again")
         return process.returncode == 0
 
     def online(self) -> None:
@@ -134,11 +148,13 @@ class _Download:
     def _reason(self, lines: Sequence[str]) -> str:
         """Why pip failed, in one line."""
         errors = [line.removeprefix("ERROR: ").strip() for line in lines if line.startswith("ERROR: ")]
-        last = errors[-1] if errors else (lines[-1].strip() if lines else "pip says nothing")
+        if not errors or errors[-1] == "Exception:":  # which is followed by a page of pip's code
+            errors = [line.strip() for line in lines if line.strip()] or ["pip says nothing"]
+        last = errors[-1]
         if any("connection broken by" in line for line in lines):
             return (
                 f"wheels for {self.target}: the network cannot be reached ({last}); "
-                "try again, or let the device fetch them, with --wheels none"
+                f"try again, or {_BY_DEVICE}"
             )
         return f"wheels for {self.target}: pip cannot fetch them ({last})"
 

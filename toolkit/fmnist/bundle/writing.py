@@ -43,7 +43,9 @@ def require_free(out: Path, force: bool) -> None:
                 f"{out}: holds what came into it since, such as {added[0]}; --force replaces it, "
                 "--out goes elsewhere"
             )
-    elif not out.is_file() or not (force or _is_our_archive(out)):
+    elif not out.is_file():
+        raise OutputError(f"{out}: is a pipe or device; --out goes elsewhere")
+    elif not (force or _is_our_archive(out)):
         raise OutputError(
             f"{out}: exists and is no bundle of fmnist; --force replaces it, --out goes elsewhere"
         )

@@ -55,6 +55,8 @@ def bundle(
     from fmnist_exporters.recipes import formats
 
     options.require_choice("--format", format, (*formats(), "all"))
+    if str(out) == "-":
+        raise typer.BadParameter("a bundle goes to a file or folder; name one", param_hint="--out")
     chosen = _target(target, platform, python)
     selected = select_run(run)
     say_run_and_stale(selected)
@@ -134,5 +136,5 @@ def _next(bundle: "Bundle", place: Path) -> list[str]:
 
 
 def _as_file(path: str) -> str:
-    """A path that no program takes for an option, nor scp and tar for a host and what is there."""
-    return f"./{path}" if path.startswith("-") or ":" in path else path
+    """A path that no program takes for an option, and neither scp nor tar for one on another machine."""
+    return f"./{path}" if path.startswith("-") or ":" in path.partition("/")[0] else path

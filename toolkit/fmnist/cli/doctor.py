@@ -21,8 +21,10 @@ def doctor(json: options.Json = None) -> None:
 
     parts = load_parts()
     if not parts["numpy"].works:  # then nothing below could be imported
+        from fmnist.render import printable
+
         print(
-            f"fmnist: nothing runs models here, as NumPy does not load ({parts['numpy'].error}): "
+            f"fmnist: nothing runs models here, as NumPy does not load ({printable(parts['numpy'].error)}): "
             "pip install --force-reinstall numpy, or sudo apt install python3-numpy for the system's Python",
             file=sys.stderr,
         )

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import faulthandler
 import os
 import sys
 from typing import TextIO
 
 from fmnist.cli import app
+
+_BARRED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+"""What the system does not let the user have, wherever in our code it comes up; any other may be a bug."""
 
 
 def main() -> None:
@@ -28,10 +32,13 @@ def main() -> None:
         _discard_output()
         raise SystemExit(1) from None
     except OSError as error:
-        if debug or error.filename is not None:  # a file's error is not one of standard output
+        is_file = error.filename is not None  # a file's error is not one of standard output
+        if debug or (is_file and error.errno not in _BARRED):
             raise
-        _discard_output()
-        _complain(f"fmnist: standard output cannot be written ({error.strerror})")
+        if not is_file:
+            _discard_output()
+        what = f"{error.filename}: cannot be opened" if is_file else "standard output cannot be written"
+        _complain(_one_line(f"{what} ({error.strerror})"))
         raise SystemExit(1) from error
     except Exception as error:
         if debug or not _is_users_mistake(error):
@@ -45,6 +52,12 @@ def _is_users_mistake(error: Exception) -> bool:
     from fmnist_runtime.errors import FmnistError  # not before: it loads NumPy, which --help does without
 
     return isinstance(error, FmnistError)
+
+
+def _one_line(text: str) -> str:
+    from fmnist_runtime.errors import FmnistError
+
+    return f"fmnist: {FmnistError(text)}"
 
 
 def _complain(line: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fmnist.bundle.contents import Bundle
-from fmnist.deploy import transfer
+from fmnist.deploy import ssh, transfer
 from fmnist.deploy.measuring import Device, results_folder
 from fmnist.deploy.outcome import Outcome
 from fmnist.deploy.ssh import Connection, Ssh
@@ -100,7 +100,7 @@ class Deployment:
     def _ask(self) -> Probe:
         self._teller.say("probe")
         script = remote_probe.program().encode()
-        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script)
+        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, patience_s=ssh.PATIENCE_S)
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
         return remote_probe.read_reply(reply.output.decode(errors="replace"))
@@ -167,5 +167,9 @@ def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:
 def _refused(done: transfer.Installation) -> FmnistError:
     if done.code == _GATE_FAILED:
         return RejectedError("an artifact answers otherwise there than where it was made")
+    if done.code < 0:
+        return DeviceError(
+            f"could not be installed (ended by signal {-done.code}; has it too little memory?)"
+        )
     said = done.log.strip().splitlines()[-1:] or [f"exit code {done.code}"]
     return DeviceError(f"could not be installed ({said[0]})")

@@ -8,6 +8,9 @@ _REASONS = (
     ("IDENTIFICATION HAS CHANGED", "is another machine than before, says its host key; if that is right, "
      "ssh {host} says which line of known_hosts to remove"),
     ("Host key verification failed", "is not known yet; look at its host key once: ssh {host}"),
+    ("hostname contains invalid characters", "is no host that ssh can take; give it as in "
+     "pi@raspberrypi.local"),
+    ("usage: ssh ", "is no host that ssh can take; give it as in pi@raspberrypi.local"),
     ("Permission denied", "lets nobody in without a password; give it your key once: ssh-copy-id {host} "
      "(or unlock it: ssh-add)"),
     ("Too many authentication failures", "was offered too many keys; name the right one in ~/.ssh/config"),

@@ -7,8 +7,8 @@ import shlex
 import subprocess
 import threading
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Self
 
@@ -30,7 +30,8 @@ _LOG_LINES = 20
 _MAX_LINE = 2_000
 _LOST = 255
 """Exit code of ``ssh`` when it is not that of a command."""
-_TOO_MUCH = "answers with more than was asked for; see what it prints: ssh HOST true"
+PATIENCE_S = 60.0
+"""Start-up files that wait for somebody, or a disk that is gone, would otherwise be waited for as well."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class Connection:
         self._begin()
         line = self._stdout.readline(limit + 1)
         if len(line) > limit:
-            raise DeviceError(_TOO_MUCH)
+            raise self._too_much()
         return line
 
     def read(self, limit: int) -> bytes:
@@ -85,7 +86,7 @@ class Connection:
         self._begin()
         output = self._stdout.read(limit + 1)
         if len(output) > limit:
-            raise DeviceError(_TOO_MUCH)
+            raise self._too_much()
         return output
 
     def write(self, content: bytes) -> bool:
@@ -124,7 +125,40 @@ class Connection:
         self.wait()
         self._stdout.close()
 
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """End the connection when something takes longer, and say so."""
+        late = threading.Event()
+
+        def end() -> None:
+            late.set()
+            self.process.kill()
+
+        timer = threading.Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        except DeviceError as error:
+            if not late.is_set():
+                raise
+            raise DeviceError(
+                f"says nothing for {seconds:.0f} s; log in and see what it waits for: "
+                f"ssh {shlex.quote(self.host)}"
+            ) from error
+        finally:
+            timer.cancel()
+
+    def _too_much(self) -> DeviceError:
+        see = f"ssh {shlex.quote(self.host)} true"
+        return DeviceError(f"answers with more than was asked for; see what it prints: {see}")
+
     def _begin(self) -> None:
+        if not self._begun:
+            with self.within(PATIENCE_S):
+                self._pass_over()
+
+    def _pass_over(self) -> None:
         """Pass over what start-up files print."""
         passed = 0
         while not self._begun:
@@ -132,7 +166,7 @@ class Connection:
             passed += len(line)
             if passed > _MAX_BANNER:
                 self.process.kill()
-                raise DeviceError(_TOO_MUCH)
+                raise self._too_much()
             if not line:
                 raise DeviceError(refusal(self.host, self.wait(), self.log))
             self._begun = line.rstrip(b"\r\n").endswith(self._token)
@@ -196,6 +230,7 @@ class Ssh:
         limit: int,
         stdin: bytes = b"",
         on_line: Callable[[str], None] | None = None,
+        patience_s: float = threading.TIMEOUT_MAX,
     ) -> Reply:
         """Run a script to its end.
 
@@ -205,11 +240,13 @@ class Ssh:
             limit: Bytes that it may answer with.
             stdin: What it is to read, some kB.
             on_line: Called with each line of standard error.
+            patience_s: Seconds that it may take.
 
         Raises:
-            DeviceError: The host cannot be reached, the connection was lost, or the answer is too long.
+            DeviceError: The host cannot be reached, the connection was lost, or the answer is too long or
+                too late.
         """
-        with self.open(host, script, on_line) as connection:
+        with self.open(host, script, on_line) as connection, connection.within(patience_s):
             connection.write(stdin)
             with suppress(OSError):
                 connection.stdin.close()

@@ -113,7 +113,7 @@ def _is_missing(error: Exception) -> bool:
 
 
 def _numpy() -> None:
-    import numpy  # noqa: F401
+    import numpy.typing  # noqa: F401 - of a folder that is empty, "import numpy" makes a package without complaint
 
 
 def _tflite() -> None:

@@ -36,7 +36,7 @@ def main() -> None:
     home = Path.home() / "fmnist"
     with suppress(HungUpError, BrokenPipeError):
         try:
-            home.mkdir(exist_ok=True)
+            _make(home)
             _require_ours(home)
             with _locked(home) as lock:
                 _deploy(home, lock, request["version"], files)
@@ -46,6 +46,17 @@ def main() -> None:
             raise
         except OSError as error:
             _answer({"refused": f"{error.filename or home} could not be written ({error.strerror})"})
+
+
+def _make(home: Path) -> None:
+    """Make the folder, unless it is there, and see that no link of ours would replace what is not ours."""
+    try:
+        home.mkdir(exist_ok=True)
+    except FileExistsError:
+        raise RefusedError(f"{home} is there and no folder; give it another name") from None
+    for path in (home / "current", home / "previous"):
+        if path.exists() and not path.is_symlink():
+            raise RefusedError(f"{path} is there and not of fmnist; give it another name")
 
 
 def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:

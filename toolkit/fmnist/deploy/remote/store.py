@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import BinaryIO
 from fmnist.deploy.remote.patience import within
 
 _CHUNK = 1 << 16
+_OURS = re.compile(r"[0-9a-f]{64}(\.part)?")
 SILENCE_S = 60
 """The connection is taken for dead after so long without a chunk; ``ssh`` gives it up after as long."""
 
@@ -86,9 +88,9 @@ class Store:
         part.replace(self.path(file.sha256))
 
     def keep_only(self, contents: set[str]) -> None:
-        """Remove all files but those."""
+        """Remove all files but those, and what is none of ours: the folder may be somebody's."""
         for path in self.folder.iterdir():
-            if path.name not in contents:
+            if _OURS.fullmatch(path.name) and path.name not in contents:
                 path.unlink()
 
     def _present(self, file: Wanted) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,6 +15,8 @@ from fmnist.deploy.remote.store import HungUpError, Store, Wanted, sha256_of
 
 _DIGITS = 64
 """Of a SHA-256 in hexadecimal, with which a line of a manifest begins."""
+_OURS = re.compile("[0-9a-f]{12}")
+"""What versions are called."""
 _TAIL = 8_000
 """Bytes of an installation's log that are told."""
 
@@ -112,7 +115,7 @@ class Versions:
         """Keep the version in use and the one before it, and what they have links to."""
         kept = {self.linked("current"), self.linked("previous")}
         for folder in self._folders.iterdir():
-            if folder.name not in kept:
+            if _OURS.fullmatch(folder.name) and folder.name not in kept:
                 shutil.rmtree(folder, ignore_errors=True)
         store.keep_only({content for version in kept if version for content in self._contents(version)})
 
