@@ -69,7 +69,8 @@ def select_artifacts(named: list[Path]) -> Selection:
             none = (
                 f"{run.exports}: its manifest.json lists nothing that was made from the run's present model"
             )
-        raise ResultError(f"{none}; run: fmnist export --format all --quantize all")
+        which = f" {run.folder}" if run else ""  # without it, that would be the newest
+        raise ResultError(f"{none}; run: fmnist export{which} --format all --quantize all")
     return selection
 
 

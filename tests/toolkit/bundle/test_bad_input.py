@@ -62,7 +62,9 @@ def test_what_is_no_run(fmnist, tmp_path):
 def test_nothing_exported(fmnist, tiny):
     shutil.rmtree(tiny / "export")
     line = last(fmnist("bundle", *OPTIONS))
-    assert line == "runs/tiny: nothing is exported yet; run: fmnist export --format all --quantize all"
+    assert line == (
+        "runs/tiny: nothing is exported yet; run: fmnist export runs/tiny --format all --quantize all"
+    )
 
 
 def test_not_exported_in_that_format(fmnist, tiny):

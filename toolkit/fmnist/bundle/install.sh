@@ -38,6 +38,8 @@ command -v python3 >/dev/null || fail "there is no python3; sudo apt install pyt
 python3 -I -c '' </dev/null || fail "python3 does not work; sudo apt install --reinstall python3"
 # In words that any Python 3 understands. It prints --system-site-packages where NumPy is to be the system's.
 option=$(python3 -I -B - "$@" <<'END'
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is answered by install.sh
 import json, os, platform, struct, sys
 
 def fail(reason):
@@ -118,9 +120,10 @@ if grep -q '"wheels": true' bundle.json; then
 	python3 -m venv --without-pip ${option:+"$option"} .venv || fail "$no_venv"
 	# All that pip would do with them: their digests are checked, and each holds what it unpacks to.
 	.venv/bin/python -I -B - ${option:+"$option"} <<'END' || fail "the packages could not be unpacked, as said above"
-import os, shlex, signal, sys, sysconfig, zipfile
+import signal
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+import os, shlex, sys, sysconfig, zipfile
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is answered by install.sh
 with open("requirements.txt") as file:  # not all that lies in wheels/: another bundle may have been here
     wheels = [line.split()[0] for line in file]
 try:
