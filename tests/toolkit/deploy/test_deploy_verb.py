@@ -66,6 +66,7 @@ def test_one_table_for_all_devices(deployed):
     ]
     [shut] = (row for row in rows if row.startswith("shut "))
     assert shut.split() == ["shut", "-", "-", "failed", "-", "-", "-", "-", "-"]
+    assert rows[-1] == "runs/a tiny run/devices: everything above, and more, as JSON"
 
 
 def test_a_device_that_fails_is_said_and_told_by_the_exit_code(deployed):

@@ -34,7 +34,9 @@ def test_a_disk_without_room_is_found_before_anything_is_sent(deploy, small_pi):
 
     outcome = deploy(handmade(payload=3_000_000))
 
-    assert "pi: no space: needs 3.10 MB, 2.10 MB is free" in str(outcome.failure)
+    assert "pi: no space: needs 3.10 MB, 2.10 MB is free; delete what is not needed there" in str(
+        outcome.failure
+    )
     assert (outcome.sent_bytes, list((home / "fmnist" / "files").iterdir())) == (0, [])
 
 

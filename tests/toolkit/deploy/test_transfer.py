@@ -260,7 +260,7 @@ def test_what_needs_more_room_than_there_is_is_not_even_sent(deploy, pi):
     outcome = deploy(handmade(installed_bytes=10**15))
 
     assert "pi: no space: needs 1000000000.00 MB, " in str(outcome.failure)
-    assert str(outcome.failure).endswith(" is free; nothing was sent")
+    assert str(outcome.failure).endswith(" is free; delete what is not needed there; nothing was sent")
     assert outcome.sent_bytes == bytes_there(pi) == 0
 
 

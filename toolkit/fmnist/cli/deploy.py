@@ -51,7 +51,7 @@ def deploy(
     outcomes, interrupted = deploy(run, hosts, bundles.bundle_for, bench_options)
     body = {"run": run.folder, **deployment_body(outcomes)}
     try:
-        show(f"\n{_text(outcomes)}", "deploy", body, json)
+        show(f"\n{_text(run, outcomes)}", "deploy", body, json)
     finally:
         for outcome in outcomes:
             _say_log(outcome)
@@ -74,7 +74,7 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
             raise typer.BadParameter(f"--host {host} {pair}; name each device once")
 
 
-def _text(outcomes: "Sequence[Outcome]") -> str:
+def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     from fmnist.cli.figures import FIGURES, doubt, figures, verdict
     from fmnist.render import ABSENT, printable, table
 
@@ -94,7 +94,10 @@ def _text(outcomes: "Sequence[Outcome]") -> str:
         for failure in row.failures
     ]
     header = ["device", "machine", "model", "verdict", *FIGURES]
-    return "\n".join([table(header, cells, left=4), *doubt(rows), *breaches])
+    lines = [table(header, cells, left=4), *doubt(rows), *breaches]
+    if rows:
+        lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
+    return "\n".join(lines)
 
 
 def _say_log(outcome: "Outcome") -> None:

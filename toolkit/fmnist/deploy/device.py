@@ -161,7 +161,7 @@ def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:
     needed += stock.missing_bytes(bundle)
     if needed > stock.free_bytes:
         free = size(stock.free_bytes) if stock.free_bytes else "nothing"
-        raise DeviceError(f"no space: needs {size(needed)}, {free} is free")
+        raise DeviceError(f"no space: needs {size(needed)}, {free} is free; delete what is not needed there")
 
 
 def _refused(done: transfer.Installation) -> FmnistError:
