@@ -141,6 +141,7 @@ def test_a_model_that_drifted_fails_its_gate_on_the_device(deployed, tmp_path):
         (("--host", ""), "is no destination of ssh"),
         (("--host", "pi\n"), "is no destination of ssh"),
         (("--host", "pi", "--host", "pi"), "is there twice"),
+        (("--host", "a", "--host", "a"), "is there twice"),  # of one letter, Python has one object
         (("--host", "ssh://pi:22", "--host", "pi_22"), "would share a folder of results"),
         (("--host", "pi", "--format", "pdf"), "--format"),
     ],

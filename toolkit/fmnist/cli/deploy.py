@@ -68,10 +68,12 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
     for host in hosts:
         if not host or host.startswith("-") or any(not letter.isprintable() for letter in host):
             raise typer.BadParameter(f"--host {host!r} is no destination of ssh")
-        other = folders.setdefault(results_folder(run, host), host)
-        if other is not host:
+        folder = results_folder(run, host)
+        other = folders.get(folder)
+        if other is not None:
             pair = "is there twice" if other == host else f"and {other} would share a folder of results"
             raise typer.BadParameter(f"--host {host} {pair}; name each device once")
+        folders[folder] = host
 
 
 def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
