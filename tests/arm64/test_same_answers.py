@@ -1,7 +1,7 @@
 """All 10,000 test images get the answers on ARM that they get here, on x86-64, up to what each bound allows.
 
 Counted with TFLite 2.3 and ONNX Runtime 1.31 on Cortex-A53, A72 and A76, and on x86-64 with AVX-512 and AVX2:
-the integers of hidden layers and of logits are the same everywhere, bit for bit, as all kernels add products
+of int8-full, all logits were found to be the same integers on A72 and x86-64, as all kernels add products
 exactly, multiply the sum by the same float32 and round it to nearest, ties to even. What differs is float32
 arithmetic, and one softmax.
 """
@@ -98,8 +98,11 @@ def test_float32_probabilities_differ_by_rounding_alone(pairs: dict[str, list[Ev
 
 
 @ARM64
-def test_int8_gives_every_hidden_neuron_the_same_integer(pairs: dict[str, list[Evaluation]]) -> None:
-    """One level, 0.094, would move a probability by 1.5e-3 in the median; what follows is float32."""
+def test_int8_differs_by_rounding_of_float32_alone(pairs: dict[str, list[Evaluation]]) -> None:
+    """One level of a hidden neuron, 0.094, would move a probability by 1.5e-3 in the median.
+
+    In one of ten cases it moves none by more than the bound, and is not seen here.
+    """
     for name in ("model-int8.tflite, tflite", "model-int8.onnx, onnxruntime"):
         assert differences(pairs[name]).max() <= FLOAT32, name
 

@@ -1,4 +1,4 @@
-"""``fmnist deploy`` with real bundles: installed by pip from wheels, and measured by the engine itself."""
+"""``fmnist deploy`` with real bundles: installed from wheels, and measured by the engine itself."""
 
 from __future__ import annotations
 

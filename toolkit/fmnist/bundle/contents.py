@@ -166,7 +166,7 @@ def _description(
 
 
 def _requirements(pins: Iterable[str], packages: Sequence[BundleFile]) -> bytes:
-    """What pip is to install: each package by the wheel that goes along, else by its version.
+    """What is to be installed: each package by the wheel that goes along, else, by pip, by its version.
 
     pip asks for the digests of all, or of none. The first of the packages is our own; it is named by its
     path, as what has its name elsewhere need not be ours.

@@ -77,7 +77,7 @@ def _target(board: str | None, platform: Platform | None, python: str | None) ->
         if platform is not None:
             raise typer.BadParameter("goes without --target, which says it, too", param_hint="--platform")
         options.require_choice("--target", board, BOARDS)
-        platform = BOARDS[board].platform
+        platform = BOARDS[board]
     if python is not None:
         options.require_choice("--python", python, PYTHONS)
     oldest = ".".join(map(str, MIN_PYTHON))

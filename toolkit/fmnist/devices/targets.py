@@ -33,22 +33,6 @@ class Target:
         return f"{self.platform}, Python {self.python}" if self.has_engines else "any platform"
 
 
-@dataclass(frozen=True)
-class Board:
-    """A board, as far as it matters to a small network."""
-
-    name: str
-    """What people call it."""
-    cpu: str
-    """Its cores; those from the Cortex-A76 on have dot products of int8 and arithmetic in float16."""
-    platform: Platform
-    """Of a 64-bit Raspberry Pi OS."""
-
-
-# https://www.raspberrypi.com/documentation/computers/processors.html
-BOARDS = {
-    "pi5": Board("Raspberry Pi 5", "4 × Cortex-A76", "linux-aarch64"),
-    "pi4": Board("Raspberry Pi 4", "4 × Cortex-A72", "linux-aarch64"),
-    "pi3": Board("Raspberry Pi 3", "4 × Cortex-A53", "linux-aarch64"),
-    "zero2w": Board("Raspberry Pi Zero 2 W", "4 × Cortex-A53, 512 MB", "linux-aarch64"),
-}
+BOARDS: dict[str, Platform] = dict.fromkeys(("pi5", "pi4", "pi3", "zero2w"), "linux-aarch64")
+"""Platform by board, of a 64-bit Raspberry Pi OS
+(https://www.raspberrypi.com/documentation/computers/processors.html)."""
