@@ -99,6 +99,7 @@ _EXTRA_PACKAGES = {
     "tflite": {"ai_edge_litert", "tflite_runtime"},
     "onnx": {"onnxruntime"},
     "images": {"PIL"},
+    "report": {"jinja2", "markupsafe", "PIL"},
     "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch", "matplotlib"},
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import warnings
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def test_where_no_answer_changed_there_are_the_two_diagrams_alone(tmp_path, fmni
 
 def test_json_stands_alone_on_stdout(fmnist):
     result = fmnist("parity", INT8, "--plots", "plots", "--json", "-")
-    assert json.loads(result.stdout)["schema"] == "fmnist.parity/2"
+    assert json.loads(result.stdout)["schema"] == "fmnist.parity/3"
     assert result.stderr.count(".png\n") == 3
 
 
@@ -202,9 +203,8 @@ def test_a_name_that_is_no_text_is_drawn_as_tables_print_it(t10k, tmp_path, pari
     """Linux allows any bytes in a file's name; Python reads those that are no UTF-8 as surrogates."""
     names = ("model.keras", os.fsdecode(b"a\xff\n.tflite"))
     figure = changed_figure(t10k.images, flips_of((0, 1, 1, 2, 0.5, 0.0)), ("a", "b", "c"), names)
-    before = reliability(REFERENCE.scores, REFERENCE.targets)
     others = (
-        reliability_figure(before, before, parity.calibration, names),
+        reliability_figure(parity.calibration, names),
         scatter_figure(REFERENCE.scores, int8_full, parity.changes.flips, names),
     )
     for number, picture in enumerate((figure, *others)):
@@ -215,7 +215,7 @@ def test_a_name_that_is_no_text_is_drawn_as_tables_print_it(t10k, tmp_path, pari
 def test_reliability_of_both_with_the_errors_and_their_difference(parity, int8_full):
     bins = [reliability(scores, REFERENCE.targets) for scores in (REFERENCE.scores, int8_full)]
     calibration = parity.calibration
-    figure = reliability_figure(*bins, calibration, NAMES)
+    figure = reliability_figure(calibration, NAMES)
     accuracy, images = figure.axes
     assert (accuracy.get_title(), accuracy.get_ylabel()) == ("Accuracy by confidence", "accuracy")
     assert (images.get_xlabel(), images.get_ylabel()) == ("confidence, in 15 bins", "images")
@@ -244,9 +244,9 @@ def test_reliability_of_both_with_the_errors_and_their_difference(parity, int8_f
 def test_no_difference_of_calibration_has_no_minus(int8_full):
     """An error that is smaller by 1e-9 is not smaller by -0.0000."""
     same = compare(int8_full, int8_full, REFERENCE.targets, Gate(0.01)).calibration
-    tiny = type(same)(0.01, 0.01, -1e-9, type(same.ece_difference_interval)(-1e-9, 1e-9))
-    bins = reliability(int8_full, REFERENCE.targets)
-    legend = reliability_figure(bins, bins, tiny, NAMES).axes[0].get_legend()
+    almost = type(same.ece_difference_interval)(-1e-9, 1e-9)
+    tiny = replace(same, ece_difference=-1e-9, ece_difference_interval=almost)
+    legend = reliability_figure(tiny, NAMES).axes[0].get_legend()
     assert legend.get_title().get_text() == "ECE changes by +0.0000\n(95 % interval +0.0000 to +0.0000)"
 
 
@@ -283,10 +283,9 @@ def test_pictures_of_the_extremes(tmp_path, classes):
     targets, collapsed = np.array([0, 1], np.uint8), np.eye(classes, dtype=np.float32)[[-1, -1]]
     for candidate in (collapsed, scores):
         parity = compare(scores, candidate, targets, Gate(0.01))
-        bins = (reliability(either, targets) for either in (scores, candidate))
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            write_figure(tmp_path / "a.png", reliability_figure(*bins, parity.calibration, NAMES))
+            write_figure(tmp_path / "a.png", reliability_figure(parity.calibration, NAMES))
             write_figure(tmp_path / "b.png", scatter_figure(scores, candidate, parity.changes.flips, NAMES))
 
 

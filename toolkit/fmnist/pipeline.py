@@ -18,6 +18,7 @@ from fmnist.models import Splits
 from fmnist.opening import Execution
 from fmnist.parity.models import compare_models, parity_body
 from fmnist.progress import Progress, say
+from fmnist.report.writing import write_report
 from fmnist.results import require_replaceable, schema, to_json
 from fmnist.runs import Run, read_json
 from fmnist.summary import SummaryRow, summarise
@@ -35,6 +36,8 @@ class Summary:
     """One for the original, then one for each artifact."""
     failures: tuple[FmnistError, ...]
     """Steps that could not be done, and why."""
+    report: Path | None
+    """The page for people; None where it could not be written."""
 
 
 class Pipeline:
@@ -76,7 +79,8 @@ class Pipeline:
                 ("bench", {"method": asdict(self._method), "machine": platform.node()}, self._time),
             )
         }
-        return Summary(tuple(summarise(**results)), tuple(self._failures))
+        report = self._report()
+        return Summary(tuple(summarise(**results)), tuple(self._failures), report)
 
     def _export(self) -> None:
         model = self._run.model
@@ -119,6 +123,13 @@ class Pipeline:
             raise KeyboardInterrupt
         self._failures += benchmark.errors
         return benchmark_body(benchmark)
+
+    def _report(self) -> Path | None:
+        try:
+            return write_report([self._run], force=self._force)
+        except FmnistError as error:
+            self._failures.append(error)
+            return None
 
     def _step(
         self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]

@@ -15,7 +15,7 @@ from fmnist_runtime.environment import read_environment
 from fmnist_runtime.errors import OutputError
 from fmnist_runtime.files import require_possible, require_writable, write_atomically
 
-_VERSIONS = {"parity": 2, "bench": 2}
+_VERSIONS = {"parity": 3, "bench": 2}
 """Version of a kind's layout, where it is not the first."""
 _STARTS = (
     b'{\n "schema": "fmnist.',
@@ -24,8 +24,9 @@ _STARTS = (
     b"### Bench: ",
     b"model,format,scheme,engine,runner,threads,batch,scenario,",
     b"### Compare: ",
+    b"<!doctype html>\n<!-- fmnist.report/",
 )
-"""How every result begins, as JSON, JUnit XML, Markdown and CSV, which tells ours from others'."""
+"""How every result begins, as JSON, JUnit XML, Markdown, CSV and HTML, which tells ours from others'."""
 _RECORDS = tuple(f'{{\n "schema": "fmnist.{kind}/'.encode() for kind in ("train", "manifest", "bundle"))
 """How what is no result begins, but what a run or a bundle cannot do without."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")

@@ -64,6 +64,11 @@ class Run:
         """File of a verb's result: ``eval``, ``parity`` or ``bench``."""
         return self.folder / f"{kind}.json"
 
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.folder / "report.html"
+
     def training(self) -> dict[str, Any]:
         """What the training recorded.
 

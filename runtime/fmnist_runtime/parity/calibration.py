@@ -61,6 +61,10 @@ class Calibration:
     from the 2.5th percentile of the differences to the 97.5th. No gate rests on it: where a model is almost
     calibrated, its error is overestimated (Roelofs et al., Mitigating Bias in Calibration Error Estimation,
     AISTATS 2022), on resamples even more so, and the interval has the true difference in it less often."""
+    reference_bins: Reliability
+    """What the original's error is the sum of."""
+    candidate_bins: Reliability
+    """The same of the converted model."""
 
 
 def reliability(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Reliability:
@@ -78,9 +82,10 @@ def compare_calibration(
 ) -> Calibration:
     """Calibration errors of two models on the same images; arguments as of `reliability`."""
     before, after = _judged(reference, targets), _judged(candidate, targets)
-    errors = _reliability(*before).ece, _reliability(*after).ece
+    bins = _reliability(*before), _reliability(*after)
+    errors = bins[0].ece, bins[1].ece
     low, high = np.percentile(_resampled(*after) - _resampled(*before), [2.5, 97.5])
-    return Calibration(*errors, errors[1] - errors[0], Interval(float(low), float(high)))
+    return Calibration(*errors, errors[1] - errors[0], Interval(float(low), float(high)), *bins)
 
 
 def _judged(

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fmnist.bench.configuration import Configuration
-from fmnist.bench.json_part import DamageError, Part
 from fmnist.bench.models import split_of
 from fmnist.bench.result import Benchmark
 from fmnist.evaluation import evaluate_models
+from fmnist.json_part import DamageError, Part
 from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, is_keras
 from fmnist.results import schema

@@ -11,7 +11,7 @@ from typing import Any, get_args
 
 from fmnist.bench.body import PERCENTILES, key_of
 from fmnist.bench.configuration import Scenario
-from fmnist.bench.json_part import DamageError, Part
+from fmnist.json_part import DamageError, Part
 from fmnist.results import schema
 from fmnist.runs import read_json
 from fmnist_runtime.errors import ResultError

@@ -21,6 +21,7 @@ from fmnist.cli import (
     parity,
     plot,
     predict,
+    report,
     run,
     train,
     verify,
@@ -69,6 +70,7 @@ app.command("compare")(compare.compare)
 app.command("verify")(verify.verify)
 app.command("predict")(predict.predict)
 app.command("inspect")(inspect.inspect)
+app.command("report")(report.report)
 app.command("bundle")(bundle.bundle)
 app.command("deploy")(deploy.deploy)
 app.add_typer(plot.app, name="plot")

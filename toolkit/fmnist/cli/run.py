@@ -51,7 +51,10 @@ def run(
     method = Method(seconds=duration, processes=processes)
     summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
     body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
-    show(f"\n{_text(summary.rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
+    places = [f"{where.folder}: everything above, and more, as JSON"]
+    if summary.report:
+        places.append(f"{summary.report}: all of it to look at; open it in a browser")
+    show("\n".join(["", _text(summary.rows), *places]), "run", body, json)
     fail(summary.failures, gate_failed=any(row.failures for row in summary.rows))
 
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from fmnist.bench.json_part import DamageError, Part
 from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
 from fmnist.deploy.program import program, start
 from fmnist.deploy.ssh import Connection
+from fmnist.json_part import DamageError, Part
 from fmnist_runtime.errors import DeviceError
 
 _MAX_LINE = 1_000_000

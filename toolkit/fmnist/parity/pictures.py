@@ -15,7 +15,6 @@ from fmnist.plots.scatter import scatter_figure
 from fmnist.plots.style import write_figure
 from fmnist.png import require_picture_free
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.parity.calibration import reliability
 
 _KINDS = ("changed", "reliability", "probabilities")
 
@@ -61,8 +60,7 @@ def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -
         write_figure(changed, changed_figure(images, flips, reference.labels, names))
     else:
         changed.unlink(missing_ok=True)
-    before, after = (reliability(scores, reference.targets) for scores in (reference.scores, item.scores))
-    write_figure(calibrated, reliability_figure(before, after, item.parity.calibration, names))
+    write_figure(calibrated, reliability_figure(item.parity.calibration, names))
     write_figure(scattered, scatter_figure(reference.scores, item.scores, flips, names))
     return [changed, calibrated, scattered] if flips.images else [calibrated, scattered]
 

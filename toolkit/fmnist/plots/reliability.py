@@ -12,17 +12,14 @@ from fmnist_runtime.parity.calibration import BINS, Calibration, Reliability
 _LONGEST = 32
 
 
-def reliability_figure(
-    original: Reliability, candidate: Reliability, calibration: Calibration, names: tuple[str, str]
-) -> Figure:
+def reliability_figure(calibration: Calibration, names: tuple[str, str]) -> Figure:
     """Two panels by confidence: accuracy, which should be the same, and how many images have it.
 
     Args:
-        original: The original's bins of confidence.
-        candidate: The converted model's.
-        calibration: The calibration errors of both.
+        calibration: Bins of confidence and calibration errors of both.
         names: What the original and the converted model are called.
     """
+    original, candidate = calibration.reference_bins, calibration.candidate_bins
     figure = new_figure(7, 8)
     accuracy, images = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     accuracy.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as often right as it says")

@@ -33,6 +33,12 @@ class Part:
             raise DamageError(f"{place} is missing")
         return Part(self.value[key], place)
 
+    def entries(self) -> dict[str, Part]:
+        """What an object has, by key."""
+        if not isinstance(self.value, dict):
+            raise DamageError(f"{self.place or 'it'} is not an object")
+        return {key: self[key] for key in self.value}
+
     def items(self) -> list[Part]:
         """The items of a list that is not empty."""
         if not isinstance(self.value, list) or not self.value:

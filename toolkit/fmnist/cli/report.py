@@ -1,0 +1,39 @@
+"""`fmnist report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fmnist.cli import options
+
+
+def report(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[RUN]...", help="Runs, side by side. Default: the newest.", show_default=False
+        ),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="HTML file. Default: report.html in the run; of several runs, in this folder."),
+    ] = None,
+    force: options.Force = False,
+) -> None:
+    """Show what is known of a run as one HTML page: which artifact to ship, why, and what that costs.
+
+    The page needs no network and no other file.
+    """
+    from fmnist.cli.output import say_run
+    from fmnist.report.writing import open_page, write_report
+    from fmnist.runs import select_run
+
+    selected = [select_run(run) for run in runs] if runs else [select_run(None)]
+    if not runs:
+        say_run(selected[0])
+    path = write_report(selected, out, force)
+    print(path)
+    if show:
+        open_page(path)

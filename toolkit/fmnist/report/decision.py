@@ -1,0 +1,171 @@
+"""Which artifact to ship, why, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fmnist.render import microseconds, percent, points, size
+from fmnist.report.results import ModelResults
+from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.trust import STABLE
+
+
+@dataclass(frozen=True)
+class Cost:
+    """One thing that shipping an artifact changes."""
+
+    what: str
+    """What it is."""
+    value: str
+    """By how much, as a person would say it."""
+    detail: str
+    """What that rests on."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """What to ship when something else matters most."""
+
+    priority: str
+    """What matters then."""
+    model: ModelResults
+    """The artifact."""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """Which artifact to ship."""
+
+    model: ModelResults | None
+    """That artifact; None where none can be named."""
+    reasons: tuple[str, ...]
+    """Why it is that one, or why it is none, a sentence each."""
+    doubts: tuple[str, ...] = ()
+    """What is to be known before it is shipped, a sentence each."""
+    costs: tuple[Cost, ...] = ()
+    """What changes beside the original."""
+    alternatives: tuple[Alternative, ...] = ()
+    """What else there is, where another artifact is better at one thing."""
+
+
+def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decision:
+    """Take the fastest of those that may replace the original.
+
+    Where the 95 % intervals of the median times overlap that of the fastest, nobody can tell which is faster;
+    of those it is the one that gives the most answers of the original, and then the smallest.
+    """
+    compared = [model for model in artifacts if model.parity]
+    sound = [model for model in compared if model.verdict == "pass"]
+    if not sound:
+        return Decision(None, (_why_none(artifacts, compared),))
+    timed = [model for model in sound if _p50(model)]
+    alike = _fastest(timed) if timed else sound
+    chosen = min(alike, key=lambda model: (-_agreement(model), model.size_bytes))
+    return Decision(
+        model=chosen,
+        reasons=_reasons(compared, alike, bool(timed)),
+        doubts=_doubts(chosen, artifacts, compared),
+        costs=_costs(original, chosen),
+        alternatives=_alternatives(chosen, sound, timed),
+    )
+
+
+def _fastest(timed: Sequence[ModelResults]) -> list[ModelResults]:
+    """Those that cannot be told from the fastest."""
+    bound = min((found for model in timed if (found := _p50(model))), key=lambda found: found.value).high
+    return [model for model in timed if (found := _p50(model)) and found.low <= bound]
+
+
+def _why_none(artifacts: Sequence[ModelResults], compared: Sequence[ModelResults]) -> str:
+    if not artifacts:
+        return "Nothing is exported yet."
+    if not compared:
+        return "Nothing was compared with the original, so nothing may replace it."
+    return f"None of the {len(compared)} artifacts that were compared keeps its limits."
+
+
+def _reasons(
+    compared: Sequence[ModelResults], alike: Sequence[ModelResults], is_timed: bool
+) -> tuple[str, ...]:
+    sound = sum(model.verdict == "pass" for model in compared)
+    kept = f"It keeps every limit on drift, as {sound} of the {len(compared)} compared do."
+    if not is_timed:
+        return kept, "None was timed; of these it gives the most answers of the original."
+    if len(alike) == 1:
+        return kept, "Of these it is the fastest, beyond what chance explains."
+    others = len(alike) - 1
+    return (
+        kept,
+        f"Of these it is among the fastest: {others} other{'s' if others > 1 else ''} cannot be told from it "
+        "in speed, and it gives the most answers of the original.",
+    )
+
+
+def _doubts(
+    chosen: ModelResults, artifacts: Sequence[ModelResults], compared: Sequence[ModelResults]
+) -> tuple[str, ...]:
+    doubts = []
+    if chosen.timing and chosen.timing.verdict != STABLE:
+        reasons = "; ".join(chosen.timing.reasons)
+        doubts.append(f"Its time is {chosen.timing.verdict}: {reasons}.")
+    if len(compared) < len(artifacts):
+        doubts.append(f"{len(artifacts) - len(compared)} of {len(artifacts)} artifacts were not compared.")
+    return tuple(doubts)
+
+
+def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
+    parity = chosen.parity
+    assert parity is not None  # else it could not have been chosen
+    answers, interval = parity.answers, parity.answers.accuracy_difference_interval
+    changed = answers.worse + answers.better + answers.wrong_to_wrong
+    costs = [
+        Cost(
+            "accuracy",
+            f"{points(answers.accuracy_difference)} points",
+            f"{percent(answers.candidate_accuracy)}; with 95 % confidence "
+            f"{points(interval.low)} to {points(interval.high)}",
+        ),
+        Cost(
+            "answers changed",
+            f"{changed:,} of {answers.images:,}",
+            f"{answers.worse:,} worse, {answers.better:,} better, {answers.wrong_to_wrong:,} wrong to wrong",
+        ),
+    ]
+    if original.size_bytes:
+        share = f"{size(original.size_bytes)} as {original.name}"
+        costs.append(Cost("file", size(chosen.size_bytes), share))
+    after, before = _p50(chosen), _p50(original)
+    if after:
+        beside = (
+            f"{microseconds(before.value)} µs in {original.format}"
+            if before
+            else "the original was not timed"
+        )
+        costs.append(Cost("time for an image", f"{microseconds(after.value)} µs", f"median; {beside}"))
+    return tuple(costs)
+
+
+def _alternatives(
+    chosen: ModelResults, sound: Sequence[ModelResults], timed: Sequence[ModelResults]
+) -> tuple[Alternative, ...]:
+    """The best at each single thing, where that is not the chosen one."""
+    best = {
+        "no answer may change": max(sound, key=lambda model: (_agreement(model), -model.size_bytes)),
+        "the file must be small": min(sound, key=lambda model: model.size_bytes),
+    }
+    if timed:
+        best["every tenth of a microsecond counts"] = min(timed, key=lambda model: _value(_p50(model)))
+    return tuple(Alternative(priority, model) for priority, model in best.items() if model is not chosen)
+
+
+def _p50(model: ModelResults) -> Percentile | None:
+    return model.timing.p50 if model.timing else None
+
+
+def _value(found: Percentile | None) -> float:
+    return found.value if found else float("inf")
+
+
+def _agreement(model: ModelResults) -> float:
+    return model.parity.answers.agreement if model.parity else 0.0

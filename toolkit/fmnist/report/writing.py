@@ -1,0 +1,48 @@
+"""The report as a file."""
+
+from __future__ import annotations
+
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from fmnist.report.reading import read_run
+from fmnist.results import require_replaceable
+from fmnist.runs import Run
+from fmnist_runtime.errors import OutputError, needs_extra
+from fmnist_runtime.files import write_atomically
+
+
+def write_report(runs: Sequence[Run], out: Path | None = None, force: bool = False) -> Path:
+    """Write the page of a run, or of several.
+
+    Args:
+        runs: One or more.
+        out: Where to; when None into the run's folder, of several runs into the working directory.
+        force: Replace a file that is not ours.
+
+    Returns:
+        The file.
+
+    Raises:
+        ResultError: A result in a run's folder is damaged or of another version.
+        OutputError: The file cannot be written, or is not ours.
+        MissingExtraError: What fills the templates is not installed.
+    """
+    with needs_extra("report", "a report"):
+        from fmnist.report.page import render_page
+    path = out or (runs[0].report if len(runs) == 1 else Path(runs[0].report.name))
+    require_replaceable(path, force, "choose another file with --out, or --force")
+    page = render_page([read_run(run) for run in runs])
+    write_atomically(path, page.encode())
+    return path
+
+
+def open_page(path: Path) -> None:
+    """Open a page in the user's browser.
+
+    Raises:
+        OutputError: There is none.
+    """
+    if not webbrowser.open(path.resolve().as_uri()):
+        raise OutputError(f"{path}: no browser was found here; open the file in one elsewhere")
