@@ -233,9 +233,7 @@ def test_reliability_of_both_with_the_errors_and_their_difference(parity, int8_f
     diagonal, *lines = accuracy.lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
     for line, steps, expected in zip(lines, images.patches, bins, strict=True):
-        filled = expected.images > 0
-        assert np.array_equal(line.get_xdata(), expected.confidence[filled])
-        assert np.array_equal(line.get_ydata(), expected.accuracy[filled])
+        assert np.array_equal(np.transpose(line.get_data()), expected.points)
         values, edges, _ = steps.get_data()
         assert np.array_equal(values, expected.images)
         assert np.array_equal(edges, np.linspace(0, 1, 16))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,18 +33,25 @@ _SEED = 0
 class Reliability:
     """Confidence and accuracy by bins of confidence, each of width 1/15, its upper edge included."""
 
-    images: NDArray[np.int64]
-    """``[15]``: images in each bin."""
-    confidence: NDArray[np.float64]
-    """``[15]``: mean highest probability of each bin; NaN for an empty one."""
-    accuracy: NDArray[np.float64]
-    """``[15]``: share of right answers of each bin; NaN for an empty one."""
+    images: tuple[int, ...]
+    """Images in each of the 15 bins."""
+    confidence: tuple[float | None, ...]
+    """Mean highest probability of each bin; None for an empty one."""
+    accuracy: tuple[float | None, ...]
+    """Share of right answers of each bin; None for an empty one."""
+
+    @property
+    def points(self) -> tuple[tuple[float, float], ...]:
+        """Confidence and accuracy of each bin that is not empty."""
+        pairs = zip(self.confidence, self.accuracy, strict=True)
+        return tuple((said, was) for said, was in pairs if said is not None and was is not None)
 
     @property
     def ece(self) -> float:
         """Expected calibration error: mean distance of accuracy from confidence, bins weighed by images."""
-        gaps = np.nan_to_num(np.abs(self.accuracy - self.confidence))
-        return float((gaps * self.images).sum() / self.images.sum())
+        weights = np.array([count for count in self.images if count])
+        gaps = np.array([abs(was - said) for said, was in self.points])
+        return float((gaps * weights).sum() / weights.sum())
 
 
 @dataclass(frozen=True)
@@ -98,12 +106,15 @@ def _judged(
 def _reliability(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> Reliability:
     bins = _bins(confidence)
     images = np.bincount(bins, minlength=BINS)
-    with np.errstate(invalid="ignore"):
-        return Reliability(
-            images=images,
-            confidence=np.bincount(bins, confidence, BINS) / images,
-            accuracy=np.bincount(bins, right, BINS) / images,
-        )
+    return Reliability(
+        images=tuple(images.tolist()),
+        confidence=_means(np.bincount(bins, confidence, BINS), images),
+        accuracy=_means(np.bincount(bins, right, BINS), images),
+    )
+
+
+def _means(sums: NDArray[Any], counts: NDArray[np.intp]) -> tuple[float | None, ...]:
+    return tuple(float(total / count) if count else None for total, count in zip(sums, counts, strict=True))
 
 
 def _bins(confidence: NDArray[np.float64]) -> NDArray[np.intp]:

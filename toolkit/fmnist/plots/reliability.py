@@ -51,10 +51,8 @@ def reliability_figure(calibration: Calibration, names: tuple[str, str]) -> Figu
 
 
 def _draw(axes: Axes, bins: Reliability, label: str, colour: str, line: str, width: float) -> None:
-    filled = bins.images > 0
     axes.plot(
-        bins.confidence[filled],
-        bins.accuracy[filled],
+        *np.transpose(bins.points),
         line,
         color=colour,
         label=label,
