@@ -5,8 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -14,27 +13,14 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist import render
-from fmnist.report.decision import Decision, decide
-from fmnist.report.results import DeviceResults, RunResults
+from fmnist.report.results import RunResults
+from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
 from fmnist_runtime.environment import package_version
-from fmnist_runtime.parity.intervals import wilson_interval
+from fmnist_runtime.parity.intervals import Interval, wilson_interval
+from fmnist_runtime.percentiles import Percentile
 
 MARK = "<!doctype html>\n<!-- fmnist.report/1 -->\n"
 """How every report begins, which tells ours from others' pages."""
-
-
-@dataclass(frozen=True)
-class RunView:
-    """A run as the page shows it."""
-
-    index: int
-    """Its number on the page, from 0."""
-    results: RunResults
-    """What is known of it."""
-    decision: Decision
-    """What to ship."""
-    devices: tuple[tuple[DeviceResults, Decision], ...]
-    """What each device found, and what to ship there."""
 
 
 def render_page(runs: Sequence[RunResults]) -> str:
@@ -46,15 +32,15 @@ def render_page(runs: Sequence[RunResults]) -> str:
     Args:
         runs: One or more.
     """
-    views = [_view(index, results) for index, results in enumerate(runs)]
+    views = view_runs(runs)
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     page = (
         _templates()
         .get_template("report.html")
         .render(
-            cell=_cell,
-            accuracy_interval=lambda found: wilson_interval(found.correct, found.images),
             views=views,
+            beside=compare_runs(runs),
+            settings=different_settings(runs),
             style=style,
             script=script,
             style_digest=_digest(style),
@@ -66,25 +52,29 @@ def render_page(runs: Sequence[RunResults]) -> str:
     return MARK + page
 
 
-def _view(index: int, results: RunResults) -> RunView:
-    return RunView(
-        index,
-        results,
-        decide(results.original, results.artifacts),
-        tuple((device, decide(results.original, device.models)) for device in results.devices),
-    )
-
-
 def _data(view: RunView) -> dict[str, Any]:
     """What the script needs of a run."""
     results = view.results
     return {"labels": results.labels}
 
 
-def _cell(value: float | None, shown: str) -> Markup:
-    """A number in a table, with what it is sorted by; None stands last."""
-    order = "" if value is None or math.isnan(value) else repr(float(value))
-    return Markup('<td class="number" data-value="{}">{}</td>').format(order, shown)
+def _cell(value: float | None, form: Callable[[float], str]) -> Markup:
+    """A number in a table, with what it is sorted by; None is sorted last.
+
+    Args:
+        value: The number.
+        form: Writes it for people.
+    """
+    if value is None or math.isnan(value):
+        return Markup('<td class="number" data-value="">–</td>')
+    return Markup('<td class="number" data-value="{!r}">{}</td>').format(float(value), form(value))
+
+
+def _range_cell(found: Interval | Percentile | None, form: Callable[[float], str]) -> Markup:
+    """The same for an interval, which is sorted by its lower end."""
+    if found is None:
+        return _cell(None, form)
+    return _cell(found.low, lambda low: f"{form(low)} to {form(found.high)}")
 
 
 def _templates() -> jinja2.Environment:
@@ -95,13 +85,16 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    environment.filters["printable"] = render.printable
+    environment.globals |= {
+        "cell": _cell,
+        "range_cell": _range_cell,
+        "accuracy_interval": lambda found: wilson_interval(found.correct, found.images),
         "percent": render.percent,
         "points": render.points,
         "size": render.size,
         "microseconds": render.microseconds,
-        "milliseconds": render.milliseconds,
-        "printable": render.printable,
+        "times": lambda ratio: f"{ratio:.3g} ×",
     }
     return environment
 
