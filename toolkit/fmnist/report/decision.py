@@ -67,7 +67,7 @@ def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decisio
         reasons=_reasons(compared, alike, bool(timed)),
         doubts=_doubts(chosen, artifacts, compared),
         costs=_costs(original, chosen),
-        alternatives=_alternatives(chosen, sound, timed),
+        alternatives=_alternatives(chosen, sound),
     )
 
 
@@ -89,7 +89,9 @@ def _reasons(
     compared: Sequence[ModelResults], alike: Sequence[ModelResults], is_timed: bool
 ) -> tuple[str, ...]:
     sound = sum(model.verdict == "pass" for model in compared)
-    kept = f"It keeps every limit on drift, as {sound} of the {len(compared)} compared do."
+    kept = (
+        f"It keeps every limit on drift, as {sound} of the {len(compared)} compared do{'es' * (sound == 1)}."
+    )
     if not is_timed:
         return kept, "None was timed; of these it gives the most answers of the original."
     if len(alike) == 1:
@@ -110,7 +112,9 @@ def _doubts(
         reasons = "; ".join(chosen.timing.reasons)
         doubts.append(f"Its time is {chosen.timing.verdict}: {reasons}.")
     if len(compared) < len(artifacts):
-        doubts.append(f"{len(artifacts) - len(compared)} of {len(artifacts)} artifacts were not compared.")
+        missing = len(artifacts) - len(compared)
+        were = "was" if missing == 1 else "were"
+        doubts.append(f"{missing} of {len(artifacts)} artifacts {were} not compared with the original.")
     return tuple(doubts)
 
 
@@ -137,34 +141,25 @@ def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
         costs.append(Cost("file", size(chosen.size_bytes), share))
     after, before = _p50(chosen), _p50(original)
     if after:
-        beside = (
-            f"{microseconds(before.value)} µs in {original.format}"
-            if before
-            else "the original was not timed"
-        )
-        costs.append(Cost("time for an image", f"{microseconds(after.value)} µs", f"median; {beside}"))
+        beside = f", {microseconds(before.value)} µs with {original.name}" if before else ""
+        costs.append(Cost("time for an image", f"{microseconds(after.value)} µs", f"median{beside}"))
     return tuple(costs)
 
 
-def _alternatives(
-    chosen: ModelResults, sound: Sequence[ModelResults], timed: Sequence[ModelResults]
-) -> tuple[Alternative, ...]:
-    """The best at each single thing, where that is not the chosen one."""
-    best = {
-        "no answer may change": max(sound, key=lambda model: (_agreement(model), -model.size_bytes)),
-        "the file must be small": min(sound, key=lambda model: model.size_bytes),
-    }
-    if timed:
-        best["every tenth of a microsecond counts"] = min(timed, key=lambda model: _value(_p50(model)))
-    return tuple(Alternative(priority, model) for priority, model in best.items() if model is not chosen)
+def _alternatives(chosen: ModelResults, sound: Sequence[ModelResults]) -> tuple[Alternative, ...]:
+    """What is better than the chosen one at something else; in speed nothing is."""
+    faithful = max(sound, key=_agreement)
+    small = min(sound, key=lambda model: model.size_bytes)
+    alternatives = []
+    if _agreement(faithful) > _agreement(chosen):
+        alternatives.append(Alternative("every answer counts", faithful))
+    if small.size_bytes < chosen.size_bytes:
+        alternatives.append(Alternative("the file must be small", small))
+    return tuple(alternatives)
 
 
 def _p50(model: ModelResults) -> Percentile | None:
     return model.timing.p50 if model.timing else None
-
-
-def _value(found: Percentile | None) -> float:
-    return found.value if found else float("inf")
 
 
 def _agreement(model: ModelResults) -> float:

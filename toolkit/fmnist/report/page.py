@@ -6,6 +6,7 @@ import base64
 import hashlib
 import math
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from importlib.resources import files
 from typing import Any
 
@@ -77,6 +78,14 @@ def _range_cell(found: Interval | Percentile | None, form: Callable[[float], str
     return _cell(found.low, lambda low: f"{form(low)} to {form(found.high)}")
 
 
+def _when(moment: str) -> str:
+    """A moment in ISO 8601 to the minute; what is none as it stands."""
+    try:
+        return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+    except (ValueError, OverflowError):
+        return render.printable(moment)
+
+
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fmnist.report"),
@@ -85,7 +94,7 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["printable"] = render.printable
+    environment.filters |= {"printable": render.printable, "when": _when}
     environment.globals |= {
         "cell": _cell,
         "range_cell": _range_cell,

@@ -55,8 +55,12 @@ class Record:
 
         def entries(content: Part) -> dict[str, _T]:
             models = content[key]
-            found = [(entry["sha256"].text(), read(entry)) for entry in models.items() if models.value]
-            return dict(reversed(found))
+            found: dict[str, _T] = {}
+            for entry in models.items() if models.value != [] else ():
+                digest = entry["sha256"].text()
+                if digest not in found:
+                    found[digest] = read(entry)
+            return found
 
         return self.read(entries)
 
@@ -127,7 +131,7 @@ def read_timing(model: Part) -> Timing:
         percentiles=figures.percentiles,
         max_us=figures.max_us,
         verdict=figures.verdict,
-        reasons=tuple(item.text() for item in (reasons.items() if reasons.value else ())),
+        reasons=tuple(item.text() for item in (reasons.items() if reasons.value != [] else ())),
         load_us=figures.load_us,
         first_us=figures.first_us,
         peak_memory_bytes=figures.peak_memory_bytes,

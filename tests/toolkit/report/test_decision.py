@@ -1,0 +1,139 @@
+"""Which artifact is named, why, and what it is said to cost."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fmnist.report.decision import decide
+from fmnist.report.results import ModelResults, Timing
+from fmnist_runtime.parity import Gate, compare
+from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.trust import NOISY, STABLE
+
+IMAGES = 4000
+TARGETS = np.zeros(IMAGES, np.uint8)
+ORIGINAL = ModelResults("model.keras", "keras", "original", 1_250_000, "")
+RIGHT, WRONG = np.array([0.6, 0.4], np.float32), np.array([0.4, 0.6], np.float32)
+
+
+def scores(flips: int) -> np.ndarray:
+    return np.concatenate([np.tile(WRONG, (flips, 1)), np.tile(RIGHT, (IMAGES - flips, 1))])
+
+
+def timing(p50: float, spread: float = 0.01, verdict: str = STABLE, reasons: tuple[str, ...] = ()) -> Timing:
+    percentiles = dict.fromkeys(("p50", "p90", "p99", "p99.9"))
+    percentiles["p50"] = Percentile(50, p50, p50 - spread, p50 + spread)
+    return Timing(
+        "engine 1", 1, 1000, percentiles, 99.0, verdict, reasons, 1.0, 1.0, None, np.ones(1), np.ones(1)
+    )
+
+
+def artifact(
+    name: str, flips: int = 0, p50: float | None = None, size: int = 1000, max_drop: float = 0.01, **how
+) -> ModelResults:
+    return ModelResults(
+        name,
+        "tflite",
+        "int8",
+        size,
+        name,
+        parity=compare(scores(0), scores(flips), TARGETS, Gate(max_drop)),
+        timing=None if p50 is None else timing(p50, **how),
+    )
+
+
+def test_the_fastest_that_passes():
+    fast, slow = artifact("fast", 8, 2.0), artifact("slow", 0, 5.0)
+    decision = decide(ORIGINAL, [slow, fast])
+    assert decision.model is fast
+    assert decision.reasons == (
+        "It keeps every limit on drift, as 2 of the 2 compared do.",
+        "Of these it is the fastest, beyond what chance explains.",
+    )
+    assert [(other.priority, other.model.name) for other in decision.alternatives] == [
+        ("every answer counts", "slow")
+    ]
+
+
+def test_never_one_that_failed_however_fast():
+    broken, sound = artifact("broken", 400, 1.0), artifact("sound", 4, 5.0)
+    assert broken.verdict == "FAIL"
+    decision = decide(ORIGINAL, [broken, sound])
+    assert decision.model is sound
+    assert decision.reasons[0] == "It keeps every limit on drift, as 1 of the 2 compared does."
+    assert all(other.model is not broken for other in decision.alternatives)
+
+
+def test_of_those_that_time_does_not_tell_apart_the_most_faithful():
+    """The intervals 1.9 to 2.1 and 2.05 to 2.25 overlap; 2.2 to 2.4 has no more than its end in common."""
+    fastest, alike, slower = (
+        artifact("fastest", 12, 2.0, spread=0.1),
+        artifact("alike", 4, 2.15, spread=0.1),
+        artifact("slower", 0, 2.3, spread=0.1),
+    )
+    decision = decide(ORIGINAL, [fastest, alike, slower])
+    assert decision.model is alike
+    assert decision.reasons[1] == (
+        "Of these it is among the fastest: 1 other cannot be told from it in speed, and it gives the most "
+        "answers of the original."
+    )
+
+
+def test_of_equally_faithful_ones_the_smallest():
+    small, large = artifact("small", 4, 2.0, size=100), artifact("large", 4, 2.0, size=200)
+    assert decide(ORIGINAL, [large, small]).model is small
+
+
+def test_without_times_the_most_faithful_and_it_says_so():
+    decision = decide(ORIGINAL, [artifact("some", 8), artifact("none", 0)])
+    assert decision.model is not None
+    assert decision.model.name == "none"
+    assert decision.reasons[1] == "None was timed; of these it gives the most answers of the original."
+    assert [cost.what for cost in decision.costs] == ["accuracy", "answers changed", "file"]
+
+
+def test_what_it_costs():
+    decision = decide(ORIGINAL, [artifact("int8", 8, 2.0)])
+    interval = decision.model.parity.answers.accuracy_difference_interval
+    assert [(cost.what, cost.value, cost.detail) for cost in decision.costs] == [
+        (
+            "accuracy",
+            "-0.20 points",
+            f"99.80 %; with 95 % confidence {100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
+        ),
+        ("answers changed", "8 of 4,000", "8 worse, 0 better, 0 wrong to wrong"),
+        ("file", "1.0 kB", "1.25 MB as model.keras"),
+        ("time for an image", "2.00 µs", "median"),
+    ]
+
+
+def test_a_time_that_is_not_stable_is_a_doubt():
+    [doubt] = decide(ORIGINAL, [artifact("int8", 0, 2.0, verdict=NOISY, reasons=("a", "b"))]).doubts
+    assert doubt == "Its time is NOISY: a; b."
+
+
+@pytest.mark.parametrize(
+    ("artifacts", "reason"),
+    [
+        ([], "Nothing is exported yet."),
+        (
+            [ModelResults("a", "tflite", "int8", 1, "")],
+            "Nothing was compared with the original, so nothing may replace it.",
+        ),
+        (
+            [artifact("a", 400, 1.0), artifact("b", 500, 1.0)],
+            "None of the 2 artifacts that were compared keeps its limits.",
+        ),
+    ],
+)
+def test_nothing_is_named_where_nothing_may_be_shipped(artifacts, reason):
+    decision = decide(ORIGINAL, artifacts)
+    assert decision.model is None
+    assert decision.reasons == (reason,)
+    assert decision.costs == decision.alternatives == ()
+
+
+def test_what_was_not_compared_is_a_doubt():
+    decision = decide(ORIGINAL, [artifact("a", 0, 1.0), ModelResults("b", "onnx", "int8", 1, "")])
+    assert decision.doubts == ("1 of 2 artifacts was not compared with the original.",)
