@@ -75,11 +75,11 @@ def open_record(folder: Path, kind: str) -> Record | None:
     if not path.exists():
         return None
     content = read_json(path)
-    if content.get("schema") != schema(kind):
-        found = str(content.get("schema"))[:40]
-        raise ResultError(
-            f"{path}: is {found}, and this fmnist reads {schema(kind)}; remove it and make it anew"
-        )
+    found, ours = content.get("schema"), schema(kind)
+    if not isinstance(found, str):
+        raise ResultError(f"{path}: is no result of fmnist {kind}; remove it and make it anew")
+    if found != ours:
+        raise ResultError(f"{path}: is {found}, and this fmnist reads {ours}; remove it and make it anew")
     return Record(path, Part(content))
 
 
