@@ -66,7 +66,10 @@ def test_one_table_for_all_devices(deployed):
     ]
     [shut] = (row for row in rows if row.startswith("shut "))
     assert shut.split() == ["shut", "-", "-", "failed", "-", "-", "-", "-", "-"]
-    assert rows[-1] == "runs/a tiny run/devices: everything above, and more, as JSON"
+    assert rows[-2:] == [
+        "runs/a tiny run/devices: everything above, and more, as JSON",
+        "to look at it: fmnist report 'runs/a tiny run'",
+    ]
 
 
 def test_a_device_that_fails_is_said_and_told_by_the_exit_code(deployed):

@@ -77,6 +77,8 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
 
 
 def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
+    import shlex
+
     from fmnist.cli.figures import FIGURES, doubt, figures, verdict
     from fmnist.render import ABSENT, printable, table
 
@@ -99,6 +101,7 @@ def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     lines = [table(header, cells, left=4), *doubt(rows), *breaches]
     if rows:
         lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
+        lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
     return "\n".join(lines)
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from fmnist.deploy.measuring import KINDS
 from fmnist.doctor.finding import Finding
 from fmnist.history import Epoch
 from fmnist.json_part import Part
@@ -129,7 +131,8 @@ def _is_latency(bench: Record) -> bool:
 def _gaps(run: Run, artifacts: Sequence[ModelResults], records: dict[str, Record | None]) -> tuple[str, ...]:
     """What is missing or out of date, each with the command that mends it."""
     if not artifacts:
-        return (f"Nothing is exported yet: fmnist export {run.folder} --format all --quantize all",)
+        command = shlex.join(["fmnist", "export", str(run.folder), "--format", "all", "--quantize", "all"])
+        return (f"Nothing is exported yet: {command}",)
     known: dict[str, list[object]] = {
         "eval": [model.evaluation for model in artifacts],
         "parity": [model.parity for model in artifacts],
@@ -139,7 +142,7 @@ def _gaps(run: Run, artifacts: Sequence[ModelResults], records: dict[str, Record
     for kind, told in _TOLD.items():
         path, record = run.result(kind), records[kind]
         unknown = [model.name for model, found in zip(artifacts, known[kind], strict=True) if not found]
-        remedy = f"fmnist {kind} {run.folder} --json {path}"
+        remedy = shlex.join(["fmnist", kind, str(run.folder), "--json", str(path)])
         if record is None:
             gaps.append(f"{path.name} is missing, and with it {told}: {remedy}")
         elif kind == "bench" and not _is_latency(record):
@@ -158,25 +161,27 @@ def _environment(record: Part) -> Environment:
 
 
 def _devices(run: Run, reference: Reference, present: set[str]) -> tuple[DeviceResults, ...]:
-    folders = sorted(path.parent for path in run.folder.glob("devices/*/doctor.json"))
-    return tuple(_device(folder, reference, present) for folder in folders)
+    found = (_device(folder, reference, present) for folder in sorted(run.folder.glob("devices/*/")))
+    return tuple(device for device in found if device)
 
 
-def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResults:
-    doctor = open_record(folder, "doctor")
-    assert doctor is not None  # it was found there
-    records = {kind: open_record(folder, kind) for kind in _TOLD}
-    evaluation, bench = records["eval"], records["bench"]
+def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResults | None:
+    """What is known of a device; None where nothing came back from it."""
+    records = {kind: open_record(folder, kind) for kind in KINDS}
+    there = [record for record in records.values() if record]
+    if not there:
+        return None
+    doctor, evaluation, bench = (records[kind] for kind in ("doctor", "eval", "bench"))
     listed = list(evaluation.by_model("models", _described).values()) if evaluation else []
     models = _with_results([model for model in listed if not model.is_original], records, reference)
     gaps = [f"{kind}.json did not come back from it" for kind, record in records.items() if record is None]
     if {model.sha256 for model in models} - present:
-        gaps.append(f"measured other files than the present ones: fmnist deploy --host {folder.name}")
+        gaps.append("measured other files than the run has now; deploy it again")
     return DeviceResults(
         host=folder.name,
-        environment=doctor.read(lambda content: read_record(Environment, content["probe"]["environment"])),
-        board=doctor.read(lambda content: content["probe"]["board"].text()),
-        findings=doctor.read(lambda content: tuple(_finding(entry) for entry in content["findings"].items())),
+        environment=there[0].read(_environment),
+        board=doctor.read(lambda content: content["probe"]["board"].text()) if doctor else "",
+        findings=doctor.read(_findings) if doctor else (),
         measured=bench.read(lambda content: content["measured"].text()) if bench else "",
         models=models,
         gaps=tuple(gaps),
@@ -191,6 +196,10 @@ def _described(model: Part) -> ModelResults:
         size_bytes=model["size_bytes"].whole(0),
         sha256=model["sha256"].text(),
     )
+
+
+def _findings(doctor: Part) -> tuple[Finding, ...]:
+    return tuple(_finding(entry) for entry in doctor["findings"].items())
 
 
 def _finding(entry: Part) -> Finding:
