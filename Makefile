@@ -1,21 +1,31 @@
-# One command per chore. Everything is installed into .venv, once; nothing outside the folder is touched, but by
-# emulated-pi the user's cache.
+# One command per chore. Everything is installed into .venv, once, and what a device has into .venv-device; nothing
+# outside the folder is touched, but by emulated-pi the user's cache.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+DEVICE := .venv-device
 # Those of seconds first, those of minutes last.
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
 	compare_coverage parity_cost runtime repeatability emulated_pi exports training
 
-.PHONY: demo test test-arm64 emulated-pi lint format bench clean
+# All that is beneath a device's verbs, and the verbs that need no other program to be tested with.
+DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,engine_option help \
+	parity_bad_input parity_scores predict predict_output predict_streams verbs)
+
+.PHONY: demo test test-device test-arm64 emulated-pi lint format bench clean
 
 demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
 	$(BIN)/fmnist run
 
 test: $(INSTALLED)  ## every test, on all cores
 	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+test-device: $(DEVICE)/.installed  ## what a device runs, where TensorFlow is not installed, on all cores
+	@$(DEVICE)/bin/python -c 'import sys; from importlib.util import find_spec as find; \
+		sys.exit([f"$(DEVICE) has {name}" for name in ("tensorflow", "keras", "onnx") if find(name)] or 0)'
+	$(DEVICE)/bin/python -m pytest --numprocesses auto --dist loadfile $(DEVICE_TESTS)
 
 # Root's, on Debian; what is missing is said. `make test` runs them, too, where the boards are built.
 test-arm64: emulated-pi  ## the tests on emulated Raspberry Pis alone, on all cores
@@ -44,13 +54,15 @@ bench: $(INSTALLED)  ## the comparisons behind the figures in the README, and it
 	test -z "$$failed" || { echo "make bench: a limit is broken, or it failed:$$failed" >&2; exit 1; }
 
 clean:  ## remove what was installed and made, but not runs/
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(DEVICE) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
 # The stamp is made last, so that an installation that was interrupted is begun again.
-$(INSTALLED): pyproject.toml constraints.txt
+$(INSTALLED): EXTRAS := train
+$(DEVICE)/.installed: EXTRAS := tflite,onnx,images
+$(INSTALLED) $(DEVICE)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "fmnist needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { echo "on Debian, venv is a package of its own: apt install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt pip
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[train]' --group dev
+	@$(PYTHON) -m venv $(@D) || { echo "on Debian, venv is a package of its own: apt install python3-venv" >&2; exit 1; }
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt pip
+	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev
 	touch $@

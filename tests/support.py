@@ -7,12 +7,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
 TINY = Path(__file__).parent / "models" / "tiny"
 """A small trained run (784-16-10) with artifacts; tests/models/generate.py made it."""
+TRAINS = find_spec("keras") is not None
+"""Whether there is more than on a device: the extra `train`."""
 
 
 def run_fmnist(

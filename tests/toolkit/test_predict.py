@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from predicting import INT8, T10K, encode, rows
-from support import DATA, TINY
+from support import DATA, TINY, TRAINS
 
 from fmnist_runtime import Prediction
 from fmnist_runtime.idx import idx_header
 
 
-@pytest.mark.parametrize("name", ["export/model-int8.tflite", "export/model-float32.onnx", "model.keras"])
+@pytest.mark.parametrize(
+    "name", ["export/model-int8.tflite", "export/model-float32.onnx", *(["model.keras"] if TRAINS else [])]
+)
 def test_it_names_three_classes(tmp_path, predict, t10k, name):
     """The first ankle boot, enlarged, and the first trousers as a photograph on white."""
     Image.fromarray(t10k.images[0]).resize((200, 300)).save(tmp_path / "boot.png")
