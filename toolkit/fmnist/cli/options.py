@@ -123,7 +123,7 @@ ManyThreads = Annotated[list[int], _THREADS]
 ONE_THREAD = [DEFAULT_THREADS]
 _ENGINE = "What runs an artifact; null answers without inference, to show what that leaves."
 _EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
-Engine = Annotated[_EngineName, typer.Option(help=_ENGINE, metavar=either(get_args(_EngineName)))]
+Engine = Annotated[_EngineName, typer.Option(help=_ENGINE)]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
     typer.Option(
@@ -140,13 +140,11 @@ Labels = Annotated[
         metavar="FILE", help="Text file of class names, one a line. Default: the model's or its data's."
     ),
 ]
-_Range = Literal["0-255", "0-1"]
 _INPUT_RANGE = typer.Option(
-    metavar=either(get_args(_Range)),
-    help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside.",
+    help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside."
 )
-InputRange = Annotated[_Range, _INPUT_RANGE]
-RecordedInputRange = Annotated[_Range | None, _INPUT_RANGE]
+InputRange = Annotated[Literal["0-255", "0-1"], _INPUT_RANGE]
+RecordedInputRange = Annotated[Literal["0-255", "0-1"] | None, _INPUT_RANGE]
 """The same for a verb that can learn it from an artifact."""
 Duration = Annotated[
     float,

@@ -10,7 +10,7 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from fmnist.runs import Run
 
-app = typer.Typer(help="Draw a run's training, answers and weights.", no_args_is_help=True)
+app = typer.Typer(help="Draw training, answers and weights of a run.", no_args_is_help=True)
 
 _Out = Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file. Default: in plots/ of the run.")]
 

@@ -45,8 +45,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="WxH[xB]",
-            help="- is raw frames of this width and height, not PNG and JPEG files one after another; B is "
-            "bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
+            help="Take - for raw frames of this width and height, not for PNG and JPEG files one after "
+            "another; B is bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
             show_default=False,
         ),
     ] = None,

@@ -33,7 +33,7 @@ def train(
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Train the lectures' network.
+    """Train the network of the lectures.
 
     Its answers on the test images are recorded, to compare artifacts with.
     """
