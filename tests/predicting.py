@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import os
-import pty
-import subprocess
-import sys
+from pathlib import Path
 
 from PIL import Image
-from support import DATA, TINY
+from support import DATA, TINY, run_on_a_terminal
 
 from fmnist_runtime import Prediction
 
@@ -38,25 +35,6 @@ def rows(result):
     ]
 
 
-def on_a_terminal(*arguments, stdin=None):
-    """Standard output and error of the verb on a terminal of 100 columns."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "fmnist", "predict", str(INT8), *map(str, arguments)],
-        env={**os.environ, "COLUMNS": "100", "TERM": "xterm", "PYTHONUTF8": "1", "NO_COLOR": ""},
-        stdin=theirs if stdin is None else stdin,
-        stdout=theirs,
-        stderr=theirs,
-    )
-    os.close(theirs)
-    text = b""
-    while True:
-        try:
-            part = os.read(ours, 65536)
-        except OSError:  # Linux's way to say that the other side is closed
-            break
-        if not part:
-            break
-        text += part
-    os.close(ours)
-    return process.wait(), text.decode()
+def on_a_terminal(*arguments, **streams):
+    """Exit code and all output of the verb on a terminal of 100 columns."""
+    return run_on_a_terminal(Path.cwd(), "predict", INT8, *arguments, **streams)

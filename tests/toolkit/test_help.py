@@ -75,10 +75,7 @@ def test_every_verb_and_option_is_explained():
         assert all(parameter.help for parameter in command.params), command.name
 
 
-def test_options_of_the_same_name_mean_the_same():
-    """But for --dataset, whose default depends on whether there is a model yet, and --out."""
-    seen: dict[str, str] = {}
-    for command in COMMANDS:
-        for parameter in command.params:
-            if parameter.param_type_name == "option" and parameter.name not in ("dataset", "out"):
-                assert seen.setdefault(parameter.opts[0], parameter.help) == parameter.help
+def test_no_first_sentence_is_cut_where_verbs_are_listed():
+    """By the help above them, or by a shell that completes them, which shows 45 characters."""
+    for command in (*GROUPS.values(), *COMMANDS):
+        assert not command.get_short_help_str().endswith("..."), command.help

@@ -14,7 +14,7 @@ from PIL import Image
 from support import DATA
 
 from fmnist.plots.sample import sample_figure
-from fmnist.terminal import INK, draw_grid, takes_colours
+from fmnist.terminal import INK, draw_grid, takes_half_blocks
 from fmnist_runtime.datasets import load_dataset
 from fmnist_runtime.idx import idx_header
 
@@ -145,9 +145,9 @@ class Terminal(io.TextIOWrapper):
         ("utf-8", {"TERM": "xterm", "NO_COLOR": "1"}, False),
     ],
 )
-def test_colours_only_where_they_are_shown(monkeypatch, encoding, variables, expected):
+def test_half_blocks_only_where_they_are_shown(monkeypatch, encoding, variables, expected):
     monkeypatch.delenv("NO_COLOR", raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
-    assert takes_colours(Terminal(io.BytesIO(), encoding=encoding)) is expected
-    assert not takes_colours(io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert takes_half_blocks(Terminal(io.BytesIO(), encoding=encoding)) is expected
+    assert not takes_half_blocks(io.TextIOWrapper(io.BytesIO(), encoding=encoding))

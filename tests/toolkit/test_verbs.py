@@ -149,10 +149,6 @@ def test_data_list_and_verify(fmnist):
     assert verified.stdout.count("as published") == 8
 
 
-def test_version(fmnist):
-    assert fmnist("--version").stdout == "fmnist 0.1.0\n"
-
-
 @pytest.mark.skipif(not TRAINS, reason="runs the original")
 def test_the_original_stands_beside_artifacts_only_on_the_same_images(tiny, fmnist):
     """Its recorded scores are of Fashion-MNIST; asked for another data set, it is run on that."""

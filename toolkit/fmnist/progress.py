@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from typing import TextIO
 
+from fmnist.colours import paint_outcome, takes_colours
 from fmnist.render import printable
 
 _WIDTH = 30
@@ -77,4 +78,5 @@ class Progress:
 def say(line: str) -> None:
     """One line of progress."""
     if sys.stderr is not None:  # else print would take standard output
-        print(printable(line), file=sys.stderr, flush=True)
+        text = printable(line)
+        print(paint_outcome(text) if takes_colours(sys.stderr) else text, file=sys.stderr, flush=True)

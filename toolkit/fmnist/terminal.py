@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fmnist.colours import takes_colours
 
 INK = " .:-=+*#%@"
 """From black to white in ten steps of ink."""
@@ -49,9 +50,9 @@ def draw_grid(
     return "\n".join(lines[:-1])
 
 
-def takes_colours(stream: TextIO) -> bool:
-    """Whether a stream is a terminal that shows colours and half blocks (https://no-color.org)."""
-    if not stream.isatty() or os.environ.get("TERM") == "dumb" or os.environ.get("NO_COLOR"):
+def takes_half_blocks(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal that shows colours and half blocks."""
+    if stream is None or not takes_colours(stream):
         return False
     try:
         _HALF.encode(stream.encoding)

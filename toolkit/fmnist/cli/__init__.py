@@ -26,6 +26,7 @@ from fmnist.cli import (
     train,
     verify,
 )
+from fmnist.cli.version import print_version
 
 app = typer.Typer(
     name="fmnist",
@@ -33,22 +34,20 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,  # twice as fast to start, and help that any terminal can show
     pretty_exceptions_enable=False,
+    context_settings={"color": False},  # of what Typer says itself; ours is in fmnist.colours
 )
-
-
-def _print_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        print(f"fmnist {version('fmnist')}")
-        raise typer.Exit
 
 
 @app.callback()
 def _options(
     version: Annotated[
         bool,
-        typer.Option("--version", help="Print the version and exit.", callback=_print_version, is_eager=True),
+        typer.Option(
+            "--version",
+            help="Print the version, and those of Python, NumPy and the engines, and exit.",
+            callback=print_version,
+            is_eager=True,
+        ),
     ] = False,
     debug: Annotated[
         bool,

@@ -15,12 +15,7 @@ if TYPE_CHECKING:
 
 
 def bench(
-    models: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[MODEL]...", help="Models, or a run. Default: the newest run.", show_default=False
-        ),
-    ] = None,
+    models: options.Models = None,
     scenario: Annotated[
         Literal["latency", "throughput", "periodic", "cold-start"],
         typer.Option(
@@ -34,7 +29,9 @@ def bench(
     engine: options.ManyEngines = options.ITS_OWN_ENGINE,
     batch: Annotated[
         list[int] | None,
-        typer.Option(min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."),
+        typer.Option(
+            metavar="N", min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."
+        ),
     ] = None,
     operators: Annotated[
         bool, typer.Option("--operators", help="Say what each operator takes, too, where the engine tells.")
@@ -59,11 +56,11 @@ def bench(
     plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
-    """Time inference on real test images, in fresh processes, and say how far to trust it.
+    """Time inference, and say how far to trust it.
 
-    With --threads, --engine or --batch given again, every combination is timed. STABLE means that another
-    run would tell the same median, within 5 %. NOISY, DRIFTING and THROTTLED do not, and the lines below the
-    tables say why.
+    It is timed on real test images, in fresh processes. With --threads, --engine or --batch given again,
+    every combination is. STABLE means that another run would tell the same median, within 5 %. NOISY,
+    DRIFTING and THROTTLED do not, and the lines below the tables say why.
 
     --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
     then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only

@@ -7,26 +7,34 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fmnist.cli import options
+from fmnist.cli.choices import completing, either
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
 
 if TYPE_CHECKING:
     from fmnist.bundle.contents import Bundle
-    from fmnist.devices.targets import Target
+    from fmnist.cli.choices import completing, either
+from fmnist.devices.targets import Target
 
 _HOST = "pi@raspberrypi.local"
 
 
 def bundle(
-    run: Annotated[
-        Path | None, typer.Argument(help="A run. Default: the newest run.", show_default=False)
-    ] = None,
+    run: options.NamedRun = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder, or file that ends in .tar.gz. Default: RUN-PLATFORM-PYTHON.tar.gz."),
+        typer.Option(
+            metavar="PATH",
+            help="Folder, or file that ends in .tar.gz. Default: RUN-PLATFORM-PYTHON.tar.gz.",
+        ),
     ] = None,
     format: options.Format = "all",
     target: Annotated[
-        str | None, typer.Option(metavar=f"[{'|'.join(BOARDS)}]", help="Board with a 64-bit Raspberry Pi OS.")
+        str | None,
+        typer.Option(
+            metavar=either(BOARDS),
+            autocompletion=completing(BOARDS),
+            help="Board with a 64-bit Raspberry Pi OS.",
+        ),
     ] = None,
     platform: Annotated[
         Platform | None,
@@ -35,7 +43,9 @@ def bundle(
     python: Annotated[
         str | None,
         typer.Option(
-            metavar=f"[{'|'.join(PYTHONS)}]", help="Its Python. Default: that of the present Raspberry Pi OS."
+            metavar=either(PYTHONS),
+            autocompletion=completing(PYTHONS),
+            help="Its Python. Default: that of the present Raspberry Pi OS.",
         ),
     ] = None,
     no_data: Annotated[bool, typer.Option("--no-data", help="Leave the test images out.")] = False,
@@ -46,10 +56,13 @@ def bundle(
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Put all that a device needs into one folder or archive; install.sh in it installs without network."""
+    """Pack all that a device needs.
+
+    It is one folder or archive, with an install.sh in it that needs no network.
+    """
     from fmnist.bundle.contents import bundle_name, make_bundle
     from fmnist.bundle.writing import require_free, write_bundle
-    from fmnist.cli.output import say_run_and_stale
+    from fmnist.cli.output import say_run_and_stale, tell
     from fmnist.progress import say
     from fmnist.runs import select_run
     from fmnist_exporters.recipes import formats
@@ -66,7 +79,7 @@ def bundle(
     wanted = formats() if format == "all" else (format,)
     made = make_bundle(selected, chosen, wanted, not no_data, wheels == "all", data_dir)
     write_bundle(made, place, force)
-    print(_text(made, place))
+    tell(_text(made, place))
 
 
 def _target(board: str | None, platform: Platform | None, python: str | None) -> "Target":

@@ -16,7 +16,9 @@ def compare(
     markdown: options.Markdown = None,
     json: options.Json = None,
 ) -> None:
-    """What became faster or slower between two benchmarks, what is alike, and what cannot be told?
+    """Say what became faster or slower.
+
+    An old benchmark is compared with each new one. What is alike, and what cannot be told, is said, too.
 
     It exits with 0 whatever it finds. What must not become slower is for fmnist bench with --assert
     'p50<=1.05*baseline' and --baseline OLD, which exits with 3.

@@ -6,18 +6,17 @@ from typing import Annotated
 import typer
 
 from fmnist.cli import options
+from fmnist.cli.choices import DATASETS, completing
 from fmnist.settings import DEFAULT_DATASET
 
-app = typer.Typer(
-    help="Data sets: where they are, whether they are whole, and what is in them.", no_args_is_help=True
-)
+app = typer.Typer(help="List, fetch, check and show data sets.", no_args_is_help=True)
 
 _SIDE = 5
 
 
 @app.command("list")
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
-    """List the known data sets and where each was found."""
+    """List the known data sets and their folders."""
     from dataclasses import asdict
 
     from fmnist.cli.output import show
@@ -47,13 +46,19 @@ def verify(
     names: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[NAME]...", help="Data sets. Default: every known one that is found.", show_default=False
+            metavar="[NAME]...",
+            help="Data sets. Default: every known one that is found.",
+            show_default=False,
+            autocompletion=completing(DATASETS),
         ),
     ] = None,
     data_dir: options.DataDir = None,
     json: options.Json = None,
 ) -> None:
-    """Check every file of data sets: format, counts, and for known ones the published SHA-256."""
+    """Check every file of data sets.
+
+    Its format and counts, and for known ones the published SHA-256.
+    """
     from dataclasses import asdict
 
     from fmnist.cli.output import fail, show
@@ -84,7 +89,12 @@ def verify(
 
 @app.command("fetch")
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Data set: fashion-mnist or mnist.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="Data set: fashion-mnist or mnist.", autocompletion=completing(DATASETS)
+        ),
+    ],
     mirror: Annotated[
         list[str] | None,
         typer.Option(
@@ -98,10 +108,12 @@ def fetch(
     ] = False,
     data_dir: options.DataDir = None,
 ) -> None:
-    """Download a data set into the user's cache, or with --data-dir DIR into DIR/NAME.
+    """Download a data set.
 
-    Files that are there already are kept. The published SHA-256 of each is checked.
+    It goes into the user's cache, or with --data-dir DIR into DIR/NAME. Files that are there already are
+    kept. The published SHA-256 of each is checked.
     """
+    from fmnist.cli.output import tell
     from fmnist.fetching import fetch_dataset
     from fmnist.render import ABSENT, table
 
@@ -112,24 +124,24 @@ def fetch(
             )
     files = fetch_dataset(name, data_dir, mirror or (), offline)
     rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
-    print(table(["file", "state", "from"], rows, left=3))
+    tell(table(["file", "state", "from"], rows, left=3))
 
 
 @app.command("show")
 def show_images(
-    dataset: Annotated[
-        str, typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files.")
-    ] = DEFAULT_DATASET,
+    dataset: options.KnownDataset = DEFAULT_DATASET,
     data_dir: options.DataDir = None,
-    out: Annotated[Path | None, typer.Option(help="PNG file. Default: a picture in the terminal.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="PNG file. Default: a picture in the terminal.")
+    ] = None,
     force: options.Force = False,
 ) -> None:
-    """Show the first 25 training images with their class names."""
+    """Show 25 training images with their classes."""
     import shutil
     import sys
 
     from fmnist.png import require_picture_free
-    from fmnist.terminal import draw_grid, takes_colours
+    from fmnist.terminal import draw_grid, takes_half_blocks
     from fmnist_runtime.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
 
@@ -137,7 +149,7 @@ def show_images(
         training = load_dataset(dataset, "train", data_dir)
         labels = [training.labels[target] for target in training.targets[: _SIDE**2]]
         width, _ = shutil.get_terminal_size()
-        print(draw_grid(training.images[: _SIDE**2], labels, _SIDE, width, takes_colours(sys.stdout)))
+        print(draw_grid(training.images[: _SIDE**2], labels, _SIDE, width, takes_half_blocks(sys.stdout)))
         return
     with needs_extra("train", "plotting"):
         from fmnist.plots.sample import sample_figure

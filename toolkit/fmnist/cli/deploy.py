@@ -18,23 +18,23 @@ def deploy(
     hosts: Annotated[
         list[str],
         typer.Option(
-            "--host", help="Device as ssh names it, such as pi@raspberrypi.local; again for each further one."
+            "--host",
+            metavar="HOST",
+            help="Device as ssh names it, such as pi@raspberrypi.local; again for each further one.",
         ),
     ],
-    named: Annotated[
-        Path | None,
-        typer.Argument(metavar="[RUN]", help="A run. Default: the newest.", show_default=False),
-    ] = None,
+    named: options.NamedRun = None,
     format: options.Format = "all",
     data_dir: options.DataDir = None,
     duration: options.Duration = options.DEFAULT_SECONDS,
     processes: options.Processes = options.DEFAULT_PROCESSES,
     json: options.Json = None,
 ) -> None:
-    """Bring a run to devices over ssh, install and verify it there, and bring back what they measure.
+    """Bring a run to devices over ssh.
 
+    It is installed and verified there, and what they measure is brought back, to devices/HOST in the run.
     What a device has already is not sent again. A version that cannot be installed leaves the one before in
-    use. Results go to devices/HOST in the run. Exit 3 when an artifact drifts on a device.
+    use. Exit 3 when an artifact drifts on a device.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.deploy.deployment import Bundles, deploy

@@ -11,9 +11,10 @@ if TYPE_CHECKING:
 
 
 def doctor(json: options.Json = None) -> None:
-    """Say what this machine is, what runs models on it, and what to do where something is amiss.
+    """Say what runs models on this machine.
 
-    Exit 0 when something can run models, whatever else is found.
+    Also what the machine is, and what to do where something is amiss. Exit 0 when something can run models,
+    whatever else is found.
     """
     import sys
 
@@ -21,13 +22,14 @@ def doctor(json: options.Json = None) -> None:
 
     parts = load_parts()
     if not parts["numpy"].works:  # then nothing below could be imported
+        from fmnist.colours import error_line
         from fmnist.render import printable
 
-        print(
-            f"fmnist: nothing runs models here, as NumPy does not load ({printable(parts['numpy'].error)}): "
-            "pip install --force-reinstall numpy, or sudo apt install python3-numpy for the system's Python",
-            file=sys.stderr,
+        reason = (
+            f"nothing runs models here, as NumPy does not load ({printable(parts['numpy'].error)}): "
+            "pip install --force-reinstall numpy, or sudo apt install python3-numpy for the system's Python"
         )
+        print(error_line(reason, sys.stderr), file=sys.stderr)
         raise typer.Exit(1)
 
     from fmnist.cli.output import show

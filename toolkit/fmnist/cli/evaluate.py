@@ -1,9 +1,6 @@
 """`fmnist eval`."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import typer
+from typing import TYPE_CHECKING
 
 from fmnist.cli import options
 
@@ -12,12 +9,7 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    models: Annotated[
-        list[Path] | None,
-        typer.Argument(
-            metavar="[MODEL]...", help="Models, or a run. Default: the newest run.", show_default=False
-        ),
-    ] = None,
+    models: options.Models = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
@@ -26,7 +18,10 @@ def evaluate(
     scores: options.KeptScores = None,
     json: options.Json = None,
 ) -> None:
-    """Measure accuracy on the test images, over all and by class."""
+    """Measure accuracy on the test images.
+
+    Over all of them and by class; of a single model also which classes it takes for which.
+    """
     from fmnist.cli.output import say_run_and_stale, show
     from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
     from fmnist.kept_scores import keep_scores, require_one_split

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
+from fmnist.cli.choices import SCHEMES, completing, either
 
 if TYPE_CHECKING:
     from fmnist_exporters.recipes import Recipe
@@ -14,14 +15,22 @@ if TYPE_CHECKING:
 def export(
     model: Annotated[
         Path | None,
-        typer.Argument(help="A Keras model, or a run. Default: the newest run.", show_default=False),
+        typer.Argument(
+            metavar="[MODEL]", help="A Keras model, or a run. Default: the newest run.", show_default=False
+        ),
     ] = None,
     format: options.Format = "tflite",
     quantize: Annotated[
-        str, typer.Option(help="none (float32), float16, dynamic, int8, int8-full or all.")
+        str,
+        typer.Option(
+            metavar=either(SCHEMES),
+            autocompletion=completing(SCHEMES),
+            help="Quantisation scheme; none is float32.",
+        ),
     ] = "none",
     out: Annotated[
-        Path | None, typer.Option(help="File, or folder for several. Default: export/ beside the model.")
+        Path | None,
+        typer.Option(metavar="PATH", help="File, or folder for several. Default: export/ beside the model."),
     ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
@@ -29,11 +38,12 @@ def export(
     input_range: options.InputRange = "0-255",
     force: options.Force = False,
 ) -> None:
-    """Convert a trained model to files for a device, each run and compared with it before it is named.
+    """Convert a trained model for a device.
 
-    Exit 3 when one does not answer like the original; it is kept as NAME.rejected.
+    Each file is run and compared with the model before it is named. Exit 3 when one does not answer like the
+    original; it is kept as NAME.rejected.
     """
-    from fmnist.cli.output import fail, say_run
+    from fmnist.cli.output import fail, say_run, tell
     from fmnist.exporting import Origin, export_model, plan_targets
     from fmnist.progress import Progress, say
     from fmnist.render import percent, size, table
@@ -62,8 +72,8 @@ def export(
         for artifact in exported.artifacts
     ]
     if rows:
-        print(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
-        print("agreement: same class as the original, on training images that nothing was calibrated on")
+        tell(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
+        tell("agreement: same class as the original, on training images that nothing was calibrated on")
     failures = list(exported.failures)
     if format == "all" and rows:  # what a format cannot hold is not asked of it
         for failure in exported.failures:

@@ -17,6 +17,7 @@ def inspect(
     model: Annotated[
         Path | None,
         typer.Argument(
+            metavar="[MODEL]",
             help="A Keras, .tflite, .onnx or .npz model, or a run. Default: the newest run's original.",
             show_default=False,
         ),
@@ -27,7 +28,10 @@ def inspect(
     input_range: options.InputRange = "0-255",
     json: options.Json = None,
 ) -> None:
-    """Say what is in a model file: layers, operators, tensors, weights, and where it comes from."""
+    """Say what is in a model file.
+
+    Its layers, operators, tensors and weights, and where it comes from.
+    """
     from fmnist.cli.output import say_run, show
     from fmnist.inspection import inspect_model, inspection_body, select_model
     from fmnist.progress import say

@@ -9,7 +9,12 @@ import sys
 from typing import TextIO
 
 from fmnist.cli import app
+from fmnist.colours import error_line
 
+_COMPLETE = "_FMNIST_COMPLETE"
+"""A shell sets this when it asks what may follow on its command line."""
+_QUICK = {"--help", "--version", "--install-completion", "--show-completion"}
+"""What loads no engine, and opens sooner without silencing any."""
 _BARRED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 """What the system does not let the user have, wherever in our code it comes up; any other may be a bug."""
 
@@ -21,11 +26,13 @@ def main() -> None:
         os.environ["FMNIST_DEBUG"] = "1"
     debug = os.environ.get("FMNIST_DEBUG") == "1"
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take nothing else
-    if not debug and "--help" not in sys.argv:  # help loads no engine, and opens sooner without this
+    if _COMPLETE in os.environ:
+        _leave_out_rich()
+    elif not debug and _QUICK.isdisjoint(sys.argv):
         _silence_engines()
     try:
         try:
-            app()
+            app(prog_name="fmnist")  # also as python -m fmnist, which no shell could complete
         finally:
             _flush()
     except BrokenPipeError:  # the reader, such as head, has had enough
@@ -44,7 +51,7 @@ def main() -> None:
         if debug or not _is_users_mistake(error):
             raise
         erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""  # a bar may stand there
-        _complain(f"{erase}fmnist: {error}")
+        _complain(error, erase)
         raise SystemExit(1) from error
 
 
@@ -57,12 +64,12 @@ def _is_users_mistake(error: Exception) -> bool:
 def _one_line(text: str) -> str:
     from fmnist_runtime.errors import FmnistError
 
-    return f"fmnist: {FmnistError(text)}"
+    return str(FmnistError(text))
 
 
-def _complain(line: str) -> None:
+def _complain(reason: object, erase: str = "") -> None:
     if sys.stderr is not None:  # else print would take standard output
-        print(line, file=sys.stderr)
+        print(erase + error_line(reason, sys.stderr), file=sys.stderr)
 
 
 def _flush() -> None:
@@ -73,6 +80,11 @@ def _flush() -> None:
 def _discard_output() -> None:
     """Let what is still buffered go nowhere, or Python would complain of it at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _leave_out_rich() -> None:
+    """Let Typer complete without Rich, which it would load, and take half as long again, to strip markup."""
+    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
 
 
 def _silence_engines() -> None:

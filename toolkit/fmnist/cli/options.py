@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 import typer
+
+from fmnist.cli.choices import DATASETS, FORMATS, completing, either
 
 DEFAULT_THREADS = 1
 DEFAULT_SECONDS, DEFAULT_PROCESSES = 3.0, 6
@@ -12,16 +14,16 @@ _LONGEST_S = 86_400
 """A day."""
 
 
-def _checked(path: Path | None) -> Path | None:
+def _checked(ctx: typer.Context, path: Path | None) -> Path | None:
     """Found before anything is measured: that the result could not be written."""
-    if path is not None and str(path) != "-":
+    if path is not None and str(path) != "-" and not ctx.resilient_parsing:  # not where a shell completes
         from fmnist.results import require_replaceable
 
         require_replaceable(path)
     return path
 
 
-def _number(value: float | None) -> float | None:
+def number(value: float | None) -> float | None:
     """Refuse NaN, which is outside of no range: no figure would ever be beyond it."""
     if value is not None and value != value:
         raise typer.BadParameter("nan is not a number.")
@@ -44,9 +46,9 @@ def _engines(names: list[str]) -> list[str]:
     return names
 
 
-def _checked_scores(path: Path | None) -> Path | None:
+def _checked_scores(ctx: typer.Context, path: Path | None) -> Path | None:
     """The same of a file of scores."""
-    if path is not None:
+    if path is not None and not ctx.resilient_parsing:
         if str(path) == "-":
             raise typer.BadParameter("scores are binary and take a file, such as scores.npz")
         from fmnist.kept_scores import require_replaceable_scores
@@ -61,33 +63,53 @@ def require_choice(option: str, value: str, choices: Collection[str]) -> None:
         raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)
 
 
-Format = Annotated[str, typer.Option(help="tflite, onnx, npz or all.")]
-Dataset = Annotated[
-    str | None,
-    typer.Option(help="Data set: fashion-mnist, mnist, or a folder of IDX files. Default: the model's own."),
-]
-DataDir = Annotated[
-    Path | None, typer.Option(help="Folder that holds the data set, instead of the usual places.")
-]
-Json = Annotated[
+NamedRun = Annotated[
     Path | None,
-    typer.Option("--json", help="Write the result as JSON to this file; - for stdout.", callback=_checked),
+    typer.Argument(metavar="[RUN]", help="A run. Default: the newest run.", show_default=False),
 ]
-Junit = Annotated[
-    Path | None,
-    typer.Option(help="Write the verdicts as JUnit XML, for CI systems; - for stdout.", callback=_checked),
-]
-Markdown = Annotated[
-    Path | None,
-    typer.Option(help="Write the tables as Markdown, for a pull request; - for stdout.", callback=_checked),
-]
-Csv = Annotated[
-    Path | None,
-    typer.Option(
-        help="Write the figures as CSV, a row for each that was timed; - for stdout.", callback=_checked
+Models = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[MODEL]...", help="Models, or a run. Default: the newest run.", show_default=False
     ),
 ]
-Plots = Annotated[Path | None, typer.Option(help="Draw what was found as pictures, into this folder.")]
+Format = Annotated[
+    str,
+    typer.Option(
+        metavar=either(FORMATS), autocompletion=completing(FORMATS), help="File format of the artifacts."
+    ),
+]
+DATASET_HELP = "Data set: fashion-mnist, mnist, or a folder of IDX files."
+Dataset = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DATASET",
+        autocompletion=completing(DATASETS),
+        help=f"{DATASET_HELP} Default: the model's own.",
+    ),
+]
+KnownDataset = Annotated[
+    str, typer.Option("--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=DATASET_HELP)
+]
+"""The same for a verb that has a default of its own."""
+DataDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", help="Folder that holds the data set, instead of the usual places."),
+]
+
+
+def _result(name: str, help: str) -> Any:
+    """An option that names the file of a result."""
+    return typer.Option(f"--{name}", metavar="FILE", help=f"Write {help}; - for stdout.", callback=_checked)
+
+
+Json = Annotated[Path | None, _result("json", "the result as JSON to this file")]
+Junit = Annotated[Path | None, _result("junit", "the verdicts as JUnit XML, for CI systems")]
+Markdown = Annotated[Path | None, _result("markdown", "the tables as Markdown, for a pull request")]
+Csv = Annotated[Path | None, _result("csv", "the figures as CSV, a row for each that was timed")]
+Plots = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Draw what was found as pictures, into this folder.")
+]
 _SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
 KeptScores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_checked_scores)
@@ -95,7 +117,7 @@ KeptScores = Annotated[
 ComparedScores = Annotated[
     tuple[Path, Path] | None, typer.Option("--scores", metavar="REFERENCE CANDIDATE", help=_SCORES)
 ]
-_THREADS = typer.Option(min=1, max=256, help="Threads that one inference may use.")
+_THREADS = typer.Option(metavar="N", min=1, max=256, help="Threads that one inference may use.")
 Threads = Annotated[int, _THREADS]
 ManyThreads = Annotated[list[int], _THREADS]
 ONE_THREAD = [DEFAULT_THREADS]
@@ -104,12 +126,19 @@ _EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
 Engine = Annotated[_EngineName, typer.Option(help=_ENGINE)]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
-    typer.Option(help=_ENGINE, metavar=f"[{'|'.join(get_args(_EngineName))}]", callback=_engines),
+    typer.Option(
+        help=_ENGINE,
+        metavar=either(get_args(_EngineName)),
+        callback=_engines,
+        autocompletion=completing(get_args(_EngineName)),
+    ),
 ]
 ITS_OWN_ENGINE = ["auto"]
 Labels = Annotated[
     Path | None,
-    typer.Option(help="Text file of class names, one a line. Default: the model's or its data's."),
+    typer.Option(
+        metavar="FILE", help="Text file of class names, one a line. Default: the model's or its data's."
+    ),
 ]
 _INPUT_RANGE = typer.Option(
     help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside."
@@ -126,77 +155,53 @@ Duration = Annotated[
 Hz = Annotated[
     float | None,
     typer.Option(
-        min=0.001, max=100_000, callback=_number, help="Calls a second, when periodic. Default: 30."
+        metavar="HZ",
+        min=0.001,
+        max=100_000,
+        callback=number,
+        help="Calls a second, when periodic. Default: 30.",
     ),
 ]
 Processes = Annotated[
-    int, typer.Option(min=1, max=1000, help="Fresh processes that each is timed in, one at a time.")
+    int,
+    typer.Option(metavar="N", min=1, max=1000, help="Fresh processes that each is timed in, one at a time."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
 MaxDrop = Annotated[
     float | None,
     typer.Option(
+        metavar="POINTS",
         min=0,
         max=100,
-        callback=_number,
+        callback=number,
         help="Loss of accuracy, in percentage points, that must be ruled out. Default: by scheme, 0.1 to 1.",
     ),
 ]
 MinAgreement = Annotated[
     float | None,
     typer.Option(
+        metavar="SHARE",
         min=0,
         max=1,
-        callback=_number,
+        callback=number,
         help="Least share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
     ),
 ]
 MaxDifference = Annotated[
     float | None,
     typer.Option(
+        metavar="DIFFERENCE",
         min=0,
         max=1,
-        callback=_number,
+        callback=number,
         help="Largest difference of a probability. Default: 1e-5 for float32, 0.01 for float16.",
     ),
 ]
 MaxConfidentFlips = Annotated[
     int | None,
     typer.Option(
+        metavar="N",
         min=0,
         help="Answers that may change at a margin of 0.5 or more. Default: 0; of a foreign file any number.",
     ),
-]
-
-Preset = Annotated[
-    str,
-    typer.Option(help="Settings to start from: lecture, or best for the most out of the same network."),
-]
-Epochs = Annotated[
-    int | None, typer.Option(min=1, help="Times every training image is seen, in all. Default: 10.")
-]
-BatchSize = Annotated[int | None, typer.Option(min=1, help="Images per step of the optimizer. Default: 32.")]
-Hidden = Annotated[
-    list[int] | None,
-    typer.Option(min=1, max=16384, help="Units of a hidden layer; again for each further one. Default: 128."),
-]
-Dropout = Annotated[
-    float | None,
-    typer.Option(
-        min=0, max=0.99, callback=_number, help="Share of hidden units left out in training. Default: 0.2."
-    ),
-]
-ValidationSplit = Annotated[
-    float | None,
-    typer.Option(
-        min=0, max=0.9, callback=_number, help="Share of training images kept for validation. Default: 0.1."
-    ),
-]
-Seed = Annotated[
-    int | None,
-    typer.Option(min=0, max=2**32 - 1, help="Seed of weights, shuffling and dropout. Default: 0."),
-]
-TrainDataset = Annotated[
-    str | None,
-    typer.Option("--dataset", help="fashion-mnist, mnist, or a folder of IDX files. Default: fashion-mnist."),
 ]

@@ -10,6 +10,15 @@ GATE_FAILED = 3
 """Exit code when a model drifted beyond what is allowed."""
 
 
+def tell(text: str) -> None:
+    """Print a verb's text, its verdicts in colour where standard output shows colours."""
+    import sys
+
+    from fmnist.colours import paint_tables, takes_colours
+
+    print(paint_tables(text) if takes_colours(sys.stdout) else text)
+
+
 def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
     """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
     from fmnist.results import to_json, write_result
@@ -19,7 +28,7 @@ def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
             write_result(json, to_json(kind, body))
     finally:  # a full disk takes away the file, not the minutes that were spent on it
         if text and str(json) != "-":
-            print(text)
+            tell(text)
 
 
 def require_apart(*files: Path | None) -> None:
@@ -57,10 +66,11 @@ def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
 
     import typer
 
+    from fmnist.colours import error_line
     from fmnist_runtime.errors import RejectedError
 
     for reason in dict.fromkeys(str(failure) for failure in failures):
-        print(f"fmnist: {reason}", file=sys.stderr)
+        print(error_line(reason, sys.stderr), file=sys.stderr)
     if gate_failed or any(isinstance(failure, RejectedError) for failure in failures):
         raise typer.Exit(GATE_FAILED)
     if failures:

@@ -24,7 +24,8 @@ def parity(
     reference: Annotated[
         Path | None,
         typer.Option(
-            help="The original: a Keras model, reference.npz, artifact or run. Default: the artifacts' run."
+            metavar="PATH",
+            help="The original: a Keras model, reference.npz, artifact or run. Default: the artifacts' run.",
         ),
     ] = None,
     scores: options.ComparedScores = None,
@@ -45,7 +46,10 @@ def parity(
     plots: options.Plots = None,
     json: options.Json = None,
 ) -> None:
-    """May these models replace their original? Exit 3 when one drifts beyond its gate."""
+    """Say which models may replace their original.
+
+    Exit 3 when one drifts beyond its gate.
+    """
     from fmnist.cli.output import GATE_FAILED, require_apart, show
     from fmnist.models import Splits
     from fmnist.opening import Execution

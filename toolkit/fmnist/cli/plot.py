@@ -10,21 +10,19 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from fmnist.runs import Run
 
-app = typer.Typer(
-    help="Pictures of a run: its training, answers, weights and mistakes.", no_args_is_help=True
-)
+app = typer.Typer(help="Draw training, answers and weights of a run.", no_args_is_help=True)
 
-_Named = Annotated[
-    Path | None, typer.Argument(metavar="[RUN]", help="A run. Default: the newest.", show_default=False)
-]
-_Out = Annotated[Path | None, typer.Option(help="PNG file. Default: in plots/ of the run.")]
+_Out = Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file. Default: in plots/ of the run.")]
 
 _SHOWN = 20
 
 
 @app.command("history")
-def plot_history(run: _Named = None, out: _Out = None, force: options.Force = False) -> None:
-    """Draw accuracy and loss over the epochs, in training and validation."""
+def plot_history(run: options.NamedRun = None, out: _Out = None, force: options.Force = False) -> None:
+    """Draw accuracy and loss over the epochs.
+
+    Both in training and in validation.
+    """
     from fmnist.history import read_history
     from fmnist_runtime.errors import needs_extra
 
@@ -38,7 +36,7 @@ def plot_history(run: _Named = None, out: _Out = None, force: options.Force = Fa
 
 @app.command("predictions")
 def plot_predictions(
-    run: _Named = None,
+    run: options.NamedRun = None,
     wrong: Annotated[
         bool, typer.Option("--wrong", help="Show the mistakes that the model was most sure of.")
     ] = False,
@@ -46,7 +44,10 @@ def plot_predictions(
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Draw 20 test images with their true class and what the model said, and how sure it was."""
+    """Draw 20 test images and their answers.
+
+    Each with its true class, what the model said, and how sure it was.
+    """
     from fmnist.answers import confident_mistakes, first_answers
     from fmnist.models import Splits
     from fmnist.parity.models import scored_split
@@ -69,8 +70,11 @@ def plot_predictions(
 
 
 @app.command("weights")
-def plot_weights(run: _Named = None, out: _Out = None, force: options.Force = False) -> None:
-    """Draw the weights of hidden units as images, before training and after."""
+def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.Force = False) -> None:
+    """Draw the weights of hidden units as images.
+
+    Those before training stand beside those after.
+    """
     from fmnist.progress import say
     from fmnist.weights import hidden_kernel, initial_weights, trained_weights, unit_images
     from fmnist_runtime.errors import needs_extra
@@ -90,8 +94,11 @@ def plot_weights(run: _Named = None, out: _Out = None, force: options.Force = Fa
 
 
 @app.command("confusion")
-def plot_confusion(run: _Named = None, out: _Out = None, force: options.Force = False) -> None:
-    """Draw which classes the model takes for which on the test images."""
+def plot_confusion(run: options.NamedRun = None, out: _Out = None, force: options.Force = False) -> None:
+    """Draw which classes are taken for which.
+
+    It counts the model's answers on the test images.
+    """
     from fmnist.render import percent
     from fmnist_runtime.errors import needs_extra
     from fmnist_runtime.evaluate import evaluate

@@ -22,7 +22,7 @@ _HANDFUL = 20
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(help="A .tflite, .onnx, .npz or Keras model.")],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite, .onnx, .npz or Keras model.")],
     images: Annotated[
         list[Path],
         typer.Argument(
@@ -31,7 +31,9 @@ def predict(
             "files, or - for images from standard input.",
         ),
     ],
-    top: Annotated[int, typer.Option(min=1, help="How many classes to name for each image.")] = 3,
+    top: Annotated[
+        int, typer.Option(metavar="N", min=1, help="How many classes to name for each image.")
+    ] = 3,
     invert: Annotated[
         Literal["auto", "always", "never"],
         typer.Option(
@@ -43,8 +45,8 @@ def predict(
         str | None,
         typer.Option(
             metavar="WxH[xB]",
-            help="- is raw frames of this width and height, not PNG and JPEG files one after another; B is "
-            "bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
+            help="Take - for raw frames of this width and height, not for PNG and JPEG files one after "
+            "another; B is bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
             show_default=False,
         ),
     ] = None,
@@ -105,12 +107,15 @@ def _tell(
     answers: "Iterator[Answer | FmnistError]", layout: "Layout", progress: "Progress", live: bool
 ) -> "Iterator[Answer | None]":
     """Print each answer when it comes, and on stderr what went wrong, of which None is passed on."""
+    import sys
+
+    from fmnist.colours import error_line
     from fmnist.predictions import Answer
 
     header = layout.header
     for answer in answers:
         if not isinstance(answer, Answer):
-            progress.step(f"fmnist: {answer}")
+            progress.step(error_line(answer, sys.stderr))
             yield None
             continue
         progress.step()
@@ -147,14 +152,14 @@ def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Fo
     import sys
 
     from fmnist.prediction_output import cards, comma_separated, json_lines, table
-    from fmnist.terminal import takes_colours
+    from fmnist.terminal import takes_half_blocks
 
     if form == "jsonl":
         return json_lines()
     if form == "csv":
         return comma_separated(top, for_terminal=_on_terminal())
     if show:
-        return cards(shutil.get_terminal_size().columns, sys.stdout is not None and takes_colours(sys.stdout))
+        return cards(shutil.get_terminal_size().columns, takes_half_blocks(sys.stdout))
     return table(labels, top, found.name_width)
 
 

@@ -18,13 +18,17 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     out: Annotated[
         Path | None,
-        typer.Option(help="HTML file. Default: report.html in the run; of several runs, in this folder."),
+        typer.Option(
+            metavar="FILE",
+            help="HTML file. Default: report.html in the run; of several runs, in this folder.",
+        ),
     ] = None,
     force: options.Force = False,
 ) -> None:
-    """Show what is known of a run as one HTML page: which artifact to ship, why, and what that costs.
+    """Show runs as a page, the decision first.
 
-    The page needs no network and no other file.
+    Which artifact to ship, why, and what that costs; then every figure. One HTML file, which needs no network
+    and no other file.
     """
     from fmnist.cli.output import say_run
     from fmnist.report.writing import open_page, write_report

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmnist.cli import options
+from fmnist.cli import options, training_options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
@@ -14,26 +14,29 @@ if TYPE_CHECKING:
 
 
 def run(
-    dataset: options.TrainDataset = None,
-    preset: options.Preset = "lecture",
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    hidden: options.Hidden = None,
-    dropout: options.Dropout = None,
-    validation_split: options.ValidationSplit = None,
-    seed: options.Seed = None,
+    dataset: training_options.TrainDataset = None,
+    preset: training_options.Preset = "lecture",
+    epochs: training_options.Epochs = None,
+    batch_size: training_options.BatchSize = None,
+    hidden: training_options.Hidden = None,
+    dropout: training_options.Dropout = None,
+    validation_split: training_options.ValidationSplit = None,
+    seed: training_options.Seed = None,
     duration: options.Duration = options.DEFAULT_SECONDS / 2,
     processes: options.Processes = options.DEFAULT_PROCESSES,
     threads: options.Threads = options.DEFAULT_THREADS,
     max_drop: options.MaxDrop = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the run. Default: runs/DATASET.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run. Default: runs/DATASET.")
+    ] = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,
     json: options.Json = None,
 ) -> None:
-    """Train, export everything, evaluate, compare and time it, in one run directory.
+    """Train, export, compare and time in one go.
 
-    Steps that are finished are kept. Exit 3 when an artifact drifts beyond its gate.
+    Everything is exported and measured, in one run directory. Steps that are finished are kept. Exit 3 when
+    an artifact drifts beyond its gate.
     """
     from dataclasses import asdict
 

@@ -5,30 +5,38 @@ from typing import Annotated, Any
 
 import typer
 
-from fmnist.cli import options
+from fmnist.cli import options, training_options
 
 
 def train(
-    dataset: options.TrainDataset = None,
-    preset: options.Preset = "lecture",
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    hidden: options.Hidden = None,
-    dropout: options.Dropout = None,
-    validation_split: options.ValidationSplit = None,
-    seed: options.Seed = None,
+    dataset: training_options.TrainDataset = None,
+    preset: training_options.Preset = "lecture",
+    epochs: training_options.Epochs = None,
+    batch_size: training_options.BatchSize = None,
+    hidden: training_options.Hidden = None,
+    dropout: training_options.Dropout = None,
+    validation_split: training_options.ValidationSplit = None,
+    seed: training_options.Seed = None,
     resume: Annotated[
         Path | None,
-        typer.Option(help="Go on with a run, up to --epochs in all; or with a .keras file, in a new run."),
+        typer.Option(
+            metavar="PATH",
+            help="Go on with a run, up to --epochs in all; or with a .keras file, in a new run.",
+        ),
     ] = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder of the run. Default: runs/DATASET, with a number if that exists."),
+        typer.Option(
+            metavar="DIR", help="Folder of the run. Default: runs/DATASET, with a number if that exists."
+        ),
     ] = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Train the lectures' network and record its answers on the test images."""
+    """Train the network of the lectures.
+
+    Its answers on the test images are recorded, to compare artifacts with.
+    """
     from fmnist import training_step
     from fmnist.runs import Run, new_run
 

@@ -21,9 +21,10 @@ def verify(
     threads: options.Threads = options.DEFAULT_THREADS,
     json: options.Json = None,
 ) -> None:
-    """Check that artifacts arrived whole and answer here as where they were made; needs no data set.
+    """Check that artifacts work on this machine.
 
-    Each carries a few images with the answers to them. Exit 3 when one differs.
+    Each must have arrived whole, and answer here as where it was made. It carries a few images with the
+    answers to them, so that no data set is needed. Exit 3 when one differs.
     """
     from dataclasses import asdict
 
