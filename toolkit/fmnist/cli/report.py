@@ -12,7 +12,7 @@ def report(
     runs: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[RUN]...", help="Runs, side by side. Default: the newest.", show_default=False
+            metavar="[RUN]...", help="Runs, side by side. Default: the newest run.", show_default=False
         ),
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
