@@ -2,7 +2,7 @@
 
 What a test must know of a block stands in a comment before it, which GitHub does not show:
 
-- ``<!-- exit: 3 -->``: its commands end with that code.
+- ``<!-- exit: 3 -->``: its last command ends with that code.
 - ``<!-- file: shapes.py -->``: it is the content of that file.
 - ``<!-- given -->``: its commands are the same on several pages, and are run for all of them once.
 - ``<!-- not run: REASON -->``: it cannot run in a test.
@@ -35,7 +35,7 @@ class Step:
 
     command: str
     shown: tuple[str, ...]
-    """Lines; ``[...]`` stands for any number of others. None when the page shows nothing."""
+    """Lines; ``[...]`` stands for any number of others. Where there are none, nothing is said of it."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Block:
     def steps(self) -> list[Step]:
         """The commands of a console block: ``$``, and lines after a backslash at the end of one."""
         parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
-        found = [re.fullmatch(r"((?:.*\\\n)*.*)\n(.*)", part, re.DOTALL) for part in parts]
+        found = [re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)\n(.*)", part, re.DOTALL) for part in parts]
         return [Step(match[1], tuple(match[2].rstrip().splitlines())) for match in found if match]
 
 

@@ -16,14 +16,17 @@ from pathlib import Path
 from documents import Block, Step, blocks
 from support import ROOT
 
+HOME = "/home/me/fmnist"
+"""What a page calls the folder that its reader is in."""
 _ELLIPSIS = "[...]"
 _PROGRESS = re.compile(r"[a-z]+ [\d,]+ of [\d,]+(, .* left)?\n", re.ASCII)
 """What is only said while something takes long: of that, a busy machine says more."""
 _VARIES = (
-    (re.compile(r"\b(STABLE|NOISY|DRIFTING|THROTTLED)\b"), "#"),  # of a time, on one machine and another
+    (re.compile(r"\b(STABLE|NOISY|DRIFTING|THROTTLED|faster|slower|alike|cannot tell)$"), "#"),  # of times
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{12,}\b"), "#"),  # digests
     (re.compile(r"(?<![A-Za-z\d])[+-]?\d[\d,.]*(e[+-]?\d+)?"), "#"),
     (re.compile(r"(?<=\s)-(?=\s|$)"), "#"),  # a figure that is not there
+    (re.compile("# to #"), "#"),  # an interval, where there may be none
     (re.compile("─+"), "─"),
     (re.compile(r"\s+"), " "),
 )
@@ -64,9 +67,9 @@ class Walkthrough:
             encoding="utf-8",
             check=False,
         )
-        return result.returncode, _without_progress(result.stdout)
+        return result.returncode, _without_progress(result.stdout.replace(str(self.folder), HOME))
 
-    def walk(self, text: str, told: Callable[[Block, Step, str], None], given: Callable[[Block], Path]) -> None:
+    def walk(self, text: str, told: Callable[[Step, str], None], given: Given) -> None:
         """Run all blocks of a page in turn.
 
         Args:
@@ -81,18 +84,19 @@ class Walkthrough:
             if block.remark == "not run":
                 continue
             if block.remark == "given":
-                self._succeed("cp", "-R", f"{given(block)}/runs", ".")
+                self.succeed("cp", "-R", f"{given(block)}/runs", ".")
             elif block.remark == "file":
                 (self.folder / block.said).write_text(block.text, encoding="utf-8")
             elif block.language == "python":
-                self._succeed("python", "-c", block.text)
+                self.succeed("python", "-c", block.text)
             elif block.language == "console":
                 assert block.steps, f"nothing to run: {block.text}"
-                for step in block.steps:
-                    expected = int(block.said) if block.remark == "exit" else 0
-                    told(block, step, self._succeed("sh", "-c", step.command, code=expected))
+                codes = [0] * (len(block.steps) - 1) + [int(block.said) if block.remark == "exit" else 0]
+                for step, code in zip(block.steps, codes, strict=True):
+                    told(step, self.succeed("sh", "-c", step.command, code=code))
 
-    def _succeed(self, *command: str, code: int = 0) -> str:
+    def succeed(self, *command: str, code: int = 0) -> str:
+        """What a command said that ended with the code that was expected of it."""
         ended, said = self.run(*command)
         assert ended == code, f"{command[-1]}\nended with {ended}, not with {code}:\n{said}"
         return said
@@ -101,7 +105,7 @@ class Walkthrough:
 def align(shown: tuple[str, ...], came: list[str]) -> list[str] | None:
     """What came, cut down to the lines that a page shows; None when it shows something else."""
     wanted = "".join(
-        r"((?:.*\n)*?)" if line.strip() == _ELLIPSIS else f"({re.escape(_masked(line))}\n)" for line in shown
+        r"((?:.*\n)*?)" if line.strip() == _ELLIPSIS else f"({_pattern(line)}\n)" for line in shown
     )
     match = re.fullmatch(wanted, "".join(f"{_masked(line)}\n" for line in came))
     if not match:
@@ -109,15 +113,20 @@ def align(shown: tuple[str, ...], came: list[str]) -> list[str] | None:
     lines, result = iter(came), []
     for line, group in zip(shown, match.groups(), strict=True):
         taken = [next(lines) for _ in range(group.count("\n"))]
-        result += [line] if line.strip() == _ELLIPSIS else taken
+        result += [line] if _ELLIPSIS in line else taken
     return result
 
 
-def check(block: Block, step: Step, said: str) -> None:
-    """What the page shows is what came, but for figures; nothing is shown of a command that is to be silent."""
+def check(step: Step, said: str) -> None:
+    """Fail where the page shows something else than came, but for figures."""
     if step.shown:
         differs = f"$ {step.command}\nshows\n{chr(10).join(step.shown)}\n\nand what came is\n{said}"
         assert align(step.shown, said.rstrip().splitlines()) is not None, differs
+
+
+def _pattern(line: str) -> str:
+    """Of a line; ``[...]`` in it stands for any text."""
+    return ".*".join(re.escape(_masked(part)) for part in line.split(_ELLIPSIS))
 
 
 def _masked(line: str) -> str:
@@ -130,19 +139,27 @@ def _without_progress(said: str) -> str:
     return "".join(line for line in said.splitlines(keepends=True) if not _PROGRESS.fullmatch(line))
 
 
-def make_given(folder: Path, block: Block) -> Path:
-    """Run the commands of a block, for pages that begin where they end."""
-    walkthrough = Walkthrough(folder)
-    for step in block.steps:
-        walkthrough._succeed("sh", "-c", step.command)
-    return folder
+class Given:
+    """Folders in which the commands of a block have been run, once for all pages that begin so."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._made: dict[str, Path] = {}
+
+    def __call__(self, block: Block) -> Path:
+        if block.text not in self._made:
+            walkthrough = Walkthrough(self._folder / str(len(self._made)))
+            for step in block.steps:
+                walkthrough.succeed("sh", "-c", step.command)
+            self._made[block.text] = walkthrough.folder
+        return self._made[block.text]
 
 
-def _refresh(page: Path, folder: Path) -> None:
+def _refresh(page: Path, folder: Path, given: Given) -> None:
     text = page.read_text(encoding="utf-8")
     changes: list[tuple[str, str]] = []
 
-    def told(block: Block, step: Step, said: str) -> None:
+    def told(step: Step, said: str) -> None:
         if step.shown:
             came = said.rstrip().splitlines()
             new = align(step.shown, came)
@@ -152,7 +169,7 @@ def _refresh(page: Path, folder: Path) -> None:
             old_text, new_text = "\n".join(step.shown), "\n".join(came if new is None else new)
             changes.append((f"{command}{old_text}\n", f"{command}{new_text}\n"))
 
-    Walkthrough(folder / page.stem).walk(text, told, lambda block: make_given(folder / "given", block))
+    Walkthrough(folder / page.stem).walk(text, told, given)
     for old, new in changes:
         assert old in text, old
         text = text.replace(old, new, 1)
@@ -162,6 +179,7 @@ def _refresh(page: Path, folder: Path) -> None:
 if __name__ == "__main__":
     import tempfile
 
-    for name in sys.argv[1:]:
-        with tempfile.TemporaryDirectory() as scratch:
-            _refresh(Path(name), Path(scratch))
+    with tempfile.TemporaryDirectory() as scratch:
+        once = Given(Path(scratch, "given"))
+        for name in sys.argv[1:]:
+            _refresh(Path(name), Path(scratch), once)
