@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
 from documents import DOCS, Block, blocks, pages, prose
+from support import ROOT
 from typer.main import get_command
 from walkthrough import Walkthrough, align, check
 
@@ -119,3 +122,15 @@ def test_blocks_are_read_with_what_is_said_of_them():
     assert one == Block("python", "x\n", text.index("x\n"), "file", "a.py")
     assert (other.remark, [step.command for step in other.steps]) == ("", ["a \\\n    b", "c"])
     assert [step.shown for step in other.steps] == [("1", "", "2"), ()]
+
+
+def test_what_a_page_shows_can_be_made_anew(tmp_path):
+    """Lines that it does not show stay out; where it shows something else, all that came is put there."""
+    page = tmp_path / "page.md"
+    page.write_text("```console\n$ seq 3; echo end\n7\n[...]\nend\n$ echo x\ny\n$ echo silent\n```\n")
+    command = [sys.executable, ROOT / "tests" / "walkthrough.py", page]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert page.read_text() == (
+        "```console\n$ seq 3; echo end\n1\n[...]\nend\n$ echo x\nx\n$ echo silent\n```\n"
+    )
+    assert result.stdout == f"{page}: shows something else of: echo x\n"
