@@ -1,0 +1,15 @@
+"""The tutorial, from its first command to its last: in a file of its own, to run beside the other pages."""
+
+from __future__ import annotations
+
+from documents import DOCS
+from walkthrough import Walkthrough, check
+
+
+def test_the_tutorial_does_what_it_says(tmp_path, given):
+    walkthrough = Walkthrough(tmp_path / "tutorial")
+    walkthrough.walk((DOCS / "tutorial.md").read_text(encoding="utf-8"), check, given)
+    made = {path.name for path in walkthrough.folder.rglob("*.png")}
+    assert made == {
+        *("garments.png", "history.png", "predictions.png", "mistakes.png", "confusion.png", "weights.png")
+    }
