@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,15 @@ class SummaryRow:
     """How far to trust these two: `fmnist_runtime.trust.STABLE`, or what is wrong; None where not timed."""
     failures: tuple[str, ...]
     """The gates it broke."""
+
+
+class SummaryBody(TypedDict):
+    """The content of the JSON result of `fmnist run`."""
+
+    run: Path
+    """Folder of the run."""
+    models: tuple[SummaryRow, ...]
+    """The original, then the artifacts."""
 
 
 def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:

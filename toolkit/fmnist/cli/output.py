@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ GATE_FAILED = 3
 """Exit code when a model drifted beyond what is allowed."""
 
 
-def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
+def show(text: str, kind: str, body: Mapping[str, Any], json: Path | None) -> None:
     """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
     from fmnist.results import to_json, write_result
 

@@ -10,7 +10,7 @@ from fmnist.cli import options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
-    from fmnist.summary import SummaryRow
+    from fmnist.summary import SummaryBody, SummaryRow
 
 
 def run(
@@ -35,8 +35,6 @@ def run(
 
     Steps that are finished are kept. Exit 3 when an artifact drifts beyond its gate.
     """
-    from dataclasses import asdict
-
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline
@@ -50,7 +48,7 @@ def run(
     limits = {} if max_drop is None else {"max_drop": max_drop / 100}
     method = Method(seconds=duration, processes=processes)
     summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
-    body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
+    body: SummaryBody = {"run": where.folder, "models": summary.rows}
     show(f"\n{_text(summary.rows)}\n{where.folder}: everything above, and more, as JSON", "run", body, json)
     fail(summary.failures, gate_failed=any(row.failures for row in summary.rows))
 

@@ -25,10 +25,9 @@ def verify(
 
     Each carries a few images with the answers to them. Exit 3 when one differs.
     """
-    from dataclasses import asdict
-
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.models import select_artifacts
+    from fmnist.verification import verification_body
     from fmnist_runtime.errors import FmnistError
     from fmnist_runtime.verify import verify as verify_artifact
 
@@ -40,9 +39,8 @@ def verify(
             results.append(verify_artifact(path, threads))
         except FmnistError as error:  # one that cannot be verified hides no other's verdict
             failures.append(error)
-    body = {"artifacts": [{**asdict(result), "passed": result.passed} for result in results]}
     if results:
-        show(_text(results), "verify", body, json)
+        show(_text(results), "verify", verification_body(results), json)
     fail(failures, gate_failed=not all(result.passed for result in results))
 
 
