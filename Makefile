@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
 	compare_coverage parity_cost runtime repeatability emulated_pi exports training
 
-.PHONY: demo test test-arm64 emulated-pi lint format bench clean
+.PHONY: demo test test-arm64 emulated-pi lint format docs bench clean
 
 demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
 	$(BIN)/fmnist run
@@ -33,6 +33,9 @@ lint: $(INSTALLED)  ## style, types and import boundaries
 format: $(INSTALLED)  ## mend what can be mended of style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(INSTALLED)  ## docs/reference, and the tables in docs/explanation/statistics.md, made anew from the code
+	$(BIN)/python docs/generator/make_reference.py
 
 # All of them, whatever one finds; which of them broke a limit, or failed, is said at the end.
 bench: $(INSTALLED)  ## the comparisons behind the figures in the README, and its tables made of them

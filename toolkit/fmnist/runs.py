@@ -37,7 +37,7 @@ class TrainingBody(TypedDict):
     epochs: tuple[Epoch, ...]
     """The course of the training, as in ``history.csv``."""
     finished: str
-    """When it was done: ISO 8601, UTC. The newest run is the one that finished last."""
+    """When it was done: ISO 8601, UTC. The newest run is the one that was done last."""
 
 
 @dataclass(frozen=True)

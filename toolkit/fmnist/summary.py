@@ -26,9 +26,9 @@ class SummaryRow:
     p50_us: float | None
     """Median latency of one image in µs; None where it was not timed."""
     p99_us: float | None
-    """99th percentile of the same."""
+    """99th percentile of the same; None where there are too few samples, too."""
     trust: str | None
-    """How far to trust these two: `fmnist_runtime.trust.STABLE`, or what is wrong; None where not timed."""
+    """How far to trust these two: ``STABLE``, or what is wrong, as of bench; None where it was not timed."""
     failures: tuple[str, ...]
     """The gates it broke."""
 

@@ -63,7 +63,7 @@ class Timed:
     path: Path | None
     """The model, as it was named; None for the empty call."""
     runner: str
-    """What runs it: a name in `ENGINES`, ``keras``, or ``none`` for the empty call."""
+    """What runs it: ``tflite``, ``onnxruntime``, ``numpy``, ``null`` or ``keras``; ``none`` for no model."""
     threads: int
     """Threads one inference may use."""
     batch: int
