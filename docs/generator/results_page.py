@@ -78,9 +78,9 @@ def _overview() -> str:
 
 
 def _section(kind: Kind, schema: Schema) -> str:
-    place = f"It lies at {kind.place}.\n\n" if kind.place else ""
+    place = f"It lies at {kind.place}.\n" if kind.place else ""
     link = f"[schemas/{kind.name}.schema.json](schemas/{kind.name}.schema.json)"
-    intro = f"## {kind.name}\n\n`{kind.schema}`, by {kind.verb}. {kind.text}\n\n{place}Schema: {link}\n\n"
+    intro = f"## {kind.name}\n\n{kind.text}\n\n`{kind.schema}`, by {kind.verb}. {place}Schema: {link}\n\n"
     shown = {name: part for name, part in schema["properties"].items() if name != "environment"}
     return intro + _table({**schema, "properties": shown}, schema["$defs"])
 

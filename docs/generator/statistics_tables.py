@@ -142,7 +142,8 @@ def verdicts() -> Rows:
     )
     throttled = (
         f"a core's clock frequency fell by more than {fall} within a process, Linux slows the machine for "
-        "its temperature, or a Raspberry Pi's firmware reports under-voltage, a capped frequency or throttling"
+        "its temperature, or a Raspberry Pi's firmware reports under-voltage, a capped frequency or "
+        "throttling"
     )
     drifting = (
         f"Kendall's τ of the medians of blocks is {trust.MIN_TAU} or more either way, and Sen's line moves "
@@ -151,7 +152,8 @@ def verdicts() -> Rows:
     noisy = (
         f"there are fewer than {trust.MIN_PROCESSES} processes, one is more than {deviation} off the median "
         f"of all, the middle half of them spans more than {middle}, that of a process's blocks more than "
-        f"{block}, other programs kept more than {trust.MAX_BUSY} cores busy, or the frequency governor changed"
+        f"{block}, other programs kept more than {trust.MAX_BUSY} cores busy, or the frequency governor "
+        "changed"
     )
     stable = f"nothing of that is so: another run would give the same median, within {100 * LEAST_CHANGE:g} %"
     found = {
