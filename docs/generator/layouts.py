@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import builtins
 import inspect
 import re
 import sys
@@ -28,9 +27,9 @@ class Field:
     """Whether it is always there."""
 
 
-def is_layout(type: Any) -> bool:
+def is_layout(hint: Any) -> bool:
     """Whether a type has fields of its own."""
-    return is_typeddict(type) or (is_dataclass(type) and isinstance(type, builtins.type))
+    return is_typeddict(hint) or (isinstance(hint, type) and is_dataclass(hint))
 
 
 @cache
@@ -72,7 +71,7 @@ def in_json_words(docstring: str) -> str:
 
 def _docstrings(layout: type) -> dict[str, str]:
     """What stands under each field; a class's own before those of its bases, and of these the first."""
-    [node] = ast.parse(inspect.cleandoc("\n" + inspect.getsource(layout))).body
+    [node] = ast.parse(inspect.getsource(layout)).body
     assert isinstance(node, ast.ClassDef)
     known = vars(sys.modules[layout.__module__])
     texts: dict[str, str] = {}

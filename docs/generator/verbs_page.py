@@ -27,7 +27,7 @@ under `runs/`.
 | 3 | It was done, and a gate failed: a model drifted, was rejected, or broke what was asserted. |
 
 """
-_TYPES = {"str": "text", "path": "path", "int": "whole number", "float": "number"}
+_TYPES = {"str": "text", "int": "whole number", "float": "number"}
 
 
 def verbs_page() -> str:
@@ -98,10 +98,15 @@ def _type(item: Any) -> str:
     elif item.is_flag:
         found = "flag"
     else:
-        found = f"`{metavar}`" if metavar else _TYPES[item.type.name.removesuffix(" range")]
+        found = f"`{metavar}`" if metavar else _named_type(item.type.name)
     if low is not None:
         found += f" from {low:,} to {high:,}" if high is not None else f" from {low:,}"
     return f"{found}; may be given again" if item.multiple else found
+
+
+def _named_type(name: str) -> str:
+    plain = name.lower().removesuffix(" range")
+    return _TYPES.get(plain, plain)
 
 
 def _default(item: Any) -> str:
