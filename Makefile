@@ -14,7 +14,7 @@ BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predic
 DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,engine_option help \
 	parity_bad_input parity_scores predict predict_output predict_streams verbs)
 
-.PHONY: demo test test-device test-arm64 emulated-pi lint format bench clean
+.PHONY: demo test test-device test-arm64 emulated-pi lint format docs bench clean
 
 demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
 	$(BIN)/fmnist run
@@ -43,6 +43,9 @@ lint: $(INSTALLED)  ## style, types and import boundaries
 format: $(INSTALLED)  ## mend what can be mended of style
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(INSTALLED)  ## docs/reference, and the tables in docs/explanation/statistics.md, made anew from the code
+	$(BIN)/python docs/generator/make_reference.py
 
 # All of them, whatever one finds; which of them broke a limit, or failed, is said at the end.
 bench: $(INSTALLED)  ## the comparisons behind the figures in the README, and its tables made of them

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import NotRequired, TypedDict
 
 from fmnist_exporters.recipes import formats, position
 from fmnist_runtime.artifact import Metadata
@@ -11,6 +12,36 @@ from fmnist_runtime.carriers import REJECTED, read_carried, read_metadata
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
+
+
+class Entry(TypedDict):
+    """One artifact in ``manifest.json``."""
+
+    file: str
+    """Name of the file, in the manifest's folder."""
+    format: str
+    """``tflite``, ``onnx`` or ``npz``."""
+    scheme: str
+    """Quantisation scheme."""
+    size_bytes: int
+    """Size of the file."""
+    sha256: str
+    """SHA-256 of the file."""
+    source_sha256: str
+    """SHA-256 of the Keras file that it was made from."""
+    rejected: NotRequired[str]
+    """Under ``rejected`` alone: why the artifact failed its gate."""
+
+
+class Manifest(TypedDict):
+    """The content of ``manifest.json``."""
+
+    schema: str
+    """The layout: ``fmnist.manifest/2``."""
+    artifacts: list[Entry]
+    """What may be shipped, in the order in which it was exported."""
+    rejected: list[Entry]
+    """What failed its gate and is kept as ``NAME.rejected``."""
 
 
 def rejected_path(path: Path) -> Path:
@@ -46,7 +77,7 @@ def write_manifest(folder: Path) -> None:
         for path in _candidates(folder)
         if (metadata := _metadata(path)) and (place := position(metadata.format, metadata.scheme)) is not None
     )
-    manifest = {
+    manifest: Manifest = {
         "schema": MANIFEST_SCHEMA,
         "artifacts": [entry for _, _, entry in found if "rejected" not in entry],
         "rejected": [entry for _, _, entry in found if "rejected" in entry],
@@ -67,9 +98,9 @@ def _candidates(folder: Path) -> list[Path]:
     )
 
 
-def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
+def _entry(path: Path, metadata: Metadata) -> Entry:
     """What the manifest says of a file."""
-    entry: dict[str, str | int] = {
+    entry: Entry = {
         "file": path.name,
         "format": metadata.format,
         "scheme": metadata.scheme,
@@ -77,7 +108,9 @@ def _entry(path: Path, metadata: Metadata) -> dict[str, str | int]:
         "sha256": sha256_file(path),
         "source_sha256": metadata.source_sha256,
     }
-    return entry | {"rejected": metadata.rejected} if path.suffix == REJECTED else entry
+    if path.suffix == REJECTED:
+        entry["rejected"] = metadata.rejected
+    return entry
 
 
 def _metadata(path: Path) -> Metadata | None:

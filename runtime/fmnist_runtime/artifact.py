@@ -39,15 +39,17 @@ class Metadata:
     source_range: str
     """Pixels that the original itself takes: ``0-255``, or ``0-1`` when the division by 255 was added."""
     calibration: dict[str, Any]
-    """Which training images activations were calibrated on; empty for float schemes."""
+    """Which training images activations were calibrated on: ``split``, number of ``images``, ``seed``,
+    ``indices``, and ``sha256`` of their pixels; empty for float schemes."""
     gate: dict[str, Any]
-    """How far from its original it was allowed to be."""
+    """How far from its original it was allowed to be: fields of `fmnist_runtime.parity.Gate`."""
     versions: dict[str, str]
     """Versions of the packages that made it."""
     golden: Golden | None = dataclasses.field(default=None, compare=False)
     """Images with the answers to them; None only until the artifact has been run."""
     proof: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
-    """What its comparison with the original on held-out training images gave."""
+    """What its comparison with the original on held-out training images gave: ``split``, number of
+    ``images``, ``agreement``, ``reference_accuracy``, ``accuracy``, ``max_difference``; what was allowed."""
     rejected: str = dataclasses.field(default="", compare=False)
     """Why it failed its gate when it was made; empty when it passed."""
 

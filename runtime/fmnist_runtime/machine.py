@@ -37,7 +37,8 @@ class MachineState:
     too_hot: bool
     """Some thermal zone is as hot as Linux lets it become before it slows the processor down."""
     throttled: int | None
-    """What a Raspberry Pi's firmware holds against its power supply and temperature: see `FIRMWARE_BITS`."""
+    """What a Raspberry Pi's firmware holds against its power supply and temperature. Bits 0 to 3 are of now:
+    under-voltage, frequency capped, throttled, soft temperature limit; 16 to 19 of all since it started."""
     busy_s: float | None
     """CPU seconds of all cores that anything has used since boot, those that a hypervisor took included."""
     own_s: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -62,8 +62,8 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Weight:
-    """An array that the file holds, with figures of its elements as they are stored."""
+class WeightFigures:
+    """An array that the file holds, by figures of its elements as they are stored."""
 
     name: str
     """Its name in the file."""
@@ -72,21 +72,32 @@ class Weight:
     dtype: str
     """Type of its elements."""
     minimum: float
-    """Least element."""
+    """Least element; NaN or infinite, as the three below, where one is, after a failed training."""
     maximum: float
-    """Greatest element."""
+    """Greatest element; may be NaN or infinite."""
     mean: float
-    """Mean of the elements."""
+    """Mean of the elements; may be NaN or infinite."""
     deviation: float
-    """Their standard deviation."""
+    """Their standard deviation; may be NaN."""
     zeros: float
     """Share of elements that are 0, from 0 to 1."""
     scales: tuple[float, ...]
     """As of a tensor."""
     zero_points: tuple[int, ...]
     """As of a tensor."""
+
+
+@dataclass(frozen=True)
+class Weight(WeightFigures):
+    """The same with the array itself."""
+
     values: NDArray[Any]
     """The elements."""
+
+    @property
+    def figures(self) -> WeightFigures:
+        """The figures alone."""
+        return WeightFigures(**{field.name: getattr(self, field.name) for field in fields(WeightFigures)})
 
 
 @dataclass(frozen=True)

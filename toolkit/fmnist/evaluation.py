@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.inputs import Kept
 from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, describe, is_keras, open_model
 from fmnist.runs import Run
@@ -30,6 +33,37 @@ class ModelEvaluation:
     """How often it was right."""
     images_per_second: float | None
     """Whole test split through `Session.scores`; None where recorded scores were taken."""
+
+
+@dataclass(frozen=True)
+class EvaluatedModel(ModelFile):
+    """One model in ``eval.json``."""
+
+    dataset: str
+    """Name of the data set whose test split was scored."""
+    dataset_digest: str
+    """Digest of that split, as of `fmnist_runtime.datasets.Dataset`."""
+    images: int
+    """How many images were scored."""
+    correct: int
+    """How many of them got their true class; of equal scores the lowest index counts."""
+    accuracy: float
+    """correct / images."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    class_accuracy: tuple[float, ...]
+    """Share of each true class that was found (its recall); NaN for a class without images."""
+    confusion: NDArray[np.int64]
+    """``[classes, classes]``: images of true class (row) that were given a class (column)."""
+    images_per_second: float | None
+    """Whole test split through `Session.scores`; None where recorded scores were taken."""
+
+
+class EvaluationBody(Kept):
+    """The content of ``eval.json``."""
+
+    models: list[EvaluatedModel]
+    """The models, in the order they were named; of a run its original first."""
 
 
 def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> list[ModelEvaluation]:
@@ -105,22 +139,18 @@ def evaluate_original(run: Run) -> ModelEvaluation:
     )
 
 
-def evaluation_body(evaluations: list[ModelEvaluation]) -> dict[str, Any]:
+def evaluation_body(evaluations: list[ModelEvaluation]) -> EvaluationBody:
     """The content of ``eval.json``."""
     return {
         "models": [
-            {
-                **asdict(item.model),
-                "dataset": item.scored.dataset,
-                "dataset_digest": item.scored.dataset_digest,
-                "images": item.evaluation.images,
-                "correct": item.evaluation.correct,
-                "accuracy": item.evaluation.accuracy,
-                "labels": item.scored.labels,
-                "class_accuracy": item.evaluation.class_accuracy,
-                "confusion": item.evaluation.confusion,
-                "images_per_second": item.images_per_second,
-            }
+            EvaluatedModel(
+                **vars(item.model),
+                dataset=item.scored.dataset,
+                dataset_digest=item.scored.dataset_digest,
+                labels=item.scored.labels,
+                **vars(item.evaluation),
+                images_per_second=item.images_per_second,
+            )
             for item in evaluations
         ],
     }

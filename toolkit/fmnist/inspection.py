@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from fmnist.contents import Contents, Weight, measure_weight
+from fmnist.contents import Contents, Layer, Operator, Tensor, Weight, WeightFigures, measure_weight
 from fmnist.onnx_reader import read_onnx
 from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_npz, read_tflite
@@ -33,6 +34,28 @@ class Inspection:
     """What the file holds."""
     initial: tuple[Weight, ...] | None
     """For a run's original its weights before training; None where they were not recorded."""
+
+
+class InspectionBody(TypedDict):
+    """The content of the JSON result."""
+
+    model: ModelFile
+    """Which file."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    metadata: Metadata | None
+    """What an artifact of ours says of itself; None for an original, and for others' files."""
+    layers: tuple[Layer, ...]
+    """Layers of a Keras model; of the other formats none."""
+    operators: tuple[Operator, ...] | None
+    """Operators of an artifact, none of a Keras model; None as of the weights."""
+    tensors: tuple[Tensor, ...]
+    """Input and output; of an artifact also what is between, as far as it is known."""
+    weights: Sequence[WeightFigures | Weight] | None
+    """Weights and other constants, with ``values`` under ``--weights`` alone; None when the package that
+    reads them is not installed."""
+    initial_weights: Sequence[WeightFigures | Weight] | None
+    """The same before training, of a run's original; None where they were not recorded."""
 
 
 def select_model(named: Path | None) -> tuple[Path, Run | None]:
@@ -82,19 +105,27 @@ def _read_tflite(path: Path) -> Contents:
         raise ModelError(f"{path}: is damaged ({error}); copy it again") from error
 
 
-def inspection_body(inspection: Inspection, with_values: bool) -> dict[str, Any]:
+def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody:
     """The content of the JSON result; the elements of the weights only where they are wanted."""
-    contents = asdict(inspection.contents)
-    initial = None if inspection.initial is None else [asdict(weight) for weight in inspection.initial]
-    for weight in () if with_values else (*(contents["weights"] or ()), *(initial or ())):
-        del weight["values"]
+    contents = inspection.contents
     return {
         "model": inspection.model,
         "labels": inspection.labels,
         "metadata": inspection.metadata,
-        **contents,
-        "initial_weights": initial,
+        "layers": contents.layers,
+        "operators": contents.operators,
+        "tensors": contents.tensors,
+        "weights": _weights(contents.weights, with_values),
+        "initial_weights": _weights(inspection.initial, with_values),
     }
+
+
+def _weights(
+    weights: tuple[Weight, ...] | None, with_values: bool
+) -> Sequence[WeightFigures | Weight] | None:
+    if weights is None or with_values:
+        return weights
+    return [weight.figures for weight in weights]
 
 
 def _initial(path: Path, model: Any) -> tuple[Weight, ...] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import TypedDict, get_args
 
 from fmnist_runtime.datasets import KNOWN, Split, file_names, find_files, load_dataset
 from fmnist_runtime.errors import DatasetError
@@ -41,6 +41,20 @@ class VerifiedFile:
     """Images or labels in it."""
     published: bool
     """Whether a digest was published, and is this one. False for one's own data set."""
+
+
+class InventoryBody(TypedDict):
+    """The content of the JSON of `fmnist data list`."""
+
+    datasets: list[Entry]
+    """The known data sets, found or not."""
+
+
+class VerificationBody(TypedDict):
+    """The content of the JSON of `fmnist data verify`."""
+
+    files: list[VerifiedFile]
+    """The files that are good; what is wrong with others is said on standard error."""
 
 
 def list_known(data_dir: Path | None = None) -> list[Entry]:

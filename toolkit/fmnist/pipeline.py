@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fmnist.bench.body import benchmark_body
 from fmnist.bench.configuration import Method, combine, harness
+from fmnist.bench.layout import BenchmarkBody
 from fmnist.bench.measurement import measure
 from fmnist.bench.models import shared_split, with_baseline
-from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
+from fmnist.evaluation import EvaluationBody, evaluate_models, evaluate_original, evaluation_body
 from fmnist.exporting import Origin, export_model, plan_targets
+from fmnist.inputs import Inputs, StepSettings
 from fmnist.models import Splits
 from fmnist.opening import Execution
-from fmnist.parity.models import compare_models, parity_body
+from fmnist.parity.body import ParityBody, parity_body
+from fmnist.parity.models import compare_models
 from fmnist.progress import Progress, say
 from fmnist.report.writing import write_report
-from fmnist.results import require_replaceable, schema, to_json
+from fmnist.results import plain, require_replaceable, schema, to_json
 from fmnist.runs import Run, read_json
 from fmnist.summary import SummaryRow, summarise
 from fmnist_exporters.recipes import RECIPES
@@ -70,14 +73,13 @@ class Pipeline:
     def execute(self) -> Summary:
         """Do every step that can be done; one that fails stops no other."""
         self._export()
-        gates = {f"{recipe.format} {recipe.scheme}": asdict(recipe.gate) for recipe in RECIPES}
+        gates = {f"{recipe.format} {recipe.scheme}": recipe.gate for recipe in RECIPES}
+        limits: StepSettings = {"gates": gates, "limits": dict(self._limits)}
+        timing: StepSettings = {"method": self._method, "machine": platform.node()}
         results = {
-            kind: self._step(kind, settings, work)
-            for kind, settings, work in (
-                ("eval", {}, self._evaluate),
-                ("parity", {"gates": gates, "limits": dict(self._limits)}, self._compare),
-                ("bench", {"method": asdict(self._method), "machine": platform.node()}, self._time),
-            )
+            "eval": self._step("eval", {}, self._evaluate),
+            "parity": self._step("parity", limits, self._compare),
+            "bench": self._step("bench", timing, self._time),
         }
         report = self._report()
         return Summary(tuple(summarise(**results)), tuple(self._failures), report)
@@ -98,11 +100,11 @@ class Pipeline:
         else:
             self._failures += exported.failures
 
-    def _evaluate(self) -> dict[str, Any]:
+    def _evaluate(self) -> EvaluationBody:
         artifacts = evaluate_models(self._run.artifacts(), self._splits, self._how)
         return evaluation_body([evaluate_original(self._run), *artifacts])
 
-    def _compare(self) -> dict[str, Any]:
+    def _compare(self) -> ParityBody:
         reference = self._run.recorded_scores()
         artifacts = self._run.artifacts()
         results = compare_models(
@@ -110,7 +112,7 @@ class Pipeline:
         )
         return parity_body(results)
 
-    def _time(self) -> dict[str, Any]:
+    def _time(self) -> BenchmarkBody:
         artifacts = self._run.artifacts()
         if not artifacts:
             raise ResultError(f"{self._run.exports}: nothing was exported, so there is nothing to time")
@@ -132,15 +134,15 @@ class Pipeline:
             return None
 
     def _step(
-        self, kind: str, settings: dict[str, Any], work: Callable[[], dict[str, Any]]
+        self, kind: str, settings: StepSettings, work: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
         """A result that is kept or made now; empty when it cannot be made."""
         path = self._run.result(kind)
         try:
             require_replaceable(path, self._force, "remove it, or --force replaces it")
-            inputs = self._inputs() | settings
+            inputs: Inputs = {**self._inputs(), **settings}
             record = _read_or_empty(path)
-            same = record.get("schema") == schema(kind) and record.get("inputs") == inputs
+            same = record.get("schema") == schema(kind) and record.get("inputs") == plain(inputs)
             if same and not record.get("failures"):
                 say(f"{kind}: kept")
                 return record
@@ -151,7 +153,7 @@ class Pipeline:
             self._failures.append(error)
             return {}
 
-    def _inputs(self) -> dict[str, Any]:
+    def _inputs(self) -> Inputs:
         """All that the results depend on."""
         return {
             "packages": package_versions(),

@@ -7,19 +7,40 @@ may be a stranger's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import TypedDict
 
+from fmnist.opening import ModelFile
 from fmnist.predictions import Answer
 from fmnist.render import no_formula, percent, printable
+from fmnist.results import plain
 from fmnist.terminal import draw_grid
+from fmnist_runtime import Prediction
 
 _WIDEST_PERCENT = len(percent(1, 1))
 _WIDEST_PICTURE = 64
 """Characters; more shows no more of what is usually 28 pixels wide."""
 _WIDTH_OF_ANSWERS = 32
 """Characters that are kept free beside a picture."""
+
+
+class ImageAnswer(TypedDict):
+    """What a model says of an image; with ``--as jsonl`` a line."""
+
+    file: str
+    """File of the image, or where it came from."""
+    predictions: list[Prediction]
+    """The most probable classes, best first; of equal ones the lowest index."""
+
+
+class PredictionBody(TypedDict):
+    """The content of the JSON result."""
+
+    model: ModelFile
+    """Which model answered."""
+    images: list[ImageAnswer]
+    """The images that could be read, in their order."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +133,11 @@ def json_lines() -> Layout:
     import json
 
     def text(answer: Answer) -> str:
-        return json.dumps(record(answer)) + "\n"
+        return json.dumps(plain(record(answer))) + "\n"
 
     return Layout("", text)
 
 
-def record(answer: Answer) -> dict[str, Any]:
-    """An answer in JSON's own types."""
-    return {"file": answer.name, "predictions": [asdict(guess) for guess in answer.predictions]}
+def record(answer: Answer) -> ImageAnswer:
+    """An answer for a program."""
+    return {"file": answer.name, "predictions": answer.predictions}

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,19 +39,19 @@ def schema(kind: str) -> str:
     return f"fmnist.{kind}/{_VERSIONS.get(kind, 1)}"
 
 
-def to_json(kind: str, body: dict[str, Any]) -> str:
+def to_json(kind: str, body: Mapping[str, Any]) -> str:
     """A result as JSON text.
 
     Args:
         kind: What it is of: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
-        body: Its content; dataclasses, NumPy values and paths are taken apart.
+        body: Its content, as of its kind's layout; dataclasses, NumPy values and paths are taken apart.
     """
     document = {
         "schema": schema(kind),
         "environment": dataclasses.asdict(read_environment()),
         **body,
     }
-    text = json.dumps(_plain(document), indent=1, allow_nan=False)
+    text = json.dumps(plain(document), indent=1, allow_nan=False)
     return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
@@ -89,21 +90,21 @@ def write_result(path: Path, text: str) -> None:
         write_atomically(path, text.encode())
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value in JSON's own types. NaN and infinity, which JSON has not, become null."""
     match value:
         case dict():
-            return {str(key): _plain(item) for key, item in value.items()}
+            return {str(key): plain(item) for key, item in value.items()}
         case list() | tuple():
-            return [_plain(item) for item in value]
+            return [plain(item) for item in value]
         case np.ndarray():
-            return _plain(value.tolist())
+            return plain(value.tolist())
         case np.generic():
-            return _plain(value.item())
+            return plain(value.item())
         case float() if not math.isfinite(value):
             return None
         case Path():
             return str(value)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
+        return plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
     return value

@@ -5,14 +5,39 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from fmnist.history import Epoch
+from fmnist.settings import TrainSettings
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
 from fmnist_runtime.files import require_file, require_writable, sha256_file
 from fmnist_runtime.reference import Reference, read_reference
 
 RUNS = Path("runs")
 TRAIN_SCHEMA = "fmnist.train/1"
+
+
+class TrainingBody(TypedDict):
+    """The content of ``train.json``."""
+
+    settings: TrainSettings
+    """What was trained, and how."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    train_digest: str
+    """Digest of the training split, as of `fmnist_runtime.datasets.Dataset`."""
+    test_digest: str
+    """Digest of the test split."""
+    model_sha256: str
+    """SHA-256 of ``model.keras``."""
+    parameters: int
+    """Number of the model's weights."""
+    test_accuracy: float
+    """Accuracy on the test split, from 0 to 1."""
+    epochs: tuple[Epoch, ...]
+    """The course of the training, as in ``history.csv``."""
+    finished: str
+    """When it was done: ISO 8601, UTC. The newest run is the one that was done last."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, TypedDict
 
 
 @dataclass(frozen=True)
@@ -25,11 +26,20 @@ class SummaryRow:
     p50_us: float | None
     """Median latency of one image in µs; None where it was not timed."""
     p99_us: float | None
-    """99th percentile of the same."""
+    """99th percentile of the same; None where there are too few samples, too."""
     trust: str | None
-    """How far to trust these two: `fmnist_runtime.trust.STABLE`, or what is wrong; None where not timed."""
+    """How far to trust these two: ``STABLE``, or what is wrong, as of bench; None where it was not timed."""
     failures: tuple[str, ...]
     """The gates it broke."""
+
+
+class SummaryBody(TypedDict):
+    """The content of the JSON result of `fmnist run`."""
+
+    run: Path
+    """Folder of the run."""
+    models: tuple[SummaryRow, ...]
+    """The original, then the artifacts."""
 
 
 def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:

@@ -29,7 +29,7 @@ from fmnist.loop import EpochLoop
 from fmnist.network import build_model
 from fmnist.preflight import load_test_split, require_enough, require_space
 from fmnist.results import to_json
-from fmnist.runs import Run
+from fmnist.runs import Run, TrainingBody
 from fmnist.settings import TrainSettings
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.original import KerasSession, limit_threads
@@ -154,8 +154,8 @@ def _finish(
     reference = score_original(run.model, test)
     write_reference(run.reference, reference)
     accuracy = evaluate(reference.scores, test.targets).accuracy
-    record = {
-        "settings": settings.to_record(),
+    record: TrainingBody = {
+        "settings": settings,
         "labels": training.labels,
         "train_digest": training.digest,
         "test_digest": test.digest,

@@ -42,7 +42,7 @@ class ClassChange:
     reference_accuracy: float
     """Share of them that the original has right; NaN where there are none."""
     candidate_accuracy: float
-    """The same of the converted model."""
+    """The same of the converted model; NaN where there are none."""
     worse: int
     """Images that the original has right and the converted model wrong."""
     better: int

@@ -28,7 +28,7 @@ def test_ctrl_c_while_operators_are_timed_leaves_the_figures(monkeypatch):
     monkeypatch.setattr(outcome, "profile", stop)
     found = examined(benchmark(timed(NPZ, [1000] * 10)))
     assert found.text.startswith("model ")
-    assert found.body["models"][0]["p50_us"]["value"] == 1.0
+    assert found.body["models"][0].p50_us.value == 1.0
     [error] = found.failures
     assert str(error) == "bench: stopped after 6 of 6 rounds; the figures are of what was done by then"
 

@@ -11,7 +11,8 @@ import pytest
 from bench_files import document, entry, interval, recorded, write
 
 from fmnist.bench.comparison import compare
-from fmnist.bench.comparison_report import comparison_body, comparison_markdown, comparison_text
+from fmnist.bench.comparison_body import comparison_body
+from fmnist.bench.comparison_report import comparison_markdown, comparison_text
 from fmnist.bench.reading import Key, Machine, read_benchmark
 from fmnist.results import to_json
 from fmnist_runtime.errors import ResultError

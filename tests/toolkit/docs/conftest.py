@@ -1,12 +1,139 @@
-"""What several pages begin with."""
+"""Real results of every kind, each made by its verb from the tiny run; and what several pages begin with."""
 
 from __future__ import annotations
 
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
+from predicting import encode
+from support import DATA, TINY, run_fmnist
 from walkthrough import Given
+
+from fmnist.bench.configuration import Method
+from fmnist.bundle.contents import make_bundle
+from fmnist.deploy.outcome import Outcome, deployment_body
+from fmnist.devices.targets import Target
+from fmnist.pipeline import Pipeline
+from fmnist.results import to_json
+from fmnist.runs import Run
+from fmnist.summary import SummaryBody, SummaryRow
+from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.errors import DeviceError
+from fmnist_runtime.probe import read_probe
+
+Results = dict[str, list[dict[str, Any]]]
+"""By kind, as a program reads them."""
+
+
+def read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+class Verbs:
+    """The command in a folder, and the JSON that it writes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._number = folder, 0
+
+    def __call__(self, *arguments: object, code: int = 0) -> dict[str, Any]:
+        return read(self.file(*arguments, code=code))
+
+    def file(self, *arguments: object, code: int = 0) -> Path:
+        self._number += 1
+        path = self._folder / f"{self._number}.json"
+        self.run(*arguments, "--json", path, code=code)
+        return path
+
+    def run(self, *arguments: object, code: int = 0) -> subprocess.CompletedProcess[str]:
+        result = run_fmnist(self._folder, *arguments)
+        assert result.returncode == code, result.stderr
+        return result
 
 
 @pytest.fixture(scope="session")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
     """Makes what a page begins with, or has it already."""
     return Given(tmp_path_factory.mktemp("given"))
+
+
+@pytest.fixture(scope="package")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
+    folder = tmp_path_factory.mktemp("results")
+    run = Path(shutil.copytree(TINY, folder / "runs" / "tiny"))
+    fmnist, pair = Verbs(folder), [run / "export" / name for name in ("model-int8.tflite", "model-int8.onnx")]
+    photo = folder / "boot.png"
+    photo.write_bytes(encode(load_dataset("fashion-mnist", "test", DATA).images[0]))
+    brief = ("--duration", 0.06, "--processes", 1)
+    old = fmnist.file("bench", *pair, *brief, "--operators", "--assert", "p50<1s", code=3)
+    scores = folder / "scores.npz"
+    fmnist.run("eval", run, "--scores", scores)
+    found: Results = {
+        "train": [read(TINY / "train.json")],
+        "manifest": [read(TINY / "export" / "manifest.json")],
+        "eval": [fmnist("eval", run)],
+        "parity": [
+            fmnist("parity", run, "--max-drop", 0, code=3),
+            fmnist("parity", "--scores", scores, scores),
+            fmnist("parity", pair[0], "--layers"),
+        ],
+        "bench": [
+            read(old),
+            *(
+                fmnist("bench", pair[0], *brief, "--scenario", scenario)
+                for scenario in ("throughput", "periodic", "cold-start")
+            ),
+        ],
+        "compare": [fmnist("compare", old, old)],
+        "verify": [fmnist("verify", run), fmnist("verify", _damaged(pair[0], folder), code=3)],
+        "predict": [fmnist("predict", pair[0], photo)],
+        "inspect": [
+            *(fmnist("inspect", path) for path in (run / "model.keras", *pair)),
+            fmnist("inspect", run / "export" / "model-float32.npz", "--weights"),
+        ],
+        "doctor": [fmnist("doctor")],
+        "data": [fmnist("data", "list")],
+        "data-verify": [fmnist("data", "verify", "mnist")],
+        "bundle": [_bundle(run)],
+    }
+    rows = _run_steps(run, found)
+    summary: SummaryBody = {"run": run, "models": rows}
+    found["run"] = [json.loads(to_json("run", summary))]
+    found["deploy"] = [json.loads(to_json("deploy", deployment_body(run, list(_outcomes(rows)))))]
+    return found
+
+
+def _damaged(path: Path, folder: Path) -> Path:
+    """A copy with a byte of its weights changed."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    copy = folder / path.name
+    copy.write_bytes(content)
+    return copy
+
+
+def _bundle(run: Path) -> dict[str, Any]:
+    bundle = make_bundle(Run(run), Target("any", "3.11"), ("npz",), data=False, wheels=False, data_dir=DATA)
+    [description] = (file for file in bundle.files if file.name == "bundle.json")
+    return json.loads(description.open().read())
+
+
+def _run_steps(run: Path, found: Results) -> tuple[SummaryRow, ...]:
+    """The whole job but for the training; what it keeps in the run says what it was made from."""
+    method = Method(seconds=0.06, processes=1)
+    summary = Pipeline(Run(run), DATA, 1, method, force=False, limits={"max_drop": 0.2}).execute()
+    assert summary.failures == ()
+    for kind in ("eval", "parity", "bench"):
+        found[kind].append(read(run / f"{kind}.json"))
+        assert "inputs" in found[kind][-1]
+    found["manifest"].append(read(run / "export" / "manifest.json"))
+    return summary.rows
+
+
+def _outcomes(rows: tuple[SummaryRow, ...]) -> Iterator[Outcome]:
+    yield Outcome("pi", read_probe(), "linux-aarch64, Python 3.13", "tiny-1", False, 1000, rows, None, "")
+    yield Outcome("gone", None, "", "", False, 0, (), DeviceError("gone: no answer"), "ssh: no answer")

@@ -7,6 +7,7 @@ import io
 from typing import Any
 
 from fmnist.bench.body import PERCENTILES, key_of
+from fmnist.bench.layout import BenchmarkBody, Timed
 from fmnist.render import no_formula, printable
 
 _COLUMNS = (
@@ -36,7 +37,7 @@ _COLUMNS = (
 )
 
 
-def benchmark_csv(body: dict[str, Any]) -> str:
+def benchmark_csv(body: BenchmarkBody) -> str:
     """Figures in full precision, of the empty call, too; empty where there is none, or it is withheld.
 
     Args:
@@ -46,15 +47,16 @@ def benchmark_csv(body: dict[str, Any]) -> str:
     writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
     for entry in (*body["models"], *filter(None, [body["harness"]])):
-        writer.writerow(_row(entry) | {"scenario": body["method"]["scenario"]})
+        writer.writerow(_row(entry) | {"scenario": body["method"].scenario})
     return text.getvalue()
 
 
-def _row(entry: dict[str, Any]) -> dict[str, Any]:
+def _row(entry: Timed) -> dict[str, Any]:
     """The entry with an interval in three cells, and text that no program takes for anything else."""
-    row = {**entry, "model": entry["name"], "reasons": " | ".join(entry["reasons"])}
+    row = {**vars(entry), "model": entry.name, "reasons": " | ".join(entry.reasons)}
     for key in [*map(key_of, PERCENTILES), "images_per_second"]:
         stem, unit = (key[:-3], "_us") if key.endswith("_us") else (key, "")
-        found = row[key] or {}
-        row |= {key: found.get("value")} | {f"{stem}_{end}{unit}": found.get(end) for end in ("low", "high")}
+        found = row[key]
+        row |= {key: found and found.value, f"{stem}_low{unit}": found and found.low}
+        row[f"{stem}_high{unit}"] = found and found.high
     return {key: no_formula(printable(cell)) if isinstance(cell, str) else cell for key, cell in row.items()}

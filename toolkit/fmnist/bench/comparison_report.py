@@ -1,10 +1,8 @@
-"""What `fmnist compare` says: tables for people, Markdown for a pull request, a body for JSON."""
+"""What `fmnist compare` says: tables for people, and Markdown for a pull request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
-from typing import Any
 
 from fmnist.bench.comparison import (
     ALIKE,
@@ -47,59 +45,6 @@ def comparison_markdown(comparisons: Sequence[Comparison]) -> str:
         "\n".join(f"- {markdown_text(line)}" for line in _remarks(comparisons)),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def comparison_body(comparisons: Sequence[Comparison]) -> dict[str, Any]:
-    """Every ratio beside the processes' figures that it was made from."""
-    return {
-        "least_change": LEAST_CHANGE,
-        "old": _file_body(comparisons[0].old),
-        "comparisons": [
-            {
-                "new": _file_body(comparison.new),
-                "results": [_change_body(change) for change in comparison.changes],
-                "only_old": comparison.only_old,
-                "only_new": comparison.only_new,
-            }
-            for comparison in comparisons
-        ],
-    }
-
-
-def _file_body(side: Recorded) -> dict[str, Any]:
-    return {
-        "path": side.path,
-        "measured": side.measured,
-        "machine": side.machine,
-        "scenario": side.scenario,
-        "processes": side.processes,
-        "rounds": side.rounds,
-    }
-
-
-def _change_body(change: Change) -> dict[str, Any]:
-    return {
-        **asdict(change.key),
-        "old": _side_body(change.old),
-        "new": _side_body(change.new),
-        "ratio": change.ratio.value,
-        "low": change.ratio.low,
-        "high": change.ratio.high,
-        "verdict": change.verdict,
-        "notes": change.notes,
-    }
-
-
-def _side_body(figures: Figures) -> dict[str, Any]:
-    p50 = figures.percentiles["p50"]
-    return {
-        "engine": figures.engine,
-        "p50_us": p50.value if p50 else None,
-        "images_per_second": figures.images_per_second.value if figures.images_per_second else None,
-        "process_medians_us": figures.process_medians_us,
-        "process_images_per_second": figures.process_rates,
-        "verdict": figures.verdict,
-    }
 
 
 def _files(comparisons: Sequence[Comparison]) -> list[str]:

@@ -26,7 +26,7 @@ class Configuration:
     path: Path | None
     """The model; None for an empty call, which shows what the harness adds to every figure."""
     engine: str
-    """What runs it: a name in `ENGINES`, ``keras``, or ``none`` for the empty call."""
+    """What runs it: as of ``--engine``, ``keras``, or ``none`` for the empty call."""
     threads: int
     """Threads one inference may use."""
     batch: int

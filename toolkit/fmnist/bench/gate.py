@@ -11,14 +11,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from fmnist.bench.assertions import Assertion
 from fmnist.bench.body import PERCENTILES, benchmark_body
 from fmnist.bench.configuration import Method
+from fmnist.bench.layout import AssertionOutcome
 from fmnist.bench.reading import Figures, Key, Recorded, names_of, read_figures
 from fmnist.bench.result import Benchmark
 from fmnist.render import markdown_text, printable
+from fmnist.results import plain
 from fmnist_runtime.environment import read_environment
 from fmnist_runtime.percentiles import Percentile, least_samples
 
@@ -72,7 +73,7 @@ def judge_benchmark(gate: Gate, benchmark: Benchmark, paths: Sequence[Path]) -> 
         for failure in benchmark.failures
         if (item := failure.configuration).path in paths
     }
-    return judge(gate, read_figures(models) if models else [], failures, benchmark.method)
+    return judge(gate, read_figures(plain(models)) if models else [], failures, benchmark.method)
 
 
 def judge(
@@ -122,23 +123,23 @@ def _lines(judgements: Sequence[Judgement], baseline: Recorded | None) -> list[s
     return lines
 
 
-def gate_body(judgements: Sequence[Judgement]) -> list[dict[str, Any]]:
+def gate_body(judgements: Sequence[Judgement]) -> list[AssertionOutcome]:
     """The same for ``bench.json``."""
     return [
-        {
-            "text": item.assertion.text,
-            "model": item.key.name,
-            "runner": item.key.runner,
-            "threads": item.key.threads,
-            "batch": item.key.batch,
-            "outcome": item.outcome,
-            "reason": item.text,
-            "value": item.value,
-            "low": item.low,
-            "high": item.high,
-            "limit": item.limit,
-            "unit": item.assertion.figure.quantity.unit,
-        }
+        AssertionOutcome(
+            text=item.assertion.text,
+            model=item.key.name,
+            runner=item.key.runner,
+            threads=item.key.threads,
+            batch=item.key.batch,
+            outcome=item.outcome,
+            reason=item.text,
+            value=item.value,
+            low=item.low,
+            high=item.high,
+            limit=item.limit,
+            unit=item.assertion.figure.quantity.unit,
+        )
         for item in judgements
     ]
 

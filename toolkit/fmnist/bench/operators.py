@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
 
+from fmnist.bench.layout import OperatorsOfModel
 from fmnist.bench.naming import file_names
 from fmnist.bench.result import Result
 from fmnist.render import microseconds, percent, printable, table
@@ -36,17 +35,17 @@ def operators_text(results: Sequence[Result], profiles: Sequence[Profile]) -> st
     return "\n\n".join(parts)
 
 
-def operators_body(results: Sequence[Result], profiles: Sequence[Profile]) -> list[dict[str, Any]]:
+def operators_body(results: Sequence[Result], profiles: Sequence[Profile]) -> list[OperatorsOfModel]:
     """The same for ``bench.json``."""
     return [
-        {
-            "name": result.name,
-            "runner": result.configuration.engine,
-            "threads": result.configuration.threads,
-            "batch": result.configuration.batch,
-            "profile": asdict(profile) if isinstance(profile, OperatorProfile) else None,
-            "error": str(profile) if isinstance(profile, FmnistError) else None,
-        }
+        OperatorsOfModel(
+            name=result.name,
+            runner=result.configuration.engine,
+            threads=result.configuration.threads,
+            batch=result.configuration.batch,
+            profile=profile if isinstance(profile, OperatorProfile) else None,
+            error=str(profile) if isinstance(profile, FmnistError) else None,
+        )
         for result, profile in zip(results, profiles, strict=True)
     ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from fmnist.bench.accuracies import Accuracies, find_accuracies
 from fmnist.bench.body import benchmark_body
 from fmnist.bench.gate import HOLDS, Gate, Judgement, gate_body, gate_markdown, gate_text, judge_benchmark
+from fmnist.bench.layout import BenchmarkBody
 from fmnist.bench.measurement import profile
 from fmnist.bench.operators import Profile, operators_body, operators_text
 from fmnist.bench.report import benchmark_markdown, benchmark_text
@@ -48,7 +48,7 @@ class Outcome:
         return "\n\n".join(parts)
 
     @property
-    def body(self) -> dict[str, Any]:
+    def body(self) -> BenchmarkBody:
         """For ``bench.json``."""
         body = benchmark_body(self.benchmark, self.accuracies.accuracies)
         if self.profiles:

@@ -31,7 +31,7 @@ class Key:
     name: str
     """Name of the model's file, wherever it lies; its path where others in the benchmark have that name."""
     runner: str
-    """What ran it: a name in `ENGINES`, or ``keras``."""
+    """What ran it: ``tflite``, ``onnxruntime``, ``numpy``, ``null`` or ``keras``."""
     threads: int
     """Threads one inference may use."""
     batch: int

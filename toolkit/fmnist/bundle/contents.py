@@ -11,7 +11,7 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypedDict
 
 from fmnist.bundle.guide import Guide
 from fmnist.bundle.run_files import artifacts_for, run_files, test_files
@@ -61,6 +61,29 @@ class BundleFile:
     def open(self) -> BinaryIO:
         """Its content, to be read."""
         return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
+
+
+class Description(TypedDict):
+    """The content of ``bundle.json``."""
+
+    schema: str
+    """The layout: ``fmnist.bundle/1``."""
+    fmnist: str
+    """Version of fmnist in the bundle."""
+    run: str
+    """Name of the run in it."""
+    platform: str
+    """System that it is for, such as ``linux-aarch64``."""
+    python: str
+    """Python that it is for, such as ``3.13``; where the platform is ``any``, the oldest."""
+    formats: list[str]
+    """Formats of the artifacts in it."""
+    data: bool
+    """Whether the test images are in it."""
+    wheels: bool
+    """Whether the packages that it needs are in it."""
+    installed_bytes: int
+    """Room that it takes when it is installed."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +174,7 @@ def _description(
     run: Run, target: Target, formats: Iterable[str], data: bool, wheels: bool, room: int
 ) -> bytes:
     """The bundle in JSON. It says nothing of this machine, so that it is the same from any."""
-    body = {
+    body: Description = {
         "schema": _SCHEMA,
         "fmnist": version("fmnist"),
         "run": _run_name(run),

@@ -17,10 +17,8 @@ _SIDE = 5
 @app.command("list")
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
     """List the known data sets and their folders."""
-    from dataclasses import asdict
-
     from fmnist.cli.output import show
-    from fmnist.inventory import list_known
+    from fmnist.inventory import InventoryBody, list_known
     from fmnist.render import ABSENT, table
 
     entries = list_known(data_dir)
@@ -38,7 +36,8 @@ def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -
         for entry in entries
     ]
     header = ["data set", "folder", "training images", "test images", "size", "classes"]
-    show(table(header, rows, left=2), "data", {"datasets": [asdict(entry) for entry in entries]}, json)
+    body: InventoryBody = {"datasets": entries}
+    show(table(header, rows, left=2), "data", body, json)
 
 
 @app.command("verify")
@@ -59,10 +58,8 @@ def verify(
 
     Its format and counts, and for known ones the published SHA-256.
     """
-    from dataclasses import asdict
-
     from fmnist.cli.output import fail, show
-    from fmnist.inventory import verifiable, verify_dataset
+    from fmnist.inventory import VerificationBody, verifiable, verify_dataset
     from fmnist.render import table
     from fmnist_runtime.errors import FmnistError
 
@@ -81,7 +78,7 @@ def verify(
         ]
         for file in files
     ]
-    body = {"files": [asdict(file) for file in files]}
+    body: VerificationBody = {"files": files}
     if rows:
         show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)
     fail(failures)

@@ -49,7 +49,7 @@ def deploy(
     bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
     bench_options = ["--duration", f"{duration:g}", "--processes", str(processes)]
     outcomes, interrupted = deploy(run, hosts, bundles.bundle_for, bench_options)
-    body = {"run": run.folder, **deployment_body(outcomes)}
+    body = deployment_body(run.folder, outcomes)
     try:
         show(f"\n{_text(run, outcomes)}", "deploy", body, json)
     finally:

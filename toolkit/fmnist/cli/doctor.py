@@ -33,15 +33,10 @@ def doctor(json: options.Json = None) -> None:
         raise typer.Exit(1)
 
     from fmnist.cli.output import show
-    from fmnist.doctor.diagnosis import examine
+    from fmnist.doctor.diagnosis import examination_body, examine
 
     examination = examine(parts)
-    body = {
-        "probe": examination.probe,
-        "parts": list(examination.parts.values()),
-        "findings": examination.findings,
-    }
-    show(_text(examination), "doctor", body, json)
+    show(_text(examination), "doctor", examination_body(examination), json)
 
 
 def _text(examination: "Examination") -> str:

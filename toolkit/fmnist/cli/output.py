@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ def tell(text: str) -> None:
     print(paint_tables(text) if takes_colours(sys.stdout) else text)
 
 
-def show(text: str, kind: str, body: dict[str, Any], json: Path | None) -> None:
+def show(text: str, kind: str, body: Mapping[str, Any], json: Path | None) -> None:
     """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
     from fmnist.results import to_json, write_result
 

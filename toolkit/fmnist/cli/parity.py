@@ -53,9 +53,10 @@ def parity(
     from fmnist.cli.output import GATE_FAILED, require_apart, show
     from fmnist.models import Splits
     from fmnist.opening import Execution
+    from fmnist.parity.body import layers_body, parity_body
     from fmnist.parity.layer_report import layers_text
-    from fmnist.parity.layers import ModelDrift, compare_layers, layers_body, original_of
-    from fmnist.parity.models import compare_models, parity_body, scored_split
+    from fmnist.parity.layers import ModelDrift, compare_layers, original_of
+    from fmnist.parity.models import compare_models, scored_split
     from fmnist.parity.report import parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
     from fmnist.references import find_reference, load_reference, range_of, recorded_range
@@ -65,7 +66,6 @@ def parity(
     limits = _limits(max_drop, min_agreement, max_difference, max_confident_flips)
     notes: list[str] = []
     drifts: list[ModelDrift] = []
-    extra: dict[str, Any] = {}
     if scores:
         _require_scores_alone(
             {
@@ -82,7 +82,8 @@ def parity(
         )
         compared = compare_scores(*scores, limits)
         results, notes = compared.results, scores_notes(compared)
-        extra = {"scores": compared.files, "left_out": compared.left_out}
+        body = parity_body(results)
+        body |= {"scores": compared.files, "left_out": compared.left_out}
     else:
         paths = _candidates(candidates, plots)
         keras = original_of(paths, reference) if layers else None
@@ -91,14 +92,15 @@ def parity(
         )
         how = Execution(threads, engine, input_range or range_of(original))
         results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
+        body = parity_body(results)
         if keras:
             taken = input_range or recorded_range(keras, paths)
             drifts = compare_layers(keras, paths, scored_split(original, splits).images, taken)
-            extra = {"layers": layers_body(drifts)}
+            body["layers"] = layers_body(drifts)
     text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
     _write_reports(results, notes, junit, markdown)
     alone = "-" in (str(junit), str(markdown))
-    show("" if alone else text, "parity", {**parity_body(results), **extra}, json)
+    show("" if alone else text, "parity", body, json)
     if plots:
         _draw(results, splits, plots)
     if not all(item.parity.passed for item in results):

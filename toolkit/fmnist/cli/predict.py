@@ -1,7 +1,7 @@
 """`fmnist predict`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from fmnist.image_sources import Found
     from fmnist.image_stream import Frame
-    from fmnist.prediction_output import Layout
+    from fmnist.prediction_output import ImageAnswer, Layout, PredictionBody
     from fmnist.predictions import Answer
     from fmnist.progress import Progress
     from fmnist_runtime.errors import FmnistError
@@ -82,7 +82,7 @@ def predict(
     if found.passed_over:
         say(f"files passed over, as they are not named like images: {found.passed_over:,}")
     live = STDIN in found.paths
-    records: list[dict[str, Any]] = []
+    records: list[ImageAnswer] = []
     failed = 0
     with open_model(model, Execution(threads, engine, input_range, _names(labels))) as session:
         shape = image_shape(session.info.input_shape)
@@ -98,7 +98,8 @@ def predict(
         if records and json:
             from fmnist.results import to_json, write_result
 
-            write_result(json, to_json("predict", {"model": describe(session), "images": records}))
+            body: PredictionBody = {"model": describe(session), "images": records}
+            write_result(json, to_json("predict", body))
     if failed:
         raise typer.Exit(1)
 

@@ -10,7 +10,7 @@ from fmnist.cli import options, training_options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
-    from fmnist.summary import SummaryRow
+    from fmnist.summary import SummaryBody, SummaryRow
 
 
 def run(
@@ -38,8 +38,6 @@ def run(
     Everything is exported and measured, in one run directory. Steps that are finished are kept. Exit 3 when
     an artifact drifts beyond its gate.
     """
-    from dataclasses import asdict
-
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline
@@ -53,7 +51,7 @@ def run(
     limits = {} if max_drop is None else {"max_drop": max_drop / 100}
     method = Method(seconds=duration, processes=processes)
     summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
-    body = {"run": where.folder, "models": [asdict(row) for row in summary.rows]}
+    body: SummaryBody = {"run": where.folder, "models": summary.rows}
     places = [f"{where.folder}: everything above, and more, as JSON"]
     if summary.report:
         places.append(f"{summary.report}: all of it to look at; open it in a browser")

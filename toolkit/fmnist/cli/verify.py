@@ -26,10 +26,9 @@ def verify(
     Each must have arrived whole, and answer here as where it was made. It carries a few images with the
     answers to them, so that no data set is needed. Exit 3 when one differs.
     """
-    from dataclasses import asdict
-
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.models import select_artifacts
+    from fmnist.verification import verification_body
     from fmnist_runtime.errors import FmnistError
     from fmnist_runtime.verify import verify as verify_artifact
 
@@ -41,9 +40,8 @@ def verify(
             results.append(verify_artifact(path, threads))
         except FmnistError as error:  # one that cannot be verified hides no other's verdict
             failures.append(error)
-    body = {"artifacts": [{**asdict(result), "passed": result.passed} for result in results]}
     if results:
-        show(_text(results), "verify", body, json)
+        show(_text(results), "verify", verification_body(results), json)
     fail(failures, gate_failed=not all(result.passed for result in results))
 
 

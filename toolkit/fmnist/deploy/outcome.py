@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
 
 from fmnist.summary import SummaryRow
 from fmnist_runtime.errors import FmnistError
@@ -47,22 +48,56 @@ class Outcome:
         return (self.probe.board or self.probe.environment.cpu)[:_NAME] if self.probe else ""
 
 
-def deployment_body(outcomes: list[Outcome]) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Device:
+    """One device in the JSON result."""
+
+    host: str
+    """What the user calls it."""
+    outcome: str
+    """``done``, ``drifted`` where an artifact broke its gate there, or ``failed``."""
+    failure: str | None
+    """Why it does not have all, and what it has; None where it has all."""
+    log: str
+    """The last lines that it, or ``ssh``, said before a failure; empty where it said none."""
+    target: str | None
+    """What its bundle was made for; None where there is none for it."""
+    version: str | None
+    """The version that was to go there; None where none was made."""
+    already_there: bool
+    """Whether that was in use there, so that nothing was sent."""
+    sent_bytes: int
+    """Bytes of its files that were sent now."""
+    models: tuple[SummaryRow, ...]
+    """Figures of each artifact, as measured there."""
+    probe: Probe | None
+    """What it is; None where it could not be asked."""
+
+
+class DeploymentBody(TypedDict):
     """The content of the JSON result."""
-    return {
-        "devices": [
-            {
-                "host": outcome.host,
-                "outcome": "failed" if outcome.failure else "drifted" if outcome.gate_failed else "done",
-                "failure": str(outcome.failure) if outcome.failure else None,
-                "log": outcome.log,
-                "target": outcome.target or None,
-                "version": outcome.version or None,
-                "already_there": outcome.already,
-                "sent_bytes": outcome.sent_bytes,
-                "models": [asdict(row) for row in outcome.rows],
-                "probe": asdict(outcome.probe) if outcome.probe else None,
-            }
-            for outcome in outcomes
-        ]
-    }
+
+    run: Path
+    """Folder of the run."""
+    devices: list[Device]
+    """The devices, in the order they were named."""
+
+
+def deployment_body(run: Path, outcomes: list[Outcome]) -> DeploymentBody:
+    """The content of the JSON result."""
+    return {"run": run, "devices": [_device(outcome) for outcome in outcomes]}
+
+
+def _device(outcome: Outcome) -> Device:
+    return Device(
+        host=outcome.host,
+        outcome="failed" if outcome.failure else "drifted" if outcome.gate_failed else "done",
+        failure=str(outcome.failure) if outcome.failure else None,
+        log=outcome.log,
+        target=outcome.target or None,
+        version=outcome.version or None,
+        already_there=outcome.already,
+        sent_bytes=outcome.sent_bytes,
+        models=outcome.rows,
+        probe=outcome.probe,
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypedDict
 
 from fmnist.doctor import condition, hardware, software
 from fmnist.doctor.finding import Finding
@@ -29,6 +30,26 @@ class Examination:
     def runners(self) -> list[str]:
         """What runs models here, by package and version."""
         return [part.package for name, part in self.parts.items() if part.works and name != "images"]
+
+
+class ExaminationBody(TypedDict):
+    """The content of the JSON result."""
+
+    probe: Probe
+    """What the machine is and how it is."""
+    parts: list[Loading]
+    """What loads, of what runs models and reads images."""
+    findings: tuple[Finding, ...]
+    """What to know, and what to do."""
+
+
+def examination_body(examination: Examination) -> ExaminationBody:
+    """The content of the JSON result."""
+    return {
+        "probe": examination.probe,
+        "parts": list(examination.parts.values()),
+        "findings": examination.findings,
+    }
 
 
 def examine(parts: dict[Part, Loading]) -> Examination:

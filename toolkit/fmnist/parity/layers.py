@@ -128,17 +128,3 @@ def _drift(
         return LayerDrift(layer, kind, None, drifts=False)
     similarity = compare_values(signal, values)
     return LayerDrift(layer, kind, similarity, drifts=not similarity.snr_db >= least)  # NaN drifts, too
-
-
-def layers_body(drifts: list[ModelDrift]) -> list[dict[str, Any]]:
-    """What ``parity.json`` says of layers."""
-    return [
-        {
-            "name": drift.name,
-            "images": drift.images,
-            "least_snr_db": drift.least_snr_db,
-            "first_drift": drift.first.layer if drift.first else None,
-            "layers": drift.layers,
-        }
-        for drift in drifts
-    ]

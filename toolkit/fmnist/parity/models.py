@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,27 +104,3 @@ def shared_reference(results: Sequence[ModelParity]) -> Reference | None:
     """What all were held against; None when each has a reference of its own."""
     first = results[0].reference
     return first if all(item.reference is first for item in results) else None
-
-
-def parity_body(results: Sequence[ModelParity]) -> dict[str, Any]:
-    """The content of ``parity.json``."""
-    split, shared = results[0].reference, shared_reference(results)
-    return {
-        "reference": {
-            "name": shared and shared.model,
-            "sha256": shared and shared.model_sha256,
-            "dataset": split.dataset,
-            "dataset_digest": split.dataset_digest,
-            "labels": split.labels,
-        },
-        "candidates": [
-            {
-                **asdict(item.model),
-                "passed": item.parity.passed,
-                "reference": {"name": item.reference.model, "sha256": item.reference.model_sha256},
-                "same_original": item.same_original,
-                **vars(item.parity),
-            }
-            for item in results
-        ],
-    }

@@ -14,11 +14,13 @@ class Similarity:
     """What tells an array from the one that it should equal."""
 
     snr_db: float
-    """Signal-to-noise ratio in dB, ``10 · log10(Σ signal² / Σ error²)``; infinite when they are equal."""
+    """Signal-to-noise ratio in dB, ``10 · log10(Σ signal² / Σ error²)``; infinite when they are equal, NaN
+    or -infinity when a value is."""
     max_difference: float
-    """Largest absolute difference of two elements."""
+    """Largest absolute difference of two elements; NaN or infinite when a value is."""
     cosine: float
-    """Cosine of the angle between the two as vectors; of zeros 1 when they are equal, else 0."""
+    """Cosine of the angle between the two as vectors; of zeros 1 when they are equal, else 0. NaN when a
+    value is NaN or infinite."""
 
 
 def compare_values(signal: NDArray[Any], values: NDArray[Any]) -> Similarity:

@@ -1,0 +1,158 @@
+"""Every kind of result: its layout, what writes it, and where it lies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from fmnist.bench.comparison_body import ComparisonBody
+from fmnist.bench.layout import BenchmarkBody
+from fmnist.bundle.contents import Description
+from fmnist.deploy.outcome import DeploymentBody
+from fmnist.doctor.diagnosis import ExaminationBody
+from fmnist.evaluation import EvaluationBody
+from fmnist.inspection import InspectionBody
+from fmnist.inventory import InventoryBody
+from fmnist.inventory import VerificationBody as VerifiedFiles
+from fmnist.parity.body import ParityBody
+from fmnist.prediction_output import PredictionBody
+from fmnist.results import schema
+from fmnist.runs import TrainingBody
+from fmnist.summary import SummaryBody
+from fmnist.verification import VerificationBody
+from fmnist_exporters.manifest import Manifest
+from fmnist_runtime.manifest import MANIFEST_SCHEMA
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of result."""
+
+    name: str
+    """As in its schema, ``fmnist.NAME/VERSION``."""
+    layout: Any
+    """The type of its content."""
+    verb: str
+    """What writes it."""
+    place: str
+    """Where it lies, unless ``--json`` says it."""
+    text: str
+    """What it is."""
+    schema: str
+    """What its field ``schema`` says."""
+    measured: bool = True
+    """Whether it says where it was made."""
+
+
+def _kind(name: str, layout: Any, verb: str, place: str, text: str) -> Kind:
+    return Kind(name, layout, verb, place, text, schema(name))
+
+
+_STEP = "`fmnist {0} --json FILE`; `fmnist run`, `fmnist deploy`"
+_PLACES = "`RUN/{0}.json`, by `fmnist run`; `RUN/devices/HOST/{0}.json`, by `fmnist deploy`"
+KINDS = (
+    _kind(
+        "train",
+        TrainingBody,
+        "`fmnist train`, `fmnist run`",
+        "`RUN/train.json`, which makes a folder a run",
+        "What was trained, how, and what came of it.",
+    ),
+    _kind(
+        "eval",
+        EvaluationBody,
+        _STEP.format("eval"),
+        _PLACES.format("eval"),
+        "Accuracy on the test images, over all and by class.",
+    ),
+    _kind(
+        "parity",
+        ParityBody,
+        _STEP.format("parity"),
+        _PLACES.format("parity"),
+        "Whether artifacts may replace their original, and where they part from it.",
+    ),
+    _kind(
+        "bench",
+        BenchmarkBody,
+        _STEP.format("bench"),
+        _PLACES.format("bench"),
+        "How long inference takes, how sure that is, and every time that was measured.",
+    ),
+    _kind(
+        "compare",
+        ComparisonBody,
+        "`fmnist compare --json FILE`",
+        "",
+        "What became faster or slower between benchmarks.",
+    ),
+    _kind(
+        "verify",
+        VerificationBody,
+        "`fmnist verify --json FILE`",
+        "",
+        "Whether artifacts arrived whole and answer here as where they were made.",
+    ),
+    _kind(
+        "run",
+        SummaryBody,
+        "`fmnist run --json FILE`",
+        "",
+        "The figures of all models of a run, from which a person decides.",
+    ),
+    _kind(
+        "predict",
+        PredictionBody,
+        "`fmnist predict --json FILE`",
+        "",
+        "The most probable classes of images. A line of `--as jsonl` is an entry of `images`.",
+    ),
+    _kind(
+        "inspect",
+        InspectionBody,
+        "`fmnist inspect --json FILE`",
+        "",
+        "What is in a model file, and what it says of itself.",
+    ),
+    _kind(
+        "deploy",
+        DeploymentBody,
+        "`fmnist deploy --json FILE`",
+        "",
+        "What became of each device. All figures that were measured there are in `RUN/devices/HOST`.",
+    ),
+    _kind(
+        "doctor",
+        ExaminationBody,
+        "`fmnist doctor --json FILE`",
+        "",
+        "What a machine is, what runs models on it, and what to do where something is amiss.",
+    ),
+    _kind("data", InventoryBody, "`fmnist data list --json FILE`", "", "Where the known data sets are."),
+    _kind(
+        "data-verify",
+        VerifiedFiles,
+        "`fmnist data verify --json FILE`",
+        "",
+        "The files of data sets that were read whole and found good.",
+    ),
+    Kind(
+        "manifest",
+        Manifest,
+        "`fmnist export`, `fmnist run`",
+        "`RUN/export/manifest.json`",
+        "The artifacts in a folder. It says nothing of the machine, so that it is the same from any.",
+        MANIFEST_SCHEMA,
+        measured=False,
+    ),
+    Kind(
+        "bundle",
+        Description,
+        "`fmnist bundle`, `fmnist deploy`",
+        "`bundle.json` in a bundle",
+        "What a bundle is for, which its `install.sh` reads. It says nothing of the machine that made it.",
+        "fmnist.bundle/1",
+        measured=False,
+    ),
+)
+"""All that verbs write and a program reads, in the order in which a run makes them."""

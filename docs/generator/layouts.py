@@ -1,0 +1,90 @@
+"""Layouts of results, read from the code: dataclasses and TypedDicts with a docstring under each field."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import sys
+from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
+from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+
+from fmnist_exporters.input_range import InputRange
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a layout."""
+
+    name: str
+    """Its key."""
+    type: Any
+    """Its type."""
+    text: str
+    """What it is, as its docstring says, in Markdown and in JSON's words."""
+    required: bool
+    """Whether it is always there."""
+
+
+def is_layout(hint: Any) -> bool:
+    """Whether a type has fields of its own."""
+    return is_typeddict(hint) or (isinstance(hint, type) and is_dataclass(hint))
+
+
+@cache
+def fields_of(layout: type) -> tuple[Field, ...]:
+    """The fields of a layout in their order, those of what it is based on included.
+
+    Raises:
+        ValueError: One of them has no docstring.
+    """
+    # InputRange is imported for type checks alone, where it is used, so that a verb opens sooner.
+    hints = get_type_hints(layout, localns={"InputRange": InputRange}, include_extras=True)
+    texts = _docstrings(layout)
+    names = [field.name for field in fields(layout)] if is_dataclass(layout) else list(hints)
+    missing = [name for name in names if name not in texts]
+    if missing:
+        raise ValueError(f"{layout.__qualname__}: no docstring under {', '.join(missing)}")
+    absent_at_will: frozenset[str] = getattr(layout, "__optional_keys__", frozenset())
+    return tuple(
+        Field(
+            name,
+            get_args(hints[name])[0] if get_origin(hints[name]) is NotRequired else hints[name],
+            texts[name],
+            get_origin(hints[name]) is not NotRequired and name not in absent_at_will,
+        )
+        for name in names
+    )
+
+
+def text_of(layout: type) -> str:
+    """The first paragraph of a layout's docstring."""
+    return in_json_words((layout.__doc__ or "").partition("\n\n")[0])
+
+
+def in_json_words(docstring: str) -> str:
+    """A docstring as Markdown, of one line, that says null for None."""
+    line = " ".join(docstring.split()).replace("``", "`")
+    return re.sub(r"(?<![\w`])None(?![\w`])", "`null`", line)
+
+
+def _docstrings(layout: type) -> dict[str, str]:
+    """What stands under each field; a class's own before those of its bases, and of these the first."""
+    [node] = ast.parse(inspect.getsource(layout)).body
+    assert isinstance(node, ast.ClassDef)
+    known = vars(sys.modules[layout.__module__])
+    texts: dict[str, str] = {}
+    for base in reversed(node.bases):  # a TypedDict does not know its own any more
+        found = known.get(base.id) if isinstance(base, ast.Name) else None
+        if found is not None and is_layout(found):
+            texts |= _docstrings(found)
+    for field, below in zip(node.body, node.body[1:], strict=False):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(below, ast.Expr)
+            and isinstance(below.value, ast.Constant)
+        ):
+            texts[field.target.id] = in_json_words(str(below.value.value))
+    return texts
