@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist import render
+from fmnist.report.charts import CHARTS
 from fmnist.report.decision import Decision, decide
 from fmnist.report.results import DeviceResults, RunResults
 from fmnist_runtime.environment import package_version
@@ -47,7 +48,7 @@ def render_page(runs: Sequence[RunResults]) -> str:
         runs: One or more.
     """
     views = [_view(index, results) for index, results in enumerate(runs)]
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    style, script = _asset("report.css") + _asset("charts.css"), _asset("report.js")
     page = (
         _templates()
         .get_template("report.html")
@@ -61,6 +62,7 @@ def render_page(runs: Sequence[RunResults]) -> str:
             script_digest=_digest(script),
             data={"runs": [_data(view) for view in views]},
             version=package_version(),
+            **CHARTS,
         )
     )
     return MARK + page
