@@ -13,7 +13,6 @@ from fmnist.histogram import Histogram, bin_step, log_histogram
 from fmnist.render import microseconds, shortened
 from fmnist.report.charts.scales import Axis
 from fmnist.report.charts.svg import (
-    LINE,
     Place,
     chart,
     group,
@@ -23,22 +22,27 @@ from fmnist.report.charts.svg import (
     number,
     tag,
     text,
+    text_width,
 )
 from fmnist.report.results import ModelResults, Timing
 from fmnist_runtime.percentiles import Percentile
 from fmnist_runtime.trust import STABLE
 
 _WIDTH = 720.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 16.0, 4.0, 50.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 16.0, 4.0, 54.0
 """What is left free on each side; below are the axis and its title."""
-_ROW, _FULLEST = 64.0, 34.0
-"""Height of a row with its name, and of its fullest bin."""
+_ROW, _FULLEST = 52.0, 36.0
+"""Height of a row, and of its fullest bin."""
 _LEAST_PAD, _LEAST_RANGE = 1.15, 3.0
 """What is left free on either side, and the axis's end by its start, so that it has ticks."""
 _LONGEST = 60
 """Characters of a name."""
 _MARK = 4.0
 """Half of a mark's width."""
+_GAP, _NAME = 12.0, 13.0
+"""From a row's high bins to its name, and from its line up to that."""
+_LOW = 0.2
+"""A name stands where no bin is as high as this, beside the fullest."""
 
 Marked = tuple[int, ModelResults, Timing]
 """A model that was timed, after its place among all."""
@@ -71,7 +75,7 @@ def latency_chart(models: Sequence[ModelResults]) -> Markup | None:
         horizontal_axis(
             across,
             _TOP,
-            ground + 8,
+            ground + 12,
             [(value, f"{value:,g}") for value in across.ticks()],
             "time of a call, µs",
         ),
@@ -92,17 +96,27 @@ def _median_us(timing: Timing) -> float:
 def _row(row: Marked, ground: float, across: Axis, step: float) -> Markup:
     mark, model, timing = row
     times = _times_us(timing)
-    outline = _outline(log_histogram(times, timing.counts, step), ground, across)
+    found = log_histogram(times, timing.counts, step)
+    outline = _outline(found, ground, across)
     doubt = "" if timing.verdict == STABLE else f" ({timing.verdict})"
     name = shortened(model.name, _LONGEST) + doubt
     return group(
         f"row {model.format}",
-        text((_LEFT, ground - _FULLEST - LINE / 2), name, "label"),
         line((across(times[0]), ground), (across(times[-1]), ground), "curve"),
-        tag("path", hover(f"{name}: {timing.calls:,} calls"), d=outline, class_="area"),
+        tag(
+            "path", hover(f"{name}: {timing.calls:,} calls"), d=_outline(found, ground, across), class_="area"
+        ),
         *(_mark(each, told, across(value), ground) for each, value, told in _marks(timing)),
+        text((_beside(found, across, name), ground - _NAME), name, "label"),
         mark=mark,
     )
+
+
+def _beside(found: Histogram, across: Axis, name: str) -> float:
+    """Where a name starts: right of what is high in a row, or left of it where there is no room."""
+    high = np.flatnonzero(found.counts >= _LOW * found.counts.max())
+    right, width = across(found.edges[high[-1] + 1]) + _GAP, text_width(name)
+    return right if right + width <= _WIDTH else max(across(found.edges[high[0]]) - _GAP - width, 0.0)
 
 
 def _outline(found: Histogram, ground: float, across: Axis) -> str:
@@ -134,7 +148,7 @@ def _mark(name: str, told: str, x: float, y: float) -> Markup:
     """A sign for each percentile and for the maximum, for eyes that tell no colours."""
     title, m = hover(told), _MARK
     if name == "p50":
-        return line((x, y - _FULLEST), (x, y + 3), "median", title)
+        return line((x, y - 8), (x, y + 8), "median", title)
     if name == "p90":
         return tag("circle", title, cx=x, cy=y, r=m, class_="mark")
     shapes = {

@@ -13,7 +13,7 @@ from fmnist.report.results import ModelResults
 from fmnist_runtime.parity.calibration import BINS, Calibration, Reliability
 
 _WIDTH, _HEIGHT = 300.0, 325.0
-_LEFT, _RIGHT, _TOP = 48.0, 14.0, 10.0
+_LEFT, _RIGHT, _TOP = 48.0, 20.0, 10.0
 """What axes take on each side."""
 _FLOOR, _ROOF, _GROUND = 225.0, 240.0, 285.0
 """Where the curve ends below, and where the bars begin and end under it."""
@@ -36,6 +36,13 @@ class ReliabilityPanel:
     """The chart."""
     calibration: Calibration
     """The errors of both."""
+
+    @property
+    def change(self) -> str:
+        """By how much the error changed, with its interval, as text."""
+        found = self.calibration
+        interval = found.ece_difference_interval
+        return f"{found.ece_difference:+z.4f} ({interval.low:+z.4f} to {interval.high:+z.4f})"
 
 
 def reliability_panels(models: Sequence[ModelResults]) -> tuple[ReliabilityPanel, ...]:

@@ -204,7 +204,7 @@ def _names(
     order = sorted(range(len(shown)), key=lambda at: not bests[at])
     words = [shortened(shown[at].model.label, _LONGEST) for at in order]
     anchors = [
-        Anchor(centres[at], max(radii[at], 3), np.array([text_width(name) + 4, LINE]))
+        Anchor(centres[at], max(radii[at], 3), np.array([text_width(name, bests[at]) + 4, LINE]))
         for at, name in zip(order, words, strict=True)
     ]
     inside = Box(np.array([_LEFT, _TOP]), np.array([_WIDTH - _RIGHT, _HEIGHT - _BOTTOM]))
