@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 _LINES = 15
 """How many lines of text away from its point a name may stand."""
-_LEAD = np.linspace(0.1, 0.8, 20)[:, None]
-"""Where a line from a point to its name is looked at; its ends are in the point, and in the name."""
+_LEAD = np.linspace(0.1, 1, 25)[:, None]
+"""Where a line from a point to its name is looked at; it begins in the point."""
 
 Pixels = NDArray[np.float64]
 """A place or a size: ``[2]``."""
@@ -98,11 +98,11 @@ class _Taken:
     def add(self, anchor: Anchor, place: Pixels) -> None:
         """Remember a name, and the line to it."""
         self._names.append(Box.around(place, anchor.size))
-        self._leads.append(_lead(anchor.centre, place))
+        self._leads.append(_lead(anchor, place))
 
     def harm(self, anchor: Anchor, place: Pixels, inside: Box) -> tuple[int, int, int, int]:
         """How bad a place is: cut off, then what is hidden, then names and points with a line across."""
-        box, lead = Box.around(place, anchor.size), _lead(anchor.centre, place)
+        box, lead = Box.around(place, anchor.size), _lead(anchor, place)
         own = Box(anchor.centre, anchor.centre)
         return (
             int(not inside.holds(box)),
@@ -113,6 +113,8 @@ class _Taken:
         )
 
 
-def _lead(centre: Pixels, place: Pixels) -> Pixels:
-    """Places on the line from a point to its name."""
-    return centre + (place - centre) * _LEAD
+def _lead(anchor: Anchor, place: Pixels) -> Pixels:
+    """Places on the line from a point to its name, up to that."""
+    name, line = Box.around(place, anchor.size), anchor.centre + (place - anchor.centre) * _LEAD
+    outside = (line < name.low) | (line > name.high)
+    return np.asarray(line[outside.any(axis=1)])

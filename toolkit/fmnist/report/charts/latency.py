@@ -103,9 +103,7 @@ def _row(row: Marked, ground: float, across: Axis, step: float) -> Markup:
     return group(
         f"row {model.format}",
         line((across(times[0]), ground), (across(times[-1]), ground), "curve"),
-        tag(
-            "path", hover(f"{name}: {timing.calls:,} calls"), d=_outline(found, ground, across), class_="area"
-        ),
+        tag("path", hover(f"{name}: {timing.calls:,} calls"), d=outline, class_="area"),
         *(_mark(each, told, across(value), ground) for each, value, told in _marks(timing)),
         text((_beside(found, across, name), ground - _NAME), name, "label"),
         mark=mark,

@@ -98,7 +98,7 @@ def _bars(classes: str, bins: Reliability, images: Axis) -> Markup:
             y=images(count),
             width=_ACROSS(1 / BINS) - _ACROSS(0) - 2,
             height=_GROUND - images(count),
-            class_="bar",
+            class_="count",
         )
         for number, count in enumerate(bins.images)
         if count

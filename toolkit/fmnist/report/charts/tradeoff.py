@@ -200,8 +200,8 @@ def _names(
     radii: Sequence[float],
     bars: Sequence[Box],
 ) -> list[Markup]:
-    """The best have the first choice of a place."""
-    order = sorted(range(len(shown)), key=lambda at: not bests[at])
+    """The best have the first choice of a place, then the fastest."""
+    order = sorted(range(len(shown)), key=lambda at: (not bests[at], shown[at].model.speed.value))
     words = [shortened(shown[at].model.label, _LONGEST) for at in order]
     anchors = [
         Anchor(centres[at], max(radii[at], 3), np.array([text_width(name, bests[at]) + 4, LINE]))
