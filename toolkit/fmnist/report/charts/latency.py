@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fmnist.histogram import Histogram, bin_step, log_histogram
 from fmnist.render import microseconds, shortened
-from fmnist.report.charts.scales import Axis
+from fmnist.report.charts.scales import LEAST_RANGE, Axis
 from fmnist.report.charts.svg import (
     Place,
     chart,
@@ -33,8 +33,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 16.0, 4.0, 54.0
 """What is left free on each side; below are the axis and its title."""
 _ROW, _FULLEST = 52.0, 36.0
 """Height of a row, and of its fullest bin."""
-_LEAST_PAD, _LEAST_RANGE = 1.15, 3.0
-"""What is left free on either side, and the axis's end by its start, so that it has ticks."""
+_LEAST_PAD = 1.15
+"""What is left free on either side, as a factor."""
 _LONGEST = 60
 """Characters of a name."""
 _MARK = 4.0
@@ -66,7 +66,7 @@ def latency_chart(models: Sequence[ModelResults]) -> Markup | None:
     timed.sort(key=lambda row: _median_us(row[2]))
     low = min(float(_times_us(timing)[0]) for _, _, timing in timed)
     high = max(float(_times_us(timing)[-1]) for _, _, timing in timed)
-    pad = max(_LEAST_PAD, math.sqrt(_LEAST_RANGE * low / high))
+    pad = max(_LEAST_PAD, math.sqrt(LEAST_RANGE * low / high))
     across = Axis(low / pad, high * pad, _LEFT, _WIDTH - _RIGHT, logarithmic=True)
     ground = _TOP + _ROW * len(timed)
     return chart(

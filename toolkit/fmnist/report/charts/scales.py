@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+LEAST_RANGE = 5.0
+"""A logarithmic axis's end by its start, so that two ticks are on it wherever it starts."""
 _MOST_DECADES = 4
 """Beyond these, only powers of ten have room to be named."""
 

@@ -12,7 +12,7 @@ from markupsafe import Markup
 from fmnist.bench.tradeoffs import TradeOff, best
 from fmnist.placement import Anchor, Box, Pixels, place_names
 from fmnist.render import microseconds, percent, shortened, size
-from fmnist.report.charts.scales import Axis, padded
+from fmnist.report.charts.scales import LEAST_RANGE, Axis, padded
 from fmnist.report.charts.svg import (
     LINE,
     chart,
@@ -36,6 +36,8 @@ _LARGEST = 20.0
 """Radius of the largest file's circle."""
 _LONGEST = 32
 """Characters of a name."""
+_LEAST_PAD = 1.6
+"""What is left free on either side of the times, as a factor."""
 _LEAST_SPAN = 0.004
 """Of the accuracies that are shown: 0.4 points, so that what is next to nothing does not look like much."""
 
@@ -148,7 +150,7 @@ def _axes(shown: Sequence[_Point]) -> tuple[Axis, Axis]:
     """Room around all points and bars, in both directions."""
     low = min(point.model.speed.low for point in shown)
     high = max(point.model.speed.high for point in shown)
-    pad = max((high / low) ** 0.12, 1.6)
+    pad = max((high / low) ** 0.12, _LEAST_PAD, math.sqrt(LEAST_RANGE * low / high))
     accuracies = [end for point in shown for end in (*point.ends, point.model.accuracy)]
     bottom, top = padded(min(accuracies), max(accuracies), 0.15, _LEAST_SPAN)
     return (
