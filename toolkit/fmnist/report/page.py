@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist import render
+from fmnist.report.charts import CHARTS
 from fmnist.report.results import RunResults
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
 from fmnist_runtime.environment import package_version
@@ -34,7 +35,7 @@ def render_page(runs: Sequence[RunResults]) -> str:
         runs: One or more.
     """
     views = view_runs(runs)
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    style, script = _asset("report.css") + _asset("charts.css"), _asset("report.js")
     page = (
         _templates()
         .get_template("report.html")
@@ -48,6 +49,7 @@ def render_page(runs: Sequence[RunResults]) -> str:
             script_digest=_digest(script),
             data={"runs": [_data(view) for view in views]},
             version=package_version(),
+            **CHARTS,
         )
     )
     return MARK + page
@@ -94,16 +96,19 @@ def _templates() -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"printable": render.printable, "when": _when}
-    environment.globals |= {
-        "cell": _cell,
-        "range_cell": _range_cell,
-        "accuracy_interval": lambda found: wilson_interval(found.correct, found.images),
+    forms = {
         "percent": render.percent,
         "points": render.points,
         "size": render.size,
         "microseconds": render.microseconds,
         "times": lambda ratio: f"{ratio:.3g} ×",
+    }
+    environment.filters |= {"printable": render.printable, "when": _when, **forms}
+    environment.globals |= {
+        "cell": _cell,
+        "range_cell": _range_cell,
+        "accuracy_interval": lambda found: wilson_interval(found.correct, found.images),
+        **forms,
     }
     return environment
 
