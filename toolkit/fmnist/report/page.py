@@ -101,6 +101,7 @@ def _templates() -> jinja2.Environment:
         "points": render.points,
         "size": render.size,
         "microseconds": render.microseconds,
+        "count": lambda number: f"{number:,.0f}",
         "times": lambda ratio: f"{ratio:.3g} ×",
     }
     environment.filters |= {"printable": render.printable, "when": _when, **forms}
