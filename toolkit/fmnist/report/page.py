@@ -14,13 +14,18 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist import render
+from fmnist.report.confusion import confusion_data, most_confused
 from fmnist.report.decision import Decision, decide
+from fmnist.report.flipped import Flipped
+from fmnist.report.gallery import Gallery, changes_data, open_gallery
 from fmnist.report.results import DeviceResults, RunResults
 from fmnist_runtime.environment import package_version
 from fmnist_runtime.parity.intervals import wilson_interval
 
 MARK = "<!doctype html>\n<!-- fmnist.report/1 -->\n"
 """How every report begins, which tells ours from others' pages."""
+_SCRIPTS = ("elements", "theme", "sorting", "picking", "confusion", "changed", "report")
+"""Files of the one script, in their order: each uses only what stands before it."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,13 @@ class RunView:
     """What to ship."""
     devices: tuple[tuple[DeviceResults, Decision], ...]
     """What each device found, and what to ship there."""
+    flipped: Flipped
+    """The changed answers, with pictures."""
+    gallery: Gallery | None
+    """Those that the page opens with."""
 
 
-def render_page(runs: Sequence[RunResults]) -> str:
+def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
     """The whole page as HTML.
 
     Nothing in it is fetched, and the browser is told so: only this very script and style sheet, by their
@@ -45,15 +54,17 @@ def render_page(runs: Sequence[RunResults]) -> str:
 
     Args:
         runs: One or more.
+        flipped: The changed answers of each.
     """
-    views = [_view(index, results) for index, results in enumerate(runs)]
-    style, script = (_asset(name) for name in ("report.css", "report.js"))
+    views = [_view(index, *pair) for index, pair in enumerate(zip(runs, flipped, strict=True))]
+    style, script = _asset("report.css"), "".join(_asset(f"scripts/{name}.js") for name in _SCRIPTS)
     page = (
         _templates()
         .get_template("report.html")
         .render(
             cell=_cell,
             accuracy_interval=lambda found: wilson_interval(found.correct, found.images),
+            most_confused=most_confused,
             views=views,
             style=style,
             script=script,
@@ -66,19 +77,27 @@ def render_page(runs: Sequence[RunResults]) -> str:
     return MARK + page
 
 
-def _view(index: int, results: RunResults) -> RunView:
+def _view(index: int, results: RunResults, flipped: Flipped) -> RunView:
+    decision = decide(results.original, results.artifacts)
     return RunView(
         index,
         results,
-        decide(results.original, results.artifacts),
+        decision,
         tuple((device, decide(results.original, device.models)) for device in results.devices),
+        flipped,
+        open_gallery(results, decision, flipped),
     )
 
 
 def _data(view: RunView) -> dict[str, Any]:
     """What the script needs of a run."""
     results = view.results
-    return {"labels": results.labels}
+    return {
+        "labels": [render.printable(label) for label in results.labels],
+        "models": [render.printable(model.name) for model in results.models],
+        "confusion": confusion_data(results.models),
+        **changes_data(results, view.flipped, view.gallery),
+    }
 
 
 def _cell(value: float | None, shown: str) -> Markup:
