@@ -11,6 +11,7 @@ from itertools import chain, zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from fmnist.models import Splits
 from fmnist.parity.models import scored_split
@@ -133,8 +134,6 @@ def data_uri(image: NDArray[np.uint8]) -> str:
     Args:
         image: uint8 ``[H, W]`` or ``[H, W, C]``; other than three channels are shown as their mean, in grey.
     """
-    from PIL import Image
-
     if image.ndim == 3 and image.shape[2] != 3:
         image = image.mean(axis=2).astype(np.uint8)
     picture = Image.fromarray(image)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fmnist.models import Splits
-from fmnist.report.flipped import find_flipped
 from fmnist.report.reading import read_run
 from fmnist.results import require_replaceable
 from fmnist.runs import Run
@@ -33,6 +32,7 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
         MissingExtraError: What fills the templates is not installed.
     """
     with needs_extra("report", "a report"):
+        from fmnist.report.flipped import find_flipped
         from fmnist.report.page import render_page
     path = out or (runs[0].report if len(runs) == 1 else Path(runs[0].report.name))
     require_replaceable(path, force, "choose another file with --out, or --force")
