@@ -11,7 +11,7 @@ from support import TINY, run_fmnist
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tiny run with ``eval.json``, ``parity.json`` and ``bench.json``; tests do not write to it."""
+    """A copy of the tiny run with ``eval.json``, ``parity.json`` and ``bench.json``; nobody writes to it."""
     folder = tmp_path_factory.mktemp("reported")
     run = Path(shutil.copytree(TINY, folder / "tiny"))
     # Timed outside of the run, where no original lies beside them: Keras alone takes ten seconds to load.

@@ -17,13 +17,14 @@ MEASURE = """() => {
     return Array.from(context.getImageData(0, 0, 1, 1).data.slice(0, 3));
   };
   const luminance = (rgb) => {
-    const [r, g, b] = rgb.map((v) => v / 255).map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+    const linear = (v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    const [r, g, b] = rgb.map((v) => linear(v / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
   const found = {};
   for (const element of document.querySelectorAll("body *")) {
     const hasText = Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.data.trim());
-    if (!hasText || !element.checkVisibility({ visibilityProperty: true }) || element.closest("svg")) continue;
+    if (!hasText || !element.checkVisibility() || element.closest("svg")) continue;
     const grounds = [];
     for (let at = element; at; at = at.parentElement) grounds.unshift(getComputedStyle(at).backgroundColor);
     const [dim, bright] = [paint(...grounds), paint(...grounds, getComputedStyle(element).color)]

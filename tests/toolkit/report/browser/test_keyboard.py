@@ -18,7 +18,7 @@ def keys(tiny):
 
 def tab_to(page, selector: str) -> None:
     """Press Tab until an element has the focus."""
-    for _ in range(400):
+    for _ in range(200):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
             return

@@ -38,7 +38,7 @@ def test_without_script_tables_and_pictures_are_there_and_no_control_that_would_
         '<img src="https://example.org/seen.png">',
     ],
 )
-def test_what_got_into_the_page_past_the_escaping_does_nothing(browser, show, tiny_page, tmp_path, smuggled):
+def test_what_got_into_the_page_past_the_escaping_does_nothing(browser, tiny_page, tmp_path, smuggled):
     """The guard of last resort, and that the tests here would see a complaint."""
     path = tmp_path / "smuggled.html"
     path.write_text(tiny_page.read_text("utf-8").replace("<main>", f"<main>{smuggled}"), "utf-8")

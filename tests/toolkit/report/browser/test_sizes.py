@@ -1,4 +1,4 @@
-"""On a phone nothing sticks out of the page, and on paper there is what can be read, not what can be worked."""
+"""On a phone nothing sticks out of the page; on paper there is what can be read, not what can be worked."""
 
 from __future__ import annotations
 

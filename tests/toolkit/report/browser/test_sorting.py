@@ -21,7 +21,7 @@ def sort_by(page, column: int) -> str | None:
 
 
 def figures(run) -> dict[int, dict[str, float | str]]:
-    """What columns hold, by model, from the files of the results; models that they say nothing of are left out."""
+    """What columns hold, by model, from the results' files; models that they say nothing of are left out."""
     found, compared, timed = evaluations(run), comparisons(run), timings(run)
 
     def percentile(key: str) -> dict[str, float]:
