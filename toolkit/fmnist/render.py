@@ -51,6 +51,12 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
+def shortened(label: str, length: int) -> str:
+    """A name that fits where it stands; ours do, one's own may be long, or hold what no font can draw."""
+    label = printable(label)
+    return label if len(label) <= length else f"{label[: length - 1]}…"
+
+
 def no_formula(name: str) -> str:
     """The name of the same file, but not one that a spreadsheet would work out."""
     return f"./{name}" if name.startswith(("=", "+", "-", "@", "\t", "\r")) else name

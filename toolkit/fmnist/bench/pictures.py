@@ -12,9 +12,10 @@ from fmnist.bench.report import how_measured
 from fmnist.bench.result import Benchmark, Result
 from fmnist.bench.tradeoffs import TradeOff
 from fmnist.plots.latencies import Distribution, latencies_figure
-from fmnist.plots.style import shortened, write_figure
+from fmnist.plots.style import write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
 from fmnist.png import require_picture_free
+from fmnist.render import shortened
 from fmnist_runtime.percentiles import Percentile
 from fmnist_runtime.trust import STABLE
 

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fmnist.plots.style import GREEN, GREY, RED, new_figure, shortened, show_image
+from fmnist.plots.style import GREEN, GREY, RED, new_figure, show_image
+from fmnist.render import shortened
 from fmnist_runtime.parity.changes import Flips
 
 SHOWN = 30

@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fmnist.plots.style import new_figure, shortened
+from fmnist.plots.style import new_figure
+from fmnist.render import shortened
 
 _LONGEST = 24
 _MOST_COUNTED = 40

@@ -12,8 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from fmnist.histogram import bin_step, log_histogram
 from fmnist.plots.speed import colour_of, speed_axis, title
-from fmnist.plots.style import GREY, new_figure, shortened
+from fmnist.plots.style import GREY, new_figure
+from fmnist.render import shortened
 from fmnist_runtime.latency import Samples
 
 _WIDTH, _HEIGHT_OF_ROW, _HEIGHT_OF_REST = 9.6, 0.55, 1.6
@@ -21,10 +23,6 @@ _WIDTH, _HEIGHT_OF_ROW, _HEIGHT_OF_REST = 9.6, 0.55, 1.6
 _LEAST_ROWS = 2
 _LEAST_PAD, _LEAST_RANGE = 1.2, 3.0
 """What is left free on either side, and the axis's end by its start, so that it has ticks."""
-_BINS = 300
-"""Across the whole axis."""
-_LEAST_BIN = 1.005
-"""A bin's end by its start, at least: in 3 µs a clock that ticks every 10 ns is not to be seen."""
 _HEIGHT = 0.75
 """Of a row's fullest bin."""
 _LONGEST = 50
@@ -65,7 +63,7 @@ def latencies_figure(rows: Sequence[Distribution], unit: str, unit_ns: float, ho
     high = max(max(int(row.samples.times_ns[-1]) for row in rows), 1) / unit_ns
     pad = max(_LEAST_PAD, math.sqrt(_LEAST_RANGE * low / high))
     speed_axis(axes, low / pad, high * pad, unit)
-    step = max(math.log(high / low) / _BINS, math.log(_LEAST_BIN))
+    step = bin_step(low, high)
     for place, row in enumerate(ordered):
         _draw(axes, row, place, unit_ns, step)
     axes.set_yticks(
@@ -88,14 +86,10 @@ def _draw(axes: Axes, row: Distribution, place: int, unit_ns: float, step: float
     times = (
         np.maximum(samples.times_ns, 1) / unit_ns
     )  # a coarse clock may say 0, of which there is no logarithm
-    bins = np.floor(np.log(times) / step).astype(np.int64)
-    first = int(bins[0])
-    counts = np.bincount(bins - first, weights=samples.counts)
-    edges = np.exp(step * np.arange(first, first + len(counts) + 1))
+    found = log_histogram(times, samples.counts, step)
+    heights = _HEIGHT * found.counts / found.counts.max()
     axes.plot([times[0], times[-1]], [place, place], color=colour, linewidth=0.8)
-    axes.stairs(
-        place - _HEIGHT * counts / counts.max(), edges, baseline=place, fill=True, color=colour, alpha=0.6
-    )
+    axes.stairs(place - heights, found.edges, baseline=place, fill=True, color=colour, alpha=0.6)
     for name, value in row.marks.items():
         axes.add_line(_mark(name, value / unit_ns, place, colour))
 

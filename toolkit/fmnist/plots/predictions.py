@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fmnist.answers import Answer
-from fmnist.plots.style import GREEN, GREY, RED, new_figure, shortened, show_image
-from fmnist.render import percent
+from fmnist.plots.style import GREEN, GREY, RED, new_figure, show_image
+from fmnist.render import percent, shortened
 
 _COLUMNS = 5
 _LONGEST = 12

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fmnist.plots.style import BLUE, GREY, RED, new_figure, shortened
+from fmnist.plots.style import BLUE, GREY, RED, new_figure
+from fmnist.render import shortened
 from fmnist_runtime.parity.calibration import BINS, Calibration, Reliability
 
 _LONGEST = 32

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from fmnist.plots.style import new_figure, shortened, show_image
+from fmnist.plots.style import new_figure, show_image
+from fmnist.render import shortened
 from fmnist_runtime.datasets import Dataset
 
 _LONGEST = 16

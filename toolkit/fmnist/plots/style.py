@@ -17,7 +17,6 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
 from fmnist.png import MARK
-from fmnist.render import printable
 from fmnist_runtime.files import write_atomically
 
 # Of the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/).
@@ -64,9 +63,3 @@ def show_image(axes: Axes, image: NDArray[np.uint8]) -> None:
     axes.imshow(pixels, cmap="gray", vmin=0, vmax=255)
     axes.set_xticks([])
     axes.set_yticks([])
-
-
-def shortened(label: str, length: int) -> str:
-    """A name that fits where it stands; ours do, one's own may be long, or hold what no font can draw."""
-    label = printable(label)
-    return label if len(label) <= length else f"{label[: length - 1]}…"

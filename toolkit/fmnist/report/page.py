@@ -14,6 +14,7 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist import render
+from fmnist.report.charts import CHARTS
 from fmnist.report.confusion import confusion_data, most_confused
 from fmnist.report.decision import Decision, decide
 from fmnist.report.flipped import Flipped
@@ -57,7 +58,8 @@ def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
         flipped: The changed answers of each.
     """
     views = [_view(index, *pair) for index, pair in enumerate(zip(runs, flipped, strict=True))]
-    style, script = _asset("report.css"), "".join(_asset(f"scripts/{name}.js") for name in _SCRIPTS)
+    style = _asset("report.css") + _asset("charts.css")
+    script = "".join(_asset(f"scripts/{name}.js") for name in _SCRIPTS)
     page = (
         _templates()
         .get_template("report.html")
@@ -72,6 +74,7 @@ def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
             script_digest=_digest(script),
             data={"runs": [_data(view) for view in views]},
             version=package_version(),
+            **CHARTS,
         )
     )
     return MARK + page
