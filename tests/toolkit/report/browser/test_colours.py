@@ -21,13 +21,15 @@ MEASURE = """() => {
     const [r, g, b] = rgb.map((v) => linear(v / 255));
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
   };
+  const colour = (element) => getComputedStyle(element)[element.closest("svg") ? "fill" : "color"];
   const found = {};
   for (const element of document.querySelectorAll("body *")) {
-    const hasText = Array.from(element.childNodes).some((node) => node.nodeType === 3 && node.data.trim());
-    if (!hasText || !element.checkVisibility() || element.closest("svg")) continue;
+    const own = Array.from(element.childNodes, (node) => (node.nodeType === 3 ? node.data : "")).join("");
+    if (!/[\\p{L}\\p{N}]/u.test(own)) continue; // no text, or a mark
+    if (!element.checkVisibility() || element.matches("svg title")) continue;
     const grounds = [];
     for (let at = element; at; at = at.parentElement) grounds.unshift(getComputedStyle(at).backgroundColor);
-    const [dim, bright] = [paint(...grounds), paint(...grounds, getComputedStyle(element).color)]
+    const [dim, bright] = [paint(...grounds), paint(...grounds, colour(element))]
       .map(luminance).sort((a, b) => a - b);
     const name = `${element.tagName} ${element.className} ${element.textContent.trim().slice(0, 30)}`;
     found[name] = Math.min(found[name] ?? 99, (bright + 0.05) / (dim + 0.05));
