@@ -58,5 +58,12 @@ def test_on_paper_the_controls_are_gone_and_the_content_is_there(show, tiny_page
     assert stuck == 0
 
 
+def test_nothing_is_cut_off_on_paper(show, tiny_page):
+    a4 = {"width": 718, "height": 1046}  # 210 by 297 mm without margins of 10, at 96 to the inch
+    page = show(tiny_page, viewport=a4)
+    page.emulate_media(media="print")
+    assert page.evaluate("document.documentElement.scrollWidth") <= a4["width"]
+
+
 def test_it_prints(show, tiny_page):
     assert show(tiny_page).pdf().startswith(b"%PDF-")
