@@ -63,10 +63,10 @@ def place_names(anchors: Sequence[Anchor], obstacles: Sequence[Box], inside: Box
 
     Args:
         anchors: The points.
-        obstacles: What is not to be hidden, besides points and names.
+        obstacles: What is rather not to be hidden, besides points and names.
         inside: Where names may stand.
     """
-    taken = _Taken([Box.around(anchor.centre, 2 * anchor.radius) for anchor in anchors] + [*obstacles])
+    taken = _Taken([Box.around(anchor.centre, 2 * anchor.radius) for anchor in anchors], obstacles)
     placed = []
     for anchor in anchors:
         places = [anchor.centre + offset for offset in _offsets(anchor.radius, anchor.size)]
@@ -90,8 +90,8 @@ def _offsets(radius: float, size: Pixels) -> Iterator[Pixels]:
 class _Taken:
     """What is in a picture already."""
 
-    def __init__(self, points: list[Box]) -> None:
-        self._points = points
+    def __init__(self, points: Sequence[Box], obstacles: Sequence[Box]) -> None:
+        self._points, self._obstacles = points, obstacles
         self._names: list[Box] = []
         self._leads: list[Pixels] = []
 
@@ -100,8 +100,8 @@ class _Taken:
         self._names.append(Box.around(place, anchor.size))
         self._leads.append(_lead(anchor, place))
 
-    def harm(self, anchor: Anchor, place: Pixels, inside: Box) -> tuple[int, int, int, int]:
-        """How bad a place is: cut off, then what is hidden, then names and points with a line across."""
+    def harm(self, anchor: Anchor, place: Pixels, inside: Box) -> tuple[int, ...]:
+        """How bad a place is: cut off, then what is hidden, then names, then all else with a line across."""
         box, lead = Box.around(place, anchor.size), _lead(anchor, place)
         own = Box(anchor.centre, anchor.centre)
         return (
@@ -109,7 +109,10 @@ class _Taken:
             sum(box.overlaps(other) for other in (*self._points, *self._names)),
             sum(name.is_crossed(lead) for name in self._names)
             + sum(box.is_crossed(old) for old in self._leads),
-            sum(point.is_crossed(lead) for point in self._points if not point.holds(own)),
+            sum(box.overlaps(other) for other in self._obstacles),
+            sum(
+                other.is_crossed(lead) for other in (*self._points, *self._obstacles) if not other.holds(own)
+            ),
         )
 
 
