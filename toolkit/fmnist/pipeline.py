@@ -128,7 +128,7 @@ class Pipeline:
 
     def _report(self) -> Path | None:
         try:
-            return write_report([self._run], force=self._force)
+            return write_report([self._run], self._splits, force=self._force)
         except FmnistError as error:
             self._failures.append(error)
             return None

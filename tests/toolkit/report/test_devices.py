@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support import run_fmnist
 
+from fmnist.report.flipped import Flipped
 from fmnist.report.reading import read_run
 from fmnist.report.views import view_runs
 from fmnist.runs import Run
@@ -41,7 +42,8 @@ def slower(record: dict) -> None:
 
 
 def test_each_artifact_with_its_time_beside_that_of_here(run):
-    [view] = view_runs([read_run(Run(run))])
+    results = read_run(Run(run))
+    [view] = view_runs([results], [Flipped(((),) * len(results.artifacts), {})])
     [device] = view.devices
     assert (device.results.host, device.results.board) == ("pi4", "Raspberry Pi 4")
     assert device.results.gaps == ()

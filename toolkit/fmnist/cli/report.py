@@ -23,6 +23,7 @@ def report(
             help="HTML file. Default: report.html in the run; of several runs, in this folder.",
         ),
     ] = None,
+    data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
     """Show runs as a page, the decision first.
@@ -31,13 +32,14 @@ def report(
     and no other file.
     """
     from fmnist.cli.output import say_run
+    from fmnist.models import Splits
     from fmnist.report.writing import open_page, write_report
     from fmnist.runs import select_run
 
     selected = [select_run(run) for run in runs] if runs else [select_run(None)]
     if not runs:
         say_run(selected[0])
-    path = write_report(selected, out, force)
+    path = write_report(selected, Splits(None, data_dir), out, force)
     print(path)
     if show:
         open_page(path)

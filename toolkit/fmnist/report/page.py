@@ -15,6 +15,9 @@ from markupsafe import Markup
 
 from fmnist import render
 from fmnist.report.charts import CHARTS
+from fmnist.report.confusion import confusion_data, most_confused
+from fmnist.report.flipped import Flipped
+from fmnist.report.gallery import changes_data
 from fmnist.report.results import RunResults
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
 from fmnist_runtime.environment import package_version
@@ -23,9 +26,11 @@ from fmnist_runtime.percentiles import Percentile
 
 MARK = "<!doctype html>\n<!-- fmnist.report/1 -->\n"
 """How every report begins, which tells ours from others' pages."""
+_SCRIPTS = ("elements", "theme", "sorting", "picking", "confusion", "changed", "report")
+"""Files of the one script, in their order: each uses only what stands before it."""
 
 
-def render_page(runs: Sequence[RunResults]) -> str:
+def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
     """The whole page as HTML.
 
     Nothing in it is fetched, and the browser is told so: only this very script and style sheet, by their
@@ -33,13 +38,16 @@ def render_page(runs: Sequence[RunResults]) -> str:
 
     Args:
         runs: One or more.
+        flipped: The changed answers of each.
     """
-    views = view_runs(runs)
-    style, script = _asset("report.css") + _asset("charts.css"), _asset("report.js")
+    views = view_runs(runs, flipped)
+    style = _asset("report.css") + _asset("charts.css")
+    script = "".join(_asset(f"scripts/{name}.js") for name in _SCRIPTS)
     page = (
         _templates()
         .get_template("report.html")
         .render(
+            most_confused=most_confused,
             views=views,
             beside=compare_runs(runs),
             settings=different_settings(runs),
@@ -58,7 +66,12 @@ def render_page(runs: Sequence[RunResults]) -> str:
 def _data(view: RunView) -> dict[str, Any]:
     """What the script needs of a run."""
     results = view.results
-    return {"labels": results.labels}
+    return {
+        "labels": [render.printable(label) for label in results.labels],
+        "models": [render.printable(model.name) for model in results.models],
+        "confusion": confusion_data(results.models),
+        **changes_data(results, view.flipped, view.gallery),
+    }
 
 
 def _cell(value: float | None, form: Callable[[float], str]) -> Markup:

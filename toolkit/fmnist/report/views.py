@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from fmnist.render import microseconds, percent, points
 from fmnist.report.decision import Decision, decide
+from fmnist.report.flipped import Flipped
+from fmnist.report.gallery import Gallery, open_gallery
 from fmnist.report.results import DeviceResults, ModelResults, RunResults
 
 
@@ -49,6 +51,10 @@ class RunView:
     """What to ship."""
     devices: tuple[DeviceView, ...]
     """Where it was deployed to."""
+    flipped: Flipped
+    """The changed answers, with pictures."""
+    gallery: Gallery | None
+    """Those that the page opens with."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +79,17 @@ class Comparison:
     """A row for each format and scheme."""
 
 
-def view_runs(runs: Sequence[RunResults]) -> list[RunView]:
-    """Each run with what it means."""
+def view_runs(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> list[RunView]:
+    """Each run with what it means.
+
+    Args:
+        runs: The runs.
+        flipped: The changed answers of each.
+    """
     names = Counter(run.name for run in runs)
     return [
-        RunView(
-            index=index,
-            title=run.name if names[run.name] == 1 else str(run.folder),
-            results=run,
-            decision=decide(run.original, run.artifacts),
-            devices=tuple(_view_device(run, device) for device in run.devices),
-        )
-        for index, run in enumerate(runs)
+        _view_run(index, run.name if names[run.name] == 1 else str(run.folder), run, changed)
+        for index, (run, changed) in enumerate(zip(runs, flipped, strict=True))
     ]
 
 
@@ -119,6 +124,19 @@ def different_settings(runs: Sequence[RunResults]) -> list[tuple[str, list[str]]
     names = dict.fromkeys(name for run in runs for name in run.settings)
     values = {name: [str(run.settings.get(name, "")) for run in runs] for name in names}
     return [(name, found) for name, found in values.items() if len(set(found)) > 1]
+
+
+def _view_run(index: int, title: str, run: RunResults, flipped: Flipped) -> RunView:
+    decision = decide(run.original, run.artifacts)
+    return RunView(
+        index=index,
+        title=title,
+        results=run,
+        decision=decision,
+        devices=tuple(_view_device(run, device) for device in run.devices),
+        flipped=flipped,
+        gallery=open_gallery(run, decision, flipped),
+    )
 
 
 def _view_device(run: RunResults, device: DeviceResults) -> DeviceView:

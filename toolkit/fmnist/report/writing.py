@@ -6,6 +6,7 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
+from fmnist.models import Splits
 from fmnist.report.reading import read_run
 from fmnist.results import require_replaceable
 from fmnist.runs import Run
@@ -13,11 +14,12 @@ from fmnist_runtime.errors import OutputError, needs_extra
 from fmnist_runtime.files import write_atomically
 
 
-def write_report(runs: Sequence[Run], out: Path | None = None, force: bool = False) -> Path:
+def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, force: bool = False) -> Path:
     """Write the page of a run, or of several.
 
     Args:
         runs: One or more.
+        splits: Where the images are found whose answers changed; without them the page says so.
         out: Where to; when None into the run's folder, of several runs into the working directory.
         force: Replace a file that is not ours.
 
@@ -30,11 +32,16 @@ def write_report(runs: Sequence[Run], out: Path | None = None, force: bool = Fal
         MissingExtraError: What fills the templates is not installed.
     """
     with needs_extra("report", "a report"):
+        from fmnist.report.flipped import find_flipped
         from fmnist.report.page import render_page
     path = out or (runs[0].report if len(runs) == 1 else Path(runs[0].report.name))
     require_replaceable(path, force, "choose another file with --out, or --force")
-    page = render_page([read_run(run) for run in runs])
-    write_atomically(path, page.encode())
+    results = [read_run(run) for run in runs]
+    flipped = [
+        find_flipped(found, run.recorded_scores(), splits, len(runs))
+        for run, found in zip(runs, results, strict=True)
+    ]
+    write_atomically(path, render_page(results, flipped).encode())
     return path
 
 

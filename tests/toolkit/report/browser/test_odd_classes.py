@@ -1,0 +1,87 @@
+"""Classes of a stranger: names that would be markup, and more of them than a matrix has room for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from support import DATA
+
+from fmnist.models import Splits
+from fmnist.report.flipped import Flipped, find_flipped
+from fmnist.report.page import render_page
+from fmnist.report.reading import read_run
+from fmnist.runs import Run
+from fmnist_runtime.evaluate import evaluate
+
+NASTY = (
+    "<script>document.title='taken'</script>",
+    "</script><script>document.title='taken'</script>",
+    "\"><img src=x onerror=document.title='taken'>",
+    "{{ 7 * 7 }}",
+    "${document.title='taken'}",
+    "<!--",
+    "&lt;b&gt;",
+    "'",
+    "\u2028",
+    "a very long name of a class that does not fit into any column of any table on any telephone",
+)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_run):
+    return read_run(Run(tiny_run))
+
+
+@pytest.fixture
+def nasty(run, tmp_path, show):
+    named = replace(run, labels=NASTY)
+    flipped = find_flipped(named, Run(run.folder).recorded_scores(), Splits(None, DATA))
+    path = tmp_path / "nasty.html"
+    path.write_text(render_page([named], [flipped]), "utf-8")
+    return show(path, viewport={"width": 390, "height": 844})
+
+
+def test_names_are_shown_as_they_are_and_do_nothing(nasty):
+    expected = [name if name.isprintable() else "?" for name in NASTY]
+    for model in ("model.keras", "model-int8-full.tflite"):
+        nasty.locator("select.pick").select_option(label=model)
+        assert nasty.locator(".cells thead th").all_text_contents() == expected
+        assert nasty.title() == "tiny · fmnist report"
+    moves = nasty.locator(".changed .pairs option").all_text_contents()[1:]
+    names = {name for move in moves for name in move.rpartition(" (")[0].split(" → ")}
+    assert names <= set(expected)
+    assert nasty.evaluate("document.querySelectorAll('main script, main img:not(.flip img)').length") == 0
+
+
+def test_long_names_make_no_page_wider_than_a_phone(nasty):
+    nasty.locator("select.pick").select_option(label="model-int8-full.tflite")
+    assert nasty.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_of_many_classes_the_most_frequent_confusions_are_listed_instead_of_a_matrix(run, tmp_path, show):
+    generator = np.random.default_rng(0)
+    evaluation = evaluate(
+        generator.random((3000, 41), dtype=np.float32), generator.integers(0, 41, 3000).astype(np.uint8)
+    )
+    many = replace(
+        run,
+        labels=tuple(f"class {index}" for index in range(41)),
+        original=replace(run.original, evaluation=evaluation),
+        artifacts=(),
+    )
+    path = tmp_path / "many.html"
+    path.write_text(render_page([many], [Flipped((), {})]), "utf-8")
+    page = show(path)
+    assert not page.locator(".matrix").is_visible()
+    wrong = evaluation.confusion * (1 - np.eye(41, dtype=int))
+    rows = page.locator("table.most tbody tr")
+    assert rows.count() == 50
+    assert rows.locator("td:nth-child(3)").all_inner_texts() == [
+        str(count) for count in sorted(wrong.ravel().tolist(), reverse=True)[:50]
+    ]
+    true, answer = (
+        rows.first.locator(cell).inner_text().removeprefix("class ") for cell in ("th", "td:nth-child(2)")
+    )
+    assert wrong[int(true), int(answer)] == wrong.max()

@@ -1,0 +1,123 @@
+/* The images whose answer changed: of one model, by kind of change and by move from class to class. */
+const PAGE = 60;
+const KINDS = { worse: "✗ worse", better: "✓ better", wrong: "· wrong to wrong" };
+
+function kindOf([, is, before, after]) {
+  return before === is ? "worse" : after === is ? "better" : "wrong";
+}
+
+function changedView(article, run) {
+  const section = article.querySelector("section.changed");
+  if (!section) return () => {};
+  const [kinds, pairs, more] = [".kinds", ".pairs", ".more"].map((name) => section.querySelector(name));
+  const place = section.querySelector(".flips");
+  const pattern = place.firstElementChild.cloneNode(true);
+  for (const image of place.querySelectorAll("img")) run.pictures[image.dataset.image] = image.src;
+  let changes = null;
+  let limit = PAGE;
+
+  function show() {
+    const [before, after] = pairs.value ? pairs.value.split(" ").map(Number) : [null, null];
+    const wanted = changes.answers.filter(
+      (answer) =>
+        (!kinds.value || kindOf(answer) === kinds.value) &&
+        (before === null || (answer[2] === before && answer[3] === after)),
+    );
+    place.replaceChildren(...wanted.slice(0, limit).map((answer) => flip(pattern, run, answer)));
+    more.hidden = wanted.length <= limit;
+    section.querySelector(".count").textContent = shownText(changes, wanted.length, limit, kinds.value || pairs.value);
+  }
+
+  function restart() {
+    limit = PAGE;
+    show();
+  }
+
+  kinds.addEventListener("change", restart);
+  pairs.addEventListener("change", restart);
+  more.addEventListener("click", () => {
+    const seen = place.children.length;
+    limit += PAGE;
+    show();
+    const first = place.children[seen];
+    first.tabIndex = -1; // so that the keyboard goes on where the new ones begin
+    first.focus();
+  });
+  reveal(section, ".by-script");
+  return (picked) => {
+    const index = picked !== null && run.changes[picked] ? picked : run.opens[0];
+    changes = run.changes[index];
+    section.querySelector(".which").replaceChildren(...whichText(run, index, picked));
+    fillKinds(kinds, changes);
+    fillPairs(pairs, changes, run.labels);
+    restart();
+  };
+}
+
+function total(changes) {
+  return changes.kinds.worse + changes.kinds.better + changes.kinds.wrong;
+}
+
+function whichText(run, index, picked) {
+  const changes = run.changes[index];
+  const { worse, better, wrong } = changes.kinds;
+  const why = index === picked ? "" : `, ${run.opens[1]}`;
+  const figures = `${counted(worse)} worse, ${counted(better)} better, ${counted(wrong)} wrong to wrong`;
+  const all = total(changes);
+  return [
+    element("code", run.models[index]),
+    all ? `${why}: ${counted(all)} answers changed, ${figures}.` : `${why}: it answers every image as the original does.`,
+  ];
+}
+
+function shownText(changes, wanted, limit, filtered) {
+  const shown = Math.min(wanted, limit);
+  const all = total(changes);
+  const listed = changes.answers.length;
+  const text = filtered ? `${counted(shown)} of ${counted(wanted)} such shown` : `${counted(shown)} of ${counted(all)} shown`;
+  const rest = listed < all ? ` The page has room for ${counted(listed)} of all ${counted(all)}.` : "";
+  return all ? `${text}, those first that the original was surest of. The figure beside an answer is its margin: how far its probability is above the second.${rest}` : "";
+}
+
+function fillKinds(select, changes) {
+  const options = Object.entries(changes.kinds).filter(([, count]) => count);
+  select.replaceChildren(
+    option(`all (${counted(total(changes))})`, ""),
+    ...options.map(([kind, count]) => option(`${KINDS[kind]} (${counted(count)})`, kind)),
+  );
+}
+
+function fillPairs(select, changes, labels) {
+  select.replaceChildren(
+    option(`all (${counted(total(changes))})`, ""),
+    ...changes.pairs.map(([before, after, count]) =>
+      option(`${labels[before]} → ${labels[after]} (${counted(count)})`, `${before} ${after}`),
+    ),
+  );
+}
+
+/* A copy of what stands in the page already, a figure or a row of a table, with another answer in it. */
+function flip(pattern, run, answer) {
+  const [image, is, before, after, beforeMargin, afterMargin] = answer;
+  const kind = kindOf(answer);
+  const made = pattern.cloneNode(true);
+  made.className = `flip ${kind}`;
+  const texts = {
+    kind: KINDS[kind],
+    before: run.labels[before],
+    after: run.labels[after],
+    "before-margin": beforeMargin.toFixed(3),
+    "after-margin": afterMargin.toFixed(3),
+    true: run.labels[is],
+    image: String(image),
+  };
+  for (const [name, text] of Object.entries(texts)) made.querySelector(`.${name}`).textContent = text;
+  const picture = made.querySelector("img");
+  if (picture) {
+    picture.src = run.pictures[image];
+    picture.alt = `Image ${image}`;
+    picture.dataset.image = image;
+  }
+  return made;
+}
+
