@@ -26,13 +26,13 @@ class Tags(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.scripts, self.handlers, self.tags, self.text = 0, [], set(), []
+        self.scripts, self.handlers, self.sources, self.text = 0, [], [], []
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.scripts += tag == "script"
         self.handlers += [name for name, _ in attrs if name.startswith("on") or name == "style"]
-        self.tags.add(tag)
+        self.sources += [value for name, value in attrs if name == "src"]
 
     def handle_data(self, data: str) -> None:
         self.text.append(data)
@@ -76,6 +76,6 @@ def test_they_stand_on_the_page_as_text(tiny_run, tmp_path):
     text = "".join(page.text)
     assert page.scripts == 2  # the page's own, and its data
     assert not page.handlers
-    assert not page.tags & {"b", "img"}
+    assert all(source.startswith("data:image/png;base64,") for source in page.sources)
     assert all(name in text for name in HOSTILE)
     assert run.name in text

@@ -64,7 +64,7 @@ def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decisio
     chosen = min(alike, key=lambda model: (-_agreement(model), model.size_bytes))
     return Decision(
         model=chosen,
-        reasons=_reasons(compared, alike, bool(timed)),
+        reasons=_reasons(chosen, compared, alike, bool(timed)),
         doubts=_doubts(chosen, artifacts, compared),
         costs=_costs(original, chosen),
         alternatives=_alternatives(chosen, sound),
@@ -86,21 +86,20 @@ def _why_none(artifacts: Sequence[ModelResults], compared: Sequence[ModelResults
 
 
 def _reasons(
-    compared: Sequence[ModelResults], alike: Sequence[ModelResults], is_timed: bool
+    chosen: ModelResults, compared: Sequence[ModelResults], alike: Sequence[ModelResults], is_timed: bool
 ) -> tuple[str, ...]:
     sound = sum(model.verdict == "pass" for model in compared)
-    kept = (
-        f"It keeps every limit on drift, as {sound} of the {len(compared)} compared do{'es' * (sound == 1)}."
-    )
+    do = "does" if sound == 1 else "do"
+    kept = f"It keeps every limit on drift, as {sound} of the {len(compared)} compared {do}."
     if not is_timed:
-        return kept, "None was timed; of these it gives the most answers of the original."
-    if len(alike) == 1:
+        return kept, f"None was timed; of these it changes the fewest answers: {_changed(chosen):,}."
+    others = [f"{model.name}, which changes {_changed(model):,}" for model in alike if model is not chosen]
+    if not others:
         return kept, "Of these it is the fastest, beyond what chance explains."
-    others = len(alike) - 1
     return (
         kept,
-        f"Of these it is among the fastest: {others} other{'s' if others > 1 else ''} cannot be told from it "
-        "in speed, and it gives the most answers of the original.",
+        f"Of these it is among the fastest, and changes {_changed(chosen):,} answers; chance may explain its "
+        f"difference in time from {'; and from '.join(others)}.",
     )
 
 
@@ -122,7 +121,6 @@ def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
     parity = chosen.parity
     assert parity is not None  # else it could not have been chosen
     answers, interval = parity.answers, parity.answers.accuracy_difference_interval
-    changed = answers.worse + answers.better + answers.wrong_to_wrong
     costs = [
         Cost(
             "accuracy",
@@ -132,7 +130,7 @@ def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
         ),
         Cost(
             "answers changed",
-            f"{changed:,} of {answers.images:,}",
+            f"{_changed(chosen):,} of {answers.images:,}",
             f"{answers.worse:,} worse, {answers.better:,} better, {answers.wrong_to_wrong:,} wrong to wrong",
         ),
     ]
@@ -160,6 +158,10 @@ def _alternatives(chosen: ModelResults, sound: Sequence[ModelResults]) -> tuple[
 
 def _p50(model: ModelResults) -> Percentile | None:
     return model.timing.p50 if model.timing else None
+
+
+def _changed(model: ModelResults) -> int:
+    return len(model.parity.changes.flips.images) if model.parity else 0
 
 
 def _agreement(model: ModelResults) -> float:
