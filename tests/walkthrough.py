@@ -22,6 +22,7 @@ _ELLIPSIS = "[...]"
 _PROGRESS = re.compile(r"[a-z]+ [\d,]+ of [\d,]+(, .* left)?\n", re.ASCII)
 """What is only said while something takes long: of that, a busy machine says more."""
 _VARIES = (
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+, .+$"), "#"),  # when, and on which machine
     (re.compile(r"\b(STABLE|NOISY|DRIFTING|THROTTLED|faster|slower|alike|cannot tell)$"), "#"),  # of times
     (re.compile(r"\b(?=[a-f]*\d)[0-9a-f]{12,}\b"), "#"),  # digests
     (re.compile(r"(?<![A-Za-z\d])[+-]?\d[\d,.]*(e[+-]?\d+)?"), "#"),

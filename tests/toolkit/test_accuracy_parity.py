@@ -113,7 +113,7 @@ def test_everything_is_in_the_run_directory(full):
     names = {path.name for path in (full.folder / "runs" / "fashion-mnist").iterdir()}
     assert names == {
         "model.keras", "history.csv", "train.json", "reference.npz", "export", "initial.npz", "checkpoints",
-        "eval.json", "parity.json", "bench.json",
+        "eval.json", "parity.json", "bench.json", "report.html",
     }  # fmt: skip
     history = list(csv.DictReader((full.folder / "runs" / "fashion-mnist" / "history.csv").open()))
     assert [row["epoch"] for row in history] == [str(number) for number in range(1, 11)]
@@ -129,7 +129,9 @@ def test_only_its_own_words_are_printed(full):
     starts = ("epoch ", "train: ", "export: ", "eval: ", "parity: ", "bench: ", "bench ")
     assert [line for line in full.output.stderr.splitlines() if not line.startswith(starts)] == []
     starts = ("format", "─", *FORMATS, "times of 9 of 9 are not STABLE", "runs/fashion-mnist: ")
-    assert [line for line in full.output.stdout.splitlines() if line and not line.startswith(starts)] == []
+    *lines, last = full.output.stdout.splitlines()
+    assert [line for line in lines if line and not line.startswith(starts)] == []
+    assert last == "runs/fashion-mnist/report.html: all of it to look at; open it in a browser"
 
 
 def test_finished_steps_are_kept(full):

@@ -41,7 +41,9 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
         find_flipped(found, run.recorded_scores(), splits, len(runs))
         for run, found in zip(runs, results, strict=True)
     ]
-    write_atomically(path, render_page(results, flipped).encode())
+    content = render_page(results, flipped).encode()
+    if not path.is_file() or path.read_bytes() != content:  # else it is kept, as all that is finished
+        write_atomically(path, content)
     return path
 
 
