@@ -99,7 +99,7 @@ def _rejected(run: Run) -> tuple[Rejected, ...]:
     return Record(path, Part(read_json(path))).read(
         lambda content: tuple(
             Rejected(Path(entry["file"].text()).name, entry["rejected"].text())
-            for entry in (content["rejected"].items() if content["rejected"].value != [] else ())
+            for entry in content["rejected"].items(0)
         )
     )
 

@@ -54,9 +54,8 @@ class Record:
         """
 
         def entries(content: Part) -> dict[str, _T]:
-            models = content[key]
             found: dict[str, _T] = {}
-            for entry in models.items() if models.value != [] else ():
+            for entry in content[key].items(0):
                 digest = entry["sha256"].text()
                 if digest not in found:
                     found[digest] = read(entry)
@@ -123,7 +122,6 @@ def read_timing(model: Part) -> Timing:
     )
     if len(times) != len(counts) or counts.sum() == 0:
         raise DamageError(f"{model.place}.times_ns and .counts are not of the same calls")
-    reasons = model["reasons"]
     return Timing(
         engine=figures.engine,
         threads=figures.key.threads,
@@ -131,7 +129,7 @@ def read_timing(model: Part) -> Timing:
         percentiles=figures.percentiles,
         max_us=figures.max_us,
         verdict=figures.verdict,
-        reasons=tuple(item.text() for item in (reasons.items() if reasons.value != [] else ())),
+        reasons=tuple(item.text() for item in model["reasons"].items(0)),
         load_us=figures.load_us,
         first_us=figures.first_us,
         peak_memory_bytes=figures.peak_memory_bytes,
