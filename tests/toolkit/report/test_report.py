@@ -124,7 +124,7 @@ def test_a_run_that_is_only_trained(run):
         (run / f"{kind}.json").unlink()
     page = report_of(run)
     assert decision_of(page) == "nothing yet"
-    assert f"Nothing is exported yet: fmnist export {run} --format all --quantize all" in page
+    assert f"Nothing is exported of the present model: fmnist export {run} --format all --quantize all" in page
 
 
 def test_results_of_earlier_files_are_not_shown(run):

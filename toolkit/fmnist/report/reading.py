@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from fmnist.history import Epoch
 from fmnist.json_part import Part
 from fmnist.json_records import read_record
 from fmnist.report.records import Record, open_record, read_evaluation, read_parity, read_timing
+from fmnist.report.remedies import export_command, result_command
 from fmnist.report.results import DeviceResults, ModelResults, Rejected, RunResults
 from fmnist.runs import Run, read_json
 from fmnist_runtime.environment import Environment
@@ -131,8 +131,7 @@ def _is_latency(bench: Record) -> bool:
 def _gaps(run: Run, artifacts: Sequence[ModelResults], records: dict[str, Record | None]) -> tuple[str, ...]:
     """What is missing or out of date, each with the command that mends it."""
     if not artifacts:
-        command = shlex.join(["fmnist", "export", str(run.folder), "--format", "all", "--quantize", "all"])
-        return (f"Nothing is exported yet: {command}",)
+        return (f"Nothing is exported of the present model: {export_command(run.folder)}",)
     known: dict[str, list[object]] = {
         "eval": [model.evaluation for model in artifacts],
         "parity": [model.parity for model in artifacts],
@@ -142,7 +141,7 @@ def _gaps(run: Run, artifacts: Sequence[ModelResults], records: dict[str, Record
     for kind, told in _TOLD.items():
         path, record = run.result(kind), records[kind]
         unknown = [model.name for model, found in zip(artifacts, known[kind], strict=True) if not found]
-        remedy = shlex.join(["fmnist", kind, str(run.folder), "--json", str(path)])
+        remedy = result_command(run.folder, kind)
         if record is None:
             gaps.append(f"{path.name} is missing, and with it {told}: {remedy}")
         elif kind == "bench" and not _is_latency(record):
