@@ -23,11 +23,15 @@ def read_record(kind: type[_T], part: Part) -> _T:
         part: The JSON object; what is in it besides is passed over.
 
     Raises:
-        DamageError: A field is missing or is not what it must be.
+        DamageError: A field is missing or is not what it must be, or the dataclass refuses them.
     """
     hints = get_type_hints(kind)
     fields = dataclasses.fields(cast(Any, kind))
-    return kind(**{field.name: _read(hints[field.name], part[field.name]) for field in fields})
+    values = {field.name: _read(hints[field.name], part[field.name]) for field in fields}
+    try:
+        return kind(**values)
+    except ValueError as error:  # a dataclass may know more of its fields than their types
+        raise DamageError(f"{part.place or 'it'} cannot be: {error}") from error
 
 
 def _read(hint: Any, part: Part) -> Any:
@@ -48,7 +52,8 @@ def _read(hint: Any, part: Part) -> Any:
     if origin is tuple:  # of any length, all of one kind
         return tuple(_read(arguments[0], item) for item in part.items(0))
     if origin is np.ndarray:
-        return _array(*get_args(arguments[1]), part)
+        [kind] = get_args(arguments[1])
+        return _array(kind, part)
     if origin is dict:
         return {key: _read(arguments[1], item) for key, item in part.entries().items()}
     raise TypeError(f"no result has a {hint}")

@@ -124,7 +124,9 @@ def test_a_run_that_is_only_trained(run):
         (run / f"{kind}.json").unlink()
     page = report_of(run)
     assert decision_of(page) == "nothing yet"
-    assert f"Nothing is exported of the present model: fmnist export {run} --format all --quantize all" in page
+    assert (
+        f"Nothing is exported of the present model: fmnist export {run} --format all --quantize all" in page
+    )
 
 
 def test_results_of_earlier_files_are_not_shown(run):
@@ -169,6 +171,26 @@ def test_a_scenario_that_times_no_single_image(run):
         (
             lambda record: record["candidates"][4]["changes"]["flips"]["images"].__setitem__(0, 10_000),
             "candidates[4].changes names images beyond the last",
+        ),
+        (
+            lambda record: record["candidates"][0]["answers"]["accuracy_difference_interval"].update(
+                low=None
+            ),
+            "candidates[0] lacks a number",
+        ),
+        (
+            lambda record: record["candidates"][0]["calibration"]["candidate_bins"]["accuracy"].pop(),
+            "candidates[0].calibration is not of 15 bins",
+        ),
+        (
+            lambda record: record["candidates"][0]["calibration"]["reference_bins"]["images"].__setitem__(
+                14, -1
+            ),
+            "candidates[0].calibration is not of 15 bins",
+        ),
+        (
+            lambda record: record["candidates"][0]["gate"].update(max_drop=-1),
+            "candidates[0].gate cannot be: a gate's limits are fractions",
         ),
     ],
 )
