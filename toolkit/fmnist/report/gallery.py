@@ -12,6 +12,8 @@ from fmnist_runtime.parity import Parity
 
 PAGE = 60
 """Images that are shown at once; more on demand."""
+KINDS = {"worse": "✗ worse", "better": "✓ better", "wrong": "· wrong to wrong"}
+"""What the page calls each kind of `ChangedAnswer`."""
 
 
 @dataclass(frozen=True)

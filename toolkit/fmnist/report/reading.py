@@ -37,9 +37,8 @@ def read_run(run: Run) -> RunResults:
     Raises:
         ResultError: It is no run, or a file in it is damaged, gone or of another version.
     """
-    run.training()
+    training = Record(run.train_json, Part(run.training()))
     reference = run.recorded_scores()
-    training = Record(run.train_json, Part(read_json(run.train_json)))
     records = {kind: open_record(run.folder, kind) for kind in _TOLD}
     listed = _listed(run)
     artifacts = _with_results(listed, records, reference)
