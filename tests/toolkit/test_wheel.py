@@ -120,7 +120,7 @@ def test_artifacts_are_verified_there_without_data(device):
 
 
 def test_a_report_needs_its_extra_alone(wheel, tmp_path):
-    """Templates, scripts and styles are in the wheel; no engine is needed, nor matplotlib, nor the original."""
+    """Templates, scripts and styles are in the wheel; no engine, Matplotlib or original is needed."""
     machine = Device(tmp_path / "venv", tmp_path)
     install(wheel, "report", machine.environment)
     packages = {path.name.lower() for path in machine.site_packages.iterdir()}

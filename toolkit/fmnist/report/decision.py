@@ -52,8 +52,8 @@ class Decision:
 def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decision:
     """Take the fastest of those that may replace the original.
 
-    Where the 95 % intervals of the median times overlap that of the fastest, nobody can tell which is faster;
-    of those it is the one that gives the most answers of the original, and then the smallest.
+    Where the 95 % interval of a median overlaps that of the fastest, chance may explain the difference; of
+    those it is the one that gives the most answers of the original, and then the smallest.
     """
     compared = [model for model in artifacts if model.parity]
     sound = [model for model in compared if model.verdict == "pass"]
