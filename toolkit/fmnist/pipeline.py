@@ -1,4 +1,4 @@
-"""The whole job in one run directory: train, export, evaluate, compare, time, report; what is done is kept."""
+"""The whole job in a run directory: train, export, evaluate, compare, time, report. What is done is kept."""
 
 from __future__ import annotations
 
