@@ -35,6 +35,7 @@ def test_an_evaluation_comes_back_with_its_array():
     found = evaluate(REFERENCE.scores, np.minimum(REFERENCE.targets, 8))  # of the last class there is none
     again = read_record(Evaluation, Part(written(found)))
     assert np.array_equal(again.confusion, found.confusion)
+    assert again.confusion.dtype == found.confusion.dtype
     assert np.array_equal(again.class_accuracy, found.class_accuracy, equal_nan=True)
     assert np.isnan(again.class_accuracy[9])
 
@@ -70,3 +71,18 @@ def test_a_number_must_be_one(value):
 def test_a_field_that_is_missing_is_named():
     with pytest.raises(DamageError, match=r"^correct is missing$"):
         read_record(Evaluation, Part({"images": 3}))
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ([[1, 2], [3]], "confusion is not an array"),
+        ([1, [2]], "confusion is not an array"),
+        ([[1.5]], r"confusion\[0\]\[0\] is not a whole number"),
+        ({}, "confusion is not a whole number"),
+    ],
+)
+def test_an_array_must_be_one(value, reason):
+    damaged = written(evaluate(REFERENCE.scores, REFERENCE.targets)) | {"confusion": value}
+    with pytest.raises(DamageError, match=f"^{reason}$"):
+        read_record(Evaluation, Part(damaged))

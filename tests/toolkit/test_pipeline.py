@@ -41,6 +41,26 @@ def test_a_file_in_the_way_of_a_result(tiny: Path):
     assert bench.read_text() == "notes"
 
 
+def test_a_file_in_the_way_of_the_report(tiny: Path):
+    """The job fails, and says what to do; that its own --out names the run, not this file, is no help."""
+    (tiny / "report.html").write_text("notes")
+    pipeline = Pipeline(Run(tiny), DATA, 1, Method(), force=False, limits={})
+    assert pipeline._report() is None
+    [failure] = pipeline._failures
+    complaint = "exists and is not a result of fmnist; remove it, or --force replaces it"
+    assert str(failure) == f"{tiny / 'report.html'}: {complaint}"
+    assert (tiny / "report.html").read_text() == "notes"
+
+
+def test_a_damaged_result_leaves_no_report_and_is_named(tiny: Path):
+    (tiny / "parity.json").write_text("{}")
+    pipeline = Pipeline(Run(tiny), DATA, 1, Method(), force=False, limits={})
+    assert pipeline._report() is None
+    assert [str(failure) for failure in pipeline._failures] == [
+        f"{tiny / 'parity.json'}: is no result of fmnist parity; remove it and make it anew"
+    ]
+
+
 def test_times_that_are_not_to_be_trusted_are_told_of():
     model = {"format": "tflite", "scheme": "int8", "size_bytes": 1000, "accuracy": 0.8}
     names = ("steady", "noisy", "hot", "untimed")

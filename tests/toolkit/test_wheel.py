@@ -29,6 +29,13 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def install(wheel: Path, extras: str, environment: Path) -> None:
+    """An environment with the wheel, and with what its extras name."""
+    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
+    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, f"{wheel}[{extras}]", "-c", ROOT / "constraints.txt"], check=True)
+
+
 @dataclass(frozen=True)
 class Device:
     environment: Path
@@ -55,9 +62,7 @@ class Device:
 def device(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Device:
     """What a Raspberry Pi gets: the wheel, one engine, an artifact, the recorded scores, the test images."""
     environment = tmp_path_factory.mktemp("device") / "venv"
-    subprocess.run([sys.executable, "-m", "venv", environment], check=True)
-    pip = [environment / "bin" / "python", "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, f"{wheel}[tflite,images]", "-c", ROOT / "constraints.txt"], check=True)
+    install(wheel, "tflite,images", environment)
     folder = tmp_path_factory.mktemp("home")
     shutil.copy(TINY / "export" / "model-int8.tflite", folder)
     shutil.copy(TINY / "reference.npz", folder)
@@ -114,6 +119,25 @@ def test_artifacts_are_verified_there_without_data(device):
     assert engines == ["ai-edge-litert", "numpy"]
 
 
+def test_a_report_needs_its_extra_alone(wheel, tmp_path):
+    """Templates, scripts and styles are in the wheel; no engine, Matplotlib or original is needed."""
+    machine = Device(tmp_path / "venv", tmp_path)
+    install(wheel, "report", machine.environment)
+    packages = {path.name.lower() for path in machine.site_packages.iterdir()}
+    assert not {"ai_edge_litert", "onnxruntime", "tensorflow", "keras", "matplotlib"} & packages
+    run = Path(shutil.copytree(TINY, tmp_path / "tiny"))
+    (run / "model.keras").unlink()  # as on a device
+    (tmp_path / "data").symlink_to(DATA)
+    npz = run / "export" / "model-float32.npz"  # which NumPy runs
+    compared = machine.fmnist("parity", npz, "--reference", run, "--json", run / "parity.json")
+    assert (compared.returncode, compared.stderr) == (0, "")
+    made = machine.fmnist("report", run)
+    assert (made.returncode, made.stdout, made.stderr) == (0, f"{run / 'report.html'}\n", "")
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "Ship <code>model-float32.npz</code>" in page
+    assert all(text in page for text in ("function makeSortable", "--heat", "prefers-color-scheme"))
+
+
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="the oldest engines have no wheels for this Python")
 def test_the_oldest_engines_run_every_artifact(tmp_path):
     """As an older Raspberry Pi OS has them: bookworm's own NumPy, and ONNX Runtime 1.16."""
@@ -145,8 +169,9 @@ def test_the_oldest_engines_run_every_artifact(tmp_path):
         (["export", TINY / "model.keras"], "train"),
         (["eval", TINY / "model.keras"], "train"),
         (["eval", TINY / "export" / "model-float32.onnx"], "onnx"),
+        (["report", TINY, "--out", "page.html"], "report"),
     ],
-    ids=["train", "run", "export", "eval keras", "eval onnx"],
+    ids=["train", "run", "export", "eval keras", "eval onnx", "report"],
 )
 def test_what_is_missing_there_names_its_extra(device, arguments, extra):
     result = device.fmnist(*arguments)

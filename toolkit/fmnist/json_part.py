@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -39,9 +40,11 @@ class Part:
             raise DamageError(f"{self.place or 'it'} is not an object")
         return {key: self[key] for key in self.value}
 
-    def items(self) -> list[Part]:
-        """The items of a list that is not empty."""
-        if not isinstance(self.value, list) or not self.value:
+    def items(self, least: int = 1) -> list[Part]:
+        """The items of a list, which has so many at least."""
+        if not isinstance(self.value, list):
+            raise DamageError(f"{self.place} is not a list")
+        if len(self.value) < least:
             raise DamageError(f"{self.place} is not a list with something in it")
         return [Part(item, f"{self.place}[{number}]") for number, item in enumerate(self.value)]
 
@@ -55,15 +58,25 @@ class Part:
             raise DamageError(f"{self.place} is not a text")
         return self.value
 
-    def figure(self) -> float:
-        """Something that was measured: a number from 0."""
+    def flag(self) -> bool:
+        """Whether something is so."""
+        if not isinstance(self.value, bool):
+            raise DamageError(f"{self.place} is neither true nor false")
+        return self.value
+
+    def figure(self, least: float = 0) -> float:
+        """Something that was measured: a number from 0, or from another."""
         if not isinstance(self.value, int | float) or isinstance(self.value, bool):
             raise DamageError(f"{self.place} is not a number")
-        if not 0 <= self.value <= _MOST:  # nor is NaN
-            raise DamageError(f"{self.place} is not between 0 and {_MOST:,}")
+        if not least <= self.value <= _MOST:  # nor is NaN
+            raise DamageError(f"{self.place} is not between {least:,} and {_MOST:,}")
         return float(self.value)
 
-    def whole(self, least: int, most: int = _MOST) -> int:
+    def number(self) -> float:
+        """A number of either sign; NaN, which JSON has not, where null stands for it."""
+        return math.nan if self.value is None else self.figure(-_MOST)
+
+    def whole(self, least: int = -_MOST, most: int = _MOST) -> int:
         """A whole number between two, which it may reach."""
         if not isinstance(self.value, int) or isinstance(self.value, bool):
             raise DamageError(f"{self.place} is not a whole number")

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable
 from types import NoneType, UnionType
 from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fmnist.json_part import DamageError, Part
 
 _T = TypeVar("_T")
-_MOST = 10.0**18
-"""More than anything that is measured here, whatever its unit."""
 
 
 def read_record(kind: type[_T], part: Part) -> _T:
@@ -25,19 +23,23 @@ def read_record(kind: type[_T], part: Part) -> _T:
         part: The JSON object; what is in it besides is passed over.
 
     Raises:
-        DamageError: A field is missing or is not what it must be.
+        DamageError: A field is missing or is not what it must be, or the dataclass refuses them.
     """
     hints = get_type_hints(kind)
     fields = dataclasses.fields(cast(Any, kind))
-    return kind(**{field.name: _read(hints[field.name], part[field.name]) for field in fields})
+    values = {field.name: _read(hints[field.name], part[field.name]) for field in fields}
+    try:
+        return kind(**values)
+    except ValueError as error:  # a dataclass may know more of its fields than their types
+        raise DamageError(f"{part.place or 'it'} cannot be: {error}") from error
 
 
 def _read(hint: Any, part: Part) -> Any:
     simple: dict[Any, Callable[[Part], Any]] = {
         str: Part.text,
-        int: lambda found: found.whole(-int(_MOST)),
-        float: _number,
-        bool: _flag,
+        int: Part.whole,
+        float: Part.number,
+        bool: Part.flag,
     }
     if hint in simple:
         return simple[hint](part)
@@ -48,35 +50,23 @@ def _read(hint: Any, part: Part) -> Any:
         [wanted] = (argument for argument in arguments if argument is not NoneType)
         return part.optional(lambda found: _read(wanted, found))
     if origin is tuple:  # of any length, all of one kind
-        return tuple(_read(arguments[0], item) for item in _items(part))
+        return tuple(_read(arguments[0], item) for item in part.items(0))
     if origin is np.ndarray:
-        return np.asarray(_array(part))
+        [kind] = get_args(arguments[1])
+        return _array(kind, part)
     if origin is dict:
         return {key: _read(arguments[1], item) for key, item in part.entries().items()}
     raise TypeError(f"no result has a {hint}")
 
 
-def _array(part: Part) -> Any:
+def _array(kind: type[np.generic], part: Part) -> NDArray[Any]:
     """Numbers in lists in lists, as deep as the array has dimensions."""
-    return [_array(item) for item in _items(part)] if isinstance(part.value, list) else _number(part)
+    numbers = _nested(Part.whole if issubclass(kind, np.integer) else Part.number, part)
+    try:
+        return np.array(numbers, kind)
+    except (ValueError, TypeError) as error:  # NumPy refuses lists of different lengths or depths
+        raise DamageError(f"{part.place} is not an array") from error
 
 
-def _items(part: Part) -> list[Part]:
-    return [] if part.value == [] else part.items()
-
-
-def _number(part: Part) -> float:
-    """A number; null stands for NaN, which JSON has not."""
-    if part.value is None:
-        return math.nan
-    if not isinstance(part.value, int | float) or isinstance(part.value, bool):
-        raise DamageError(f"{part.place} is not a number")
-    if not -_MOST <= part.value <= _MOST:  # nor is NaN
-        raise DamageError(f"{part.place} is not between {-_MOST:g} and {_MOST:g}")
-    return float(part.value)
-
-
-def _flag(part: Part) -> bool:
-    if not isinstance(part.value, bool):
-        raise DamageError(f"{part.place} is neither true nor false")
-    return part.value
+def _nested(read: Callable[[Part], Any], part: Part) -> Any:
+    return [_nested(read, item) for item in part.items(0)] if isinstance(part.value, list) else read(part)

@@ -1,4 +1,4 @@
-"""The whole job in one run directory: train, export, evaluate, compare, time. Finished steps are kept."""
+"""The whole job in a run directory: train, export, evaluate, compare, time, report. What is done is kept."""
 
 from __future__ import annotations
 
@@ -29,6 +29,9 @@ from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.files import sha256_file, write_atomically
+
+_IN_THE_WAY = "remove it, or --force replaces it"
+"""What to do about another's file: its place is the pipeline's, so that another one cannot be chosen."""
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,7 @@ class Pipeline:
 
     def _report(self) -> Path | None:
         try:
+            require_replaceable(self._run.report, self._force, _IN_THE_WAY)
             return write_report([self._run], self._splits, force=self._force)
         except FmnistError as error:
             self._failures.append(error)
@@ -139,7 +143,7 @@ class Pipeline:
         """A result that is kept or made now; empty when it cannot be made."""
         path = self._run.result(kind)
         try:
-            require_replaceable(path, self._force, "remove it, or --force replaces it")
+            require_replaceable(path, self._force, _IN_THE_WAY)
             inputs: Inputs = {**self._inputs(), **settings}
             record = _read_or_empty(path)
             same = record.get("schema") == schema(kind) and record.get("inputs") == plain(inputs)

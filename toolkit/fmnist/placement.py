@@ -69,9 +69,7 @@ def place_names(anchors: Sequence[Anchor], obstacles: Sequence[Box], inside: Box
     taken = _Taken([Box.around(anchor.centre, 2 * anchor.radius) for anchor in anchors], obstacles)
     placed = []
     for anchor in anchors:
-        places = [anchor.centre + offset for offset in _offsets(anchor.radius, anchor.size)]
-        harms = [taken.harm(anchor, place, inside) for place in places]
-        place = places[harms.index(min(harms))]
+        place = taken.best_place(anchor, inside)
         taken.add(anchor, place)
         placed.append(place)
     return placed
@@ -100,7 +98,17 @@ class _Taken:
         self._names.append(Box.around(place, anchor.size))
         self._leads.append(_lead(anchor, place))
 
-    def harm(self, anchor: Anchor, place: Pixels, inside: Box) -> tuple[int, ...]:
+    def best_place(self, anchor: Anchor, inside: Box) -> Pixels:
+        """The nearest of the places where a name does the least harm."""
+        found = []
+        for offset in _offsets(anchor.radius, anchor.size):
+            place = anchor.centre + offset
+            found.append((self._harm(anchor, place, inside), place))
+            if not any(found[-1][0]):  # then none is better, and the others need not be looked at
+                break
+        return min(found, key=lambda each: each[0])[1]
+
+    def _harm(self, anchor: Anchor, place: Pixels, inside: Box) -> tuple[int, ...]:
         """How bad a place is: cut off, then what is hidden, then names, then all else with a line across."""
         box, lead = Box.around(place, anchor.size), _lead(anchor, place)
         own = Box(anchor.centre, anchor.centre)

@@ -19,3 +19,9 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         result = run_fmnist(run.parent, verb, run, *options, "--json", run / f"{verb}.json")
         assert result.returncode in statuses, result.stderr
     return run
+
+
+@pytest.fixture
+def run(tiny_run, tmp_path) -> Path:
+    """A copy that may be changed."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "runs" / "tiny"))

@@ -128,6 +128,22 @@ def test_what_was_not_measured_has_the_command_that_does(bare):
     assert sum(tag == "svg" for tag, _ in page.tags) == 2  # of the training
 
 
+def test_a_trade_off_of_which_the_times_are_known_needs_the_accuracies(bare, tiny_run):
+    bench = json.loads((tiny_run / "bench.json").read_text())
+    bench["models"] = [model for model in bench["models"] if model["format"] != "keras"]
+    (bare / "bench.json").write_text(json.dumps(bench))
+    command = f"fmnist eval {bare} --json {bare / 'eval'}.json makes what is missing."
+    assert Page(report(bare)).text("tradeoff-0").endswith(command)
+
+
+def test_a_command_is_as_a_shell_takes_it(bare):
+    run = bare.rename(bare.parent / "my run")
+    page = Page(report(run))
+    assert page.text("drift-0").endswith(
+        f"fmnist parity '{run}' --json '{run}/parity.json' makes what is missing."
+    )
+
+
 def test_before_an_export_that_comes_first(bare):
     shutil.rmtree(bare / "export")
     page = Page(report(bare))

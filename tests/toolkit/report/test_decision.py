@@ -61,7 +61,7 @@ def test_never_one_that_failed_however_fast():
     assert broken.verdict == "FAIL"
     decision = decide(ORIGINAL, [broken, sound])
     assert decision.model is sound
-    assert decision.reasons[0] == "It keeps every limit on drift, as 1 of the 2 compared does."
+    assert decision.reasons == ("It alone of the 2 compared keeps every limit on drift.",)
     assert all(other.model is not broken for other in decision.alternatives)
 
 
@@ -93,6 +93,22 @@ def test_without_times_the_most_faithful_and_it_says_so():
     assert [cost.what for cost in decision.costs] == ["accuracy", "answers changed", "file"]
 
 
+def test_one_that_was_not_timed_may_be_faster_and_it_says_so():
+    timed, others = artifact("timed", 8, 2.0), [artifact("one", 0), artifact("two", 4)]
+    decision = decide(ORIGINAL, [*others, timed])
+    assert decision.model is timed
+    assert decision.reasons[1] == "Of these it is the only one that was timed."
+    assert decision.doubts == ("2 of the 3 that keep their limits were not timed.",)
+    decision = decide(ORIGINAL, [others[0], timed, artifact("slow", 0, 9.0)])
+    assert decision.model is timed
+    assert decision.doubts == ("1 of the 3 that keep their limits was not timed.",)
+
+
+def test_the_only_one_is_the_fastest_of_nothing():
+    decision = decide(ORIGINAL, [artifact("int8", 8, 2.0)])
+    assert decision.reasons == ("It keeps every limit on drift; no other was compared.",)
+
+
 def test_what_it_costs():
     decision = decide(ORIGINAL, [artifact("int8", 8, 2.0)])
     interval = decision.model.parity.answers.accuracy_difference_interval
@@ -116,7 +132,7 @@ def test_a_time_that_is_not_stable_is_a_doubt():
 @pytest.mark.parametrize(
     ("artifacts", "reason"),
     [
-        ([], "Nothing is exported yet."),
+        ([], "There is no artifact to choose from."),
         (
             [ModelResults("a", "tflite", "int8", 1, "")],
             "Nothing was compared with the original, so nothing may replace it.",

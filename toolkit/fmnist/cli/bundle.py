@@ -12,8 +12,7 @@ from fmnist.devices.targets import BOARDS, PYTHONS, Platform
 
 if TYPE_CHECKING:
     from fmnist.bundle.contents import Bundle
-    from fmnist.cli.choices import completing, either
-from fmnist.devices.targets import Target
+    from fmnist.devices.targets import Target
 
 _HOST = "pi@raspberrypi.local"
 

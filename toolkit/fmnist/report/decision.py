@@ -52,8 +52,8 @@ class Decision:
 def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decision:
     """Take the fastest of those that may replace the original.
 
-    Where the 95 % intervals of the median times overlap that of the fastest, nobody can tell which is faster;
-    of those it is the one that gives the most answers of the original, and then the smallest.
+    Where the 95 % interval of a median overlaps that of the fastest, chance may explain the difference; of
+    those it is the one that gives the most answers of the original, and then the smallest.
     """
     compared = [model for model in artifacts if model.parity]
     sound = [model for model in compared if model.verdict == "pass"]
@@ -64,8 +64,8 @@ def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decisio
     chosen = min(alike, key=lambda model: (-_agreement(model), model.size_bytes))
     return Decision(
         model=chosen,
-        reasons=_reasons(chosen, compared, alike, bool(timed)),
-        doubts=_doubts(chosen, artifacts, compared),
+        reasons=_reasons(chosen, compared, timed, alike),
+        doubts=_doubts(chosen, artifacts, compared) + _untimed(sound, timed),
         costs=_costs(original, chosen),
         alternatives=_alternatives(chosen, sound),
     )
@@ -79,20 +79,28 @@ def _fastest(timed: Sequence[ModelResults]) -> list[ModelResults]:
 
 def _why_none(artifacts: Sequence[ModelResults], compared: Sequence[ModelResults]) -> str:
     if not artifacts:
-        return "Nothing is exported yet."
+        return "There is no artifact to choose from."
     if not compared:
         return "Nothing was compared with the original, so nothing may replace it."
     return f"None of the {len(compared)} artifacts that were compared keeps its limits."
 
 
 def _reasons(
-    chosen: ModelResults, compared: Sequence[ModelResults], alike: Sequence[ModelResults], is_timed: bool
+    chosen: ModelResults,
+    compared: Sequence[ModelResults],
+    timed: Sequence[ModelResults],
+    alike: Sequence[ModelResults],
 ) -> tuple[str, ...]:
     sound = sum(model.verdict == "pass" for model in compared)
-    do = "does" if sound == 1 else "do"
-    kept = f"It keeps every limit on drift, as {sound} of the {len(compared)} compared {do}."
-    if not is_timed:
+    if len(compared) == 1:
+        return ("It keeps every limit on drift; no other was compared.",)
+    if sound == 1:
+        return (f"It alone of the {len(compared)} compared keeps every limit on drift.",)
+    kept = f"It keeps every limit on drift, as {sound} of the {len(compared)} compared do."
+    if not timed:
         return kept, f"None was timed; of these it changes the fewest answers: {_changed(chosen):,}."
+    if len(timed) == 1:
+        return kept, "Of these it is the only one that was timed."
     others = [f"{model.name}, which changes {_changed(model):,}" for model in alike if model is not chosen]
     if not others:
         return kept, "Of these it is the fastest, beyond what chance explains."
@@ -115,6 +123,15 @@ def _doubts(
         were = "was" if missing == 1 else "were"
         doubts.append(f"{missing} of {len(artifacts)} artifacts {were} not compared with the original.")
     return tuple(doubts)
+
+
+def _untimed(sound: Sequence[ModelResults], timed: Sequence[ModelResults]) -> tuple[str, ...]:
+    """Where only some have a time, one of the others may be faster than the fastest."""
+    missing = len(sound) - len(timed)
+    if not timed or not missing:
+        return ()
+    were = "was" if missing == 1 else "were"
+    return (f"{missing} of the {len(sound)} that keep their limits {were} not timed.",)
 
 
 def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:

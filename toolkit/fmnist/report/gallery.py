@@ -12,6 +12,8 @@ from fmnist_runtime.parity import Parity
 
 PAGE = 60
 """Images that are shown at once; more on demand."""
+KINDS = {"worse": "✗ worse", "better": "✓ better", "wrong": "· wrong to wrong"}
+"""What the page calls each kind of `ChangedAnswer`."""
 
 
 @dataclass(frozen=True)
@@ -65,9 +67,11 @@ def changes_data(run: RunResults, flipped: Flipped, gallery: Gallery | None) -> 
 
 def _model_data(parity: Parity, answers: tuple[ChangedAnswer, ...]) -> dict[str, Any]:
     found = parity.answers
+    moves = {(answer.before, answer.after) for answer in answers}  # of many classes not all have room
+    listed = (pair for pair in parity.changes.pairs if (pair.reference, pair.candidate) in moves)
     return {
         "kinds": {"worse": found.worse, "better": found.better, "wrong": found.wrong_to_wrong},
-        "pairs": [[pair.reference, pair.candidate, pair.images] for pair in parity.changes.pairs],
+        "pairs": [[pair.reference, pair.candidate, pair.images] for pair in listed],
         "answers": [
             [item.image, item.true, item.before, item.after, *_rounded(item.before_margin, item.after_margin)]
             for item in answers

@@ -17,7 +17,8 @@ from fmnist import render
 from fmnist.report.charts import CHARTS
 from fmnist.report.confusion import confusion_data, most_confused
 from fmnist.report.flipped import Flipped
-from fmnist.report.gallery import changes_data
+from fmnist.report.gallery import KINDS, PAGE, changes_data
+from fmnist.report.remedies import export_command, pictures_command, result_command
 from fmnist.report.results import RunResults
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
 from fmnist_runtime.environment import package_version
@@ -55,7 +56,8 @@ def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
             script=script,
             style_digest=_digest(style),
             script_digest=_digest(script),
-            data={"runs": [_data(view) for view in views]},
+            data={"page": PAGE, "kinds": KINDS, "runs": [_data(view) for view in views]},
+            kinds=KINDS,
             version=package_version(),
             **CHARTS,
         )
@@ -121,6 +123,9 @@ def _templates() -> jinja2.Environment:
     environment.globals |= {
         "cell": _cell,
         "range_cell": _range_cell,
+        "export_command": export_command,
+        "pictures_command": pictures_command,
+        "result_command": result_command,
         "accuracy_interval": lambda found: wilson_interval(found.correct, found.images),
         **forms,
     }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from fmnist.history import Epoch
 from fmnist.json_part import Part
 from fmnist.json_records import read_record
 from fmnist.report.records import Record, open_record, read_evaluation, read_parity, read_timing
+from fmnist.report.remedies import export_command, result_command
 from fmnist.report.results import DeviceResults, ModelResults, Rejected, RunResults
 from fmnist.runs import Run, read_json
 from fmnist_runtime.environment import Environment
@@ -37,9 +37,8 @@ def read_run(run: Run) -> RunResults:
     Raises:
         ResultError: It is no run, or a file in it is damaged, gone or of another version.
     """
-    run.training()
+    training = Record(run.train_json, Part(run.training()))
     reference = run.recorded_scores()
-    training = Record(run.train_json, Part(read_json(run.train_json)))
     records = {kind: open_record(run.folder, kind) for kind in _TOLD}
     listed = _listed(run)
     artifacts = _with_results(listed, records, reference)
@@ -99,7 +98,7 @@ def _rejected(run: Run) -> tuple[Rejected, ...]:
     return Record(path, Part(read_json(path))).read(
         lambda content: tuple(
             Rejected(Path(entry["file"].text()).name, entry["rejected"].text())
-            for entry in (content["rejected"].items() if content["rejected"].value != [] else ())
+            for entry in content["rejected"].items(0)
         )
     )
 
@@ -131,8 +130,7 @@ def _is_latency(bench: Record) -> bool:
 def _gaps(run: Run, artifacts: Sequence[ModelResults], records: dict[str, Record | None]) -> tuple[str, ...]:
     """What is missing or out of date, each with the command that mends it."""
     if not artifacts:
-        command = shlex.join(["fmnist", "export", str(run.folder), "--format", "all", "--quantize", "all"])
-        return (f"Nothing is exported yet: {command}",)
+        return (f"Nothing is exported of the present model: {export_command(run.folder)}",)
     known: dict[str, list[object]] = {
         "eval": [model.evaluation for model in artifacts],
         "parity": [model.parity for model in artifacts],
@@ -142,7 +140,7 @@ def _gaps(run: Run, artifacts: Sequence[ModelResults], records: dict[str, Record
     for kind, told in _TOLD.items():
         path, record = run.result(kind), records[kind]
         unknown = [model.name for model, found in zip(artifacts, known[kind], strict=True) if not found]
-        remedy = shlex.join(["fmnist", kind, str(run.folder), "--json", str(path)])
+        remedy = result_command(run.folder, kind)
         if record is None:
             gaps.append(f"{path.name} is missing, and with it {told}: {remedy}")
         elif kind == "bench" and not _is_latency(record):

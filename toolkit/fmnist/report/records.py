@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -18,6 +19,7 @@ from fmnist.runs import read_json
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import Evaluation
 from fmnist_runtime.parity import Parity
+from fmnist_runtime.parity.calibration import BINS, Reliability
 
 _T = TypeVar("_T")
 
@@ -54,9 +56,8 @@ class Record:
         """
 
         def entries(content: Part) -> dict[str, _T]:
-            models = content[key]
             found: dict[str, _T] = {}
-            for entry in models.items() if models.value != [] else ():
+            for entry in content[key].items(0):
                 digest = entry["sha256"].text()
                 if digest not in found:
                     found[digest] = read(entry)
@@ -92,6 +93,8 @@ def read_evaluation(classes: int) -> Callable[[Part], Evaluation]:
             raise DamageError(f"{model.place} is not of {classes} classes")
         if not 0 <= found.correct <= found.images or found.images == 0:
             raise DamageError(f"{model.place} has more right answers than images, or no images")
+        if found.accuracy != found.correct / found.images or found.confusion.min() < 0:
+            raise DamageError(f"{model.place} has an accuracy or a confusion that cannot be counted")
         return found
 
     return read
@@ -108,11 +111,34 @@ def read_parity(classes: int, images: int) -> Callable[[Part], Parity]:
         lengths = {len(values) for values in vars(flips).values()}
         if len(lengths) != 1 or not all(0 <= index < classes for index in answers):
             raise DamageError(f"{model.place}.changes is not of {classes} classes")
+        if any(map(_holds_nan, (found.answers, found.probabilities, found.calibration, flips))):
+            raise DamageError(f"{model.place} lacks a number")
+        if not all(map(_is_whole, (found.calibration.reference_bins, found.calibration.candidate_bins))):
+            raise DamageError(f"{model.place}.calibration is not of {BINS} bins")
         if not all(0 <= number < images for number in (*flips.images, *changes.confident)):
             raise DamageError(f"{model.place}.changes names images beyond the last")
         return found
 
     return read
+
+
+def _holds_nan(value: object) -> bool:
+    """Whether a number is missing, which in a result is null, somewhere in a dataclass."""
+    if isinstance(value, float):
+        return math.isnan(value)
+    inner = value if isinstance(value, tuple) else vars(value).values() if is_dataclass(value) else ()
+    return any(map(_holds_nan, inner))
+
+
+def _is_whole(bins: Reliability) -> bool:
+    """Whether all bins are there, and those that have images have the rest, too."""
+    columns = [bins.images, bins.confidence, bins.accuracy]
+    if {len(column) for column in columns} != {BINS} or not any(bins.images):
+        return False
+    return all(
+        images >= 0 and {said is not None, was is not None} == {images > 0}
+        for images, said, was in zip(*columns, strict=True)
+    )
 
 
 def read_timing(model: Part) -> Timing:
@@ -123,7 +149,6 @@ def read_timing(model: Part) -> Timing:
     )
     if len(times) != len(counts) or counts.sum() == 0:
         raise DamageError(f"{model.place}.times_ns and .counts are not of the same calls")
-    reasons = model["reasons"]
     return Timing(
         engine=figures.engine,
         threads=figures.key.threads,
@@ -131,7 +156,7 @@ def read_timing(model: Part) -> Timing:
         percentiles=figures.percentiles,
         max_us=figures.max_us,
         verdict=figures.verdict,
-        reasons=tuple(item.text() for item in (reasons.items() if reasons.value != [] else ())),
+        reasons=tuple(item.text() for item in model["reasons"].items(0)),
         load_us=figures.load_us,
         first_us=figures.first_us,
         peak_memory_bytes=figures.peak_memory_bytes,

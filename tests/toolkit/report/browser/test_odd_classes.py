@@ -14,6 +14,7 @@ from fmnist.report.page import render_page
 from fmnist.report.reading import read_run
 from fmnist.runs import Run
 from fmnist_runtime.evaluate import evaluate
+from fmnist_runtime.parity import Gate, compare
 
 NASTY = (
     "<script>document.title='taken'</script>",
@@ -58,6 +59,33 @@ def test_names_are_shown_as_they_are_and_do_nothing(nasty):
 def test_long_names_make_no_page_wider_than_a_phone(nasty):
     nasty.locator("select.pick").select_option(label="model-int8-full.tflite")
     assert nasty.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_six_runs_of_two_hundred_classes_that_all_changed_stay_below_three_megabytes(run, tmp_path, show):
+    """There are more moves from class to class than answers have room; each that is offered has a picture."""
+    generator = np.random.default_rng(0)
+    before, after = generator.dirichlet(np.ones(200), (2, 10_000)).astype(np.float32)
+    targets = generator.integers(0, 200, 10_000).astype(np.uint8)
+    parity = compare(before, after, targets, Gate(0.01))
+    assert len(parity.changes.pairs) > 8_000
+    many = replace(
+        run,
+        labels=tuple(f"a class that is called {index}" for index in range(200)),
+        original=replace(run.original, evaluation=evaluate(before, targets)),
+        artifacts=tuple(
+            replace(model, parity=parity, evaluation=evaluate(after, targets)) for model in run.artifacts
+        ),
+    )
+    flipped = find_flipped(many, Run(run.folder).recorded_scores(), Splits(None, DATA), 6)
+    path = tmp_path / "six.html"
+    path.write_text(render_page([many] * 6, [flipped] * 6), "utf-8")
+    assert path.stat().st_size < 3_000_000
+    page = show(path)
+    offered = page.locator("#run-5 .changed .pairs option").evaluate_all("all => all.map(one => one.value)")
+    assert len(offered) > 100
+    for move in (offered[1], offered[-1]):
+        page.locator("#run-5 .changed .pairs").select_option(move)
+        assert page.locator("#run-5 figure.flip img").count() > 0
 
 
 def test_of_many_classes_the_most_frequent_confusions_are_listed_instead_of_a_matrix(run, tmp_path, show):

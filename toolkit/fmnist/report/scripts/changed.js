@@ -1,7 +1,4 @@
 /* The images whose answer changed: of one model, by kind of change and by move from class to class. */
-const PAGE = 60;
-const KINDS = { worse: "✗ worse", better: "✓ better", wrong: "· wrong to wrong" };
-
 function kindOf([, is, before, after]) {
   return before === is ? "worse" : after === is ? "better" : "wrong";
 }
@@ -14,7 +11,7 @@ function changedView(article, run) {
   const pattern = place.firstElementChild.cloneNode(true);
   for (const image of place.querySelectorAll("img")) run.pictures[image.dataset.image] = image.src;
   let changes = null;
-  let limit = PAGE;
+  let limit = report.page;
 
   function show() {
     const [before, after] = pairs.value ? pairs.value.split(" ").map(Number) : [null, null];
@@ -29,7 +26,7 @@ function changedView(article, run) {
   }
 
   function restart() {
-    limit = PAGE;
+    limit = report.page;
     show();
   }
 
@@ -37,7 +34,7 @@ function changedView(article, run) {
   pairs.addEventListener("change", restart);
   more.addEventListener("click", () => {
     const seen = place.children.length;
-    limit += PAGE;
+    limit += report.page;
     show();
     const first = place.children[seen];
     first.tabIndex = -1; // so that the keyboard goes on where the new ones begin
@@ -83,7 +80,7 @@ function fillKinds(select, changes) {
   const options = Object.entries(changes.kinds).filter(([, count]) => count);
   select.replaceChildren(
     option(`all (${counted(total(changes))})`, ""),
-    ...options.map(([kind, count]) => option(`${KINDS[kind]} (${counted(count)})`, kind)),
+    ...options.map(([kind, count]) => option(`${report.kinds[kind]} (${counted(count)})`, kind)),
   );
 }
 
@@ -103,7 +100,7 @@ function flip(pattern, run, answer) {
   const made = pattern.cloneNode(true);
   made.className = `flip ${kind}`;
   const texts = {
-    kind: KINDS[kind],
+    kind: report.kinds[kind],
     before: run.labels[before],
     after: run.labels[after],
     "before-margin": beforeMargin.toFixed(3),
