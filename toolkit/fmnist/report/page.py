@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import shlex
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import jinja2
@@ -101,6 +103,11 @@ def _when(moment: str) -> str:
         return render.printable(moment)
 
 
+def _quoted(path: Path) -> str:
+    """A path as it is typed on a command line."""
+    return render.printable(shlex.quote(str(path)))
+
+
 def _templates() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("fmnist.report"),
@@ -115,9 +122,9 @@ def _templates() -> jinja2.Environment:
         "size": render.size,
         "microseconds": render.microseconds,
         "count": lambda number: f"{number:,.0f}",
-        "times": lambda ratio: f"{ratio:.3g} ×",
+        "times": lambda ratio: f"{render.microseconds(ratio)} ×",  # digits as of what it is a ratio of
     }
-    environment.filters |= {"printable": render.printable, "when": _when, **forms}
+    environment.filters |= {"printable": render.printable, "quoted": _quoted, "when": _when, **forms}
     environment.globals |= {
         "cell": _cell,
         "range_cell": _range_cell,
