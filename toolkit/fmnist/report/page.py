@@ -122,7 +122,7 @@ def _templates() -> jinja2.Environment:
         "size": render.size,
         "microseconds": render.microseconds,
         "count": lambda number: f"{number:,.0f}",
-        "times": lambda ratio: f"{render.microseconds(ratio)} ×",  # digits as of what it is a ratio of
+        "times": lambda ratio: f"{render.microseconds(ratio)} ×",  # with digits as times have them
     }
     environment.filters |= {"printable": render.printable, "quoted": _quoted, "when": _when, **forms}
     environment.globals |= {
