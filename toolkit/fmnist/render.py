@@ -68,8 +68,8 @@ def percent(fraction: float, digits: int = 2) -> str:
 
 
 def points(fraction: float) -> str:
-    """A difference of fractions in percentage points, with its sign."""
-    return f"{100 * fraction:+.2f}"
+    """A difference of fractions in percentage points, with its sign; there is no negative zero."""
+    return f"{100 * fraction:+z.2f}"
 
 
 def size(count: int) -> str:

@@ -126,7 +126,8 @@ def _drop(limit: float, answers: Answers) -> Breach | None:
         f"{100 * (worst - limit):.2g} beyond the {100 * limit:g} allowed"
     )
     if not certain:
-        few = f"{answers.images:,} images are too few to rule it out"
+        images = "1 image is" if answers.images == 1 else f"{answers.images:,} images are"
+        few = f"{images} too few to rule it out"
         text += f"; {few}: take more, or allow more with --max-drop"
     return Breach("max-drop", limit, worst, certain, text)
 

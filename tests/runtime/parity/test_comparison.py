@@ -72,6 +72,8 @@ def test_a_drop_that_may_be_beyond_the_limit_fails(scores):
         "1,000 images are too few to rule it out: take more, or allow more with --max-drop"
     )
     assert not unsure.certain
+    [alone] = compare(scores[:1], scores[:1], targets[:1], Gate(max_drop=0.01)).breaches
+    assert "1 image is too few to rule it out" in str(alone)
     [sure] = compare(scores, lost, targets, Gate(max_drop=0.005)).breaches
     assert str(sure) == (
         "max-drop: accuracy is 0.80 points lower and may be 1.57 points lower, 1.1 beyond the 0.5 allowed"

@@ -48,7 +48,7 @@ def test_the_fastest_that_passes():
     decision = decide(ORIGINAL, [slow, fast])
     assert decision.model is fast
     assert decision.reasons == (
-        "It keeps every limit on drift, as 2 of the 2 compared do.",
+        "It keeps every limit on how far answers may drift from the original's, as all 2 compared do.",
         "Of these it is the fastest, beyond what chance explains.",
     )
     assert [(other.priority, other.model.name) for other in decision.alternatives] == [
@@ -61,8 +61,20 @@ def test_never_one_that_failed_however_fast():
     assert broken.verdict == "FAIL"
     decision = decide(ORIGINAL, [broken, sound])
     assert decision.model is sound
-    assert decision.reasons == ("It alone of the 2 compared keeps every limit on drift.",)
+    alone = "Of the 2 compared it alone keeps every limit on how far answers may drift from the original's."
+    assert decision.reasons == (alone,)
     assert all(other.model is not broken for other in decision.alternatives)
+
+
+def test_some_passed_and_some_did_not():
+    [kept, _] = decide(ORIGINAL, [artifact("broken", 400), artifact("a", 4), artifact("b", 8)]).reasons
+    assert kept.endswith("may drift from the original's, as 2 of the 3 compared do.")
+
+
+def test_the_only_one_is_beside_no_other():
+    assert decide(ORIGINAL, [artifact("a", 4, 1.0)]).reasons == (
+        "It keeps every limit on how far answers may drift from the original's; no other was compared.",
+    )
 
 
 def test_of_those_that_time_does_not_tell_apart_the_most_faithful():
@@ -106,7 +118,9 @@ def test_one_that_was_not_timed_may_be_faster_and_it_says_so():
 
 def test_the_only_one_is_the_fastest_of_nothing():
     decision = decide(ORIGINAL, [artifact("int8", 8, 2.0)])
-    assert decision.reasons == ("It keeps every limit on drift; no other was compared.",)
+    assert decision.reasons == (
+        "It keeps every limit on how far answers may drift from the original's; no other was compared.",
+    )
 
 
 def test_what_it_costs():
@@ -116,7 +130,8 @@ def test_what_it_costs():
         (
             "accuracy",
             "-0.20 points",
-            f"99.80 %; with 95 % confidence {100 * interval.low:+.2f} to {100 * interval.high:+.2f}",
+            f"99.80 %; the difference is {100 * interval.low:+.2f} to {100 * interval.high:+.2f} "
+            "with 95 % confidence",
         ),
         ("answers changed", "8 of 4,000", "8 worse, 0 better, 0 wrong to wrong"),
         ("file", "1.0 kB", "1.25 MB as model.keras"),
@@ -140,6 +155,15 @@ def test_a_time_that_is_not_stable_is_a_doubt():
         (
             [artifact("a", 400, 1.0), artifact("b", 500, 1.0)],
             "None of the 2 artifacts that were compared keeps its limits.",
+        ),
+        (
+            [artifact("a", 400, 1.0)],
+            "The one artifact that was compared does not keep its limits.",
+        ),
+        (
+            [artifact("a", max_drop=0.0001), artifact("b", max_drop=0.0001)],  # 4,000 images tell 0.1 points
+            "None of the 2 artifacts that were compared keeps its limits: the test images are too few to "
+            "rule out that they do worse.",
         ),
     ],
 )

@@ -54,6 +54,14 @@ def test_each_artifact_with_its_time_beside_that_of_here(run):
     assert device.decision.model.parity == view.decision.model.parity
 
 
+def test_ratios_have_as_many_digits_as_times(run, tmp_path):
+    result = run_fmnist(tmp_path, "report", run)
+    assert result.returncode == 0, result.stderr
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert ">3.00 ×<" in page
+    assert ">3 ×<" not in page
+
+
 def test_what_did_not_come_back_is_said(run):
     for kind in ("doctor", "bench"):
         (run / "devices" / "pi4" / f"{kind}.json").unlink()

@@ -157,6 +157,34 @@ def test_a_page_that_is_not_ours_is_kept(run, fmnist):
     assert fmnist("report", run, "--out", run / "other.html").returncode == 0
 
 
+@pytest.mark.parametrize("name", ["eval.json", "model.keras", "report.pdf", "-"])
+def test_a_report_is_html_and_overwrites_nothing_that_it_is_made_of(run, fmnist, name):
+    before = (run / "eval.json").read_bytes(), (run / "model.keras").read_bytes()
+    out = name if name == "-" else run / name
+    result = fmnist("report", run, "--out", out, "--force")
+    assert result.returncode == 1
+    assert result.stderr == f"fmnist: {out}: a report is an HTML file; give a name that ends in .html\n"
+    assert ((run / "eval.json").read_bytes(), (run / "model.keras").read_bytes()) == before
+    assert not (run / "report.pdf").exists()
+
+
+def test_commands_for_a_folder_with_a_space_can_be_typed(run):
+    (run / "parity.json").unlink()
+    (run / "bench.json").unlink()
+    mine = run.rename(run.with_name("my run"))
+    page = report_of(mine)
+    for verb in ("parity", "bench"):
+        assert page.count(f"fmnist {verb} '{mine}' --json '{mine / verb}.json'") >= 2
+
+
+def test_too_few_images_are_not_called_a_broken_limit(run, fmnist):
+    """Of float32 that answers all alike, nothing but the number of images stands against it."""
+    assert fmnist("parity", run, "--max-drop", 0.01, "--json", run / "parity.json").returncode == 3
+    page = report_of(run)
+    assert "model-float32.tflite may be beyond its limits" in page
+    assert "model-float32.tflite broke its limits" not in page
+
+
 def test_what_is_no_run(fmnist, tmp_path):
     result = fmnist("report", tmp_path)
     assert (result.returncode, result.stderr) == (

@@ -82,7 +82,13 @@ def _why_none(artifacts: Sequence[ModelResults], compared: Sequence[ModelResults
         return "There is no artifact to choose from."
     if not compared:
         return "Nothing was compared with the original, so nothing may replace it."
-    return f"None of the {len(compared)} artifacts that were compared keeps its limits."
+    those = "The one artifact that was compared does not keep its limits"
+    if len(compared) > 1:
+        those = f"None of the {len(compared)} artifacts that were compared keeps its limits"
+    breaches = [breach for model in compared if model.parity for breach in model.parity.breaches]
+    if any(breach.certain for breach in breaches):
+        return f"{those}."
+    return f"{those}: the test images are too few to rule out that they do worse."
 
 
 def _reasons(
@@ -92,13 +98,16 @@ def _reasons(
     alike: Sequence[ModelResults],
 ) -> tuple[str, ...]:
     sound = sum(model.verdict == "pass" for model in compared)
+    limits = "every limit on how far answers may drift from the original's"
     if len(compared) == 1:
-        return ("It keeps every limit on drift; no other was compared.",)
+        return (f"It keeps {limits}; no other was compared.",)
     if sound == 1:
-        return (f"It alone of the {len(compared)} compared keeps every limit on drift.",)
-    kept = f"It keeps every limit on drift, as {sound} of the {len(compared)} compared do."
+        return (f"Of the {len(compared)} compared it alone keeps {limits}.",)
+    those = f"all {sound}" if sound == len(compared) else f"{sound} of the {len(compared)}"
+    kept = f"It keeps {limits}, as {those} compared do."
+    changes = _changed(chosen)
     if not timed:
-        return kept, f"None was timed; of these it changes the fewest answers: {_changed(chosen):,}."
+        return kept, f"None was timed; of these it changes the fewest answers: {changes:,}."
     if len(timed) == 1:
         return kept, "Of these it is the only one that was timed."
     others = [f"{model.name}, which changes {_changed(model):,}" for model in alike if model is not chosen]
@@ -106,8 +115,8 @@ def _reasons(
         return kept, "Of these it is the fastest, beyond what chance explains."
     return (
         kept,
-        f"Of these it is among the fastest, and changes {_changed(chosen):,} answers; chance may explain its "
-        f"difference in time from {'; and from '.join(others)}.",
+        f"Of these it is among the fastest, and changes {changes:,} answer{'s' * (changes != 1)}; chance may "
+        f"explain its difference in time from {'; and from '.join(others)}.",
     )
 
 
@@ -142,8 +151,8 @@ def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
         Cost(
             "accuracy",
             f"{points(answers.accuracy_difference)} points",
-            f"{percent(answers.candidate_accuracy)}; with 95 % confidence "
-            f"{points(interval.low)} to {points(interval.high)}",
+            f"{percent(answers.candidate_accuracy)}; the difference is "
+            f"{points(interval.low)} to {points(interval.high)} with 95 % confidence",
         ),
         Cost(
             "answers changed",

@@ -117,7 +117,7 @@ def _templates() -> jinja2.Environment:
         "size": render.size,
         "microseconds": render.microseconds,
         "count": lambda number: f"{number:,.0f}",
-        "times": lambda ratio: f"{ratio:.3g} ×",
+        "times": lambda ratio: f"{render.microseconds(ratio)} ×",  # with digits as times have them
     }
     environment.filters |= {"printable": render.printable, "when": _when, **forms}
     environment.globals |= {

@@ -13,6 +13,8 @@ from fmnist.runs import Run
 from fmnist_runtime.errors import OutputError, needs_extra
 from fmnist_runtime.files import write_atomically
 
+_SUFFIXES = (".html", ".htm")
+
 
 def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, force: bool = False) -> Path:
     """Write the page of a run, or of several.
@@ -28,13 +30,15 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
 
     Raises:
         ResultError: A result in a run's folder is damaged or of another version.
-        OutputError: The file cannot be written, or is not ours.
+        OutputError: The file cannot be written, is not ours, or is not called as HTML is.
         MissingExtraError: What fills the templates is not installed.
     """
     with needs_extra("report", "a report"):
         from fmnist.report.flipped import find_flipped
         from fmnist.report.page import render_page
     path = out or (runs[0].report if len(runs) == 1 else Path(runs[0].report.name))
+    if path.suffix.lower() not in _SUFFIXES:  # also: no result that the page is made of
+        raise OutputError(f"{path}: a report is an HTML file; give a name that ends in .html")
     require_replaceable(path, force, "choose another file with --out, or --force")
     results = [read_run(run) for run in runs]
     flipped = [

@@ -35,6 +35,13 @@ def test_the_surest_come_first_sixty_at_a_time_until_all_are_there(tiny, tiny_ru
     assert f"{len(expected)} of {len(expected)} shown" in tiny.locator(".changed .count").inner_text()
 
 
+def test_a_single_changed_answer_is_not_said_to_be_several(tiny):
+    kinds = {"worse": 0, "better": 1, "wrong": 0}
+    run = {"changes": [None, {"kinds": kinds}], "models": ["model.keras", "model.onnx"], "opens": [1, ""]}
+    told = tiny.evaluate("run => whichText(run, 1, 1)[1]", run)
+    assert told == ": 1 answer changed, 0 worse, 1 better, 0 wrong to wrong."
+
+
 def test_every_move_has_its_count_and_its_images(tiny, tiny_run):
     labels = evaluations(tiny_run)[FULL]["labels"]
     tiny.locator("select.pick").select_option(label=FULL)

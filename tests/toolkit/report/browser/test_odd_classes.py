@@ -113,3 +113,26 @@ def test_of_many_classes_the_most_frequent_confusions_are_listed_instead_of_a_ma
         rows.first.locator(cell).inner_text().removeprefix("class ") for cell in ("th", "td:nth-child(2)")
     )
     assert wrong[int(true), int(answer)] == wrong.max()
+
+
+def test_where_no_class_is_confused_it_is_said(run, tmp_path, show):
+    targets = np.arange(1000, dtype=np.uint8) % 10
+    faultless = evaluate(np.eye(10, dtype=np.float32)[targets], targets)
+    path = tmp_path / "faultless.html"
+    original = replace(run.original, evaluation=faultless)
+    path.write_text(render_page([replace(run, original=original)], [Flipped(((),) * 6, {})]), "utf-8")
+    page = show(path)
+    table, told = page.locator("table.most"), page.get_by_text("No image was taken for another class.")
+    assert (table.is_visible(), told.is_visible()) == (False, True)
+    page.locator("select.pick").select_option(label="model-int8.tflite")
+    assert (table.is_visible(), told.is_visible()) == (True, False)
+    page.locator("select.pick").select_option(label="model.keras")
+    assert (table.is_visible(), told.is_visible()) == (False, True)
+
+
+def test_long_names_of_confused_classes_both_fit_the_window(run, tmp_path, show):
+    named = replace(run, labels=tuple(f"{number} {'of a long description ' * 6}" for number in range(10)))
+    path = tmp_path / "long.html"
+    path.write_text(render_page([named], [Flipped(((),) * 6, {})]), "utf-8")
+    scroll = show(path, viewport={"width": 1280, "height": 900}).locator(".listed .scroll")
+    assert scroll.evaluate("found => found.scrollWidth <= found.clientWidth")

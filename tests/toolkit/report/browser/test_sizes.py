@@ -65,5 +65,20 @@ def test_nothing_is_cut_off_on_paper(show, tiny_page):
     assert page.evaluate("document.documentElement.scrollWidth") <= a4["width"]
 
 
+def test_no_word_of_a_heading_is_broken_on_paper(show, tiny_page):
+    page = show(tiny_page, viewport={"width": 718, "height": 1046})
+    page.emulate_media(media="print")
+    lines = page.locator("section[aria-labelledby=artifacts-0] thead th").evaluate_all(
+        """found => found.map((one) => {
+          const range = document.createRange();
+          range.selectNodeContents(one.firstElementChild.firstChild);
+          return [one.textContent, new Set(Array.from(range.getClientRects(), (box) => box.top)).size];
+        })"""
+    )
+    words = {text: count for text, count in lines if " " not in text}
+    assert "accuracy" in words
+    assert set(words.values()) == {1}
+
+
 def test_it_prints(show, tiny_page):
     assert show(tiny_page).pdf().startswith(b"%PDF-")

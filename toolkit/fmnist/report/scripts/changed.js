@@ -63,7 +63,7 @@ function whichText(run, index, picked) {
   const all = total(changes);
   return [
     element("code", run.models[index]),
-    all ? `${why}: ${counted(all)} answers changed, ${figures}.` : `${why}: it answers every image as the original does.`,
+    all ? `${why}: ${counted(all)} ${all === 1 ? "answer" : "answers"} changed, ${figures}.` : `${why}: it answers every image as the original does.`,
   ];
 }
 

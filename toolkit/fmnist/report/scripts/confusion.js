@@ -71,6 +71,9 @@ function sentence(labels, y, x, count, change) {
 
 function fillMost(table, labels, most) {
   forgetSorting(table);
+  const isFaultless = most.length === 0;
+  table.closest(".scroll").hidden = isFaultless;
+  table.closest(".listed").querySelector(".faultless").hidden = !isFaultless;
   table.tBodies[0].replaceChildren(
     ...most.map(([y, x, images, share]) => {
       const row = element("tr");
