@@ -60,7 +60,7 @@ def test_what_changed_is_worse_better_or_from_wrong_to_wrong(run, tiny_run):
 
 
 def test_the_room_for_pictures_is_kept_and_shared_by_runs(run, monkeypatch):
-    monkeypatch.setattr(module, "_PICTURE_BYTES", 40_000)
+    monkeypatch.setattr(module, "_MOST_PICTURE_BYTES", 40_000)
     sizes = []
     for runs in (1, 2):
         found = find(run, runs)
@@ -71,6 +71,13 @@ def test_the_room_for_pictures_is_kept_and_shared_by_runs(run, monkeypatch):
     # Less than one picture of room is left: those of 28×28 pixels take up to 1,100 bytes here.
     assert sizes[0] > 40_000 - 1_200
     assert sizes[1] > 20_000 - 1_200
+
+
+def test_many_runs_leave_some_room_for_the_pictures_of_each(run):
+    """Thirteen and more take all of the page for themselves; a page of them is larger than others."""
+    for runs in (13, 100):
+        taken = sum(map(len, find(run, runs).pictures.values()))
+        assert 20_000 - 1_200 < taken <= (2_800_000 - 13 * 180_000) / 13
 
 
 def test_of_too_many_the_surest_of_each_move_stay(run, tiny_run, monkeypatch):

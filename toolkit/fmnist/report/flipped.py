@@ -21,8 +21,11 @@ from fmnist_runtime.errors import DatasetError, ResultError
 from fmnist_runtime.parity.changes import Flips
 from fmnist_runtime.reference import Reference
 
-_PICTURE_BYTES = 1_200_000
-"""Room for all pictures of a page, which together with all else stays below 3 MB."""
+_PAGE_BYTES, _RUN_BYTES = 2_800_000, 180_000
+"""What a page may have, so that it stays below 3 MB, and what a run of nine models and ten classes takes of
+that beside its pictures."""
+_MOST_PICTURE_BYTES, _LEAST_PICTURE_BYTES = 1_200_000, 20_000
+"""Room for all pictures of a page where few runs share it, and for those of one run however many do."""
 _ANSWERS = 10_000
 """Changed answers that a page lists at most: some 40 bytes each."""
 _LONGEST_SIDE = 64
@@ -85,9 +88,15 @@ def find_flipped(run: RunResults, reference: Reference, splits: Splits, runs: in
         split = scored_split(reference, splits)
     except (DatasetError, ResultError) as error:
         return Flipped(tuple(map(_surest_first, spread)), {}, str(error))
-    pictures = _pictures(split, _in_turn(spread), _PICTURE_BYTES // runs)
+    pictures = _pictures(split, _in_turn(spread), _room(runs))
     shown = ([answer for answer in answers if answer.image in pictures] for answers in spread)
     return Flipped(tuple(map(_surest_first, shown)), pictures)
+
+
+def _room(runs: int) -> int:
+    """Bytes for the pictures of one of so many runs."""
+    shared = min(_MOST_PICTURE_BYTES, _PAGE_BYTES - runs * _RUN_BYTES)
+    return max(_LEAST_PICTURE_BYTES, shared // runs)
 
 
 def _changed(flips: Flips) -> list[ChangedAnswer]:
