@@ -129,9 +129,7 @@ def test_what_was_not_measured_has_the_command_that_does(bare):
 
 
 def test_a_trade_off_of_which_the_times_are_known_needs_the_accuracies(bare, tiny_run):
-    bench = json.loads((tiny_run / "bench.json").read_text())
-    bench["models"] = [model for model in bench["models"] if model["format"] != "keras"]
-    (bare / "bench.json").write_text(json.dumps(bench))
+    shutil.copy(tiny_run / "bench.json", bare)
     command = f"fmnist eval {bare} --json {bare / 'eval'}.json makes what is missing."
     assert Page(report(bare)).text("tradeoff-0").endswith(command)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -137,6 +139,12 @@ def test_what_it_costs():
         ("file", "1.0 kB", "1.25 MB as model.keras"),
         ("time for an image", "2.00 µs", "median"),
     ]
+
+
+def test_its_time_stands_beside_that_of_the_original():
+    timed = replace(ORIGINAL, timing=timing(1400.0))
+    [*_, cost] = decide(timed, [artifact("int8", 8, 2.0)]).costs
+    assert (cost.value, cost.detail) == ("2.00 µs", "median, 1,400 µs with model.keras")
 
 
 def test_a_time_that_is_not_stable_is_a_doubt():
