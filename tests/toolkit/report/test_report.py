@@ -225,3 +225,18 @@ def test_no_browser_is_one_line_and_the_page_is_there(run, fmnist):
         f"fmnist: {run / 'report.html'}: no browser was found here; open the file in one elsewhere\n"
     )
     assert (run / "report.html").exists()
+
+
+def test_a_run_that_is_named_twice(run, fmnist, tmp_path):
+    result = fmnist("report", run, tmp_path / "runs" / ".." / "runs" / "tiny")
+    assert result.returncode == 2
+    assert "is named twice" in result.stderr
+    assert not (tmp_path / "report.html").exists()
+
+
+def test_without_its_images_it_says_so_and_shows_the_answers(run, fmnist, tmp_path):
+    result = fmnist("report", run, "--data-dir", tmp_path)
+    assert result.returncode == 0
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"{run}: no pictures of changed answers: ")
+    assert "The pictures are missing: " in text_of((run / "report.html").read_text(encoding="utf-8"))

@@ -37,6 +37,9 @@ def report(
     from fmnist.runs import select_run
 
     selected = [select_run(run) for run in runs] if runs else [select_run(None)]
+    for number, run in enumerate(selected):
+        if run.folder.resolve() in [other.folder.resolve() for other in selected[:number]]:
+            raise typer.BadParameter(f"{run.folder} is named twice")
     if not runs:
         say_run(selected[0])
     path = write_report(selected, Splits(None, data_dir), out, force)

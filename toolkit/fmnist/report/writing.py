@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fmnist.models import Splits
+from fmnist.progress import say
 from fmnist.report.reading import read_run
 from fmnist.results import require_replaceable
 from fmnist.runs import Run
@@ -45,6 +46,9 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
         find_flipped(found, run.recorded_scores(), splits, len(runs))
         for run, found in zip(runs, results, strict=True)
     ]
+    for found, changed in zip(results, flipped, strict=True):
+        if changed.absent:
+            say(f"{found.folder}: no pictures of changed answers: {changed.absent}")
     content = render_page(results, flipped).encode()
     if not path.is_file() or path.read_bytes() != content:  # else it is kept, as all that is finished
         write_atomically(path, content)
