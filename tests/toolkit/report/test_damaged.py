@@ -61,3 +61,14 @@ def test_a_damaged_result_is_one_line_and_no_page(run, fmnist, change, reason):
     assert line.startswith(f"fmnist: {run / 'parity.json'}: is ")
     assert reason in line
     assert not (run / "report.html").exists()
+
+
+def test_a_result_that_was_cut_off_is_one_line_with_what_to_do(run, fmnist):
+    content = (run / "bench.json").read_bytes()
+    for rest in (content[: len(content) // 2], b""):
+        (run / "bench.json").write_bytes(rest)
+        result = fmnist("report", run)
+        assert (result.returncode, result.stderr) == (
+            1,
+            f"fmnist: {run / 'bench.json'}: is not JSON, or not all of it; remove it and make it anew\n",
+        )

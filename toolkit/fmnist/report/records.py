@@ -75,7 +75,10 @@ def open_record(folder: Path, kind: str) -> Record | None:
     path = folder / f"{kind}.json"
     if not path.exists():
         return None
-    content = read_json(path)
+    try:
+        content = read_json(path)
+    except ResultError as error:  # whose remedy is for who has named a file, and not a run
+        raise ResultError(f"{path}: is not JSON, or not all of it; remove it and make it anew") from error
     found, ours = content.get("schema"), schema(kind)
     if not isinstance(found, str):
         raise ResultError(f"{path}: is no result of fmnist {kind}; remove it and make it anew")
