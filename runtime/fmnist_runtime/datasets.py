@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shlex
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,14 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.files import require_file
 from fmnist_runtime.idx import idx_header, idx_sha256, read_idx
+from fmnist_runtime.labels import Labels, fit_labels, read_labels
 
 Split = Literal["train", "test"]
 
 _STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}
 _KNOWN_SHAPE = (28, 28)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_LABELS = "labels.txt"
 _SYSTEM_FOLDER = Path("/usr/share/datasets")
 """Where Debian and Raspberry Pi OS put the package dataset-fashion-mnist."""
 
@@ -90,6 +89,8 @@ class Dataset:
     """uint8 ``[N]``, the true class of each image."""
     labels: tuple[str, ...]
     """Class names, by class index."""
+    notes: tuple[str, ...] = ()
+    """What was done to the names that their file does not say, a line each."""
 
     @cached_property
     def digest(self) -> str:
@@ -207,9 +208,12 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
             f"for a data set of your own say --dataset {images_path.parent}"
         )
     labels = _labels(name, targets_path.parent, targets)
-    if int(targets.max()) >= len(labels):
-        raise DatasetError(f"{targets_path}: label {targets.max()} has no name; there are {len(labels)}")
-    return Dataset(name, split, images, targets, labels)
+    if int(targets.max()) >= len(labels.names):
+        raise DatasetError(
+            f"{targets_path}: label {targets.max()} has no name; {targets_path.parent / _LABELS} "
+            f"has {len(labels.names)}"
+        )
+    return Dataset(name, split, images, targets, labels.names, labels.notes)
 
 
 def _or_fetch(name: str, data_dir: Path | None) -> str:
@@ -220,32 +224,15 @@ def _or_fetch(name: str, data_dir: Path | None) -> str:
     return f", or run: fmnist data fetch {name}{where}"
 
 
-def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> tuple[str, ...]:
+def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> Labels:
     if name in KNOWN:
-        return KNOWN[name].labels
-    path = folder / "labels.txt"
+        return Labels(KNOWN[name].labels)
+    path = folder / _LABELS
     if not path.is_file():
-        return tuple(str(index) for index in range(int(targets.max()) + 1))
-    return read_labels(path)
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names from a text file, one a line.
-
-    Raises:
-        DatasetError: The file cannot be read, or a name is missing or there twice.
-    """
-    require_file(path, "a text file of class names, one a line", DatasetError)
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # editors on Windows begin with a mark
-        labels = tuple(line.strip() for line in text.strip().splitlines())
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path}: cannot be read as UTF-8 text ({error})") from error
-    if not labels or not all(labels) or len(set(labels)) < len(labels) or _CONTROL.search("".join(labels)):
-        raise DatasetError(
-            f"{path}: needs one name a line, none of them empty, twice or with control characters"
-        )
-    return labels
+        return Labels(tuple(str(index) for index in range(int(targets.max()) + 1)))
+    read = read_labels(path)
+    fitted = fit_labels(read.names)
+    return Labels(fitted.names, (*read.notes, *(f"{path}: {note}" for note in fitted.notes)))
 
 
 def _is_another(name: str, targets: Path) -> bool:
