@@ -16,7 +16,9 @@ from fmnist_exporters.original_layers import Graph
 from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.quantization import pixel_writer
+from fmnist_runtime.sessions import open_sound
 from fmnist_runtime.sessions.numpy import NumpySession
+from fmnist_runtime.sessions.opening import Opening
 
 Values = dict[str, NDArray[np.float32]]
 """By layer of the reduced classifier what it gives, float32 ``[N, ...]``."""
@@ -152,7 +154,7 @@ def _read_npz(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
     """An npz layer gives what the last layer before the next dense one gives: it holds both."""
     order = list(graph.places)
     before = dict(zip(order[1:], order, strict=False))
-    with NumpySession(path, 1, None) as session:
+    with NumpySession(open_sound(Opening(path))) as session:
         ends = [before.get(layer.name) for layer in session.layers[1:]] + order[-1:]
         values = session.activations(images)
     return {layer: array for layer, array in zip(ends, values, strict=True) if layer}

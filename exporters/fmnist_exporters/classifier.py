@@ -38,8 +38,8 @@ class Classifier:
     logits: bool
     """Whether a softmax goes behind it."""
 
-    def scores(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Probabilities, float32 ``[N, classes]``, of uint8 ``[N, *image_shape]``."""
+    def scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """Probabilities, float32 ``[N, classes]``, of pixels ``[N, *image_shape]``."""
         outputs: Any = self.model(images.astype(np.float32) * np.float32(self.scale), training=False)
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs, np.float32)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +13,14 @@ import numpy as np
 import tensorflow as tf
 
 from fmnist_exporters.classifier import Classifier, as_classifier
-from fmnist_exporters.input_range import INPUT_RANGES, InputRange
+from fmnist_exporters.input_range import INPUT_RANGES
+from fmnist_runtime.contract import RAW
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
-from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions import KERAS_SUFFIXES
-from fmnist_runtime.sessions.base import BaseSession, class_labels
+from fmnist_runtime.sessions.base import BaseSession, image_writer
+from fmnist_runtime.sessions.opening import USER, ImageTensor, Opening
 from fmnist_runtime.sessions.plan import Plan
-from fmnist_runtime.sessions.session import ModelInfo
 
 _BLOCK = 1000
 """Images that Keras is called with at once: its own cost for a call is that of some hundred images."""
@@ -38,7 +40,8 @@ class KerasSession(BaseSession):
         path: Path,
         labels: tuple[str, ...] | None = None,
         threads: int = 1,
-        input_range: InputRange = "0-255",
+        input_range: str | None = RAW,
+        known_from: str = USER,
     ) -> None:
         """Load a ``.keras`` or ``.h5`` file.
 
@@ -46,32 +49,33 @@ class KerasSession(BaseSession):
             path: The file.
             labels: Class names; numbers when not given.
             threads: Threads one inference may use, unless TensorFlow works already in this process.
-            input_range: What the model was trained on, one of `INPUT_RANGES`; the session takes raw
-                pixels all the same.
+            input_range: What the model was trained on (see `fmnist_runtime.contract`); the session takes raw
+                pixels all the same. None where it is not known, and nothing can be scored.
+            known_from: Where that is known from.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
         """
         limit_threads(threads)
         self._engine = _load(path)
+        # What an export puts in front of the model, it gets here, too; of other ranges the session makes it.
+        scales: Mapping[str, float] = dict(INPUT_RANGES.items())
+        scale = scales.get(input_range or RAW)
         try:
-            self._classifier = as_classifier(self._engine, INPUT_RANGES[input_range])
+            self._classifier = as_classifier(self._engine, scale or 1.0)
         except ModelError as error:
             raise ModelError(f"{path}: {error}") from error
         except Exception as error:  # what somebody's layers raise when they are called
             raise ModelError(f"{path}: is no classifier of images ({error})") from error
-        info = ModelInfo(
-            path=path,
-            format="keras",
-            scheme="original",
-            engine=f"keras {keras.version()}",
-            threads=tf.config.threading.get_intra_op_parallelism_threads(),
-            input_shape=tuple(self._classifier.model.input_shape[1:]),
-            labels=class_labels(labels, None, self._classifier.model.output_shape[-1], path),
-            size_bytes=path.stat().st_size,
-            metadata=None,
+        model = self._classifier.model
+        image = ImageTensor(tuple(model.input_shape[1:]), np.dtype(np.float32))
+        taken = tf.config.threading.get_intra_op_parallelism_threads()
+        opening = Opening(path, taken, labels, input_range, known_from)
+        info = opening.info(
+            "keras", f"keras {keras.version()}", image, model.output_shape[-1], scheme="original"
         )
-        super().__init__(info, _BLOCK)
+        self._contract = replace(info.contract, range=None if scale else info.contract.range)
+        super().__init__(info, _BLOCK, "none")
 
     @property
     def model(self) -> Any:
@@ -84,13 +88,14 @@ class KerasSession(BaseSession):
         return self._classifier
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
-        pixels = np.empty((shape[0], *self._info.input_shape), np.uint8)
+        raw = self._contract.range is None
+        pixels = np.empty((shape[0], *self._contract.shape), np.uint8 if raw else np.float32)
         scores = np.empty((shape[0], len(self._info.labels)), np.float32)
 
         def call() -> None:
             scores[...] = self._classifier.scores(pixels)
 
-        return Plan(pixel_writer(pixels.reshape(shape), 1.0), call, scores)
+        return Plan(image_writer(pixels, shape, self._contract), call, scores)
 
 
 def _load(path: Path) -> Any:

@@ -7,12 +7,19 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
+from fmnist_runtime.contract import parse_range
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.golden import Golden, parse_golden
 
 SCHEMA = "fmnist.artifact/2"
+ADOPTED_SCHEMA = "fmnist.artifact/3"
+"""Of a model that was adopted, which need not take raw pixels."""
+Head = Literal["none", "softmax", "pair", "logistic pair"]
+"""What follows a model, so that it gives probabilities: nothing, a softmax, or for a single unit its
+complement as the first of two classes, where it is the probability of the second, or the logit of that."""
+HEADS = get_args(Head)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONTRACT = "raw pixels 0-255 in, normalisation is inside the model; probabilities out"
 
@@ -52,11 +59,19 @@ class Metadata:
     ``images``, ``agreement``, ``reference_accuracy``, ``accuracy``, ``max_difference``; what was allowed."""
     rejected: str = dataclasses.field(default="", compare=False)
     """Why it failed its gate when it was made; empty when it passed."""
+    adopted: dict[str, Any] = dataclasses.field(default_factory=dict)
+    """Of somebody else's model that was adopted how it is run: ``range`` of its pixels, where that is
+    ``known_from``, ``output`` and ``head``, what follows the model; empty of one that was exported, which
+    takes raw pixels."""
 
     def to_json(self) -> str:
         """The metadata as a JSON object, the same bytes for the same content."""
         fields: dict[str, Any] = {"schema": SCHEMA, "contract": CONTRACT}
         fields |= {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        if self.adopted:  # which a version that knows nothing of ranges must not run
+            fields |= {"schema": ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
+        else:
+            del fields["adopted"]
         fields["golden"] = self.golden.to_record() if self.golden else None
         return json.dumps(fields, separators=(",", ":"))
 
@@ -69,17 +84,24 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
     """
     try:
         fields = json.loads(text)
-        if fields["schema"] != SCHEMA:
+        if fields["schema"] not in (SCHEMA, ADOPTED_SCHEMA):
             raise ModelError(
-                f"{path}: metadata schema {fields['schema']!r} is unknown, this reads {SCHEMA}; "
-                "export the model again"
+                f"{path}: metadata schema {fields['schema']!r} is unknown, this reads {SCHEMA} and "
+                f"{ADOPTED_SCHEMA}; update fmnist, or export the model again"
             )
+        if fields["schema"] == SCHEMA:
+            fields["adopted"] = {}
         metadata = Metadata(**{field.name: fields[field.name] for field in dataclasses.fields(Metadata)})
         golden = None if fields["golden"] is None else parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
             raise ValueError(f"golden scores of {golden.artifact.shape[1]} classes")
         texts = [metadata.format, metadata.scheme, metadata.dataset, metadata.dataset_digest]
         texts += [metadata.source_sha256, metadata.source_range, metadata.rejected, *metadata.labels]
+        if fields["schema"] == ADOPTED_SCHEMA:
+            parse_range(metadata.adopted["range"])
+            texts += [metadata.adopted[name] for name in ("range", "known_from", "output", "head")]
+            if metadata.adopted["head"] not in HEADS:
+                raise ValueError(f"a head of {metadata.adopted['head']!r}")
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("text is expected for names and labels")
         if any(_CONTROL.search(text) for text in texts):

@@ -40,16 +40,25 @@ def score_dataset(session: Session, dataset: Dataset) -> tuple[NDArray[np.float3
         ShapeError: The images do not fit the model.
         NonFiniteScoresError: The model answered with NaN or infinity.
     """
-    classes = len(session.info.labels)
-    if int(dataset.targets.max()) >= classes:
-        raise DatasetError(
-            f"{session.info.path}: has {classes} classes, but {dataset.name} has {len(dataset.labels)}"
-        )
+    require_classes(session, dataset)
     session.scores(dataset.images[:256])
     start = time.perf_counter_ns()
     scores = session.scores(dataset.images)
     seconds = (time.perf_counter_ns() - start) / 1e9
     return scores, seconds
+
+
+def require_classes(session: Session, dataset: Dataset) -> None:
+    """Check that a model knows all classes of a data set.
+
+    Raises:
+        DatasetError: It does not.
+    """
+    classes = len(session.info.labels)
+    if int(dataset.targets.max()) >= classes:
+        raise DatasetError(
+            f"{session.info.path}: has {classes} classes, but {dataset.name} has {len(dataset.labels)}"
+        )
 
 
 def evaluate(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Evaluation:

@@ -1,4 +1,4 @@
-"""Between raw pixels, a tensor's own integers, and probabilities.
+"""Between raw pixels, a tensor's own numbers, and probabilities.
 
 An integer q stands for the real number ``scale · (q − zero_point)``
 (https://ai.google.dev/edge/litert/models/quantization_spec). As pixels and 8-bit tensors have only
@@ -16,35 +16,81 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_runtime.contract import RAW, PixelRange, parse_range
+
+Writer = Callable[[NDArray[np.uint8]], object]
+
+_RAW = parse_range(RAW)
+_FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
+
 
 def pixel_writer(
-    tensor: NDArray[Any], scale: float = 0.0, zero_point: int = 0
-) -> Callable[[NDArray[np.uint8]], object]:
+    tensor: NDArray[Any], scale: float = 0.0, zero_point: int = 0, pixels: PixelRange = _RAW
+) -> Writer:
     """What writes raw pixels into an input tensor.
 
     Args:
-        tensor: float32, int8 or uint8, of the shape that the pixels will have.
-        scale: Scale of the tensor; not used for float32. 0 where uint8 stands for itself.
-        zero_point: Zero point of the tensor; not used for float32.
+        tensor: Floats or integers, of the shape that the images will have; channels, if any, are the last
+            axis.
+        scale: Scale of the tensor; 0 where its numbers stand for themselves.
+        zero_point: Zero point of the tensor.
+        pixels: What pixels become.
 
     Raises:
-        ValueError: There is no such encoding.
+        ValueError: There is no such encoding, or a range for each of other channels than the images have.
     """
-    if tensor.dtype == np.float32 or (tensor.dtype == np.uint8 and scale == 0):  # which the model converts
+    tables = _tables(tensor.dtype, scale, zero_point, pixels)
+    if len(tables) == 1 and not pixels.bgr:
+        return _writer(tensor, tables[0])
+    if len(tables) not in (1, tensor.shape[-1]) or tensor.shape[-1] != 3:
+        raise ValueError(
+            f"input range {pixels.text} is of images of 3 channels, these have shape {tensor.shape[1:]}"
+        )
+    return _by_channel(tensor, np.broadcast_to(tables, (3, 256)), pixels.bgr)
+
+
+def _tables(dtype: np.dtype[Any], scale: float, zero_point: int, pixels: PixelRange) -> NDArray[Any]:
+    """``[1 or channels, 256]``: the stored number of each pixel."""
+    values = pixels.values
+    if dtype in _FLOATS:
+        return values.astype(dtype)
+    if dtype.kind not in "iu":
+        raise ValueError(f"an input of {dtype} is not supported; floats and integers are")
+    if scale:
+        _check_scale(dtype, scale)
+        values = values / scale + zero_point
+    limits = np.iinfo(dtype)
+    return np.clip(np.rint(values), limits.min, limits.max).astype(dtype)
+
+
+def _writer(tensor: NDArray[Any], table: NDArray[Any]) -> Writer:
+    """What looks each pixel up in a table; in fewer steps where the table is one of the common ones."""
+    if np.array_equal(table, np.arange(256)):
 
         def convert(pixels: NDArray[np.uint8]) -> None:
             tensor[...] = pixels
 
         return convert
-    _check(tensor.dtype, scale)
-    if tensor.dtype == np.int8 and (scale, zero_point) == (1.0, -128):
+    if tensor.dtype == np.int8 and np.array_equal(table, np.arange(-128, 128)):
         target = tensor.view(np.uint8)
         bit = np.array(0x80, np.uint8)  # an array: of a number NumPy makes one at every call
         return lambda pixels: np.bitwise_xor(pixels, bit, target)  # x − 128 without leaving a byte
-    limits = np.iinfo(tensor.dtype)
-    quantised = np.rint(np.arange(256) / scale) + zero_point
-    table = np.clip(quantised, limits.min, limits.max).astype(tensor.dtype)
     return _looked_up(table, tensor)
+
+
+def _by_channel(tensor: NDArray[Any], tables: NDArray[Any], bgr: bool) -> Writer:
+    """What looks the pixels of each channel up in its own table."""
+    planes = [(tensor[..., place], 2 - place if bgr else place) for place in range(3)]
+    writers = [
+        (_looked_up(table, np.empty(plane.shape, tensor.dtype)), plane, source)
+        for (plane, source), table in zip(planes, tables, strict=True)
+    ]
+
+    def write(pixels: NDArray[np.uint8]) -> None:
+        for look_up, plane, source in writers:
+            plane[...] = look_up(pixels[..., source])
+
+    return write
 
 
 def score_reader(
@@ -53,9 +99,9 @@ def score_reader(
     """What reads scores from an output tensor.
 
     Args:
-        tensor: float32, int8 or uint8 ``[N, classes]``.
-        scale: Scale of the tensor; not used for float32.
-        zero_point: Zero point of the tensor; not used for float32.
+        tensor: Floats, int8 or uint8 ``[N, classes]``.
+        scale: Scale of the tensor; not used for floats.
+        zero_point: Zero point of the tensor; not used for floats.
 
     Returns:
         What to call after the model has run, and the float32 ``[N, classes]`` it writes to. A float32 tensor
@@ -66,25 +112,27 @@ def score_reader(
     """
     if tensor.dtype == np.float32:
         return None, tensor
-    _check(tensor.dtype, scale)
+    scores = np.empty(tensor.shape, np.float32)
+    if tensor.dtype in _FLOATS:
+        return partial(np.copyto, scores, tensor, casting="same_kind"), scores
+    if tensor.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)):
+        raise ValueError(f"scores of {tensor.dtype} are not supported; floats, int8 and uint8 are")
+    _check_scale(tensor.dtype, scale)
     integers = np.arange(256, dtype=np.uint8).view(tensor.dtype).astype(np.int64)
     table = (scale * (integers - zero_point)).astype(np.float32)
-    scores = np.empty(tensor.shape, np.float32)
     return partial(_looked_up(table, scores), tensor.view(np.uint8)), scores
 
 
-def _looked_up(table: NDArray[Any], target: NDArray[Any]) -> Callable[[NDArray[np.uint8]], object]:
+def _looked_up(table: NDArray[Any], target: NDArray[Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
     index = np.empty(target.shape, np.intp)  # what take would else make of the bytes at every call
 
-    def look_up(source: NDArray[np.uint8]) -> None:
+    def look_up(source: NDArray[np.uint8]) -> NDArray[Any]:
         index[...] = source
-        table.take(index, None, target, "clip")  # clip, as the default copies the target first
+        return table.take(index, None, target, "clip")  # clip, as the default copies the target first
 
     return look_up
 
 
-def _check(dtype: np.dtype[Any], scale: float) -> None:
-    if dtype not in (np.dtype(np.int8), np.dtype(np.uint8)):
-        raise ValueError(f"tensors of {dtype} are not supported; float32, int8 and uint8 are")
+def _check_scale(dtype: np.dtype[Any], scale: float) -> None:
     if not (np.isfinite(scale) and scale > 0):
         raise ValueError(f"an {dtype} tensor needs a positive scale, not {scale}")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import mmap
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fmnist_runtime.carriers import format_suffix, is_intact, read_carried
 from fmnist_runtime.errors import ModelError
+
+if TYPE_CHECKING:
+    from fmnist_runtime.structure.onnx.walk import External
 
 _STRUCTURES = {
     ".tflite": ("a TFLite", "fmnist_runtime.structure.tflite.checks"),
@@ -38,9 +42,27 @@ def require_sound(path: Path) -> Any:
     check = import_module(module).check
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
-            return check(content)
+            running = check(content)
+            _require_weights(path, getattr(running, "external", ()))
+            return running
         except ValueError as error:
             raise ModelError(
                 f"{path}: not {kind} classifier that can be run safely ({error}); "
                 "copy it again, or convert it without that"
             ) from error
+
+
+def _require_weights(model: Path, weights: Sequence[External]) -> None:
+    """Check that the files beside a model hold all of its weights, and are no links to others."""
+    sizes: dict[str, int] = {}
+    for weight in weights:
+        sizes[weight.file] = max(sizes.get(weight.file, 0), weight.offset + weight.length)
+    for name, size in sizes.items():
+        path = model.parent / name
+        if path.is_symlink() or not path.is_file():
+            what = "is a link; copy the file itself" if path.is_symlink() else "is not there; copy it, too,"
+            raise ValueError(f"its weights are in {name}, which {what} beside the model")
+        if path.stat().st_size < size:
+            raise ValueError(
+                f"its weights are in {name}, which ends at byte {path.stat().st_size:,} of {size:,}"
+            )

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from fmnist.inputs import Kept
 from fmnist.models import Splits
-from fmnist.opening import Execution, ModelFile, describe, is_keras, open_model
+from fmnist.opening import Execution, ModelFile, describe, is_keras, open_on
 from fmnist.runs import Run
-from fmnist_exporters.input_range import InputRange
 from fmnist_runtime import Session
+from fmnist_runtime.contract import RAW
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
 from fmnist_runtime.parity.models import source_of
@@ -74,9 +74,10 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
     """
     evaluations = []
     for path in paths:
-        with open_model(path, how) as session:
+        session, dataset = open_on(path, how, splits.of)
+        with session:
             model = describe(session)
-            scored, seconds = score_model(session, model, splits.of(session), how.input_range)
+            scored, seconds = score_model(session, model, dataset)
             evaluations.append(
                 ModelEvaluation(
                     model=model,
@@ -88,16 +89,13 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
     return evaluations
 
 
-def score_model(
-    session: Session, model: ModelFile, dataset: Dataset, input_range: InputRange = "0-255"
-) -> tuple[Reference, float]:
+def score_model(session: Session, model: ModelFile, dataset: Dataset) -> tuple[Reference, float]:
     """Scores of an open model for a test split, to be kept or held others against, and the seconds they took.
 
     Args:
         session: The model.
         model: Which file it is.
         dataset: The test split.
-        input_range: Pixels that it takes itself, if it is a Keras model.
     """
     scores, seconds = score_dataset(session, dataset)
     original = is_keras(session.info.path)
@@ -107,7 +105,7 @@ def score_model(
         dataset=dataset.name,
         dataset_digest=dataset.digest,
         labels=session.info.labels,
-        source_range=input_range if original else "0-255",
+        source_range=(session.info.contract.range or RAW) if original else RAW,
         rounding=0.0,
         scores=scores,
         targets=dataset.targets,
@@ -132,6 +130,8 @@ def evaluate_original(run: Run) -> ModelEvaluation:
             threads=0,
             size_bytes=run.model.stat().st_size if run.model.exists() else 0,
             sha256=reference.model_sha256,
+            input_range=None,
+            range_known_from="",
         ),
         scored=reference,
         evaluation=evaluate(reference.scores, reference.targets),

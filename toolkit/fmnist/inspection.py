@@ -15,9 +15,11 @@ from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_npz, read_tflite
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist.weights import initial_weights
-from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.contract import InputContract
 from fmnist_runtime.errors import ModelError
+
+_AS_IT_SAYS = Execution()
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Inspection:
     """Class names."""
     metadata: Metadata | None
     """What an artifact of ours says of itself; None for an original, and for others' files."""
+    contract: InputContract
+    """What it takes for pixels."""
     contents: Contents
     """What the file holds."""
     initial: tuple[Weight, ...] | None
@@ -45,6 +49,8 @@ class InspectionBody(TypedDict):
     """Class names, by class index."""
     metadata: Metadata | None
     """What an artifact of ours says of itself; None for an original, and for others' files."""
+    contract: InputContract
+    """What it takes for pixels."""
     layers: tuple[Layer, ...]
     """Layers of a Keras model; of the other formats none."""
     operators: tuple[Operator, ...] | None
@@ -73,7 +79,7 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
     return run.model, run
 
 
-def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
+def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
     """Read a model file.
 
     Raises:
@@ -81,7 +87,7 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
         ResultError: The run it lies in has damaged initial weights.
         MissingExtraError: What opens it is not installed.
     """
-    with open_model(path, Execution(input_range=input_range)) as session:
+    with open_model(path, how) as session:
         engine: Any = session  # each format's session has something of its own to read from
         initial = None
         if session.info.format == "keras":
@@ -95,7 +101,8 @@ def inspect_model(path: Path, input_range: InputRange = "0-255") -> Inspection:
             contents = read_onnx(path, engine.inference_session)
         else:
             contents = Contents((), None, (), None)  # a format that nobody wrote a reader for
-        return Inspection(describe(session), session.info.labels, session.info.metadata, contents, initial)
+        info = session.info
+        return Inspection(describe(session), info.labels, info.metadata, info.contract, contents, initial)
 
 
 def _read_tflite(path: Path) -> Contents:
@@ -112,6 +119,7 @@ def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody
         "model": inspection.model,
         "labels": inspection.labels,
         "metadata": inspection.metadata,
+        "contract": inspection.contract,
         "layers": contents.layers,
         "operators": contents.operators,
         "tensors": contents.tensors,

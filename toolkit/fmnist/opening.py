@@ -5,17 +5,29 @@ Little is imported here, for a verb that opens one model and is done in a blink.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fmnist.progress import say
 from fmnist_runtime import Session, load
+from fmnist_runtime.contract import RAW
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.files import sha256_file
-from fmnist_runtime.sessions import KERAS_SUFFIXES
+from fmnist_runtime.sessions import KERAS_SUFFIXES, ModelInfo
+from fmnist_runtime.sessions.opening import SEAL, USER
 
 if TYPE_CHECKING:
-    from fmnist_exporters.input_range import InputRange
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fmnist_runtime.datasets import Dataset
+    from fmnist_runtime.range_search import FoundRange
+
+FOUND, RUN = "labelled images", "its run"
+"""Where a range is known from that was found out, or that training put into the model itself."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +47,11 @@ class ModelFile:
     size_bytes: int
     """Size of the file."""
     sha256: str
-    """SHA-256 of the file."""
+    """SHA-256 of the file; of a model with weights in files beside it, of all of them."""
+    input_range: str | None
+    """What pixels 0–255 become in front of it, such as ``0-1``; None where recorded scores were taken."""
+    range_known_from: str
+    """Where that is known from, such as ``its seal``; empty where recorded scores were taken."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +62,14 @@ class Execution:
     """Threads one inference may use."""
     engine: str = "auto"
     """What runs an artifact: a name in `fmnist_runtime.sessions.ENGINES`, or ``auto``."""
-    input_range: InputRange = "0-255"
-    """Pixels that a Keras model takes itself; artifacts take raw ones."""
+    input_range: str | None = None
+    """What pixels become in front of a model that does not say it (see `fmnist_runtime.contract`)."""
+    known_from: str = USER
+    """Where that is known from."""
     labels: tuple[str, ...] | None = None
     """Class names, for a model that carries none or others."""
+    output: str | None = None
+    """Name of the output that the scores are, of a model that has several."""
 
 
 def is_keras(path: Path) -> bool:
@@ -60,14 +80,82 @@ def is_keras(path: Path) -> bool:
 def open_model(path: Path, how: Execution = Execution()) -> Session:
     """Open a model of any format: raw pixels in, probabilities out.
 
-    A Keras model has the labels of the run it lies in; elsewhere its classes have numbers.
+    A Keras model has the labels of the run it lies in, and takes raw pixels there; elsewhere its classes have
+    numbers. What a person should know of how the file is taken is said.
 
     Raises:
         ModelError: The file is missing, damaged, not a classifier, or not for the engine.
         MissingExtraError: What runs it is not installed.
     """
+    session = _open(path, how)
+    for note in session.info.notes:
+        say(note)
+    contract = session.info.contract
+    if contract.known_from not in ("", SEAL, RUN, how.known_from):
+        say(f"{path}: takes pixels of {contract.range}, as {contract.known_from} says")
+    if how.input_range not in (None, contract.range) and contract.known_from == SEAL:
+        say(f"{path}: takes pixels of {contract.range}, as {SEAL} says, so --input-range is not for it")
+    return session
+
+
+def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -> tuple[Session, Dataset]:
+    """Open a model to run it on labelled images, which tell its input range where nothing else does.
+
+    Args:
+        path: The model.
+        how: How it is run.
+        dataset: Finds the images for an open model.
+
+    Returns:
+        The model and the images. Its range is said if it was found out by them.
+
+    Raises:
+        UnknownInputError: The images do not tell, either.
+        FmnistError: As of `open_model`, or of finding the images.
+    """
+    session = open_model(path, how)
+    try:
+        images = dataset(session)
+        if session.info.contract.range is not None:
+            return session, images
+        found = _find_range(session, how, images)
+    except BaseException:
+        session.close()
+        raise
+    session.close()
+    say(f"{path}: takes pixels of {found.best.range}, as found by {found}")
+    return _open(path, replace(how, input_range=found.best.range, known_from=FOUND)), images
+
+
+def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRange:
+    """The input range of an open model, by labelled images."""
+    from fmnist_runtime.evaluate import require_classes
+    from fmnist_runtime.range_search import candidates, find_range
+
+    info = session.info
+    require_classes(session, dataset)
+    images = dataset.images
+    colour = info.contract.layout != "flat" and images.ndim == 4 and images.shape[-1] == 3
+
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        with _open(info.path, replace(how, input_range=range)) as trial:
+            return trial.scores(images)
+
+    ranges = candidates(dataset.name, 3 if colour else 1)
+    return find_range(score, ranges, images, dataset.targets, info.path)
+
+
+def _open(path: Path, how: Execution) -> Session:
     if not is_keras(path):
-        return load(path, threads=how.threads, engine=how.engine, labels=how.labels)
+        return load(
+            path,
+            threads=how.threads,
+            engine=how.engine,
+            labels=how.labels,
+            input_range=how.input_range,
+            output=how.output,
+            known_from=how.known_from,
+        )
     if not path.is_file():
         raise ModelError(f"{path}: no such file; give the path of a model")
     if how.engine != "auto":
@@ -77,7 +165,9 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
         from fmnist_exporters.original import KerasSession
     run = run_of(path)
     recorded = tuple(run.training()["labels"]) if run else None
-    return KerasSession(path, how.labels or recorded, how.threads, how.input_range)
+    if how.input_range is None and run and run.model == path.absolute():
+        return KerasSession(path, how.labels or recorded, how.threads, RAW, RUN)
+    return KerasSession(path, how.labels or recorded, how.threads, how.input_range, how.known_from)
 
 
 def describe(session: Session) -> ModelFile:
@@ -90,5 +180,13 @@ def describe(session: Session) -> ModelFile:
         engine=info.engine,
         threads=info.threads,
         size_bytes=info.size_bytes,
-        sha256=sha256_file(info.path),
+        sha256=_sha256(info),
+        input_range=info.contract.range,
+        range_known_from=info.contract.known_from,
     )
+
+
+def _sha256(info: ModelInfo) -> str:
+    """SHA-256 of the file; with weights in files beside it, of the digests of all of them in a row."""
+    digests = [sha256_file(path) for path in (info.path, *info.weights)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
-from fmnist.opening import describe, is_keras, open_model
+from fmnist.opening import Execution, describe, is_keras, open_on
 from fmnist.runs import Run, is_run, run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import format_suffix, read_metadata
+from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.dense.npz import is_network
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError, ResultError, needs_extra
 from fmnist_runtime.files import require_file, require_writable, sha256_file
@@ -24,7 +25,7 @@ _SUFFIX = "-reference.npz"
 
 
 def load_reference(
-    path: Path, splits: Splits, candidates: Sequence[Path] = (), input_range: InputRange | None = None
+    path: Path, splits: Splits, candidates: Sequence[Path] = (), input_range: str | None = None
 ) -> Reference:
     """The scores that artifacts are held against: recorded in an ``.npz``, or made now by running a model.
 
@@ -32,7 +33,7 @@ def load_reference(
         path: A Keras model or an artifact, a reference.npz, a file of one model's scores, or a run.
         splits: Where the model's test split is found.
         candidates: Artifacts, of which those made from it say what data set and pixels it takes.
-        input_range: Pixels that a Keras model takes itself; as the artifacts say when None.
+        input_range: What pixels become in front of a model that does not say it.
 
     Raises:
         FmnistError: The file is none of these, missing or damaged.
@@ -45,25 +46,36 @@ def load_reference(
             require_file(path, "a Keras model, a reference.npz or an artifact", ResultError)
             raise ResultError(f"{path}: a reference is a Keras model, a reference.npz or an artifact")
         is_record = format_suffix(path) == ".npz" and not is_network(path)
-        return _recorded(path) if is_record else _scored_artifact(path, splits)
+        return _recorded(path) if is_record else _scored_artifact(path, splits, input_range)
     require_file(path, "a Keras model", ModelError)
     with needs_extra("train", "running a Keras model"):
         from fmnist.training import score_original
     made = _made_from(path, candidates)
     dataset = dataset_of(path) or (made.dataset if made else None)
-    taken = input_range or recorded_range(path, candidates)
-    return score_original(path, splits.named(dataset or None, path), taken)
+    split = splits.named(dataset or None, path)
+    return score_original(path, split, range_of(path, split, candidates, input_range))
 
 
-def recorded_range(original: Path, candidates: Sequence[Path]) -> InputRange:
-    """Pixels that a Keras model takes itself, as an artifact that was made from it says; else raw ones."""
+def range_of(original: Path, split: Dataset, candidates: Sequence[Path], named: str | None) -> str:
+    """What pixels become in front of a Keras model.
+
+    Args:
+        original: The model.
+        split: Labelled images, which tell it where nothing else does.
+        candidates: Artifacts, of which those made from it say it.
+        named: The range that the user named.
+
+    Raises:
+        UnknownInputError: The images do not tell, either.
+    """
+    if named is not None:
+        return named
     made = _made_from(original, candidates)
-    return "0-1" if made and made.source_range == "0-1" else "0-255"
-
-
-def range_of(reference: Reference) -> InputRange:
-    """Pixels that the original of recorded scores takes itself, and so does what would replace it."""
-    return "0-1" if reference.source_range == "0-1" else "0-255"
+    if made and made.source_range:
+        return made.source_range
+    session, _ = open_on(original, Execution(), lambda opened: split)
+    with session:
+        return session.info.contract.require_range(original)
 
 
 def find_reference(candidates: Sequence[Path]) -> Reference:
@@ -145,9 +157,10 @@ def _recorded(path: Path) -> Reference:
     return scores.split
 
 
-def _scored_artifact(path: Path, splits: Splits) -> Reference:
-    with open_model(path) as session:
-        return score_model(session, describe(session), splits.of(session))[0]
+def _scored_artifact(path: Path, splits: Splits, input_range: str | None) -> Reference:
+    session, split = open_on(path, Execution(input_range=input_range), splits.of)
+    with session:
+        return score_model(session, describe(session), split)[0]
 
 
 def _made_from(original: Path, candidates: Sequence[Path]) -> Metadata | None:

@@ -76,7 +76,12 @@ class OperatorProfile:
 
 
 def profile_operators(
-    path: Path, images: NDArray[np.uint8], threads: int = 1, engine: str = "auto", inferences: int = 200
+    path: Path,
+    images: NDArray[np.uint8],
+    threads: int = 1,
+    engine: str = "auto",
+    inferences: int = 200,
+    input_range: str | None = None,
 ) -> OperatorProfile | None:
     """Time a model's operators, one by one.
 
@@ -92,6 +97,7 @@ def profile_operators(
         threads: Threads one inference may use.
         engine: As of `load`.
         inferences: How many to profile.
+        input_range: As of `load`.
 
     Returns:
         The profile; None where the engine tells nothing, or nothing took as long as the engine's clock
@@ -106,7 +112,7 @@ def profile_operators(
         raise ValueError(f"{inferences} inferences of {len(images)} images; take 1 or more of both")
     if format_suffix(path) in KERAS_SUFFIXES:
         return None
-    with load(path, threads=threads, engine=engine) as session:
+    with load(path, threads=threads, engine=engine, input_range=input_range) as session:
         module = _RECORDERS.get(session.info.engine.split()[0])
         if module is None:
             return None

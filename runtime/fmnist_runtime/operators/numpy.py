@@ -7,7 +7,9 @@ from collections.abc import Callable
 
 from fmnist_runtime.dense.network import Floats
 from fmnist_runtime.operators import OperatorRun
+from fmnist_runtime.sessions import open_sound
 from fmnist_runtime.sessions.numpy import NumpySession
+from fmnist_runtime.sessions.opening import opening_of
 from fmnist_runtime.sessions.session import ModelInfo, Session
 
 CAVEAT = "each layer's figure has the cost of reading the clock in it"
@@ -32,7 +34,7 @@ def record(info: ModelInfo, run: Callable[[Session], object]) -> list[OperatorRu
 class _TimedSession(NumpySession):
     def __init__(self, info: ModelInfo) -> None:
         self.runs: list[OperatorRun] = []
-        super().__init__(info.path, info.threads, info.labels)
+        super().__init__(open_sound(opening_of(info)))
 
     def _steps(self, pixels: Floats, outputs: list[Floats]) -> list[Callable[[], object]]:
         steps = super()._steps(pixels, outputs)

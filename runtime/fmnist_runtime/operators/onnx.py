@@ -13,9 +13,10 @@ from typing import Any
 
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.operators import OperatorRun
+from fmnist_runtime.sessions import open_sound
 from fmnist_runtime.sessions.onnx import OnnxSession
+from fmnist_runtime.sessions.opening import opening_of
 from fmnist_runtime.sessions.session import ModelInfo, Session
-from fmnist_runtime.soundness import require_sound
 
 CAVEAT = (
     "a part of that is in these figures, about as much for each operator, so small operators take less than "
@@ -31,7 +32,7 @@ class _ProfiledSession(OnnxSession):
     def __init__(self, info: ModelInfo, folder: str) -> None:
         self._prefix = f"{folder}/operators"
         # Checked anew, as the file may be another by now.
-        super().__init__(info.path, info.threads, info.labels, require_sound(info.path))
+        super().__init__(open_sound(opening_of(info)))
 
     def _options(self, threads: int) -> Any:
         options = super()._options(threads)

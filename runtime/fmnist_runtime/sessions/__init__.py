@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from fmnist_runtime.carriers import REJECTED, format_suffix
+from fmnist_runtime.carriers import REJECTED, format_suffix, read_metadata
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
+from fmnist_runtime.foreign import NOTHING, read_declared
 from fmnist_runtime.sessions.base import BaseSession
+from fmnist_runtime.sessions.opening import USER, Opening
 from fmnist_runtime.sessions.session import ModelInfo, Prediction, Session
 from fmnist_runtime.soundness import require_sound
 
@@ -25,7 +28,7 @@ ENGINES = {
     "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.sessions.null:NullSession"),
 }
 """By an engine's name the suffixes of the files it runs, and the module and class that does it:
-``class(path, threads, labels, running)``, the last of which `require_sound` tells. Of several that run a
+``class(opening)``, with an `Opening` that `open_sound` gives. Of several that run a
 file, the first is what ``auto`` takes. numpy runs dense networks in float32 alone."""
 MAX_THREADS = 256
 """An engine asked for a million takes minutes to start them."""
@@ -37,6 +40,9 @@ def load(
     threads: int = 1,
     engine: str = "auto",
     labels: Sequence[str] | None = None,
+    input_range: str | None = None,
+    known_from: str = USER,
+    output: str | None = None,
 ) -> Session:
     """Load an exported model.
 
@@ -47,13 +53,18 @@ def load(
         threads: Threads one inference may use, 1 to `MAX_THREADS`.
         engine: A name in `ENGINES`, or ``auto``.
         labels: Class names, for a file that carries none or others.
+        input_range: What pixels become, such as ``0-1`` (see `fmnist_runtime.contract`), of a file that
+            nobody has sealed. Where neither you nor its metadata nor an integer input say so, it can be
+            looked into, but it scores no image.
+        known_from: Where you know the range from, for ``info.contract``.
+        output: Name of the output that the scores are, where a file has several that could be.
 
     Returns:
         A session, which is also a context manager. Threads that run at once load one each.
 
     Raises:
         ModelError: The file is missing, damaged, not a classifier of images, or not for this engine; or there
-            are no threads, or other than a name for each class.
+            are no threads, or other than a name for each class, or the range is none.
         MissingExtraError: The engine is not installed.
     """
     path = Path(path)
@@ -70,22 +81,32 @@ def load(
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
     if not 1 <= threads <= MAX_THREADS:
         raise ModelError(f"{path}: cannot be run by {threads:,} threads; give 1 to {MAX_THREADS}")
-    names = _names(labels, path)
-    running = require_sound(path)
+    opening = open_sound(Opening(path, threads, _names(labels, path), input_range, known_from, output))
     module, _, kind = engines[name].partition(":")
-    session: BaseSession = getattr(import_module(module), kind)(path, threads, names, running)
+    session: BaseSession = getattr(import_module(module), kind)(opening)
     metadata = session.info.metadata
-    if metadata is None:
-        session.complete()
-    elif metadata.rejected and path.suffix != REJECTED:
+    if metadata is not None and metadata.rejected and path.suffix != REJECTED:
         session.close()
         raise ModelError(f"{path}: was rejected when it was made, {metadata.rejected}; export it again")
     return session
 
 
+def open_sound(opening: Opening) -> Opening:
+    """Check a file before an engine sees it, and read what it says of itself.
+
+    Raises:
+        ModelError: It is damaged.
+    """
+    running = require_sound(opening.path)
+    metadata = read_metadata(opening.path)
+    declared = read_declared(opening.path) if metadata is None else NOTHING
+    return replace(opening, metadata=metadata, declared=declared, running=running)
+
+
 def _names(labels: Sequence[str] | None, path: Path) -> tuple[str, ...] | None:
     if isinstance(labels, str):  # a sequence of letters; a path of ten of them would name ten classes
         raise ModelError(
-            f"{path}: labels are names, not {labels!r}; fmnist_runtime.datasets.read_labels reads a file"
+            f"{path}: labels are names, not {labels!r}; "
+            "fmnist_runtime.labels.read_labels(FILE).names reads a file"
         )
     return None if labels is None else tuple(labels)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from pathlib import Path
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.artifact import Head
+from fmnist_runtime.contract import RAW, InputContract, parse_range
 from fmnist_runtime.errors import (
     FmnistError,
     ModelError,
     SessionBusyError,
     ShapeError,
 )
-from fmnist_runtime.sessions.plan import Plan, Run, are_logits, as_run, with_softmax
+from fmnist_runtime.quantization import Writer, pixel_writer
+from fmnist_runtime.sessions.plan import Plan, Run, as_run, find_head, with_head
 from fmnist_runtime.sessions.session import ModelInfo, Prediction
 
 _KEPT_RUNS = 4
@@ -32,33 +34,40 @@ class BaseSession(ABC):
     _engine: Any
     """The engine's own object; None once the session is closed."""
 
-    def __init__(self, info: ModelInfo, block: int) -> None:
+    def __init__(self, info: ModelInfo, block: int, head: Head | None, maker: str = "") -> None:
         """Prepare for single images, which is what a device mostly runs.
 
         Args:
             info: What is known of the model.
             block: How many images to run at once when there are many.
+            head: What follows the model, so that it gives probabilities; None where that is to be found out.
+            maker: The operator that gives the model's output its values.
         """
         self._info, self._block = info, block
-        self._ends_in_logits = False
         self._runs: dict[tuple[int, ...], Run] = {}
         # Whoever takes the one element has the session. A list is safe for that, as a lock is, and takes a
         # sixth of the 90 ns that one costs.
         self._turn = [None]
-        self._prepared((1, *info.input_shape))
+        # Of what nothing is known no image is scored, and so nothing is prepared.
+        self._head: Head = head or ("none" if info.contract.range is None else self._find_head(maker))
+        if info.contract.range is not None:
+            self._prepared((1, *info.input_shape))
 
-    def complete(self) -> None:
-        """Put a softmax behind a stranger's model that ends in logits, as scores are probabilities.
+    @property
+    def head(self) -> Head:
+        """What follows the model itself, so that it gives probabilities."""
+        return self._head
 
-        It is found by its scores of a black, a white and a noisy image; one of ours has been proved.
-        """
-        shape = (1, *self._info.input_shape)
-        noise = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
-        images = (np.zeros_like(noise), np.full_like(noise, 255), noise)
-        if any(are_logits(self.scores(image)) for image in images):
-            self._ends_in_logits = True
-            self._runs.clear()
-            self._prepared(shape)
+    def _find_head(self, maker: str) -> Head:
+        """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image."""
+        plan = self._prepare((1, *self._info.input_shape))
+        noise = np.random.default_rng(0).integers(0, 256, (1, *self._info.input_shape), np.uint8)
+        rows = []
+        for image in (np.zeros_like(noise), np.full_like(noise, 255), noise):
+            plan.write(image)
+            plan.invoke()
+            rows.append(plan.scores.copy())
+        return find_head(maker, np.concatenate(rows))
 
     @abstractmethod
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
@@ -121,13 +130,10 @@ class BaseSession(ABC):
         if run is None:
             if len(self._runs) == _KEPT_RUNS:
                 del self._runs[next(iter(self._runs))]
-            run = as_run(self._plan(shape), self._info.path)
+            self._info.contract.require_range(self._info.path)
+            run = as_run(with_head(self._prepare(shape), self._head), self._info.path)
         self._runs[shape] = run
         return run
-
-    def _plan(self, shape: tuple[int, ...]) -> Plan:
-        plan = self._prepare(shape)
-        return with_softmax(plan) if self._ends_in_logits else plan
 
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
         """The k most probable classes of one image; see `Session.top`."""
@@ -193,35 +199,94 @@ class BaseSession(ABC):
         )
 
 
-_MAX_CLASSES = 100_000
-"""Five times those of the largest set of images in use, ImageNet-21k; a file can claim any number."""
+def image_writer(
+    tensor: NDArray[Any],
+    shape: tuple[int, ...],
+    contract: InputContract,
+    scale: float = 0.0,
+    zero_point: int = 0,
+) -> Writer:
+    """What writes images into a model's input.
 
-
-def class_labels(
-    given: tuple[str, ...] | None, metadata: Metadata | None, classes: int, path: Path
-) -> tuple[str, ...]:
-    """Class names: those the caller gave, else the artifact's own, else numbers.
-
-    Raises:
-        ModelError: There are more or fewer names than the model has classes, or no end of classes.
-    """
-    if not 0 < classes <= _MAX_CLASSES:
-        raise ModelError(f"{path}: has {classes:,} classes, from 1 to {_MAX_CLASSES:,} are possible")
-    own = metadata.labels if metadata else tuple(str(index) for index in range(classes))
-    labels = own if given is None else given
-    if len(labels) != classes:
-        raise ModelError(f"{path}: has {classes} classes, but there are {len(labels)} labels")
-    return labels
-
-
-def check_rank(rank: int, role: str) -> None:
-    """A classifier takes images of any rank by the batch, and gives one row of scores for each.
+    Args:
+        tensor: The input, ``[N, …]`` in the model's own layout.
+        shape: Shape of the images, ``(N, …)`` with N at most that of the tensor.
+        contract: What the model takes.
+        scale: Scale of an integer input; 0 where its numbers stand for themselves.
+        zero_point: Its zero point.
 
     Raises:
-        ValueError: The tensor has no batch dimension, or an output more than its classes.
+        ValueError: There is no such encoding.
     """
-    if rank < 2 or (role == "output" and rank != 2):
-        raise ValueError(f"its {role} has {rank} dimensions, a classifier's has batch and classes")
+    pixels = parse_range(contract.range or RAW)
+    rows = tensor[: shape[0]]
+    if contract.layout != "CHW" or contract.shape[0] == 1:
+        return pixel_writer(rows.reshape(shape), scale, zero_point, pixels)
+    write = pixel_writer(np.moveaxis(rows, 1, -1), scale, zero_point, pixels)
+    upright = (shape[0], *contract.shape[1:], contract.shape[0])
+    return lambda images: write(images.reshape(upright))
+
+
+class Output(NamedTuple):
+    """An output of a model."""
+
+    name: str
+    """Its name in the file."""
+    shape: tuple[int | None, ...]
+    """Its shape; None for a size that is open."""
+    dtype: np.dtype[Any] | None
+    """Type of its elements; None for what is no array of numbers."""
+    maker: str
+    """The operator that gives it its values."""
+
+    @property
+    def holds_scores(self) -> bool:
+        """Whether it can hold a score for each class: one row of numbers for each image."""
+        plain = len(self.shape) >= 2 and all(size == 1 for size in self.shape[1:-1])
+        return plain and self.dtype is not None and (self.dtype.kind == "f" or self.dtype.itemsize == 1)
+
+
+_PROBABILITIES = {"softmax", "logistic", "sigmoid", "logsoftmax", "zipmap", "normalizer", "linearclassifier"}
+_PROBABILITIES |= {"treeensembleclassifier", "svmclassifier"}
+"""Operators, without regard to case, that give probabilities."""
+
+
+def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
+    """The place of the output with the scores: the one that is named, else the only one that can be it.
+
+    Raises:
+        ValueError: There is none of that name, or more or fewer than one that can be it.
+    """
+    names = ", ".join(f"{output.name} {_times(output.shape)}" for output in outputs)
+    if wanted is not None:
+        places = [place for place, output in enumerate(outputs) if output.name == wanted]
+        if not places:
+            raise ValueError(f"it has no output {wanted!r}; it has {names}")
+    else:
+        places = [place for place, output in enumerate(outputs) if output.holds_scores]
+        likely = [
+            place for place in places if outputs[place].maker.replace("_", "").lower() in _PROBABILITIES
+        ]
+        if len(places) > 1 and len(likely) == 1:
+            places = likely
+    if len(places) != 1:
+        raise ValueError(
+            f"it has {len(outputs)} outputs, and which of them the scores are is not clear: {names}; name it "
+            "with --output, in Python with load(path, output=…)"
+        )
+    if not outputs[places[0]].holds_scores:
+        raise ValueError(f"its output {names} is no row of scores for each image, as a classifier's is")
+    return places[0]
+
+
+def check_input(shape: Sequence[object]) -> None:
+    """A classifier takes images by the batch.
+
+    Raises:
+        ValueError: The tensor has no batch dimension.
+    """
+    if len(shape) < 2:
+        raise ValueError(f"its input has {len(shape)} dimensions, a classifier's has a batch and an image")
 
 
 def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
@@ -238,5 +303,5 @@ def _is_alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
     return [size for size in given if size != 1] == [size for size in shape if size != 1]
 
 
-def _times(shape: tuple[int, ...]) -> str:
-    return "×".join(str(size) for size in shape) or "one number"
+def _times(shape: Sequence[int | None]) -> str:
+    return "×".join("?" if size is None else str(size) for size in shape) or "one number"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
-from fmnist_runtime.carriers import format_suffix, read_metadata
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions.base import BaseSession, class_labels
+from fmnist_runtime.sessions.base import BaseSession
 from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.opening import ImageTensor, Opening
 from fmnist_runtime.sessions.plan import Plan
-from fmnist_runtime.sessions.session import ModelInfo
 
 
 class NullSession(BaseSession):
@@ -19,25 +17,15 @@ class NullSession(BaseSession):
 
     _engine = "null"
 
-    def __init__(
-        self, path: Path, _threads: int, labels: tuple[str, ...] | None, _running: object = None
-    ) -> None:
-        metadata = read_metadata(path)
+    def __init__(self, opening: Opening) -> None:
+        metadata, path = opening.metadata, opening.path
         if metadata is None or metadata.golden is None:
             raise ModelError(f"{path}: says nothing of its images, which the null engine has to go by")
         shape = metadata.golden.images.shape[1:]
-        info = ModelInfo(
-            path=path,
-            format=format_suffix(path).removeprefix("."),
-            scheme=metadata.scheme,
-            engine="null",
-            threads=1,
-            input_shape=shape,
-            labels=class_labels(labels, metadata, len(metadata.labels), path),
-            size_bytes=path.stat().st_size,
-            metadata=metadata,
-        )
-        super().__init__(info, block_size(metadata.golden.images[0].size))
+        image = ImageTensor(shape, np.dtype(np.uint8))
+        format = format_suffix(path).removeprefix(".")
+        info = opening.info(format, "null", image, len(metadata.labels), threads=1, input_shape=shape)
+        super().__init__(info, block_size(metadata.golden.images[0].size), "none")
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         classes = len(self._info.labels)

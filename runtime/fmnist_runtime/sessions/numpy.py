@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.carriers import format_suffix, read_metadata
+from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.contract import RAW
 from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
 from fmnist_runtime.errors import ModelError, UnsupportedError
-from fmnist_runtime.quantization import pixel_writer
-from fmnist_runtime.sessions.base import BaseSession, class_labels
+from fmnist_runtime.sessions.base import BaseSession, image_writer
 from fmnist_runtime.sessions.blocks import block_size
+from fmnist_runtime.sessions.opening import ImageTensor, Opening
 from fmnist_runtime.sessions.plan import Plan
-from fmnist_runtime.sessions.session import ModelInfo
 
 _REFUSAL = "not a dense float32 network, which is all that engine 'numpy' runs ({}); leave out --engine numpy"
 _REFUSALS = {".npz": "not an npz model that fmnist export wrote ({})"}
@@ -28,10 +28,8 @@ _REFUSALS = {".npz": "not an npz model that fmnist export wrote ({})"}
 class NumpySession(BaseSession):
     """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
 
-    def __init__(
-        self, path: Path, _threads: int, labels: tuple[str, ...] | None, _running: object = None
-    ) -> None:
-        metadata, suffix = read_metadata(path), format_suffix(path)
+    def __init__(self, opening: Opening) -> None:
+        path, suffix = opening.path, format_suffix(opening.path)
         reader = import_module(f"fmnist_runtime.dense.{suffix.removeprefix('.')}")
         try:
             network: Network = reader.read_network(path)
@@ -39,18 +37,15 @@ class NumpySession(BaseSession):
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
             raise kind(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
-        info = ModelInfo(
-            path=path,
-            format=suffix.removeprefix("."),
-            scheme=metadata.scheme if metadata else "unknown",
-            engine=f"numpy {np.__version__}",
-            threads=0,
-            input_shape=network.input_shape,
-            labels=class_labels(labels, metadata, network.layers[-1].bias.size, path),
-            size_bytes=path.stat().st_size,
-            metadata=metadata,
-        )
-        super().__init__(info, block_size(network.values * np.dtype(np.float32).itemsize))
+        format = suffix.removeprefix(".")
+        if format == "npz" and opening.input_range is None:
+            opening = replace(opening, input_range=RAW)  # nobody else writes this format
+        last = network.layers[-1]
+        image = ImageTensor(network.input_shape, np.dtype(np.float32))
+        engine = f"numpy {np.__version__}"
+        info = opening.info(format, engine, image, max(last.bias.size, 2), threads=0)
+        block = block_size(network.values * np.dtype(np.float32).itemsize)
+        super().__init__(info, block, opening.head, last.activation)
 
     @property
     def layers(self) -> list[Dense]:
@@ -59,7 +54,9 @@ class NumpySession(BaseSession):
 
     def activations(self, images: NDArray[np.uint8]) -> list[Floats]:
         """What every layer gives: float32 ``[N, units]`` of each."""
-        values, outputs = self.fit(images).reshape(len(images), -1).astype(np.float32), []
+        values, outputs = np.empty((len(images), *self._info.contract.shape), np.float32), []
+        image_writer(values, images.shape, self._info.contract)(images)
+        values = values.reshape(len(images), -1)
         for layer in self._engine:
             values = values @ layer.kernel + layer.bias
             ACTIVATIONS[layer.activation](values)
@@ -75,7 +72,8 @@ class NumpySession(BaseSession):
             for step in steps:
                 step()
 
-        return Plan(pixel_writer(pixels.reshape(shape)), multiply, outputs[-1])
+        image = pixels.reshape(shape[0], *self._info.contract.shape)
+        return Plan(image_writer(image, shape, self._info.contract), multiply, outputs[-1])
 
     def _steps(self, pixels: Floats, outputs: list[Floats]) -> list[Callable[[], object]]:
         """A call for each layer, which reads what the one before it has written.

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.quantization import pixel_writer
-from fmnist_runtime.sessions.base import BaseSession, check_rank, class_labels
+from fmnist_runtime.quantization import score_reader
+from fmnist_runtime.sessions.base import BaseSession, Output, check_input, choose_output, image_writer
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.onnx_memory import bound_memory, unbounded_optimizers
-from fmnist_runtime.sessions.plan import Plan
-from fmnist_runtime.sessions.session import ModelInfo
-from fmnist_runtime.structure.onnx.running import Running
+from fmnist_runtime.sessions.opening import ImageTensor, Opening
+from fmnist_runtime.sessions.plan import Plan, in_turn
+from fmnist_runtime.structure.onnx.running import Running, exposed
 
 with needs_extra("onnx", "running an .onnx model"):
     import onnxruntime
 
 _ENGINE = f"onnxruntime {onnxruntime.__version__}"
+_DTYPES = {
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+"""Types of tensors that can hold pixels or scores, as the engine calls them."""
 _FATAL = 4
 """The engine's log level at which it prints nothing: what goes wrong is raised, and said once."""
 
@@ -29,35 +39,37 @@ _FATAL = 4
 class OnnxSession(BaseSession):
     """An ONNX model, whose input and output are bound to memory of our own."""
 
-    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None, running: Running) -> None:
-        metadata = read_metadata(path)
+    def __init__(self, opening: Opening) -> None:
+        path, running = opening.path, opening.running
         try:
+            maps = running.maps
             self._engine = onnxruntime.InferenceSession(
-                str(path),
-                self._options(threads),
+                str(path) if not maps else path.read_bytes() + exposed(maps),
+                self._options(opening.threads),
                 providers=["CPUExecutionProvider"],
                 disabled_optimizers=unbounded_optimizers(),
             )
-            pixels = _only(self._engine.get_inputs(), "input")
-            scores = _only(self._engine.get_outputs(), "output")
-            if pixels.type != "tensor(float)" or scores.type != "tensor(float)":
-                raise ValueError(f"it maps {pixels.type} to {scores.type}, not float to float")
+            pixels = _only(self._engine.get_inputs())
+            outputs = self._engine.get_outputs()
+            described = [_described(output, running) for output in outputs]
+            scores = described[choose_output(described, opening.wanted_output)]
             shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
-            classes = _fixed(scores.shape[-1], scores.name)
             self._input_name, self._output_name = pixels.name, scores.name
             self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
-            info = ModelInfo(
-                path=path,
-                format="onnx",
-                scheme=metadata.scheme if metadata else "unknown",
-                engine=_ENGINE,
-                threads=threads,
-                input_shape=shape,
-                labels=class_labels(labels, metadata, classes, path),
-                size_bytes=path.stat().st_size,
-                metadata=metadata,
+            self._image = ImageTensor(shape, _dtype(pixels))
+            self._units, self._dtype = scores.shape[-1] or self._count_units(), scores.dtype
+            labels = next((map.labels for map in maps if map.source == scores.name), None)
+            info = opening.info(
+                "onnx",
+                _ENGINE,
+                self._image,
+                max(self._units, 2),
+                labels=labels,
+                output=scores.name if len(outputs) > 1 else "",
+                weights=tuple(path.parent / name for name in running.files),
             )
-            super().__init__(info, self._batch or block_size(running.image_bytes(shape)))
+            block = self._batch or block_size(running.image_bytes(info.input_shape))
+            super().__init__(info, block, opening.head, scores.maker)
         except ModelError:
             raise
         except Exception as error:  # the engine's exceptions have no common base but this
@@ -78,26 +90,52 @@ class OnnxSession(BaseSession):
         """The engine's own session."""
         return self._engine
 
+    def _count_units(self) -> int:
+        """How many numbers the model gives for an image, where the file does not say: it is run once."""
+        image = np.zeros((self._batch or 1, *self._image.shape), self._image.dtype)
+        [scores] = self._engine.run([self._output_name], {self._input_name: image})
+        return int(scores.shape[-1])
+
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         count = self._batch or shape[0]
-        pixels = np.zeros((count, *self._info.input_shape), np.float32)
-        scores = np.empty((count, len(self._info.labels)), np.float32)
+        pixels = np.zeros((count, *self._image.shape), self._image.dtype)
+        scores = np.empty((count, self._units), self._dtype)
         binding = self._engine.io_binding()
-        binding.bind_input(self._input_name, "cpu", 0, np.float32, pixels.shape, pixels.ctypes.data)
-        binding.bind_output(self._output_name, "cpu", 0, np.float32, scores.shape, scores.ctypes.data)
-        write = pixel_writer(pixels[: shape[0]].reshape(shape))
-        return Plan(write, partial(self._engine.run_with_iobinding, binding), scores[: shape[0]])
+        for bind, name, array in (
+            (binding.bind_input, self._input_name, pixels),
+            (binding.bind_output, self._output_name, scores),
+        ):
+            bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        write = image_writer(pixels, shape, self._info.contract)
+        read, floats = score_reader(scores[: shape[0]], 0.0, 0)
+        invoke = partial(self._engine.run_with_iobinding, binding)
+        return Plan(write, in_turn(invoke, read), floats)
 
 
-def _only(tensors: list[Any], role: str) -> Any:
-    """The single input or output of a classifier."""
+def _only(tensors: list[Any]) -> Any:
+    """The single input of a classifier."""
     if len(tensors) != 1:
-        raise ValueError(f"it has {len(tensors)} {role}s, a classifier has one")
-    check_rank(len(tensors[0].shape), role)
+        raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
+    check_input(tensors[0].shape)
     return tensors[0]
+
+
+def _described(tensor: Any, running: Running) -> Output:
+    dtype = _DTYPES.get(tensor.type)
+    shape = tuple(size if isinstance(size, int) else None for size in tensor.shape)
+    return Output(tensor.name, shape, None if dtype is None else np.dtype(dtype), running.maker(tensor.name))
+
+
+def _dtype(tensor: Any) -> np.dtype[Any]:
+    """Type of the input's elements."""
+    if tensor.type not in _DTYPES:
+        raise ValueError(f"it takes {tensor.type}; floats and integers are supported")
+    return np.dtype(_DTYPES[tensor.type])
 
 
 def _fixed(size: int | str | None, name: str) -> int:
     if not isinstance(size, int):
-        raise ValueError(f"{name!r} has a dimension of unknown size ({size})")
+        raise ValueError(
+            f"{name!r} has a dimension of unknown size ({size}); export it with images of a fixed size"
+        )
     return size

@@ -9,11 +9,28 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_runtime.artifact import Head
 from fmnist_runtime.dense.network import ACTIVATIONS
 from fmnist_runtime.errors import NonFiniteScoresError
 
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32] | None], NDArray[np.float32]]
 """Scores images of one shape: into the array that is given, or into one of the caller's own."""
+_ACTIVATIONS = {"softmax": "softmax", "pair": "linear", "logistic pair": "sigmoid"}
+_LINEAR = {
+    "fullyconnected",
+    "conv2d",
+    "gemm",
+    "fusedgemm",
+    "matmul",
+    "add",
+    "conv",
+    "qgemm",
+    "qlinearadd",
+    "linear",
+}
+_LINEAR |= {"qlinearmatmul", "qlinearconv"}
+"""Operators, without regard to case, behind which values are logits, also where they happen to lie between 0
+and 1."""
 _ROUNDING = 1e-3
 """How far a probability may be from 0 to 1: float16 ones are rounded by up to 2⁻¹² of themselves."""
 
@@ -34,16 +51,49 @@ def are_logits(scores: NDArray[np.float32]) -> bool:
     return bool(scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING)
 
 
-def with_softmax(plan: Plan) -> Plan:
-    """The plan of a model that ends in logits, with what makes probabilities of them."""
-    scores = np.empty_like(plan.scores)
+def find_head(maker: str, scores: NDArray[np.float32]) -> Head:
+    """What has to follow a stranger's model, so that it gives a probability for each class.
+
+    Args:
+        maker: The operator that gives the output its values, as its format calls it; empty where not known.
+        scores: float32 ``[N, outputs]``, raw outputs for images of every kind.
+    """
+    logits, linear = are_logits(scores), maker.replace("_", "").lower() in _LINEAR
+    if scores.shape[1] == 1:
+        return "logistic pair" if logits or linear else "pair"
+    one = np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() < _ROUNDING  # as of a mean of two networks
+    return "softmax" if logits or (linear and not one) else "none"
+
+
+def with_head(plan: Plan, head: Head) -> Plan:
+    """The plan of a model, with what follows it."""
+    if head == "none":
+        return plan
+    count, outputs = plan.scores.shape
+    scores = np.empty((count, outputs if head == "softmax" else 2), np.float32)
+    values = scores if head == "softmax" else scores[:, 1:]
+    activation = ACTIVATIONS[_ACTIVATIONS[head]]
 
     def invoke() -> None:
         plan.invoke()
-        scores[...] = plan.scores
-        ACTIVATIONS["softmax"](scores)
+        values[...] = plan.scores
+        activation(values)
+        if head != "softmax":
+            np.subtract(1, scores[:, 1], scores[:, 0])
 
     return Plan(plan.write, invoke, scores)
+
+
+def in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) -> Callable[[], object]:
+    """What runs a model and reads its scores, if there is anything to read."""
+    if read is None:
+        return invoke
+
+    def invoke_and_read() -> None:
+        invoke()
+        read()
+
+    return invoke_and_read
 
 
 def as_run(plan: Plan, path: Path) -> Run:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.contract import InputContract
 
 
 @dataclass(frozen=True)
@@ -39,13 +40,21 @@ class ModelInfo:
     threads: int
     """Threads one inference may use; 0 where the engine decides."""
     input_shape: tuple[int, ...]
-    """Shape of one image as the model takes it."""
+    """Shape of one image as the session takes it; channels, if there are several, come last."""
     labels: tuple[str, ...]
     """Class names; their number is the number of classes."""
     size_bytes: int
-    """Size of the model file."""
+    """Size of the model file, and of the files beside it that hold its weights."""
     metadata: Metadata | None
     """What the artifact says of itself; None for a file without our metadata."""
+    contract: InputContract
+    """What the model takes for pixels."""
+    output: str = ""
+    """Name of the output that the scores are read from, where the file has several; else empty."""
+    weights: tuple[Path, ...] = ()
+    """Files beside the model that hold its weights."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the file was taken, a line each."""
 
 
 class Session(Protocol):
@@ -74,6 +83,7 @@ class Session(Protocol):
         Raises:
             ShapeError: The images are not uint8 or do not have the model's shape, or ``out`` does not fit.
             NonFiniteScoresError: The model answered with NaN or infinity.
+            UnknownInputError: Nothing says which numbers the model takes for pixels.
             ModelError: The session is closed, or the engine cannot run the model.
             SessionBusyError: Another thread is using it.
         """

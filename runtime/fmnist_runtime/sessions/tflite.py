@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.quantization import pixel_writer, score_reader
-from fmnist_runtime.sessions.base import BaseSession, check_rank, class_labels
+from fmnist_runtime.quantization import score_reader
+from fmnist_runtime.sessions.base import BaseSession, Output, check_input, choose_output, image_writer
 from fmnist_runtime.sessions.blocks import block_size
-from fmnist_runtime.sessions.plan import Plan
-from fmnist_runtime.sessions.session import ModelInfo
+from fmnist_runtime.sessions.opening import ImageTensor, Opening
+from fmnist_runtime.sessions.plan import Plan, in_turn
 from fmnist_runtime.structure.tflite.running import Running
 
 with needs_extra("tflite", "running a .tflite model"):
@@ -37,37 +36,33 @@ _ENGINE = f"{package.__name__.replace('_', '-')} {getattr(package, '__version__'
 class TfliteSession(BaseSession):
     """A TFLite model: an interpreter for each number of images, so that none is ever resized again."""
 
-    def __init__(self, path: Path, threads: int, labels: tuple[str, ...] | None, running: Running) -> None:
-        metadata = read_metadata(path)
-        self._threads, self._stays = threads, running.fixed_shapes
+    def __init__(self, opening: Opening) -> None:
+        path, running = opening.path, opening.running
+        self._threads, self._stays, self._stateful = opening.threads, running.fixed_shapes, running.stateful
         # Kept, as interpreters are made of it later, too: by then the file may be another, unchecked one.
         self._content = path.read_bytes()
         try:
             self._engine = self._open()
-            self._pixels = _only(self._engine.get_input_details(), "input")
-            self._scores = _only(self._engine.get_output_details(), "output")
-            self._fixed = int(self._pixels["shape_signature"][0]) != -1
-            batch = int(self._pixels["shape"][0])
-            info = ModelInfo(
-                path=path,
-                format="tflite",
-                scheme=metadata.scheme if metadata else "unknown",
-                engine=_ENGINE,
-                threads=threads,
-                input_shape=tuple(int(size) for size in self._pixels["shape"][1:]),
-                labels=class_labels(labels, metadata, int(self._scores["shape"][-1]), path),
-                size_bytes=path.stat().st_size,
-                metadata=metadata,
-            )
+            self._pixels = _only(self._engine.get_input_details())
+            outputs = self._engine.get_output_details()
+            place = choose_output([_described(output, running) for output in outputs], opening.wanted_output)
+            self._scores, maker = outputs[place], running.makers[outputs[place]["index"]]
+            # What a network keeps has room for as many images as the file says, and no more.
+            self._fixed = int(self._pixels["shape_signature"][0]) != -1 or self._stateful
+            batch, *shape = (int(size) for size in self._pixels["shape"])
+            self._units = int(self._scores["shape"][-1])
+            image = ImageTensor(tuple(shape), np.dtype(self._pixels["dtype"]), *self._pixels["quantization"])
+            name = self._scores["name"] if len(outputs) > 1 else ""
+            info = opening.info("tflite", _ENGINE, image, max(self._units, 2), output=name)
             block = min(block_size(_image_bytes(self._engine)), running.largest_batch)
-            super().__init__(info, batch if self._fixed else block)
+            super().__init__(info, batch if self._fixed else block, opening.head, maker)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
 
     def _open(self, batch: int | None = None) -> Any:
         interpreter = Interpreter(model_content=self._content, num_threads=self._threads)
         if batch is not None:
-            interpreter.resize_tensor_input(self._pixels["index"], (batch, *self._info.input_shape))
+            interpreter.resize_tensor_input(self._pixels["index"], (batch, *self._info.contract.shape))
         interpreter.allocate_tensors()
         return interpreter
 
@@ -79,25 +74,17 @@ class TfliteSession(BaseSession):
             invoke = interpreter.invoke
         else:
             rows = self._block if self._fixed else shape[0]
-            pixels = np.zeros((rows, *self._info.input_shape), self._pixels["dtype"])
-            output = np.empty((rows, len(self._info.labels)), self._scores["dtype"])
+            pixels = np.zeros((rows, *self._info.contract.shape), self._pixels["dtype"])
+            output = np.empty((rows, *self._scores["shape"][1:]), self._scores["dtype"])
             invoke = partial(_invoke_on_copies, interpreter, ends, pixels, output)
-        if output.shape != (len(pixels), len(self._info.labels)):
+        if self._stateful:
+            invoke = partial(_invoke_afresh, interpreter, invoke)
+        if output.size != len(pixels) * self._units:
             raise ValueError(f"it has scores of shape {output.shape} for {len(pixels)} images")
-        write = pixel_writer(pixels[: shape[0]].reshape(shape), *self._pixels["quantization"])
+        write = image_writer(pixels, shape, self._info.contract, *self._pixels["quantization"])
+        output = output.reshape(-1, self._units)
         read, scores = score_reader(output[: shape[0]], *self._scores["quantization"])
-        return Plan(write, _in_turn(invoke, read), scores)
-
-
-def _in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) -> Callable[[], object]:
-    if read is None:
-        return invoke
-
-    def invoke_and_read() -> None:
-        invoke()
-        read()
-
-    return invoke_and_read
+        return Plan(write, in_turn(invoke, read), scores)
 
 
 def _invoke_on_copies(
@@ -107,6 +94,12 @@ def _invoke_on_copies(
     interpreter.set_tensor(ends[0], pixels)
     interpreter.invoke()
     output[...] = interpreter.get_tensor(ends[1])
+
+
+def _invoke_afresh(interpreter: Any, invoke: Callable[[], object]) -> None:
+    """Run a recurrent model on images that do not follow each other: it forgets those before."""
+    interpreter.reset_all_variables()
+    invoke()
 
 
 def _memory(interpreter: Any, index: int) -> NDArray[Any]:
@@ -141,9 +134,14 @@ def open_unallocated(path: Path) -> Any:
     return Interpreter(model_path=str(path))
 
 
-def _only(tensors: list[dict[str, Any]], role: str) -> dict[str, Any]:
-    """The single input or output of a classifier."""
+def _only(tensors: list[dict[str, Any]]) -> dict[str, Any]:
+    """The single input of a classifier."""
     if len(tensors) != 1:
-        raise ValueError(f"it has {len(tensors)} {role}s, a classifier has one")
-    check_rank(len(tensors[0]["shape"]), role)
+        raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
+    check_input(tensors[0]["shape"])
     return tensors[0]
+
+
+def _described(tensor: dict[str, Any], running: Running) -> Output:
+    shape = tuple(int(size) for size in tensor["shape"])
+    return Output(tensor["name"], shape, np.dtype(tensor["dtype"]), running.makers[tensor["index"]])

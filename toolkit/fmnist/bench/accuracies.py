@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fmnist.bench.configuration import Configuration
+from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.models import split_of
 from fmnist.bench.result import Benchmark
 from fmnist.evaluation import evaluate_models
@@ -15,7 +15,6 @@ from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, is_keras
 from fmnist.results import schema
 from fmnist.runs import Run, read_json, run_of
-from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.evaluate import evaluate
 
@@ -44,7 +43,7 @@ def find_accuracies(benchmark: Benchmark, splits: Splits) -> Accuracies:
         shared[item] = key = (item.path, item.engine)
         if key not in found:
             try:
-                found[key] = _accuracy(*key, result.model, splits, benchmark.method.input_range)
+                found[key] = _accuracy(*key, result.model, splits, benchmark.method)
             except FmnistError as error:
                 found[key] = error
     values = {item: found[key] for item, key in shared.items()}
@@ -54,14 +53,13 @@ def find_accuracies(benchmark: Benchmark, splits: Splits) -> Accuracies:
     )
 
 
-def _accuracy(path: Path, engine: str, model: ModelFile, splits: Splits, input_range: InputRange) -> float:
+def _accuracy(path: Path, engine: str, model: ModelFile, splits: Splits, method: Method) -> float:
     digest, run = split_of(path, splits).digest, run_of(path)
-    recorded = (
-        _original(run, model, digest, input_range) if is_keras(path) else _evaluated(run, model, digest)
-    )
+    recorded = _original(run, model, digest) if is_keras(path) else _evaluated(run, model, digest)
     if recorded is not None:
         return recorded
-    how = Execution(1, "auto" if is_keras(path) else engine, input_range)
+    range = method.found_ranges.get(str(path), method.input_range)
+    how = Execution(1, "auto" if is_keras(path) else engine, range)
     [measured] = evaluate_models([path], splits, how)
     return measured.evaluation.accuracy
 
@@ -81,13 +79,13 @@ def _evaluated(run: Run | None, model: ModelFile, digest: str) -> float | None:
     return None
 
 
-def _original(run: Run | None, model: ModelFile, digest: str, input_range: InputRange) -> float | None:
+def _original(run: Run | None, model: ModelFile, digest: str) -> float | None:
     """The same of an original, by its recorded scores: Keras takes seconds to open it again."""
     try:
         scored = run.recorded_scores() if run else None
     except ResultError:
         return None
-    same = (model.sha256, digest, input_range)
+    same = (model.sha256, digest, model.input_range)
     if scored is None or (scored.model_sha256, scored.dataset_digest, scored.source_range) != same:
         return None
     return evaluate(scored.scores, scored.targets).accuracy

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from fmnist.opening import is_keras
 from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.sessions import ENGINES
-
-if TYPE_CHECKING:
-    from fmnist_exporters.input_range import InputRange
 
 Scenario = Literal["latency", "throughput", "periodic", "cold-start"]
 
@@ -45,8 +42,10 @@ class Method:
     """Fresh processes for each. Of six medians the least and the greatest are an interval of 97 %."""
     hz: float = 30.0
     """Calls a second, when they are periodic."""
-    input_range: InputRange = "0-255"
-    """Pixels that a Keras model takes itself."""
+    input_range: str | None = None
+    """What pixels become in front of models that do not say it, as the user says."""
+    found_ranges: dict[str, str] = field(default_factory=dict)
+    """By the path of a model of which nobody says it, what labelled images say."""
 
 
 def harness(batch: int) -> Configuration:

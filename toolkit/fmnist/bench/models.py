@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 from fmnist.models import Splits
-from fmnist.opening import is_keras, open_model
+from fmnist.opening import FOUND, Execution, is_keras, open_model, open_on
 from fmnist.runs import run_of
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import Dataset
@@ -40,6 +41,28 @@ def shared_split(paths: Sequence[Path], splits: Splits) -> Dataset:
     if paths[0].is_file():
         open_model(paths[0]).close()  # a file that is no model at all is told of as such
     raise errors[0]
+
+
+def find_ranges(paths: Sequence[Path], named: str | None, split: Dataset) -> dict[str, str]:
+    """What pixels become in front of each model that does not say it, as labelled images do.
+
+    A model that they do not speak for is left out: it says so itself when it is to be timed.
+
+    Args:
+        paths: The models.
+        named: What the user says of all of them; then nothing is found out.
+        split: Labelled images.
+    """
+    found: dict[str, str] = {}
+    for path in paths if named is None else ():
+        with suppress(FmnistError):
+            if is_keras(path) or read_metadata(path) is None:
+                session, _ = open_on(path, Execution(), lambda opened: split)
+                with session:
+                    contract = session.info.contract
+                    if contract.known_from == FOUND and contract.range:
+                        found[str(path)] = contract.range
+    return found
 
 
 def split_of(path: Path, splits: Splits) -> Dataset:

@@ -16,11 +16,12 @@ import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.worker import OPERATORS, Job
-from fmnist.opening import ModelFile
+from fmnist.opening import FOUND, ModelFile
 from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.latency import Samples, Timing, WarmUp
 from fmnist_runtime.machine import MachineState, read_machine_state
 from fmnist_runtime.operators import OperatorProfile, OperatorTime
+from fmnist_runtime.sessions.opening import USER
 
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """NumPy's library reads them once, when it is loaded: so its number of threads is said here, too."""
@@ -110,7 +111,8 @@ def _job(configuration: Configuration, method: Method, images: Path) -> Job:
         scenario=method.scenario,
         seconds=method.seconds / method.processes,
         hz=method.hz,
-        input_range=method.input_range,
+        input_range=method.found_ranges.get(str(configuration.path), method.input_range),
+        known_from=FOUND if str(configuration.path) in method.found_ranges else USER,
         images=str(images),
         parent=os.getpid(),
     )

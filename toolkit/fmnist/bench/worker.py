@@ -61,8 +61,10 @@ class Job:
     """How long this process times it."""
     hz: float
     """Calls a second, when they are periodic."""
-    input_range: str
-    """Pixels that a Keras model takes itself."""
+    input_range: str | None
+    """What pixels become in front of a model that does not say it."""
+    known_from: str
+    """Where that is known from."""
     images: str
     """An ``.npy`` file: uint8 ``[N, H, W]``, real images."""
     parent: int
@@ -132,7 +134,7 @@ def work(job: Job) -> dict[str, Any]:
 def _profile(job: Job, images: NDArray[np.uint8]) -> dict[str, Any]:
     if job.path is None or job.engine == "keras":
         return {"profile": None}
-    profile = profile_operators(Path(job.path), images, job.threads, job.engine)
+    profile = profile_operators(Path(job.path), images, job.threads, job.engine, input_range=job.input_range)
     return {"profile": profile and asdict(profile)}
 
 
@@ -140,7 +142,7 @@ def _open(job: Job) -> Session | None:
     if job.path is None:
         return None
     engine = "auto" if job.engine == "keras" else job.engine
-    return open_model(Path(job.path), Execution(job.threads, engine, job.input_range))  # type: ignore[arg-type]
+    return open_model(Path(job.path), Execution(job.threads, engine, job.input_range, job.known_from))
 
 
 def _nothing(images: NDArray[np.uint8]) -> None:

@@ -50,7 +50,7 @@ def bench(
     ] = None,
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
-    input_range: options.InputRange = "0-255",
+    input_range: options.InputRange = None,
     csv: options.Csv = None,
     markdown: options.Markdown = None,
     plots: options.Plots = None,
@@ -66,10 +66,12 @@ def bench(
     then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
     if the 95 % interval keeps the limit, too. An original that is timed beside the models need not keep it.
     """
+    from dataclasses import replace
+
     from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
     from fmnist.bench.measurement import measure
-    from fmnist.bench.models import shared_split, with_baseline
+    from fmnist.bench.models import find_ranges, shared_split, with_baseline
     from fmnist.bench.outcome import examine
     from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale, show
     from fmnist.models import Splits, select_artifacts
@@ -92,7 +94,9 @@ def bench(
     if scenario != "throughput":  # in which there is no clock around a call
         configurations.append(harness(batches[0]))
     splits = Splits(dataset, data_dir)
-    images = shared_split(selection.paths, splits).images
+    split = shared_split(selection.paths, splits)
+    images = split.images
+    method = replace(method, found_ranges=find_ranges(paths, method.input_range, split))
     progress = Progress("bench", processes * len(configurations))
     benchmark = measure(configurations, images, method, progress.step, named=selection.paths)
     progress.remove()

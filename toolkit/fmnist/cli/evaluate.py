@@ -14,7 +14,9 @@ def evaluate(
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
     engine: options.Engine = "auto",
-    input_range: options.InputRange = "0-255",
+    labels: options.Labels = None,
+    input_range: options.InputRange = None,
+    output: options.Output = None,
     scores: options.KeptScores = None,
     json: options.Json = None,
 ) -> None:
@@ -22,7 +24,7 @@ def evaluate(
 
     Over all of them and by class; of a single model also which classes it takes for which.
     """
-    from fmnist.cli.output import say_run_and_stale, show
+    from fmnist.cli.output import read_names, say_run_and_stale, show
     from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
     from fmnist.kept_scores import keep_scores, require_one_split
     from fmnist.models import Splits, select_models
@@ -36,7 +38,8 @@ def evaluate(
         paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
     if scores:
         require_one_split(paths, dataset)
-    results = evaluate_models(paths, Splits(dataset, data_dir), Execution(threads, engine, input_range))
+    how = Execution(threads, engine, input_range, labels=read_names(labels), output=output)
+    results = evaluate_models(paths, Splits(dataset, data_dir), how)
     if selection.run and recorded:
         results.insert(0, evaluate_original(selection.run))
     if scores:

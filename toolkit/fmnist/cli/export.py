@@ -35,7 +35,7 @@ def export(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
-    input_range: options.InputRange = "0-255",
+    input_range: options.KerasInputRange = "0-255",
     force: options.Force = False,
 ) -> None:
     """Convert a trained model for a device.

@@ -25,7 +25,8 @@ def inspect(
     weights: Annotated[
         bool, typer.Option("--weights", help="Show the weights, too; of a run before and after training.")
     ] = False,
-    input_range: options.InputRange = "0-255",
+    input_range: options.InputRange = None,
+    output: options.Output = None,
     json: options.Json = None,
 ) -> None:
     """Say what is in a model file.
@@ -34,11 +35,12 @@ def inspect(
     """
     from fmnist.cli.output import say_run, show
     from fmnist.inspection import inspect_model, inspection_body, select_model
+    from fmnist.opening import Execution
     from fmnist.progress import say
 
     path, run = select_model(model)
     say_run(run)
-    inspection = inspect_model(path, input_range)
+    inspection = inspect_model(path, Execution(input_range=input_range, output=output))
     text = _text(inspection)
     if weights:
         if run and inspection.initial is None:

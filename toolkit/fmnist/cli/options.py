@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from fmnist.cli.choices import DATASETS, FORMATS, completing, either
+from fmnist.cli.choices import DATASETS, FORMATS, RANGES, completing, either
 
 DEFAULT_THREADS = 1
 DEFAULT_SECONDS, DEFAULT_PROCESSES = 3.0, 6
@@ -44,6 +44,18 @@ def _engines(names: list[str]) -> list[str]:
         if name not in known:
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
     return names
+
+
+def _checked_range(text: str | None) -> str | None:
+    """Refuse what is no range, before anything is opened."""
+    if text is not None:
+        from fmnist_runtime.contract import parse_range
+
+        try:
+            return parse_range(text).text
+        except ValueError as error:
+            raise typer.BadParameter(f"{error}.") from None
+    return None
 
 
 def _checked_scores(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -140,12 +152,29 @@ Labels = Annotated[
         metavar="FILE", help="Text file of class names, one a line. Default: the model's or its data's."
     ),
 ]
-_INPUT_RANGE = typer.Option(
-    help="Pixels that a Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from outside."
-)
-InputRange = Annotated[Literal["0-255", "0-1"], _INPUT_RANGE]
-RecordedInputRange = Annotated[Literal["0-255", "0-1"] | None, _INPUT_RANGE]
-"""The same for a verb that can learn it from an artifact."""
+KerasInputRange = Annotated[
+    Literal["0-255", "0-1"],
+    typer.Option(
+        "--input-range",
+        help="Pixels that the Keras model takes itself: 0-255, or 0-1 if it was trained on x/255 from "
+        "outside.",
+    ),
+]
+InputRange = Annotated[
+    str | None,
+    typer.Option(
+        metavar="RANGE",
+        callback=_checked_range,
+        autocompletion=completing(RANGES),
+        help="What pixels become for a model that does not say it: 0-255, 0-1, -1-1, 1-0 (white is 0), or "
+        "mean=M,std=S of x/255, with three numbers each for colour; :bgr behind it where blue is the first "
+        "channel. Default: as its seal or metadata says.",
+    ),
+]
+Output = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Output that holds the scores, of a model that has several."),
+]
 Duration = Annotated[
     float,
     typer.Option(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fmnist.inspection import Inspection
     from fmnist_runtime.artifact import Metadata
+    from fmnist_runtime.contract import InputContract
     from fmnist_runtime.golden import Golden
 
 
@@ -20,6 +21,7 @@ def origin(inspection: "Inspection") -> str:
         "format": f"{model.format} {model.scheme}",
         "opened by": model.engine,
         "labels": ", ".join(inspection.labels),
+        "takes": _contract(inspection.contract),
     }
     if metadata:
         facts |= _metadata(metadata)
@@ -27,6 +29,14 @@ def origin(inspection: "Inspection") -> str:
         facts["metadata"] = "none of fmnist"
     width = max(map(len, facts)) + 2
     return "\n".join(f"{name:{width}}{value}" for name, value in facts.items())
+
+
+def _contract(contract: "InputContract") -> str:
+    shape = "×".join(map(str, contract.shape))
+    taken = f"{contract.layout} {shape} of {contract.dtype}, pixels of "
+    if contract.range is None:
+        return f"{taken}unknown range; name it with --input-range where images are run"
+    return f"{taken}{contract.range}, as {contract.known_from} says"
 
 
 def _metadata(metadata: "Metadata") -> dict[str, str]:

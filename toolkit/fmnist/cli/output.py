@@ -94,3 +94,16 @@ def say_run_and_stale(run: Any) -> None:
     if stale:
         names = ", ".join(path.name for path in stale)
         say(f"left out, as they are of an earlier {run.model.name}: {names}")
+
+
+def read_names(labels: Path | None) -> tuple[str, ...] | None:
+    """Class names from the file that the user named, if any, and what is to be said of it."""
+    if labels is None:
+        return None
+    from fmnist.progress import say
+    from fmnist_runtime.labels import read_labels
+
+    read = read_labels(labels)
+    for note in read.notes:
+        say(note)
+    return read.names

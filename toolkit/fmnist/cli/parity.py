@@ -40,7 +40,8 @@ def parity(
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
     engine: options.Engine = "auto",
-    input_range: options.RecordedInputRange = None,
+    input_range: options.InputRange = None,
+    output: options.Output = None,
     junit: options.Junit = None,
     markdown: options.Markdown = None,
     plots: options.Plots = None,
@@ -59,7 +60,7 @@ def parity(
     from fmnist.parity.models import compare_models, scored_split
     from fmnist.parity.report import parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
-    from fmnist.references import find_reference, load_reference, range_of, recorded_range
+    from fmnist.references import find_reference, load_reference, range_of
 
     require_apart(json, junit, markdown)
     splits = Splits(dataset, data_dir)
@@ -77,6 +78,7 @@ def parity(
                 "--threads": threads != options.DEFAULT_THREADS,
                 "--engine": engine != "auto",
                 "--input-range": input_range,
+                "--output": output,
                 "--plots": plots,
             }
         )
@@ -90,12 +92,13 @@ def parity(
         original = (
             load_reference(reference, splits, paths, input_range) if reference else find_reference(paths)
         )
-        how = Execution(threads, engine, input_range or range_of(original))
+        how = Execution(threads, engine, input_range, output=output)
         results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
         body = parity_body(results)
         if keras:
-            taken = input_range or recorded_range(keras, paths)
-            drifts = compare_layers(keras, paths, scored_split(original, splits).images, taken)
+            split = scored_split(original, splits)
+            taken = range_of(keras, split, paths, input_range)
+            drifts = compare_layers(keras, paths, split, taken)
             body["layers"] = layers_body(drifts)
     text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
     _write_reports(results, notes, junit, markdown)

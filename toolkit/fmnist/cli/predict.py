@@ -60,7 +60,8 @@ def predict(
     threads: options.Threads = options.DEFAULT_THREADS,
     engine: options.Engine = "auto",
     labels: options.Labels = None,
-    input_range: options.InputRange = "0-255",
+    input_range: options.InputRange = None,
+    output: options.Output = None,
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of images.
@@ -68,6 +69,7 @@ def predict(
     Thousands need no more memory than a few, except with --json, which writes one document at the end. A
     file that is no image is named on stderr, the others are answered, and the exit code is 1.
     """
+    from fmnist.cli.output import read_names
     from fmnist.image_sources import STDIN, find_images, read_images
     from fmnist.opening import Execution, describe, open_model
     from fmnist.prediction_output import Layout, record
@@ -84,7 +86,10 @@ def predict(
     live = STDIN in found.paths
     records: list[ImageAnswer] = []
     failed = 0
-    with open_model(model, Execution(threads, engine, input_range, _names(labels))) as session:
+    with open_model(
+        model, Execution(threads, engine, input_range, labels=read_names(labels), output=output)
+    ) as session:
+        session.info.contract.require_range(model)
         shape = image_shape(session.info.input_shape)
         require_image_shape(shape, str(model))
         layout = _layout(form, show, session.info.labels, min(top, len(session.info.labels)), found)
@@ -123,14 +128,6 @@ def _tell(
         print(header + layout.text(answer), end="", flush=live)
         header = ""
         yield answer
-
-
-def _names(labels: Path | None) -> tuple[str, ...] | None:
-    if labels is None:
-        return None
-    from fmnist_runtime.datasets import read_labels
-
-    return read_labels(labels)
 
 
 def _frame(raw: str | None, streamed: bool) -> "Frame | None":

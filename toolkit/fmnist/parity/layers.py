@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.opening import Execution, is_keras, open_model
+from fmnist.opening import Execution, is_keras, open_model, open_on
 from fmnist.parity.similarity import Similarity, compare_values
 from fmnist.runs import run_of
-from fmnist_exporters.input_range import InputRange
+from fmnist_exporters.input_range import INPUT_RANGES
+from fmnist_runtime.contract import RAW
+from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra
 
 LAYER_IMAGES = 200
@@ -87,31 +89,42 @@ def original_of(candidates: Sequence[Path], reference: Path | None) -> Path:
 
 
 def compare_layers(
-    original: Path, candidates: Sequence[Path], images: NDArray[np.uint8], input_range: InputRange
+    original: Path, candidates: Sequence[Path], split: Dataset, input_range: str
 ) -> list[ModelDrift]:
     """Run the original and artifacts on the first test images, and compare what each layer gives.
 
     Args:
         original: The Keras model.
         candidates: The artifacts.
-        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, test images; the first ones are taken.
+        split: Test images; the first ones are taken.
         input_range: Pixels that the original takes itself.
 
     Raises:
+        ResultError: The original takes others than an export knows, or an artifact others than raw ones.
         ModelError: A file is missing, damaged or cannot be run layer by layer.
         MissingExtraError: TensorFlow is not installed.
     """
     with needs_extra("train", "comparing layer by layer"):
         from fmnist_exporters.artifact_layers import artifact_activations
         from fmnist_exporters.original_layers import original_activations
+    if input_range not in INPUT_RANGES:
+        known = " and ".join(INPUT_RANGES)
+        raise ResultError(
+            f"{original}: takes pixels of {input_range}; --layers knows {known}, so leave it out"
+        )
     with open_model(original, Execution(input_range=input_range)) as session:
         keras: Any = session
-        fitted = keras.fit(images[:LAYER_IMAGES])
+        fitted = keras.fit(split.images[:LAYER_IMAGES])
         activations, graph = original_activations(keras.classifier, fitted)
     drifts = []
     for path in candidates:
-        with open_model(path) as session:
-            scheme = session.info.scheme
+        session, _ = open_on(path, Execution(), lambda opened: split)
+        with session:
+            scheme, taken = session.info.scheme, session.info.contract.range
+        if taken != RAW:
+            raise ResultError(
+                f"{path}: takes pixels of {taken}; --layers knows artifacts of {RAW}, so leave it out"
+            )
         values = artifact_activations(path, fitted, graph)
         least = LEAST_SNR_DB.get(scheme, LEAST_INTEGER_SNR_DB)
         layers = (

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.models import Splits, distinct_names
-from fmnist.opening import Execution, ModelFile, describe, open_model
+from fmnist.opening import Execution, ModelFile, describe, open_on
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
@@ -86,7 +86,8 @@ def compare_models(
     dataset, names = scored_split(reference, splits), distinct_names(candidates)
     results = []
     for path in candidates:
-        with open_model(path, how) as session:
+        session, _ = open_on(path, how, lambda opened: dataset)
+        with session:
             same = same_original(source_of(session), reference)
             if require_same and same is False:
                 raise ResultError(

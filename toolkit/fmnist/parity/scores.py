@@ -140,6 +140,8 @@ def _compare(model: ModelScores, reference: Reference, limits: Mapping[str, Any]
         threads=model.threads,
         size_bytes=model.size_bytes,
         sha256=scored.model_sha256,
+        input_range=None,
+        range_known_from="",
     )
     gate = limits_of(model.scheme, reference, limits)
     parity = compare(reference.scores, scored.scores, reference.targets, gate)

@@ -15,7 +15,8 @@ _MAX_NODES = 100_000
 
 
 def check(content: mmap.mmap | bytes) -> Running:
-    """Check all that ONNX Runtime takes for granted, and that it stays in this file.
+    """Check all that ONNX Runtime takes for granted, and that it reads no file but this one and those beside
+    it.
 
     Returns:
         How the model may be run.
@@ -37,10 +38,12 @@ def check(content: mmap.mmap | bytes) -> Running:
                 inner = Walk(content)
                 functions[_function(inner, entry)] = inner.calls
                 check_sizes(inner.deciding, inner.constants)
+                walk.external += inner.external
     check_sizes(walk.deciding, walk.constants)
     if _nodes(walk.calls, functions, {}, ()) > _MAX_NODES:
         raise ValueError(f"it has more than {_MAX_NODES:,} nodes, once its functions are written out")
-    return Running(frozenset(walk.weights), max(walk.stride, 1))
+    external, outputs = tuple(walk.external), tuple(walk.outputs)
+    return Running(frozenset(walk.weights), max(walk.stride, 1), walk.makers, external, outputs)
 
 
 def _function(walk: Walk, function: Field) -> Call:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
+
+from fmnist_runtime.structure.onnx.walk import External, Maker
 
 _FLOAT_BYTES = 4
 """Also of an integer model: between its layers its numbers become float again, or half-way do."""
+
+_MOVES = {
+    "Cast",
+    "DequantizeLinear",
+    "Flatten",
+    "Identity",
+    "QuantizeLinear",
+    "Reshape",
+    "Squeeze",
+    "Unsqueeze",
+}
+"""Operators that give other shapes or types to the same values."""
 
 
 class Running(NamedTuple):
@@ -17,6 +32,21 @@ class Running(NamedTuple):
     ``[channels, channels of its input in a group, height, width]``."""
     stride: int
     """By how much the first convolution divides the number of pixels."""
+    makers: Mapping[str, Maker]
+    """By the name of each tensor that the model's own graph computes, the operator that makes it."""
+    external: tuple[External, ...] = ()
+    """The weights that lie in other files, beside the model."""
+    outputs: tuple[str, ...] = ()
+    """Names of the model's outputs."""
+
+    def maker(self, output: str) -> str:
+        """The operator that gives an output its values; moves and conversions do not."""
+        operator = self.makers.get(output)
+        for _ in self.makers:  # at most so many, also in a circle
+            if operator is None or operator.name not in _MOVES or operator.source not in self.makers:
+                break
+            operator = self.makers[operator.source]
+        return operator.name if operator else ""
 
     def image_bytes(self, shape: tuple[int, ...]) -> int:
         """About what the widest layer reads and writes for one image.
@@ -35,3 +65,48 @@ class Running(NamedTuple):
             elif len(weights) > 2 and weights[1] == size // pixels:
                 layers.append(size + weights[0] * pixels // self.stride)
         return _FLOAT_BYTES * max(layers)
+
+    @property
+    def maps(self) -> list[Maker]:
+        """The outputs of scikit-learn's kind, which are no tensors but maps from a class to its
+        probability."""
+        made = [self.makers[name] for name in self.outputs if name in self.makers]
+        return [maker for maker in made if maker.labels and maker.source not in self.outputs]
+
+    @property
+    def files(self) -> list[str]:
+        """Names of the files beside the model that hold its weights."""
+        return sorted({weight.file for weight in self.external})
+
+
+def exposed(maps: Sequence[Maker]) -> bytes:
+    """What, put behind a model, makes outputs of the tensors that its maps are made of.
+
+    Of two messages one after the other a protobuf reader makes one, with the elements of both in their lists
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so the model itself stays as it is.
+    """
+    return b"".join(
+        _field(_GRAPH, _field(_OUTPUT, _value(maker.source, len(maker.labels)))) for maker in maps
+    )
+
+
+_GRAPH, _OUTPUT = 7, 12
+"""Fields of ModelProto and GraphProto."""
+
+
+def _value(name: str, classes: int) -> bytes:
+    """A ValueInfoProto: float32 ``[N, classes]``."""
+    sizes = _field(1, _field(2, b"N")) + _field(1, b"\x08" + _varint(classes))
+    return _field(1, name.encode()) + _field(2, _field(1, b"\x08\x01" + _field(2, sizes)))
+
+
+def _field(number: int, content: bytes) -> bytes:
+    return _varint(number << 3 | 2) + _varint(len(content)) + content
+
+
+def _varint(number: int) -> bytes:
+    digits = bytearray()
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*digits, number])

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,6 +32,10 @@ _INTEGERS = {5, 7}
 """Those of them that are lists of integers."""
 _SHORT = 16 * 8
 """Bytes of a constant that can be a shape, or the padding of one."""
+_CLASS_NUMBERS, _CLASS_NAMES = b"classlabels_int64s", b"classlabels_strings"
+"""Attributes of ZipMap (ai.onnx.ml), by which scikit-learn's classifiers give names to probabilities."""
+_STRINGS, _OUTPUT = 9, 12
+"""Fields of AttributeProto and GraphProto."""
 _RAW, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 9, 2, 13, 14
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64}
 _BITS |= {15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}
@@ -40,6 +45,28 @@ _DTYPES = {1: "<f4", 6: "<i4", 7: "<i8"}
 
 Call = tuple[bytes, bytes]
 """Domain and name of an operator or of a local function."""
+
+
+class External(NamedTuple):
+    """Where a weight lies in another file."""
+
+    file: str
+    """Name of the file, which lies beside the model."""
+    offset: int
+    """Byte that it starts at."""
+    length: int
+    """Bytes it has."""
+
+
+class Maker(NamedTuple):
+    """The operator that makes a tensor of the model's own graph."""
+
+    name: str
+    """What it is called in its specification."""
+    source: str
+    """Its first input; empty where it has none."""
+    labels: tuple[str, ...]
+    """Class names, of a ZipMap alone."""
 
 
 @dataclass
@@ -58,6 +85,12 @@ class Walk:
     """Shapes of the tensors of two dimensions or more."""
     stride: int = 0
     """By how much the first convolution divides the number of pixels; 0 as long as there is none."""
+    makers: dict[str, Maker] = field(default_factory=dict)
+    """By the name of each tensor that the model's own graph computes."""
+    outputs: list[str] = field(default_factory=list)
+    """Names of the outputs of the model's own graph."""
+    external: list[External] = field(default_factory=list)
+    """The weights that lie in other files."""
 
     def fields(self, message: Field) -> list[Field]:
         """The fields of a message."""
@@ -80,13 +113,16 @@ class Walk:
                 case 15:
                     self.sparse_tensor(entry)
                 case 11 | 12:
-                    self.value(entry)
+                    name = self.value(entry)
+                    if entry[0] == _OUTPUT and depth == 1:
+                        self.outputs.append(name)
 
     def node(self, node: Field, depth: int) -> None:
         """Walk through a node of a graph of some depth."""
         name = domain = b""
         inputs: list[bytes] = []
         outputs: list[bytes] = []
+        labels: tuple[str, ...] = ()
         attributes: dict[bytes, list[float]] = {}
         for entry in self.fields(node):
             match entry[0]:
@@ -101,6 +137,7 @@ class Walk:
                 case 5:
                     attribute, values = self.attribute(entry, depth)
                     attributes.setdefault(attribute, []).extend(values)
+                    labels = labels or self.class_labels(entry, attribute, values)
         if name == b"Constant" and outputs:
             self.constant(outputs[0], list(chain.from_iterable(attributes.values())))
         self.deciding += [(name, inputs[place]) for place in DECIDING.get(name, ()) if place < len(inputs)]
@@ -110,6 +147,19 @@ class Walk:
         if name in _CONVOLUTIONS and not self.stride:
             self.stride = int(max(1, min(math.prod(attributes.get(b"strides", ())), MAX_SIZE)))
         self.calls[domain, name] += 1
+        if depth == 1:
+            source = inputs[0].decode(errors="replace") if inputs else ""
+            maker = Maker(name.decode(errors="replace"), source, labels)
+            self.makers |= {output.decode(errors="replace"): maker for output in outputs}
+
+    def class_labels(self, attribute: Field, name: bytes, values: Sequence[float]) -> tuple[str, ...]:
+        """The class names in an attribute of a ZipMap; none in others."""
+        if name == _CLASS_NUMBERS:
+            return tuple(str(int(value)) for value in values)
+        if name != _CLASS_NAMES:
+            return ()
+        texts = [self.text(entry) for entry in self.fields(attribute) if entry[0] == _STRINGS]
+        return tuple(text.decode(errors="replace") for text in texts)
 
     def attribute(self, attribute: Field, depth: int) -> tuple[bytes, list[float]]:
         """Walk through an attribute, and tell its name and the numbers in it."""
@@ -135,6 +185,8 @@ class Walk:
         """Check a tensor, and tell its name and, when they are few, its numbers."""
         name, kind, held = b"", 0, 0
         raw: Field | None = None
+        elsewhere = False
+        place: dict[str, str] = {}
         dims: list[float] = []
         values: list[float] = []
         for entry in self.fields(tensor):
@@ -149,9 +201,15 @@ class Walk:
                 held += end - start
                 raw = entry if number == _RAW else raw
                 values += self.numbers(entry) if number in _INTEGERS and end - start <= _SHORT else []
-            elif number == _EXTERNAL_DATA or (number == _DATA_LOCATION and self.content[start]):
-                raise ValueError("its weights are in another file; save the model with all of them in one")
+            elif number == _EXTERNAL_DATA:
+                pair = {key[0]: self.text(key).decode(errors="replace") for key in self.fields(entry)}
+                place[pair.get(1, "")] = pair.get(2, "")
+            elif number == _DATA_LOCATION:
+                elsewhere = bool(varint(self.content, start, end)[0])
         elements = _elements(dims)
+        if elsewhere or place:
+            self.external.append(_external(place, elements, kind, held))
+            held = int(elements)
         if raw and kind in _BITS and -(-elements * _BITS[kind] // 8) != held:
             raise ValueError(f"a tensor of shape {times(dims)} has {held:,} bytes")
         if elements > 2 * held:  # the shortest element, of 4 bits, has half a byte
@@ -178,8 +236,8 @@ class Walk:
         if 16 * _elements(dims) > MAX_BYTES:
             raise ValueError(f"a sparse tensor of shape {times(dims)}")
 
-    def value(self, value: Field) -> None:
-        """An input or output: its shape is ``type.tensor_type.shape.dim.dim_value``."""
+    def value(self, value: Field) -> str:
+        """An input or output, whose name is told; its shape is ``type.tensor_type.shape.dim.dim_value``."""
         dims: list[float] = []
         messages = [value]
         for wanted in (2, 1, 2, 1):
@@ -188,10 +246,33 @@ class Walk:
             dims += [size for entry in self.fields(message) if entry[0] == 1 for size in self.numbers(entry)]
         if 8 * _elements(dims) > MAX_BYTES:
             raise ValueError(f"an input or output of shape {times(dims)}")
+        names = [self.text(entry) for entry in self.fields(value) if entry[0] == 1]
+        return b"".join(names[-1:]).decode(errors="replace")
 
     def numbers(self, entry: Field) -> Sequence[int]:
         """The signed integers of a field."""
         return integers(self.content, entry)
+
+
+def _external(place: dict[str, str], elements: float, kind: int, held: int) -> External:
+    """Where a weight lies that is in another file, which must hold all of its elements and be beside the
+    model."""
+    name = place.get("location", "")
+    if held or kind not in _BITS:
+        raise ValueError(f"a weight that is in the file {name!r} and here, or of type {kind}")
+    if not name or name in (".", "..") or set(name) & set("/\\:") or not name.isprintable():
+        raise ValueError(
+            f"its weights are in the file {name!r}, and only a file beside the model is read; "
+            "save the model with all of them in one"
+        )
+    try:
+        offset, length = (int(place.get(key, 0)) for key in ("offset", "length"))
+    except ValueError as error:
+        raise ValueError(f"a weight at no place in the file {name!r} ({error})") from error
+    size = int(-(-elements * _BITS[kind] // 8))
+    if offset < 0 or length not in (0, size):
+        raise ValueError(f"a weight of {size:,} bytes has {length:,} in the file {name!r}, from {offset:,}")
+    return External(name, offset, size)
 
 
 def _elements(dims: list[float]) -> float:

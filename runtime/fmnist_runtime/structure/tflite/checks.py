@@ -6,7 +6,8 @@ from fmnist_runtime.structure.flatbuffer import Content
 from fmnist_runtime.structure.tflite.cost import MAX_BYTES, Cost, cost
 from fmnist_runtime.structure.tflite.graph import Graph, Operator, read_graph
 from fmnist_runtime.structure.tflite.layers import WEIGHTS, check_steps, check_weights
-from fmnist_runtime.structure.tflite.operators import MAX_SIZE, REDUCTIONS, SEARCHES
+from fmnist_runtime.structure.tflite.lstm import check_lstm
+from fmnist_runtime.structure.tflite.operators import LSTM, MAX_SIZE, REDUCTIONS, SEARCHES
 from fmnist_runtime.structure.tflite.running import Running, running
 from fmnist_runtime.structure.tflite.tensors import INT32, INT64, MOST_VALUES, Tensor
 from fmnist_runtime.structure.tflite.types import check_types
@@ -35,6 +36,8 @@ def check(content: Content) -> Running:
         _check_sizes(operator, graph.tensors)
         check_weights(operator, graph.tensors)
         check_steps(operator)
+        if operator.name == LSTM:
+            check_lstm(operator, graph.tensors)
     images = (graph.tensors[index].shape for index in graph.inputs)
     batch = max((shape[0] for shape in images if shape), default=1)
     _require_affordable(cost(graph, batch))
@@ -84,7 +87,7 @@ def _check_order(graph: Graph) -> None:
 
 def _needed(operator: Operator) -> int:
     """How many inputs, from the first, may not be left out: all but a bias and the parts of an LSTM."""
-    if operator.name == "UNIDIRECTIONAL_SEQUENCE_LSTM":
+    if operator.name == LSTM:
         return 1
     return operator.kind.fewest if operator.name in WEIGHTS else len(operator.inputs)
 

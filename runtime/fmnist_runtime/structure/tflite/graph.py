@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from fmnist_runtime.structure.flatbuffer import Content, Table, root
-from fmnist_runtime.structure.tflite.operators import OPERATORS, VARIABLES, Kind
+from fmnist_runtime.structure.tflite.operators import LSTM, OPERATORS, VARIABLES, Kind
 from fmnist_runtime.structure.tflite.tensors import Tensor, read_tensor, require_index
 
 _IDENTIFIER = b"TFL3"
@@ -29,6 +29,8 @@ class Operator(NamedTuple):
     """Indices of tensors."""
     options: Table | None
     """Its settings."""
+    intermediates: tuple[int, ...] = ()
+    """Indices of tensors that hold how a quantised LSTM rounds inside."""
 
     @property
     def name(self) -> str:
@@ -135,7 +137,7 @@ def _graph(table: Table, kinds: list[Kind], buffers: list[tuple[int, int]]) -> G
     for operator in graph.operators:
         for index in operator.inputs:
             require_index(index, len(tensors), "tensor", lowest=-1)
-        for index in operator.outputs:
+        for index in (*operator.outputs, *operator.intermediates):
             require_index(index, len(tensors), "tensor")
     return graph
 
@@ -144,12 +146,13 @@ def _operator(table: Table, kinds: list[Kind]) -> Operator:
     index = table.number(0, "I")
     require_index(index, len(kinds), "operator")
     table.number(3, "B"), table.vector(5, 1), table.vector(7, 1), table.number(6, "b")
-    if table.vector(8, 4)[1] or table.number(9, "Q") or table.offsets[12:13] > (0,):
+    intermediates = table.numbers(8, "i")
+    if (intermediates and kinds[index].name != LSTM) or table.number(9, "Q") or table.offsets[12:13] > (0,):
         raise ValueError(f"a {kinds[index].name} with settings of an uncommon kind")
     options = table.table(4)
     if options:
         _check_options(options, table.number(3, "B"))
-    return Operator(kinds[index], table.numbers(1, "i"), table.numbers(2, "i"), options)
+    return Operator(kinds[index], table.numbers(1, "i"), table.numbers(2, "i"), options, intermediates)
 
 
 def _check_options(options: Table, kind: int) -> None:

@@ -24,6 +24,7 @@ class Kind(NamedTuple):
 
 MAX_SIZE = 2**16
 """Largest number that decides a shape: no image has more pixels in a row."""
+LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 OPERATORS = {
     0: Kind("ADD", 2, 2),
@@ -58,7 +59,7 @@ OPERATORS = {
     41: Kind("SUB", 2, 2),
     42: Kind("DIV", 2, 2),
     43: Kind("SQUEEZE", 1, 1),
-    44: Kind("UNIDIRECTIONAL_SEQUENCE_LSTM", 20, 24),
+    44: Kind(LSTM, 20, 24),
     45: Kind("STRIDED_SLICE", 4, 4, (1, 2, 3)),
     47: Kind("EXP", 1, 1),
     48: Kind("TOPK_V2", 2, 2, (1,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from fmnist_runtime.structure.tflite.cost import MAX_BYTES, cost
@@ -20,6 +21,9 @@ _FIXED = _LAYERS | _ACTIVATIONS | _ARITHMETIC | _CONVERSIONS | _REARRANGEMENTS
 """Operators whose output has its place before they are run, when their sizes are constants. Of the others
 some have not: a SLICE of a batch of any size is worked out anew each time."""
 
+_MOVES = {"QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
+"""Operators that give other shapes or types to the same values."""
+
 
 class Running(NamedTuple):
     """How a model may be run."""
@@ -29,6 +33,10 @@ class Running(NamedTuple):
     False also where that is not certain."""
     largest_batch: int
     """How many images it may be given at once, for the memory that takes: a power of two."""
+    stateful: bool
+    """Whether it keeps anything from one run to the next, as a recurrent network does."""
+    makers: Mapping[int, str]
+    """By the index of each output, the operator that gives it its values; moves and conversions do not."""
 
 
 def running(graph: Graph) -> Running:
@@ -38,7 +46,19 @@ def running(graph: Graph) -> Running:
         ValueError: How much it takes cannot be told.
     """
     fixed = all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
-    return Running(fixed, _largest_batch(graph))
+    stateful = any(tensor.variable for tensor in graph.tensors)
+    return Running(fixed, _largest_batch(graph), stateful, _makers(graph))
+
+
+def _makers(graph: Graph) -> dict[int, str]:
+    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+    found = {}
+    for output in graph.outputs:
+        operator = makers.get(output)
+        while operator and operator.name in _MOVES and operator.inputs[0] in makers:
+            operator = makers[operator.inputs[0]]
+        found[output] = operator.name if operator else ""
+    return found
 
 
 def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:

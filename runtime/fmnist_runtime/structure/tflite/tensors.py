@@ -49,6 +49,8 @@ class Tensor(NamedTuple):
     """Along which they lie, when there are several."""
     variable: bool
     """Whether it keeps its content from one run to the next."""
+    zero_points: int = 0
+    """How many zero points it has."""
 
     @property
     def constant(self) -> bool:
@@ -103,7 +105,9 @@ def read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     values = None
     if held and kind in _WHOLE and math.prod(shape) <= MOST_VALUES:
         values = struct.unpack_from(f"<{math.prod(shape)}{_WHOLE[kind]}", table.content, start)
-    tensor = Tensor(shape, kind, (start, held), values, scales, axis, table.number(5, "?") != 0)
+    zero_points = quantization.vector(3, 8)[1] if quantization else 0
+    variable = table.number(5, "?") != 0
+    tensor = Tensor(shape, kind, (start, held), values, scales, axis, variable, zero_points)
     if quantization:
         _check_quantization(quantization, tensor, name)
     return tensor

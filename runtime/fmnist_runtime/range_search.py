@@ -1,0 +1,158 @@
+"""Finding out by labelled images which numbers a model takes for pixels.
+
+A model that was trained on x/255 and is fed raw pixels answers, and is wrong. Where images with their true
+classes are at hand, the range under which it is right oftenest tells; where two are as good, only the user
+can say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.contract import UnknownInputError
+
+Scorer = Callable[[str, NDArray[np.uint8]], NDArray[np.float32]]
+"""Scores float32 ``[N, classes]`` of images under a range."""
+
+_COMMON = ("0-255", "0-1", "-1-1", "-0.5-0.5")
+_INVERTED = ("255-0", "1-0", "1--1")
+_STATISTICS = {
+    "mnist": "mean=0.1307,std=0.3081",
+    "fashion-mnist": "mean=0.286,std=0.353",
+}
+"""Mean and deviation of the training images, as tutorials for PyTorch give them."""
+_IMAGENET = "mean=0.485,0.456,0.406,std=0.229,0.224,0.225"
+"""https://docs.pytorch.org/vision/stable/models.html"""
+_CAFFE = "mean=0.4078,0.4579,0.485,std=0.003922,0.003922,0.003922:bgr"
+"""Of Caffe's networks: blue first, 103.939, 116.779 and 123.68 subtracted from pixels 0–255."""
+_STAGES = (500, 2000)
+"""So many images are tried first; where they do not tell, all are."""
+_CERTAIN = 4.0
+"""Standard errors of a paired difference (McNemar) beyond which it is not taken for chance. With a dozen
+ranges at three stages, chance passes it once in 400 models."""
+_LIKELY = 2.0
+"""Standard errors that are enough where the loss says the same."""
+_MATERIAL = 1.5
+"""How many times as great the mean loss must then be, and by `_CERTAIN` standard errors."""
+_BETTER_THAN_GUESSING = 0.1
+"""Share of the way from always naming the commonest class to being always right. A model that gets less far,
+such as one of another data set, tells nothing of its range."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How often a model is right under one range."""
+
+    range: str
+    """The range; see `fmnist_runtime.contract`."""
+    right: NDArray[np.bool_]
+    """bool ``[N]``, for each image whether it got its true class."""
+    losses: NDArray[np.float64]
+    """float64 ``[N]``, cross-entropy of each image."""
+
+    @property
+    def accuracy(self) -> float:
+        """Share of images that got their true class."""
+        return float(self.right.mean())
+
+    def __str__(self) -> str:
+        return (
+            f"{100 * self.accuracy:.2f} % right and a mean loss of {self.losses.mean():.3g} with {self.range}"
+        )
+
+
+@dataclass(frozen=True)
+class FoundRange:
+    """The range that labelled images speak for."""
+
+    best: Trial
+    """Under it the model is right oftenest."""
+    second: Trial
+    """Under it next."""
+
+    def __str__(self) -> str:
+        return f"{len(self.best.right):,} labelled images: {self.best}, next {self.second}"
+
+
+def candidates(dataset: str, channels: int) -> list[str]:
+    """The ranges that image classifiers are commonly trained on.
+
+    Args:
+        dataset: Name of the data set; of a known one its own mean and deviation are among them.
+        channels: How many channels the images have.
+    """
+    own = [_STATISTICS[dataset]] if dataset in _STATISTICS else []
+    if channels == 1:
+        return [*_COMMON, *own, *_INVERTED]
+    colour = [*_COMMON, _IMAGENET]
+    return [*colour, *(f"{range}:bgr" for range in colour), _CAFFE, *_INVERTED]
+
+
+def find_range(
+    score: Scorer, ranges: Sequence[str], images: NDArray[np.uint8], targets: NDArray[np.uint8], path: object
+) -> FoundRange:
+    """Find the range under which a model is right oftenest.
+
+    Args:
+        score: The model.
+        ranges: What to try, two or more, the usual first.
+        images: uint8 ``[N, …]``.
+        targets: uint8 ``[N]``, the true classes.
+        path: The model's file, for messages.
+
+    Raises:
+        UnknownInputError: Images do not tell; the text says what to type.
+    """
+    order = np.random.default_rng(0).permutation(len(targets))  # one's own data may be sorted by class
+    rivals = list(ranges)
+    for count in (*(stage for stage in _STAGES if stage < len(order)), len(order)):
+        chosen = np.sort(order[:count])
+        trials = [_try(score, range, images[chosen], targets[chosen]) for range in rivals]
+        trials.sort(key=lambda trial: (-trial.accuracy, trial.losses.mean()))
+        best = trials[0]
+        near = [trial for trial in trials[1:] if not _is_better(best, trial)]
+        if _tells(best, targets[chosen]) and not near:
+            return FoundRange(best, trials[1])
+        if count < len(order):
+            rivals = [trial.range for trial in (best, *near)]
+            rivals = rivals if len(rivals) > 1 else [best.range, trials[1].range]
+    if not _tells(best, targets):
+        commonest = 100 * np.bincount(targets).max() / len(targets)
+        raise UnknownInputError(
+            f"{path}: does not say which numbers it takes for pixels, and none of {len(ranges)} ranges makes it "
+            f"right: {best} is the best, {commonest:.2f} % are of one class; name the data set it was trained on "
+            "with --dataset, or its range with --input-range"
+        )
+    raise UnknownInputError(
+        f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do not, "
+        f"either: {'; '.join(map(str, (best, *near[:2])))}; say which, such as --input-range {best.range}"
+    )
+
+
+def _try(score: Scorer, range: str, images: NDArray[np.uint8], targets: NDArray[np.uint8]) -> Trial:
+    scores = score(range, images)
+    likelihood = scores[np.arange(len(targets)), targets].astype(np.float64)
+    losses = -np.log(np.maximum(likelihood, np.finfo(np.float32).tiny))
+    return Trial(range, scores.argmax(axis=1) == targets, losses)
+
+
+def _is_better(best: Trial, other: Trial) -> bool:
+    """Whether the images speak for one range and against another."""
+    gained, lost = int((best.right & ~other.right).sum()), int((other.right & ~best.right).sum())
+    errors = (gained - lost) / np.sqrt(max(gained + lost, 1))
+    if errors > _CERTAIN:
+        return True
+    worse = other.losses - best.losses
+    spread = float(worse.std()) / len(worse) ** 0.5
+    material = other.losses.mean() > _MATERIAL * best.losses.mean() and worse.mean() > _CERTAIN * spread
+    return bool(errors > _LIKELY and material)
+
+
+def _tells(best: Trial, targets: NDArray[np.uint8]) -> bool:
+    """Whether a model is so much better than guessing that its range can be told."""
+    commonest = np.bincount(targets).max() / len(targets)
+    return best.accuracy > commonest + _BETTER_THAN_GUESSING * (1 - commonest)
