@@ -60,6 +60,7 @@ class KerasSession(BaseSession):
             raise ModelError(f"{path}: {error}") from error
         except Exception as error:  # what somebody's layers raise when they are called
             raise ModelError(f"{path}: is no classifier of images ({error})") from error
+        names = class_labels(labels, None, self._classifier.model.output_shape[-1], path)
         info = ModelInfo(
             path=path,
             format="keras",
@@ -67,9 +68,10 @@ class KerasSession(BaseSession):
             engine=f"keras {keras.version()}",
             threads=tf.config.threading.get_intra_op_parallelism_threads(),
             input_shape=tuple(self._classifier.model.input_shape[1:]),
-            labels=class_labels(labels, None, self._classifier.model.output_shape[-1], path),
+            labels=names.names,
             size_bytes=path.stat().st_size,
             metadata=None,
+            notes=names.notes,
         )
         super().__init__(info, _BLOCK)
 

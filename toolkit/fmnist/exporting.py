@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from fmnist.models import Splits
 from fmnist.opening import is_keras
+from fmnist.progress import say_notes
 from fmnist.references import record_reference, require_reference_free
 from fmnist.runs import run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import Recipe, formats
-from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset, read_labels
+from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.errors import (
     DatasetError,
     FmnistError,
@@ -23,6 +24,7 @@ from fmnist_runtime.errors import (
     needs_extra,
 )
 from fmnist_runtime.files import require_file, require_possible
+from fmnist_runtime.labels import read_distinct_labels
 from fmnist_runtime.manifest import MANIFEST
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 
@@ -187,5 +189,7 @@ def _source(origin: Origin) -> Source:
         return load_dataset(name, "train", origin.data_dir)
 
     if origin.labels:
-        labels = read_labels(origin.labels)
+        read = read_distinct_labels(origin.labels)
+        say_notes(read.notes)
+        labels = read.names
     return Source(origin.model, origin.input_range, name, digest, labels, load_training)

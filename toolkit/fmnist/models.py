@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from fmnist.progress import say_notes
 from fmnist.runs import Run, is_run, newest_run, run_of
 from fmnist_runtime import Session
 from fmnist_runtime.artifact import Metadata
@@ -93,7 +94,13 @@ class Splits:
     def __init__(self, dataset: str | None, data_dir: Path | None) -> None:
         """Take every model's own data set, unless one is named for all."""
         self._named = dataset
-        self._load = cache(lambda name: load_dataset(name, "test", data_dir))
+        self._data_dir = data_dir
+        self._load = cache(self._read)
+
+    def _read(self, name: str) -> Dataset:
+        split = load_dataset(name, "test", self._data_dir)
+        say_notes(split.notes)
+        return split
 
     def of(self, session: Session) -> Dataset:
         """The test split to run a model on; see `trained`."""

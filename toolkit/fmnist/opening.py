@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fmnist.progress import say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.errors import ModelError, needs_extra
 from fmnist_runtime.files import sha256_file
@@ -66,6 +67,12 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
         ModelError: The file is missing, damaged, not a classifier, or not for the engine.
         MissingExtraError: What runs it is not installed.
     """
+    session = _open(path, how)
+    say_notes(session.info.notes)
+    return session
+
+
+def _open(path: Path, how: Execution) -> Session:
     if not is_keras(path):
         return load(path, threads=how.threads, engine=how.engine, labels=how.labels)
     if not path.is_file():

@@ -86,6 +86,10 @@ def load(
 def _names(labels: Sequence[str] | None, path: Path) -> tuple[str, ...] | None:
     if isinstance(labels, str):  # a sequence of letters; a path of ten of them would name ten classes
         raise ModelError(
-            f"{path}: labels are names, not {labels!r}; fmnist_runtime.datasets.read_labels reads a file"
+            f"{path}: labels are names, not {labels!r}; read a file with fmnist_runtime.labels.read_labels"
         )
-    return None if labels is None else tuple(labels)
+    names = None if labels is None else tuple(labels)
+    wrong = [name for name in names or () if not isinstance(name, str)]
+    if wrong:
+        raise ModelError(f"{path}: labels are names, each a str, not a {type(wrong[0]).__name__}")
+    return names

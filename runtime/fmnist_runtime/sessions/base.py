@@ -18,6 +18,7 @@ from fmnist_runtime.errors import (
     SessionBusyError,
     ShapeError,
 )
+from fmnist_runtime.labels import MAX_CLASSES, Labels, fit_labels
 from fmnist_runtime.sessions.plan import Plan, Run, are_logits, as_run, with_softmax
 from fmnist_runtime.sessions.session import ModelInfo, Prediction
 
@@ -193,25 +194,22 @@ class BaseSession(ABC):
         )
 
 
-_MAX_CLASSES = 100_000
-"""Five times those of the largest set of images in use, ImageNet-21k; a file can claim any number."""
-
-
 def class_labels(
     given: tuple[str, ...] | None, metadata: Metadata | None, classes: int, path: Path
-) -> tuple[str, ...]:
-    """Class names: those the caller gave, else the artifact's own, else numbers.
+) -> Labels:
+    """Class names: those the caller gave, else the artifact's own, else numbers; no two are alike.
 
     Raises:
         ModelError: There are more or fewer names than the model has classes, or no end of classes.
     """
-    if not 0 < classes <= _MAX_CLASSES:
-        raise ModelError(f"{path}: has {classes:,} classes, from 1 to {_MAX_CLASSES:,} are possible")
+    if not 0 < classes <= MAX_CLASSES:
+        raise ModelError(f"{path}: has {classes:,} classes, from 1 to {MAX_CLASSES:,} are possible")
     own = metadata.labels if metadata else tuple(str(index) for index in range(classes))
-    labels = own if given is None else given
-    if len(labels) != classes:
-        raise ModelError(f"{path}: has {classes} classes, but there are {len(labels)} labels")
-    return labels
+    try:
+        fitted = fit_labels(own if given is None else given, classes)
+    except ValueError as error:
+        raise ModelError(f"{path}: {error}; each class needs one") from error
+    return Labels(fitted.names, tuple(f"{path}: {note}" for note in fitted.notes))
 
 
 def check_rank(rank: int, role: str) -> None:

@@ -26,6 +26,7 @@ class NullSession(BaseSession):
         if metadata is None or metadata.golden is None:
             raise ModelError(f"{path}: says nothing of its images, which the null engine has to go by")
         shape = metadata.golden.images.shape[1:]
+        names = class_labels(labels, metadata, len(metadata.labels), path)
         info = ModelInfo(
             path=path,
             format=format_suffix(path).removeprefix("."),
@@ -33,9 +34,10 @@ class NullSession(BaseSession):
             engine="null",
             threads=1,
             input_shape=shape,
-            labels=class_labels(labels, metadata, len(metadata.labels), path),
+            labels=names.names,
             size_bytes=path.stat().st_size,
             metadata=metadata,
+            notes=names.notes,
         )
         super().__init__(info, block_size(metadata.golden.images[0].size))
 

@@ -39,6 +39,7 @@ class NumpySession(BaseSession):
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
             raise kind(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
+        names = class_labels(labels, metadata, network.layers[-1].bias.size, path)
         info = ModelInfo(
             path=path,
             format=suffix.removeprefix("."),
@@ -46,9 +47,10 @@ class NumpySession(BaseSession):
             engine=f"numpy {np.__version__}",
             threads=0,
             input_shape=network.input_shape,
-            labels=class_labels(labels, metadata, network.layers[-1].bias.size, path),
+            labels=names.names,
             size_bytes=path.stat().st_size,
             metadata=metadata,
+            notes=names.notes,
         )
         super().__init__(info, block_size(network.values * np.dtype(np.float32).itemsize))
 

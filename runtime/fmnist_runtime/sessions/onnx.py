@@ -46,6 +46,7 @@ class OnnxSession(BaseSession):
             classes = _fixed(scores.shape[-1], scores.name)
             self._input_name, self._output_name = pixels.name, scores.name
             self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
+            names = class_labels(labels, metadata, classes, path)
             info = ModelInfo(
                 path=path,
                 format="onnx",
@@ -53,9 +54,10 @@ class OnnxSession(BaseSession):
                 engine=_ENGINE,
                 threads=threads,
                 input_shape=shape,
-                labels=class_labels(labels, metadata, classes, path),
+                labels=names.names,
                 size_bytes=path.stat().st_size,
                 metadata=metadata,
+                notes=names.notes,
             )
             super().__init__(info, self._batch or block_size(running.image_bytes(shape)))
         except ModelError:

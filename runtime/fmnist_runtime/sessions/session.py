@@ -46,6 +46,8 @@ class ModelInfo:
     """Size of the model file."""
     metadata: Metadata | None
     """What the artifact says of itself; None for a file without our metadata."""
+    notes: tuple[str, ...] = ()
+    """What a person should know of how the file was taken, a line each."""
 
 
 class Session(Protocol):

@@ -48,6 +48,7 @@ class TfliteSession(BaseSession):
             self._scores = _only(self._engine.get_output_details(), "output")
             self._fixed = int(self._pixels["shape_signature"][0]) != -1
             batch = int(self._pixels["shape"][0])
+            names = class_labels(labels, metadata, int(self._scores["shape"][-1]), path)
             info = ModelInfo(
                 path=path,
                 format="tflite",
@@ -55,9 +56,10 @@ class TfliteSession(BaseSession):
                 engine=_ENGINE,
                 threads=threads,
                 input_shape=tuple(int(size) for size in self._pixels["shape"][1:]),
-                labels=class_labels(labels, metadata, int(self._scores["shape"][-1]), path),
+                labels=names.names,
                 size_bytes=path.stat().st_size,
                 metadata=metadata,
+                notes=names.notes,
             )
             block = min(block_size(_image_bytes(self._engine)), running.largest_batch)
             super().__init__(info, batch if self._fixed else block)

@@ -128,9 +128,12 @@ def _tell(
 def _names(labels: Path | None) -> tuple[str, ...] | None:
     if labels is None:
         return None
-    from fmnist_runtime.datasets import read_labels
+    from fmnist.progress import say_notes
+    from fmnist_runtime.labels import read_labels
 
-    return read_labels(labels)
+    read = read_labels(labels)
+    say_notes(read.notes)
+    return read.names
 
 
 def _frame(raw: str | None, streamed: bool) -> "Frame | None":
