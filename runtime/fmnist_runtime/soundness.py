@@ -9,6 +9,7 @@ from typing import Any
 
 from fmnist_runtime.carriers import format_suffix, is_intact, read_carried
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.structure import AdvisedError
 
 _STRUCTURES = {
     ".tflite": ("a TFLite", "fmnist_runtime.structure.tflite.checks"),
@@ -39,8 +40,13 @@ def require_sound(path: Path) -> Any:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         try:
             return check(content)
+        except AdvisedError as error:
+            raise ModelError(f"{path}: {error}") from error
         except ValueError as error:
-            raise ModelError(
-                f"{path}: not {kind} classifier that can be run safely ({error}); "
+            from fmnist_runtime.mistaken import mistaken
+
+            what = mistaken(path) or (
+                f"not {kind} classifier that can be run safely ({error}); "
                 "copy it again, or convert it without that"
-            ) from error
+            )
+            raise ModelError(f"{path}: {what}") from error

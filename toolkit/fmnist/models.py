@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from fmnist.progress import say_notes
-from fmnist.runs import Run, is_run, newest_run, run_of
+from fmnist.runs import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime import Session
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset, load_dataset
@@ -30,7 +30,8 @@ def select_models(named: list[Path]) -> Selection:
     """The models the user named, a run's folder standing for its artifacts; else those of the newest run.
 
     Raises:
-        ResultError: None is named and there is no finished run, or a run is named beside others.
+        ResultError: None is named and there is no finished run, or a run is named that is not there, or
+            beside others.
     """
     if len(named) == 1 and is_run(named[0]):
         return Selection(tuple(Run(named[0]).artifacts()), Run(named[0]))
@@ -39,6 +40,8 @@ def select_models(named: list[Path]) -> Selection:
             raise ResultError(
                 f"{path}: is a run, which goes alone; or name files, such as {path}/export/model-*"
             )
+        if not path.suffix:
+            require_there(path)
     if named:
         return Selection(tuple(named), None)
     run = newest_run()

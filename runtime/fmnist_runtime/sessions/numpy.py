@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
 from fmnist_runtime.errors import ModelError, UnsupportedError
+from fmnist_runtime.mistaken import mistaken
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, class_labels
 from fmnist_runtime.sessions.blocks import block_size
@@ -37,7 +38,8 @@ class NumpySession(BaseSession):
             network: Network = reader.read_network(path)
         except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
-            raise kind(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
+            what = mistaken(path) if suffix in _REFUSALS else ""
+            raise kind(f"{path}: {what or _REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
         names = class_labels(labels, metadata, network.layers[-1].bias.size, path)
         info = ModelInfo(
