@@ -32,6 +32,7 @@ from fmnist_runtime.carriers import read_carried, seal
 from fmnist_runtime.errors import FmnistError
 from fmnist_runtime.idx import idx_header, read_idx
 from fmnist_runtime.images import read_image
+from fmnist_runtime.labels import fit_labels, read_labels
 from fmnist_runtime.reference import read_reference
 
 HANG_SECONDS = 10
@@ -168,6 +169,27 @@ def image_mutant(seed: int) -> tuple[str, bytes]:
     return f"mutant.{suffix.lower()}", corrupt(content, rng, content)
 
 
+_LABEL_FILES = (
+    "".join(f"{index} Class {index}\n" for index in range(30)).encode(),
+    "".join(f"n{index:08} tench, Tinca tinca\n" for index in range(30)).encode(),
+    ("{" + ",\n ".join(f"{index}: 'tench, Tinca tinca'" for index in range(30)) + "}").encode(),
+    json.dumps({str(index): [f"n{index:08}", "tench"] for index in range(30)}).encode(),
+    json.dumps({f"class {index}": index for index in range(30)}).encode(),
+    ("nc: 30\nnames:\n" + "".join(f"  {index}: tench\n" for index in range(30)) + "train: x\n").encode(),
+    "\n".join(["background", *("crane",) * 30]).encode("utf-16"),
+)
+"""Label files as public ones are."""
+
+
+def labels_mutant(seed: int) -> tuple[str, bytes]:
+    """Class names, in any of their forms."""
+    rng = random.Random(f"labels {seed}")
+    content = corrupt(rng.choice(_LABEL_FILES), rng, rng.choice(_LABEL_FILES))
+    if rng.random() < 0.1:
+        content *= rng.choice((100, 100_000))
+    return "labels.txt", content[: 1 << 25]
+
+
 def reference_mutant(seed: int) -> tuple[str, bytes]:
     """The original's scores."""
     rng = random.Random(f"reference {seed}")
@@ -201,6 +223,18 @@ def use_image(path: Path) -> None:
     assert read_image(path, (28, 28)).shape == (28, 28)
 
 
+def use_labels(path: Path) -> None:
+    """Read them, and name the classes of a model with them."""
+    names = read_labels(path).names
+    for classes in {len(names), 1000, 1001}:
+        try:
+            fitted = fit_labels(names, classes).names
+        except ValueError:
+            continue
+        assert len(set(fitted)) == classes
+        assert not any("\n" in name or "\x1b" in name for name in fitted)
+
+
 KINDS: dict[str, tuple[Callable[[int], tuple[str, bytes]], Callable[[Path], object]]] = {
     "tflite": (lambda seed: model_mutant(".tflite", seed), use_model),
     "onnx": (lambda seed: model_mutant(".onnx", seed), use_model),
@@ -209,6 +243,7 @@ KINDS: dict[str, tuple[Callable[[int], tuple[str, bytes]], Callable[[Path], obje
     "npz": (lambda seed: model_mutant(".npz", seed), use_model),
     "idx": (idx_mutant, use_idx),
     "image": (image_mutant, use_image),
+    "labels": (labels_mutant, use_labels),
     "reference": (reference_mutant, read_reference),
 }
 """What makes the mutants of a kind, and what is done with them."""

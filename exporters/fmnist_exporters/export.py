@@ -112,7 +112,14 @@ class Exporter:
         from fmnist_exporters.original import KerasSession  # loads TensorFlow
 
         source = self._source
-        return KerasSession(source.path, source.labels, input_range=source.input_range)
+        session = KerasSession(source.path, source.labels, input_range=source.input_range)
+        classes = len(session.info.labels)
+        if source.labels and len(source.labels) != classes:  # which a session makes fit, an artifact keeps
+            raise ModelError(
+                f"{source.path}: has {classes:,} classes, but there are {len(source.labels):,} labels; each "
+                "class needs one"
+            )
+        return session
 
     @cached_property
     def _labels(self) -> tuple[str, ...]:

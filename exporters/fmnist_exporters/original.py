@@ -17,6 +17,7 @@ from fmnist_exporters.input_range import INPUT_RANGES
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
+from fmnist_runtime.mistaken import mistaken
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 from fmnist_runtime.sessions.base import BaseSession, image_writer
 from fmnist_runtime.sessions.opening import USER, ImageTensor, Opening
@@ -105,4 +106,5 @@ def _load(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, compile=False)
     except Exception as error:  # what Keras raises for damaged files has no common base but this
-        raise ModelError(f"{path}: not a model that Keras {keras.version()} can load ({error})") from error
+        what = mistaken(path) or f"not a model that Keras {keras.version()} can load ({error})"
+        raise ModelError(f"{path}: {what}") from error

@@ -82,8 +82,8 @@ class InputContract:
         """
         if self.range is None:
             raise UnknownInputError(
-                f"{path}: does not say which numbers it takes for pixels, and others give wrong answers; name "
-                f"them with --input-range ({EXAMPLES}), in Python with load(path, input_range=…), or let "
+                f"{path}: does not say which numbers it takes for pixels, and others give wrong answers; "
+                f"name them with --input-range ({EXAMPLES}), in Python with load(path, input_range=…), or let "
                 f"fmnist eval {path} --dataset DATASET find them out"
             )
         return self.range
@@ -166,7 +166,6 @@ def range_of_integers(dtype: np.dtype[np.generic], scale: float, zero_point: int
 
 
 def _ends(black: float, white: float) -> str:
-    """A range by its ends, in six digits: enough for each of 256 integers to stay itself when it is quantised
-    again."""
+    """A range by its ends, in six digits: enough for an 8-bit integer to be itself when quantised again."""
     ends = (np.format_float_positional(end + 0.0, 6, fractional=False, trim="-") for end in (black, white))
     return "-".join(ends)

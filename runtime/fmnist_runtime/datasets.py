@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.errors import DatasetError
 from fmnist_runtime.idx import idx_header, idx_sha256, read_idx
-from fmnist_runtime.labels import Labels, fit_labels, read_labels
+from fmnist_runtime.labels import Labels, read_distinct_labels
 
 Split = Literal["train", "test"]
 
@@ -230,9 +230,7 @@ def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> Labels:
     path = folder / _LABELS
     if not path.is_file():
         return Labels(tuple(str(index) for index in range(int(targets.max()) + 1)))
-    read = read_labels(path)
-    fitted = fit_labels(read.names)
-    return Labels(fitted.names, (*read.notes, *(f"{path}: {note}" for note in fitted.notes)))
+    return read_distinct_labels(path)
 
 
 def _is_another(name: str, targets: Path) -> bool:

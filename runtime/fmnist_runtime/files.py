@@ -11,6 +11,11 @@ from typing import Self
 
 from fmnist_runtime.errors import FmnistError, OutputError
 
+_HEAD = 512
+"""Bytes by which a file is told that stands where another should be."""
+_LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_PAGE = (b"<!doctype html", b"<html")
+
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that an interruption leaves the old content or the new, never half.
@@ -132,7 +137,7 @@ def require_possible(path: Path) -> None:
 
 
 def require_file(path: Path, what: str, error_type: type[FmnistError]) -> None:
-    """Check that a path is a file with something in it.
+    """Check that a path is a file with something in it, and not with what was downloaded in its stead.
 
     Args:
         path: The path the user gave.
@@ -143,15 +148,24 @@ def require_file(path: Path, what: str, error_type: type[FmnistError]) -> None:
         if path.exists() and not (path.is_file() or path.is_dir()):  # opening a pipe could wait for ever
             raise error_type(f"{path}: is a pipe or device, not a file; give the path of {what}")
         with path.open("rb") as file:
-            empty = not file.read(1)
+            head = file.read(_HEAD)
     except FileNotFoundError:
         raise error_type(f"{path}: no such file; give the path of {what}") from None
     except IsADirectoryError:
         raise error_type(f"{path}: is a directory; give the path of {what}") from None
     except OSError as error:
         raise error_type(f"{path}: cannot be read ({error.strerror})") from error
-    if empty:
+    if not head:
         raise error_type(f"{path}: is empty; give the path of {what}")
+    if head.startswith(_LFS_POINTER):
+        raise error_type(
+            f"{path}: is a Git LFS pointer, which stands for the file; fetch that with: git lfs pull"
+        )
+    if head.lstrip().lower().startswith(_PAGE):
+        raise error_type(
+            f"{path}: is a web page, not {what}; download the file itself, on GitHub with the button "
+            '"Download raw file"'
+        )
 
 
 def sha256_file(path: Path) -> str:

@@ -1,5 +1,4 @@
-"""What somebody else's model file says of itself: its class names, and what it takes for pixels. No engine is
-needed."""
+"""What somebody else's model file says of itself: class names, and what it takes for pixels."""
 
 from __future__ import annotations
 

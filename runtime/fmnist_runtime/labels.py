@@ -69,6 +69,17 @@ def read_labels(path: Path) -> Labels:
     return parse_labels(content, str(path))
 
 
+def read_distinct_labels(path: Path) -> Labels:
+    """As `read_labels`, with the number of the class behind each of those that are alike.
+
+    Raises:
+        DatasetError: As of `read_labels`.
+    """
+    read = read_labels(path)
+    fitted = fit_labels(read.names)
+    return Labels(fitted.names, (*read.notes, *(f"{path}: {note}" for note in fitted.notes)))
+
+
 def parse_labels(content: bytes, name: str) -> Labels:
     """Class names from the content of a label file, as they stand there.
 

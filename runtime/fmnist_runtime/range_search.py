@@ -123,13 +123,13 @@ def find_range(
     if not _tells(best, targets):
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
-            f"{path}: does not say which numbers it takes for pixels, and none of {len(ranges)} ranges makes it "
-            f"right: {best} is the best, {commonest:.2f} % are of one class; name the data set it was trained on "
-            "with --dataset, or its range with --input-range"
+            f"{path}: does not say which numbers it takes for pixels, and is not right with any of "
+            f"{len(ranges)} ranges: {best} is the best, {commonest:.2f} % are of one class; name the data set "
+            "it was trained on with --dataset, or its range with --input-range"
         )
     raise UnknownInputError(
-        f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do not, "
-        f"either: {'; '.join(map(str, (best, *near[:2])))}; say which, such as --input-range {best.range}"
+        f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do "
+        f"not, either: {'; '.join(map(str, (best, *near[:2])))}; say which, such as --input-range {best.range}"
     )
 
 
@@ -143,7 +143,7 @@ def _try(score: Scorer, range: str, images: NDArray[np.uint8], targets: NDArray[
 def _is_better(best: Trial, other: Trial) -> bool:
     """Whether the images speak for one range and against another."""
     gained, lost = int((best.right & ~other.right).sum()), int((other.right & ~best.right).sum())
-    errors = (gained - lost) / np.sqrt(max(gained + lost, 1))
+    errors = (gained - lost) / max(gained + lost, 1) ** 0.5
     if errors > _CERTAIN:
         return True
     worse = other.losses - best.losses
@@ -155,4 +155,4 @@ def _is_better(best: Trial, other: Trial) -> bool:
 def _tells(best: Trial, targets: NDArray[np.uint8]) -> bool:
     """Whether a model is so much better than guessing that its range can be told."""
     commonest = np.bincount(targets).max() / len(targets)
-    return best.accuracy > commonest + _BETTER_THAN_GUESSING * (1 - commonest)
+    return bool(best.accuracy > commonest + _BETTER_THAN_GUESSING * (1 - commonest))

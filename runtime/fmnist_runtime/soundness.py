@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist_runtime.carriers import format_suffix, is_intact, read_carried
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.structure import AdvisedError
 
 if TYPE_CHECKING:
     from fmnist_runtime.structure.onnx.walk import External
@@ -45,11 +46,16 @@ def require_sound(path: Path) -> Any:
             running = check(content)
             _require_weights(path, getattr(running, "external", ()))
             return running
+        except AdvisedError as error:
+            raise ModelError(f"{path}: {error}") from error
         except ValueError as error:
-            raise ModelError(
-                f"{path}: not {kind} classifier that can be run safely ({error}); "
+            from fmnist_runtime.mistaken import mistaken
+
+            what = mistaken(path) or (
+                f"not {kind} classifier that can be run safely ({error}); "
                 "copy it again, or convert it without that"
-            ) from error
+            )
+            raise ModelError(f"{path}: {what}") from error
 
 
 def _require_weights(model: Path, weights: Sequence[External]) -> None:
@@ -61,8 +67,9 @@ def _require_weights(model: Path, weights: Sequence[External]) -> None:
         path = model.parent / name
         if path.is_symlink() or not path.is_file():
             what = "is a link; copy the file itself" if path.is_symlink() else "is not there; copy it, too,"
-            raise ValueError(f"its weights are in {name}, which {what} beside the model")
+            raise AdvisedError(f"its weights are in {name}, which {what} beside it")
         if path.stat().st_size < size:
-            raise ValueError(
-                f"its weights are in {name}, which ends at byte {path.stat().st_size:,} of {size:,}"
+            raise AdvisedError(
+                f"its weights are in {name}, which ends at byte {path.stat().st_size:,} of {size:,}; "
+                "copy it again"
             )

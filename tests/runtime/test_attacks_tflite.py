@@ -7,11 +7,13 @@ import struct
 from pathlib import Path
 
 import pytest
+from ai_edge_litert.schema_py_generated import BuiltinOperator
 from attacks import refused
 from foreign_tflite import Builder, computed_shape, convolutions, pack
 
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.soundness import require_sound
+from fmnist_runtime.structure.tflite.operators import OPERATORS, VARIABLES
 
 
 def refuse(tmp_path: Path, model: object, complaint: str) -> None:
@@ -52,17 +54,43 @@ def test_weights_in_variables(tmp_path):
     refuse(tmp_path, model, "it keeps its weights in variables; freeze them, or use")
 
 
+def test_every_operator_of_the_schema_has_its_name(tmp_path):
+    numbers = [number for name, number in vars(BuiltinOperator).items() if not name.startswith("_")]
+    for number in set(numbers) - set(OPERATORS) - set(VARIABLES) - {BuiltinOperator.CUSTOM, 127}:
+        model = convolutions()
+        model.operatorCodes[0].builtinCode = number
+        model.operatorCodes[0].deprecatedBuiltinCode = min(number, 127)
+        [name] = (name for name, known in vars(BuiltinOperator).items() if known == number)
+        refuse(tmp_path, model, f"has the operator {name}, which is not run here")
+
+
 @pytest.mark.parametrize("name", ["WHILE", "IF", "CALL_ONCE", "HASHTABLE", "STABLEHLO_WHILE"])
 def test_what_runs_other_graphs_or_keeps_state(tmp_path, name):
     b = Builder()
     image = b.tensor((1, 8), batch=True)
-    refuse(tmp_path, b.done([image], [b.add(name, [image], (1, 8))]), "which no image classifier needs")
+    refuse(
+        tmp_path,
+        b.done([image], [b.add(name, [image], (1, 8))]),
+        f"has the operator {name}, which is not run here",
+    )
 
 
-def test_a_custom_operator_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("FlexErf", "has the operator FlexErf of TensorFlow itself; convert the model without"),
+        ("edgetpu-custom-op", "is compiled for an Edge TPU, and nothing else runs it; take the file that"),
+        ("TFLite_Detection_PostProcess", "finds objects, as its operator TFLite_Detection_PostProcess tells"),
+        (
+            "Mine" * 100,
+            f"has the operator {'Mine' * 15}, which is no part of TFLite; convert the model without",
+        ),
+    ],
+)
+def test_a_custom_operator_is_named(tmp_path, name, complaint):
     model = convolutions()
-    model.operatorCodes[0].customCode = "FlexErf"
-    refuse(tmp_path, model, "it has the operator FlexErf")
+    model.operatorCodes[0].customCode = name
+    refuse(tmp_path, model, complaint)
 
 
 def test_a_constant_of_another_length(tmp_path):

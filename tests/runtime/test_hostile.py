@@ -16,7 +16,7 @@ FUZZING = ROOT / "tests" / "fuzzing.py"
 BATCH = 100
 MUTANTS = {
     **{"tflite": 900, "onnx": 700, "npz": 400, "tflite on numpy": 200, "onnx on numpy": 200},
-    **{"idx": 500, "image": 500, "reference": 100},
+    **{"idx": 500, "image": 500, "labels": 300, "reference": 100},
 }
 
 

@@ -156,9 +156,9 @@ def test_labels_can_be_brought_along(fmnist, foreign):
     ("content", "complaint"),
     [
         ("a\nb\n", "has 10 classes, but there are 2 labels"),
-        ("a\n\nb\n", "needs one name a line"),
-        (" \n", "needs one name a line"),
-        ("\x1b[31mred\n", "needs one name a line"),
+        ("a\n\nb\n", "line 2 is empty"),
+        (" \n", "line 2 is empty"),
+        ("\x1b[31mred\n", "line 2 is empty"),
         (None, "names.txt: no such file"),
     ],
 )

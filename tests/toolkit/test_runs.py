@@ -109,3 +109,28 @@ def test_a_damaged_record_is_one_line(tmp_path, change):
     run.train_json.write_text(json.dumps({**run.training(), **change}))
     with pytest.raises(ResultError, match=r"train\.json: is damaged; train the run again"):
         run.training()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["export"],
+        ["eval"],
+        ["parity"],
+        ["parity", "--reference"],
+        ["bench"],
+        ["inspect"],
+        ["report"],
+        ["bundle"],
+        ["verify"],
+        ["train", "--resume"],
+    ],
+)
+def test_a_mistyped_run_names_the_runs_that_are_there(tiny, fmnist, arguments):
+    if arguments == ["train", "--resume"]:
+        pytest.importorskip("keras")
+    result = fmnist(*arguments, "runs/tny")
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1] == (
+        "fmnist: runs/tny: no such run or file; runs that are there: runs/tiny"
+    )

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from fmnist.models import Splits
 from fmnist.opening import is_keras
+from fmnist.progress import say_notes
 from fmnist.references import record_reference, require_reference_free
-from fmnist.runs import run_of
+from fmnist.runs import require_there, run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import Recipe, formats
-from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset, read_labels
+from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.errors import (
     DatasetError,
     FmnistError,
@@ -23,7 +24,9 @@ from fmnist_runtime.errors import (
     needs_extra,
 )
 from fmnist_runtime.files import require_file, require_possible
+from fmnist_runtime.labels import read_distinct_labels
 from fmnist_runtime.manifest import MANIFEST
+from fmnist_runtime.mistaken import mistaken
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 
 if TYPE_CHECKING:
@@ -104,7 +107,9 @@ def export_model(
     """
     model = origin.model
     if not is_keras(model):
-        raise ModelError(f"{model}: only a Keras model, {' or '.join(KERAS_SUFFIXES)}, can be exported")
+        require_there(model)
+        only = f"only a Keras model, {' or '.join(KERAS_SUFFIXES)}, can be exported"
+        raise ModelError(f"{model}: {mistaken(model) or only}")
     require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):
         from fmnist_exporters.export import Exporter
@@ -187,5 +192,7 @@ def _source(origin: Origin) -> Source:
         return load_dataset(name, "train", origin.data_dir)
 
     if origin.labels:
-        labels = read_labels(origin.labels)
+        read = read_distinct_labels(origin.labels)
+        say_notes(read.notes)
+        labels = read.names
     return Source(origin.model, origin.input_range, name, digest, labels, load_training)

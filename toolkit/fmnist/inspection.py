@@ -13,7 +13,7 @@ from fmnist.contents import Contents, Layer, Operator, Tensor, Weight, WeightFig
 from fmnist.onnx_reader import read_onnx
 from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_npz, read_tflite
-from fmnist.runs import Run, is_run, newest_run, run_of
+from fmnist.runs import Run, is_run, newest_run, require_there, run_of
 from fmnist.weights import initial_weights
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.contract import InputContract
@@ -71,9 +71,11 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
         The file, and the run that was taken for it, if any.
 
     Raises:
-        ResultError: None is named and there is no finished run.
+        ResultError: None is named and there is no finished run, or what is named is not there.
     """
     if named is not None and not is_run(named):
+        if not named.suffix:
+            require_there(named)
         return named, None
     run = Run(named) if named is not None else newest_run()
     return run.model, run

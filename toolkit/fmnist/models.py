@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from fmnist.runs import Run, is_run, newest_run, run_of
+from fmnist.progress import say_notes
+from fmnist.runs import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime import Session
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.datasets import Dataset, load_dataset
@@ -29,7 +30,8 @@ def select_models(named: list[Path]) -> Selection:
     """The models the user named, a run's folder standing for its artifacts; else those of the newest run.
 
     Raises:
-        ResultError: None is named and there is no finished run, or a run is named beside others.
+        ResultError: None is named and there is no finished run, or a run is named that is not there, or
+            beside others.
     """
     if len(named) == 1 and is_run(named[0]):
         return Selection(tuple(Run(named[0]).artifacts()), Run(named[0]))
@@ -38,6 +40,8 @@ def select_models(named: list[Path]) -> Selection:
             raise ResultError(
                 f"{path}: is a run, which goes alone; or name files, such as {path}/export/model-*"
             )
+        if not path.suffix:
+            require_there(path)
     if named:
         return Selection(tuple(named), None)
     run = newest_run()
@@ -93,7 +97,13 @@ class Splits:
     def __init__(self, dataset: str | None, data_dir: Path | None) -> None:
         """Take every model's own data set, unless one is named for all."""
         self._named = dataset
-        self._load = cache(lambda name: load_dataset(name, "test", data_dir))
+        self._data_dir = data_dir
+        self._load = cache(self._read)
+
+    def _read(self, name: str) -> Dataset:
+        split = load_dataset(name, "test", self._data_dir)
+        say_notes(split.notes)
+        return split
 
     def of(self, session: Session) -> Dataset:
         """The test split to run a model on; see `trained`."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.progress import say
+from fmnist.progress import say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.errors import ModelError, needs_extra
@@ -88,8 +88,7 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
         MissingExtraError: What runs it is not installed.
     """
     session = _open(path, how)
-    for note in session.info.notes:
-        say(note)
+    say_notes(session.info.notes)
     contract = session.info.contract
     if contract.known_from not in ("", SEAL, RUN, how.known_from):
         say(f"{path}: takes pixels of {contract.range}, as {contract.known_from} says")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from functools import cache
 from typing import TextIO
 
 from fmnist.colours import paint_outcome, takes_colours
@@ -73,6 +74,17 @@ class Progress:
         if seconds < 1:
             return ""
         return f", {seconds / 60:.0f} min left" if seconds >= 100 else f", {seconds:.0f} s left"
+
+
+@cache
+def _say_once(line: str) -> None:
+    say(line)
+
+
+def say_notes(notes: Iterable[str]) -> None:
+    """What a person should know of a file, each line once, however often the file is read."""
+    for note in notes:
+        _say_once(note)
 
 
 def say(line: str) -> None:

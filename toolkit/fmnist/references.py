@@ -8,7 +8,7 @@ from pathlib import Path
 from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
 from fmnist.opening import Execution, describe, is_keras, open_on
-from fmnist.runs import Run, is_run, run_of
+from fmnist.runs import Run, is_run, require_there, run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import format_suffix, read_metadata
@@ -43,6 +43,7 @@ def load_reference(
         return Run(path).recorded_scores()
     if not is_keras(path):
         if not any(format_suffix(path) in suffixes for suffixes, _ in ENGINES.values()):
+            require_there(path)
             require_file(path, "a Keras model, a reference.npz or an artifact", ResultError)
             raise ResultError(f"{path}: a reference is a Keras model, a reference.npz or an artifact")
         is_record = format_suffix(path) == ".npz" and not is_network(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -177,10 +178,24 @@ def select_run(named: Path | None) -> Run:
     """
     if named is None:
         return newest_run()
+    require_there(named)
     if not Run(named).train_json.exists():
         raise ResultError(f"{named}: is not a run; give the folder that fmnist train wrote")
     Run(named).training()
     return Run(named)
+
+
+def require_there(named: Path) -> None:
+    """Check that a run or file that the user named exists.
+
+    Raises:
+        ResultError: It does not; the message names the runs that do.
+    """
+    if os.path.lexists(named):
+        return
+    runs = sorted(str(path.parent) for path in RUNS.glob("*/train.json"))
+    there = f"runs that are there: {', '.join(runs)}" if runs else f"there are no runs under {RUNS}/"
+    raise ResultError(f"{named}: no such run or file; {there}")
 
 
 def run_of(model: Path) -> Run | None:

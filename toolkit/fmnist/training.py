@@ -28,6 +28,7 @@ from fmnist.history import Epoch, history_csv
 from fmnist.loop import EpochLoop
 from fmnist.network import build_model
 from fmnist.preflight import load_test_split, require_enough, require_space
+from fmnist.progress import say_notes
 from fmnist.results import to_json
 from fmnist.runs import Run, TrainingBody
 from fmnist.settings import TrainSettings
@@ -81,6 +82,7 @@ def train(
         TrainingStoppedError: The loss is no number any more, or the user pressed Ctrl-C.
     """
     training = load_dataset(settings.dataset, "train", data_dir)
+    say_notes(training.notes)
     test = load_test_split(training, data_dir)
     require_enough(training, settings)
     if start and start.train_digest not in ("", training.digest):

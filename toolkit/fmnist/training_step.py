@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.checkpoints import Checkpoint, latest_checkpoint
 from fmnist.history import Epoch, read_history
 from fmnist.progress import Progress, say
-from fmnist.runs import Run, new_run, require_ours, run_of
+from fmnist.runs import Run, new_run, require_ours, require_there, run_of
 from fmnist.settings import PRESETS, TrainSettings
 from fmnist_runtime.datasets import load_dataset
 from fmnist_runtime.errors import FmnistError, ModelError, ResultError, needs_extra
@@ -133,6 +133,7 @@ def _state_of_run(run: Run) -> Checkpoint:
 
 
 def _state_of_file(path: Path) -> Checkpoint:
+    require_there(path)
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
     if run is None:

@@ -73,8 +73,7 @@ def load(
         raise ModelError(f"{path}: is a Keras model; make one for the device with: fmnist export {path}")
     engines = {name: runner for name, (suffixes, runner) in ENGINES.items() if suffix in suffixes}
     if not engines:
-        known = dict.fromkeys(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)
-        raise ModelError(f"{path}: a model file ends in {' or '.join(known)}, not {suffix or 'this'}")
+        raise ModelError(f"{path}: {_no_model(path, suffix)}")
     require_file(path, "a model file", ModelError)
     name = next(iter(engines)) if engine == "auto" else engine
     if name not in engines:
@@ -89,6 +88,16 @@ def load(
         session.close()
         raise ModelError(f"{path}: was rejected when it was made, {metadata.rejected}; export it again")
     return session
+
+
+def _no_model(path: Path, suffix: str) -> str:
+    """Why a file of a suffix that no engine runs cannot be loaded."""
+    from fmnist_runtime.mistaken import mistaken
+
+    known = " or ".join(dict.fromkeys(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes))
+    if not path.is_dir():
+        require_file(path, f"a model, which ends in {known}", ModelError)
+    return mistaken(path) or f"a model file ends in {known}, not {suffix or 'this'}"
 
 
 def open_sound(opening: Opening) -> Opening:
@@ -106,7 +115,10 @@ def open_sound(opening: Opening) -> Opening:
 def _names(labels: Sequence[str] | None, path: Path) -> tuple[str, ...] | None:
     if isinstance(labels, str):  # a sequence of letters; a path of ten of them would name ten classes
         raise ModelError(
-            f"{path}: labels are names, not {labels!r}; "
-            "fmnist_runtime.labels.read_labels(FILE).names reads a file"
+            f"{path}: labels are names, not {labels!r}; read a file with fmnist_runtime.labels.read_labels"
         )
-    return None if labels is None else tuple(labels)
+    names = None if labels is None else tuple(labels)
+    wrong = [name for name in names or () if not isinstance(name, str)]
+    if wrong:
+        raise ModelError(f"{path}: labels are names, each a str, not a {type(wrong[0]).__name__}")
+    return names

@@ -15,6 +15,7 @@ from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.dense.network import ACTIVATIONS, Dense, Floats, Network
 from fmnist_runtime.errors import ModelError, UnsupportedError
+from fmnist_runtime.mistaken import mistaken
 from fmnist_runtime.sessions.base import BaseSession, image_writer
 from fmnist_runtime.sessions.blocks import block_size
 from fmnist_runtime.sessions.opening import ImageTensor, Opening
@@ -35,7 +36,8 @@ class NumpySession(BaseSession):
             network: Network = reader.read_network(path)
         except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
-            raise kind(f"{path}: {_REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
+            what = mistaken(path) if suffix in _REFUSALS else ""
+            raise kind(f"{path}: {what or _REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
         format = suffix.removeprefix(".")
         if format == "npz" and opening.input_range is None:

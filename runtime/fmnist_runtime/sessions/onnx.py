@@ -73,7 +73,9 @@ class OnnxSession(BaseSession):
         except ModelError:
             raise
         except Exception as error:  # the engine's exceptions have no common base but this
-            raise ModelError(f"{path}: not an ONNX classifier that {_ENGINE} can run ({error})") from error
+            from fmnist_runtime.sessions.onnx_reasons import explain
+
+            raise ModelError(explain(error, path, _ENGINE)) from error
 
     def _options(self, threads: int) -> Any:
         """How the engine's own session is to run."""

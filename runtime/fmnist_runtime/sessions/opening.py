@@ -114,8 +114,7 @@ class Opening:
         return Labels(fitted.names, tuple(f"{self.path}: {note}" for note in fitted.notes))
 
     def _contract(self, image: ImageTensor) -> tuple[InputContract, tuple[str, ...]]:
-        """The input contract: by the seal, the caller, the file's own metadata, or an integer input; and
-        notes."""
+        """The input contract, and what is to be said of it."""
         range, known_from, notes = self._range(image)
         return InputContract(range, known_from, image.layout, image.dtype.name, image.shape), notes
 

@@ -100,10 +100,9 @@ def read_names(labels: Path | None) -> tuple[str, ...] | None:
     """Class names from the file that the user named, if any, and what is to be said of it."""
     if labels is None:
         return None
-    from fmnist.progress import say
+    from fmnist.progress import say_notes
     from fmnist_runtime.labels import read_labels
 
     read = read_labels(labels)
-    for note in read.notes:
-        say(note)
+    say_notes(read.notes)
     return read.names

@@ -15,8 +15,7 @@ _MAX_NODES = 100_000
 
 
 def check(content: mmap.mmap | bytes) -> Running:
-    """Check all that ONNX Runtime takes for granted, and that it reads no file but this one and those beside
-    it.
+    """Check all that ONNX Runtime takes for granted, and that it reads no files but those beside this one.
 
     Returns:
         How the model may be run.

@@ -68,8 +68,7 @@ class Running(NamedTuple):
 
     @property
     def maps(self) -> list[Maker]:
-        """The outputs of scikit-learn's kind, which are no tensors but maps from a class to its
-        probability."""
+        """The outputs of scikit-learn's kind: maps from a class to its probability."""
         made = [self.makers[name] for name in self.outputs if name in self.makers]
         return [maker for maker in made if maker.labels and maker.source not in self.outputs]
 

@@ -255,8 +255,7 @@ class Walk:
 
 
 def _external(place: dict[str, str], elements: float, kind: int, held: int) -> External:
-    """Where a weight lies that is in another file, which must hold all of its elements and be beside the
-    model."""
+    """Where a weight lies that is in another file, which must be beside the model and hold all of it."""
     name = place.get("location", "")
     if held or kind not in _BITS:
         raise ValueError(f"a weight that is in the file {name!r} and here, or of type {kind}")

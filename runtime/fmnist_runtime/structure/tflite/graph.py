@@ -90,8 +90,9 @@ def _kind(code: Table) -> Kind:
             "it keeps its weights in variables; freeze them, or use TFLiteConverter.from_keras_model"
         )
     if custom or number not in OPERATORS:
-        name = custom.decode(errors="replace") if custom else f"number {number}"
-        raise ValueError(f"it has the operator {name}, which no image classifier needs")
+        from fmnist_runtime.structure.tflite.refused import refusal
+
+        raise refusal(number, custom.decode(errors="replace"))
     return OPERATORS[number]
 
 
