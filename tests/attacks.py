@@ -17,4 +17,4 @@ def refused(path: Path, content: bytes, complaint: str) -> None:
         require_sound(path)
     assert str(caught.value).startswith(f"{path}: ")
     with pytest.raises(ModelError, match=complaint):
-        load(path)
+        load(path, input_range="0-255")

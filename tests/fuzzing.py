@@ -200,6 +200,8 @@ def reference_mutant(seed: int) -> tuple[str, bytes]:
 def use_model(path: Path, engine: str = "auto") -> None:
     """Load it, and score one image and 300, or 20 of a model that is honestly slow."""
     with load(path, engine=engine) as session:
+        known = session.info.contract.range
+    with load(path, engine=engine, input_range=None if known else "0-1") as session:
         shape = session.info.input_shape
         start = time.perf_counter()
         session.scores(np.zeros((1, *shape), np.uint8))

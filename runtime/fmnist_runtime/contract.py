@@ -83,8 +83,8 @@ class InputContract:
         if self.range is None:
             raise UnknownInputError(
                 f"{path}: does not say which numbers it takes for pixels, and others give wrong answers; "
-                f"name them with --input-range ({EXAMPLES}), in Python with load(path, input_range=…), or let "
-                f"fmnist eval {path} --dataset DATASET find them out"
+                f"name them with --input-range, such as {EXAMPLES}, or in Python with "
+                f"load(path, input_range=…), or find them out with: fmnist eval {path} --dataset DATASET"
             )
         return self.range
 

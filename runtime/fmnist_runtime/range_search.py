@@ -124,12 +124,13 @@ def find_range(
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
             f"{path}: does not say which numbers it takes for pixels, and is not right with any of "
-            f"{len(ranges)} ranges: {best} is the best, {commonest:.2f} % are of one class; name the data set "
-            "it was trained on with --dataset, or its range with --input-range"
+            f"{len(ranges)} ranges: {best} is the best, {commonest:.2f} % are of one class; name the data "
+            "set it was trained on with --dataset, or its range with --input-range"
         )
+    rivals = [str(trial) for trial in (best, *near[:2])]
     raise UnknownInputError(
         f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do "
-        f"not, either: {'; '.join(map(str, (best, *near[:2])))}; say which, such as --input-range {best.range}"
+        f"not, either: {'; '.join(rivals)}; name the right one, such as --input-range {best.range}"
     )
 
 

@@ -32,7 +32,7 @@ def external() -> TensorProto:
 
 def test_weights_in_another_file(tmp_path):
     """Wherever a tensor may be: nothing of this computer is read because a file says so."""
-    line = "its weights are in another file; save the model with all of them in one"
+    line = r"its weights are in the file '/etc/passwd', and only a file beside the model is read"
     model = honest()
     model.graph.initializer.append(external())
     refuse(tmp_path, model, line)

@@ -29,7 +29,7 @@ IMAGES = RNG.integers(0, 256, (300, 2, 3), np.uint8)
 
 def agrees(path: Path) -> None:
     """Both engines run it, and differ by what rounding makes: the float32 gate of 1e-5."""
-    with load(path, engine="numpy") as numpy, load(path) as engine:
+    with load(path, input_range="0-255", engine="numpy") as numpy, load(path, input_range="0-255") as engine:
         assert numpy.info.engine == f"numpy {np.__version__}"
         assert engine.info.engine != numpy.info.engine
         assert np.abs(numpy.scores(IMAGES) - engine.scores(IMAGES)).max() < 1e-5
@@ -49,7 +49,11 @@ def refused(path: Path, content: bytes, reason: str) -> None:
 def test_the_same_weights_give_the_same_scores(suffix, t10k):
     """They are the same bits in all three files, and go through the same products in the same order."""
     path = EXPORT / f"model-float32.{suffix}"
-    with load(EXPORT / "model-float32.npz") as npz, load(path, engine="numpy") as numpy, load(path) as engine:
+    with (
+        load(EXPORT / "model-float32.npz") as npz,
+        load(path, input_range="0-255", engine="numpy") as numpy,
+        load(path, input_range="0-255") as engine,
+    ):
         scores = numpy.scores(t10k.images)
         assert np.array_equal(scores, npz.scores(t10k.images))
         # Sums of 784 products in another order: the float32 gate.
@@ -60,7 +64,10 @@ def test_the_same_weights_give_the_same_scores(suffix, t10k):
 
 def test_float16_weights_are_widened_and_int8_ones_refused(t10k, tmp_path):
     half, dynamic = make(tmp_path, BY_NAME["tflite", "float16"], BY_NAME["tflite", "dynamic"])
-    with load(half.path, engine="numpy") as numpy, load(half.path) as engine:
+    with (
+        load(half.path, input_range="0-255", engine="numpy") as numpy,
+        load(half.path, input_range="0-255") as engine,
+    ):
         assert numpy.info.scheme == "float16"
         # The engine widens them, too, and then it is the same arithmetic: the float32 gate.
         assert np.abs(numpy.scores(t10k.images) - engine.scores(t10k.images)).max() < 1e-5
@@ -85,7 +92,10 @@ def test_a_file_without_our_metadata_is_run(tmp_path):
     carried = read_carried(path)
     assert carried is not None
     (tmp_path / "foreign.tflite").write_bytes(path.read_bytes()[: carried.model_bytes])
-    with load(tmp_path / "foreign.tflite", engine="numpy") as foreign, load(path, engine="numpy") as ours:
+    with (
+        load(tmp_path / "foreign.tflite", input_range="0-255", engine="numpy") as foreign,
+        load(path, engine="numpy") as ours,
+    ):
         assert (foreign.info.scheme, foreign.info.metadata, foreign.info.labels[9]) == ("unknown", None, "9")
         images = np.full((3, 28, 28), 77, np.uint8)
         assert np.array_equal(foreign.scores(images), ours.scores(images))
@@ -237,7 +247,7 @@ def test_weights_that_are_no_numbers_are_no_answer(tmp_path):
     nodes = [FLAT, node("Gemm", "flat w b", "h"), node("Gemm", "h v c", "y")]
     path = onnx_file(tmp_path / "m.onnx", nodes, **{**ARRAYS, "w": np.full_like(HIDDEN, np.nan)})
     with pytest.raises(NonFiniteScoresError):
-        load(path, engine="numpy")
+        load(path, engine="numpy", input_range="0-255")
 
 
 # TFLite

@@ -51,7 +51,7 @@ def test_what_pytorch_exports_takes_images_of_the_data_set(tmp_path):
     path = tmp_path / "torch.onnx"
     path.write_bytes(logits())
     images = np.random.default_rng(2).integers(0, 256, (7, 6, 5), np.uint8)
-    with load(path) as session:
+    with load(path, input_range="0-255") as session:
         assert session.info.input_shape == (1, 6, 5)
         scores = session.scores(images)
         assert np.abs(scores.sum(axis=1) - 1).max() < 1e-6  # ten roundings of float32

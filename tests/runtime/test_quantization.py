@@ -52,7 +52,7 @@ def test_scores_are_decoded(dtype, zero_point):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "scale"), [(np.int16, 1.0), (np.int8, 0.0), (np.int8, np.nan), (np.int8, -1.0)]
+    ("dtype", "scale"), [(np.bool_, 0.0), (np.int8, np.inf), (np.int8, np.nan), (np.int8, -1.0)]
 )
 def test_what_cannot_be_encoded_is_refused(dtype, scale):
     with pytest.raises(ValueError, match=r"not supported|positive scale"):

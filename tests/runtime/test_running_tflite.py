@@ -18,7 +18,7 @@ from fmnist_runtime.structure.tflite.graph import read_graph
 def test_an_honest_foreign_tflite_is_used(tmp_path, number):
     path = tmp_path / "foreign.tflite"
     path.write_bytes(tflite_models()[number])
-    with load(path) as session:
+    with load(path, input_range="0-255") as session:
         images = np.zeros((300, *session.info.input_shape), np.uint8)
         assert session.scores(images).shape == (300, len(session.info.labels))
 

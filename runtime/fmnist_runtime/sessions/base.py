@@ -34,7 +34,7 @@ class BaseSession(ABC):
     _engine: Any
     """The engine's own object; None once the session is closed."""
 
-    def __init__(self, info: ModelInfo, block: int, head: Head | None, maker: str = "") -> None:
+    def __init__(self, info: ModelInfo, block: int, head: Head | None = "none", maker: str = "") -> None:
         """Prepare for single images, which is what a device mostly runs.
 
         Args:
@@ -60,14 +60,10 @@ class BaseSession(ABC):
 
     def _find_head(self, maker: str) -> Head:
         """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image."""
-        plan = self._prepare((1, *self._info.input_shape))
+        run = as_run(self._prepare((1, *self._info.input_shape)), self._info.path)
         noise = np.random.default_rng(0).integers(0, 256, (1, *self._info.input_shape), np.uint8)
-        rows = []
-        for image in (np.zeros_like(noise), np.full_like(noise, 255), noise):
-            plan.write(image)
-            plan.invoke()
-            rows.append(plan.scores.copy())
-        return find_head(maker, np.concatenate(rows))
+        images = (np.zeros_like(noise), np.full_like(noise, 255), noise)
+        return find_head(maker, np.concatenate([run(image, None) for image in images]))
 
     @abstractmethod
     def _prepare(self, shape: tuple[int, ...]) -> Plan:

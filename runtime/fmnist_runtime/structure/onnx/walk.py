@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from fmnist_runtime.structure import AdvisedError
 from fmnist_runtime.structure.onnx.sizes import DECIDING, DECIDING_ATTRIBUTES, MAX_SIZE, REGION, times
 from fmnist_runtime.structure.protobuf import Field, fields, integers, varint
 
@@ -260,7 +261,7 @@ def _external(place: dict[str, str], elements: float, kind: int, held: int) -> E
     if held or kind not in _BITS:
         raise ValueError(f"a weight that is in the file {name!r} and here, or of type {kind}")
     if not name or name in (".", "..") or set(name) & set("/\\:") or not name.isprintable():
-        raise ValueError(
+        raise AdvisedError(
             f"its weights are in the file {name!r}, and only a file beside the model is read; "
             "save the model with all of them in one"
         )
