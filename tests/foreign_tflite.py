@@ -214,5 +214,15 @@ def pack(model: schema.ModelT) -> bytes:
 @functools.cache
 def tflite_models() -> list[bytes]:
     """Whole models to start from: ours without their metadata, and those above."""
-    built = [pack(make()) for make in (convolutions, shapes, computed_shape)]
+    from strangers import (
+        INT8,
+        recurrent,
+        recurrent_int8,
+        tflite,
+        with_metadata,
+    )  # which are built of this module's parts
+
+    built = [pack(make()) for make in (convolutions, shapes, computed_shape, recurrent, recurrent_int8)]
+    built.append(with_metadata(tflite(), (127.5,), (127.5,), "\n".join("abcdefghij").encode()))
+    built.append(with_metadata(tflite(integers=(INT8, 1 / 255, -128)), (0,), (255,), b"0 Cats\n1 Dogs\n"))
     return [*(path.read_bytes() for path in sorted((TINY / "export").glob("*.tflite"))), *built]

@@ -12,6 +12,7 @@ import json
 import random
 import resource
 import signal
+import struct
 import sys
 import time
 import warnings
@@ -25,6 +26,7 @@ from foreign_onnx import onnx_models
 from foreign_tflite import tflite_models
 from mutants_onnx import mutate_onnx
 from mutants_tflite import mutate_tflite
+from strangers import tflite, with_metadata
 from support import TINY, peak_memory
 
 from fmnist_runtime import load
@@ -38,6 +40,7 @@ from fmnist_runtime.reference import read_reference
 HANG_SECONDS = 10
 MOST_MEMORY = 1_000_000_000
 """Bytes of resident memory, with Python and the engine in them."""
+_FLOATS = (0.0, -1.0, 1e-30, 1e30, float("nan"), float("inf"), 255.0)
 _NUMBERS = (0, 1, 2, 3, 4, 7, 8, 127, 128, 255, 256, 65535, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
 
 
@@ -135,6 +138,63 @@ def mutate_npz(path: Path, rng: random.Random) -> bytes:
     return made.getvalue()
 
 
+def tflite_metadata_mutant(seed: int) -> tuple[str, bytes]:
+    """A TFLite model whose own metadata, or the ZIP of its label file, has something wrong; the model is
+    whole."""
+    rng = random.Random(f"tflite metadata {seed}")
+    labels = "\n".join(f"{number} {letter}" for number, letter in enumerate("abcdefghij")).encode()
+    method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
+    content = with_metadata(tflite(), (0.0,), (255.0,), labels, method)
+    start = content.index(b"M001") - 4
+    end, archive = start + content[start:].index(b"labels.txt") + 10, content.index(b"PK\x03\x04")
+    if rng.random() < 0.6:
+        region = bytearray(content[start:end])
+        for _ in range(rng.choice((1, 1, 2, 4))):
+            place = rng.randrange(len(region) - 3)
+            match rng.randrange(3):
+                case 0:
+                    region[place] ^= 1 << rng.randrange(8)
+                case 1:
+                    region[place & ~3 : (place & ~3) + 4] = rng.choice(_NUMBERS).to_bytes(4, "little")
+                case 2:
+                    region[place & ~3 : (place & ~3) + 4] = struct.pack("<f", rng.choice(_FLOATS))
+        content = content[:start] + bytes(region) + content[end:]
+    else:
+        content = content[:archive] + corrupt(content[archive:], rng, content)
+    return "mutant.tflite", content
+
+
+def onnx_metadata_mutant(seed: int) -> tuple[str, bytes]:
+    """An ONNX model with odd properties behind it."""
+    import onnx
+
+    rng = random.Random(f"onnx metadata {seed}")
+    props = onnx.ModelProto()
+    keys = (
+        "Image.NominalPixelRange",
+        "Image.BitmapPixelFormat",
+        "names",
+        "labels",
+        "author",
+        "task",
+        "fmnist",
+    )
+    values = (
+        "Normalized_0_1",
+        "Bgr8",
+        "{0: 'a', 1: 'b'}",
+        '["a", "b"]',
+        "Ultralytics",
+        "classify",
+        "[" * 5000,
+    )
+    for _ in range(rng.choice((1, 2, 5))):
+        value = rng.choice((*values, rng.choice(values)[::-1], "x" * rng.choice((0, 100, 100_000))))
+        props.metadata_props.add(key=rng.choice(keys), value=value)
+    tail = bytes(props.SerializeToString())
+    return "mutant.onnx", onnx_models()[-2] + (corrupt(tail, rng, tail) if rng.random() < 0.5 else tail)
+
+
 def idx_mutant(seed: int) -> tuple[str, bytes]:
     """An IDX file, plain or gzipped, broken before or after it was compressed."""
     rng = random.Random(f"idx {seed}")
@@ -201,6 +261,8 @@ def use_model(path: Path, engine: str = "auto") -> None:
     """Load it, and score one image and 300, or 20 of a model that is honestly slow."""
     with load(path, engine=engine) as session:
         known = session.info.contract.range
+        said = (*session.info.labels, *session.info.notes)
+        assert not any("\n" in text or "\x1b" in text for text in said)
     with load(path, engine=engine, input_range=None if known else "0-1") as session:
         shape = session.info.input_shape
         start = time.perf_counter()
@@ -243,6 +305,8 @@ KINDS: dict[str, tuple[Callable[[int], tuple[str, bytes]], Callable[[Path], obje
     "tflite on numpy": (lambda seed: model_mutant(".tflite", seed), partial(use_model, engine="numpy")),
     "onnx on numpy": (lambda seed: model_mutant(".onnx", seed), partial(use_model, engine="numpy")),
     "npz": (lambda seed: model_mutant(".npz", seed), use_model),
+    "tflite metadata": (tflite_metadata_mutant, use_model),
+    "onnx metadata": (onnx_metadata_mutant, use_model),
     "idx": (idx_mutant, use_idx),
     "image": (image_mutant, use_image),
     "labels": (labels_mutant, use_labels),

@@ -107,6 +107,48 @@ def recurrent() -> schema.ModelT:
     return b.done([image], [b.add("SOFTMAX", [x], (1, 10), "Softmax", beta=1.0)])
 
 
+def recurrent_int8() -> schema.ModelT:
+    """An LSTM in int8 throughout, as the converter writes it; its cell state is int16 with a power of two."""
+    b, units, rng = Builder(), 8, np.random.default_rng(0)
+
+    def integers(kind: int, *shape: int, scale: float, variable: bool = False) -> int:
+        tensor = b.tensor(shape, kind, scale)
+        b.graph.tensors[tensor].isVariable = variable
+        return tensor
+
+    def constant(kind: str, *shape: int, scale: float) -> int:
+        return b.constant(rng.integers(-100, 100, shape).astype(kind), scale)
+
+    image = integers(INT8, 1, 28, 28, scale=1 / 255)
+    b.graph.tensors[image].quantization.zeroPoint = [-128]
+    tensors = [constant("<i1", units, 28, scale=0.01) for _ in range(4)]
+    tensors += [constant("<i1", units, units, scale=0.01) for _ in range(4)]
+    biases = [constant("<i4", units, scale=0.01 / 255) for _ in range(4)]
+    states = [
+        integers(INT8, 1, units, scale=1 / 128, variable=True),
+        integers(INT16, 1, units, scale=2**-11, variable=True),
+    ]
+    inputs = [image, *tensors, -1, -1, -1, *biases, -1, -1, *states, -1, -1, -1, -1]
+    x = b.add(
+        "UNIDIRECTIONAL_SEQUENCE_LSTM",
+        inputs,
+        (1, 28, units),
+        "UnidirectionalSequenceLSTM",
+        kind=INT8,
+        fusedActivationFunction=4,
+        cellClip=10.0,
+    )
+    b.graph.tensors[x].quantization = b.graph.tensors[states[0]].quantization
+    rounding = [b.tensor((0,)) for _ in range(4)] + [integers(INT8, 0, scale=1 / 128)]
+    b.graph.operators[-1].intermediates = rounding
+    x = b.add("DEQUANTIZE", [x], (1, 28, units), "Dequantize")
+    x = b.add("RESHAPE", [x, b.ints([1, 28 * units])], (1, 28 * units), "Reshape", newShape=[1, 28 * units])
+    x = b.add("FULLY_CONNECTED", [x, b.floats(10, 28 * units), -1], (1, 10), "FullyConnected")
+    for tensor in b.graph.tensors:
+        tensor.shapeSignature = None
+    return b.done([image], [b.add("SOFTMAX", [x], (1, 10), "Softmax", beta=1.0)])
+
+
 def with_metadata(
     model: schema.ModelT,
     mean: Sequence[float] = (),

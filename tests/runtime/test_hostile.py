@@ -17,6 +17,7 @@ BATCH = 100
 MUTANTS = {
     **{"tflite": 900, "onnx": 700, "npz": 400, "tflite on numpy": 200, "onnx on numpy": 200},
     **{"idx": 500, "image": 500, "labels": 300, "reference": 100},
+    **{"tflite metadata": 300, "onnx metadata": 200},
 }
 
 
@@ -47,6 +48,7 @@ def test_a_mutant_is_refused_or_used(kind, tmp_path):
     for first in range(0, count, BATCH):
         seen += try_mutants(kind, first, min(first + BATCH, count), tmp_path)
     assert seen.total() == count
-    # Mutants that nothing refuses, or everything, would try only half of what is to be tried.
-    assert seen["refused"] > count / 20
+    # Mutants that nothing refuses, or everything, would try only half of what is to be tried. But for want of what
+    # it says of itself no TFLite model is refused, as it runs without.
+    assert seen["refused"] > count / 20 or kind == "tflite metadata"
     assert seen["used"] >= count / 100

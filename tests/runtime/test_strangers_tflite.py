@@ -14,6 +14,7 @@ from strangers import (
     UINT8,
     bare,
     recurrent,
+    recurrent_int8,
     sigmoid,
     softmax,
     tflite,
@@ -182,6 +183,16 @@ def test_a_recurrent_model_forgets_the_image_before(tmp_path, images):
         assert close(session.scores(images), expected)
         assert close(session.scores(images[::-1]), expected[::-1])
         assert close(np.concatenate([session.scores(images[[n]]) for n in (5, 3, 5)]), expected[[5, 3, 5]])
+
+
+def test_a_recurrent_model_in_int8(tmp_path, images):
+    content = pack(recurrent_int8())
+    expected = bare(content, images.astype(np.int16) - 128)
+    assert np.ptp(expected, axis=0).max() > 0.001  # it says something of images
+    with load(written(tmp_path, content)) as session:
+        assert session.info.contract.range == "0-1"
+        assert close(session.scores(images), expected)
+        assert close(session.scores(images[::-1]), expected[::-1])
 
 
 def test_of_two_outputs_the_probabilities_are_read(tmp_path, images):
