@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from fmnist_exporters.recipes import formats, position
+from fmnist_exporters.recipes import RECIPES, formats, position
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import REJECTED, read_carried, read_metadata
 from fmnist_runtime.errors import FmnistError, OutputError
@@ -75,7 +75,7 @@ def write_manifest(folder: Path) -> None:
     found = sorted(
         (place, path.name, _entry(path, metadata))
         for path in _candidates(folder)
-        if (metadata := _metadata(path)) and (place := position(metadata.format, metadata.scheme)) is not None
+        if (metadata := _metadata(path)) and (place := _place(metadata)) is not None
     )
     manifest: Manifest = {
         "schema": MANIFEST_SCHEMA,
@@ -86,6 +86,11 @@ def write_manifest(folder: Path) -> None:
     path = folder / MANIFEST
     if not path.is_file() or path.read_bytes() != content:
         write_atomically(path, content)
+
+
+def _place(metadata: Metadata) -> int | None:
+    """Where an artifact stands in the list: as its recipe does, or behind all that were exported."""
+    return len(RECIPES) if metadata.adopted else position(metadata.format, metadata.scheme)
 
 
 def _candidates(folder: Path) -> list[Path]:

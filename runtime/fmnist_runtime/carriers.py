@@ -39,7 +39,7 @@ _MARK = b"fmnist.artifact/"
 """What the metadata of every version begins with, as its schema comes first."""
 _BROKEN = (zipfile.BadZipFile, zlib.error, ValueError, RuntimeError, EOFError, OSError)
 """What reading a damaged file may raise."""
-_METADATA_PROPS = 14
+METADATA_PROPS = 14
 """Number of the field ``metadata_props`` in ONNX's ModelProto (onnx/onnx.proto)."""
 _MAX_METADATA_BYTES = 4_000_000
 """Far above any real metadata of a few kilobytes, and below what a device has no memory for."""
@@ -140,7 +140,7 @@ def _read_onnx(path: Path) -> Carried | None:
     found: dict[bytes, tuple[int, bytes]] = {}
     with _mapped(path) as content:
         for number, start, value, end in fields(content, 0, len(content)):
-            if number == _METADATA_PROPS and end - value <= _MAX_METADATA_BYTES:
+            if number == METADATA_PROPS and end - value <= _MAX_METADATA_BYTES:
                 pair = {key: content[a:b] for key, _, a, b in fields(content, value, end)}
                 found[pair.get(1, b"")] = (start, pair.get(2, b""))
     if ONNX_KEY.encode() not in found:

@@ -48,7 +48,7 @@ def test_a_mutant_is_refused_or_used(kind, tmp_path):
     for first in range(0, count, BATCH):
         seen += try_mutants(kind, first, min(first + BATCH, count), tmp_path)
     assert seen.total() == count
-    # Mutants that nothing refuses, or everything, would try only half of what is to be tried. But for want of what
-    # it says of itself no TFLite model is refused, as it runs without.
+    # Mutants that nothing refuses, or everything, would try only half of what is to be tried. Of a TFLite
+    # model that says something damaged of itself that alone is not used.
     assert seen["refused"] > count / 20 or kind == "tflite metadata"
     assert seen["used"] >= count / 100

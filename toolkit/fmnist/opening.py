@@ -91,9 +91,9 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
     say_notes(session.info.notes)
     contract = session.info.contract
     if contract.known_from not in ("", SEAL, RUN, how.known_from):
-        say(f"{path}: takes pixels of {contract.range}, as {contract.known_from} says")
+        say(f"{path}: takes pixels of {contract.range}, known from {contract.known_from}")
     if how.input_range not in (None, contract.range) and contract.known_from == SEAL:
-        say(f"{path}: takes pixels of {contract.range}, as {SEAL} says, so --input-range is not for it")
+        say(f"{path}: takes pixels of {contract.range}, known from {SEAL}; --input-range is not for it")
     return session
 
 
@@ -122,7 +122,7 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
         session.close()
         raise
     session.close()
-    say(f"{path}: takes pixels of {found.best.range}, as found by {found}")
+    say(f"{path}: takes pixels of {found.best.range}, found out by {found}")
     return _open(path, replace(how, input_range=found.best.range, known_from=FOUND)), images
 
 

@@ -15,7 +15,7 @@ from fmnist_runtime.files import require_file, require_writable, sha256_file
 from fmnist_runtime.reference import Reference, read_reference
 
 RUNS = Path("runs")
-TRAIN_SCHEMA = "fmnist.train/1"
+TRAIN_SCHEMA, ADOPT_SCHEMA = "fmnist.train/1", "fmnist.adopt/1"
 
 
 class TrainingBody(TypedDict):
@@ -39,6 +39,36 @@ class TrainingBody(TypedDict):
     """The course of the training, as in ``history.csv``."""
     finished: str
     """When it was done: ISO 8601, UTC. The newest run is the one that was done last."""
+
+
+class AdoptedSettings(TypedDict):
+    """What an adopted model was scored on."""
+
+    dataset: str
+    """Data set: its name, or the folder of one's own."""
+
+
+class AdoptionBody(TypedDict):
+    """The content of ``adopt.json``."""
+
+    settings: AdoptedSettings
+    """What it was scored on."""
+    file: str
+    """Name of the file that was adopted."""
+    model_sha256: str
+    """SHA-256 of that file."""
+    input_range: str
+    """What pixels become in front of it."""
+    range_known_from: str
+    """Where that is known from."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    test_digest: str
+    """Digest of the test split, as of `fmnist_runtime.datasets.Dataset`."""
+    test_accuracy: float
+    """Accuracy on the test split, from 0 to 1."""
+    finished: str
+    """When it was done: ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +96,21 @@ class Run:
     def train_json(self) -> Path:
         """Settings and results of the training, and when it finished. Written last."""
         return self.folder / "train.json"
+
+    @property
+    def adopt_json(self) -> Path:
+        """The same of somebody else's model that was adopted. Written last."""
+        return self.folder / "adopt.json"
+
+    @property
+    def adopted(self) -> bool:
+        """Whether its model is somebody else's, so that there is no original and no training."""
+        return self.adopt_json.is_file() and not self.train_json.is_file()
+
+    @property
+    def record_json(self) -> Path:
+        """What makes the folder a run: the record of its training, or of what was adopted."""
+        return self.adopt_json if self.adopted else self.train_json
 
     @property
     def checkpoints(self) -> Path:
@@ -96,19 +141,21 @@ class Run:
         return self.folder / "report.html"
 
     def training(self) -> dict[str, Any]:
-        """What the training recorded.
+        """What the training recorded, or the adoption.
 
         Raises:
             ResultError: The record is missing, damaged, or not one of ours.
         """
-        record = read_json(self.train_json)
-        if record.get("schema") != TRAIN_SCHEMA:
-            raise ResultError(f"{self.train_json}: is not a record of fmnist train ({TRAIN_SCHEMA})")
+        path, schema = self.record_json, ADOPT_SCHEMA if self.adopted else TRAIN_SCHEMA
+        record = read_json(path)
+        if record.get("schema") != schema:
+            raise ResultError(f"{path}: is not a record of fmnist ({schema})")
         settings, labels = record.get("settings"), record.get("labels")
         texts = [settings.get("dataset") if isinstance(settings, dict) else None, record.get("test_digest")]
         texts += labels if isinstance(labels, list) else [None]
         if not all(isinstance(text, str) for text in texts):
-            raise ResultError(f"{self.train_json}: is damaged; train the run again")
+            verb = "adopt" if self.adopted else "train"
+            raise ResultError(f"{path}: is damaged; {verb} the run again")
         return record
 
     def recorded_scores(self) -> Reference:
@@ -159,7 +206,7 @@ def newest_run() -> Run:
         ResultError: There is none.
     """
     finished: list[tuple[str, Run]] = []
-    for path in RUNS.glob("*/train.json"):
+    for path in (*RUNS.glob("*/train.json"), *RUNS.glob("*/adopt.json")):
         run = Run(path.parent)
         try:
             finished.append((str(run.training().get("finished")), run))
@@ -179,7 +226,7 @@ def select_run(named: Path | None) -> Run:
     if named is None:
         return newest_run()
     require_there(named)
-    if not Run(named).train_json.exists():
+    if not Run(named).record_json.exists():
         raise ResultError(f"{named}: is not a run; give the folder that fmnist train wrote")
     Run(named).training()
     return Run(named)

@@ -113,3 +113,17 @@ def integers(content: Content, field: Field) -> list[int]:
 def _signed(number: int) -> int:
     """An int64 from its 64 bits."""
     return number - (1 << 64) if number >> 63 else number
+
+
+def field(number: int, content: bytes) -> bytes:
+    """A field that holds a text, bytes or a message, as it is written."""
+    return varint_bytes(number << 3 | 2) + varint_bytes(len(content)) + content
+
+
+def varint_bytes(number: int) -> bytes:
+    """A number that is not negative, as it is written."""
+    digits = bytearray()
+    while number > 0x7F:
+        digits.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*digits, number])

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from fmnist.cli import (
+    adopt,
     bench,
     bundle,
     compare,
@@ -62,6 +63,7 @@ def _options(
 app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("export")(export.export)
+app.command("adopt")(adopt.adopt)
 app.command("eval")(evaluate.evaluate)
 app.command("parity")(parity.parity)
 app.command("bench")(bench.bench)

@@ -9,6 +9,7 @@ import typer
 from fmnist.cli import options
 from fmnist.cli.choices import completing, either
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
+from fmnist_runtime.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from fmnist.bundle.contents import Bundle
@@ -122,7 +123,7 @@ def _part(name: str) -> str:
         case ["wheels", wheel]:
             return "fmnist" if wheel.startswith("fmnist-") else "packages"
         case ["runs", _, "export", file]:
-            return f"artifacts, {file.rpartition('.')[2]}" if file.startswith("model") else "run"
+            return "run" if file == MANIFEST else f"artifacts, {file.rpartition('.')[2]}"
         case ["runs", *_]:
             return "run"
         case ["data", dataset, _]:

@@ -21,7 +21,8 @@ def origin(inspection: "Inspection") -> str:
         "format": f"{model.format} {model.scheme}",
         "opened by": model.engine,
         "labels": ", ".join(inspection.labels),
-        "takes": _contract(inspection.contract),
+        "input": _input(inspection.contract),
+        "pixels": _pixels(inspection.contract),
     }
     if metadata:
         facts |= _metadata(metadata)
@@ -31,20 +32,25 @@ def origin(inspection: "Inspection") -> str:
     return "\n".join(f"{name:{width}}{value}" for name, value in facts.items())
 
 
-def _contract(contract: "InputContract") -> str:
-    shape = "×".join(map(str, contract.shape))
-    taken = f"{contract.layout} {shape} of {contract.dtype}, pixels of "
+def _input(contract: "InputContract") -> str:
+    return f"{'×'.join(map(str, contract.shape))} ({contract.layout}), {contract.dtype}"
+
+
+def _pixels(contract: "InputContract") -> str:
     if contract.range is None:
-        return f"{taken}unknown range; name it with --input-range where images are run"
-    return f"{taken}{contract.range}, as {contract.known_from} says"
+        return "of an unknown range; name it with --input-range where images are run"
+    return f"{contract.range}, known from {contract.known_from}"
 
 
 def _metadata(metadata: "Metadata") -> dict[str, str]:
     facts = {"REJECTED": metadata.rejected} if metadata.rejected else {}
+    original = (
+        "somebody else's file" if metadata.adopted else f"a Keras model of pixels {metadata.source_range}"
+    )
     facts |= {
         "data set": metadata.dataset or "not known",
         "test split": metadata.dataset_digest or "not known",
-        "made from": f"a Keras model of pixels {metadata.source_range}, sha256 {metadata.source_sha256}",
+        "made from": f"{original}, sha256 {metadata.source_sha256}",
         "made with": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
     }
     if metadata.calibration:

@@ -11,13 +11,12 @@ from __future__ import annotations
 import mmap
 from pathlib import Path
 
+from fmnist_runtime.carriers import METADATA_PROPS
 from fmnist_runtime.errors import DatasetError
 from fmnist_runtime.foreign import NOTHING, Declared
 from fmnist_runtime.labels import parse_labels
 from fmnist_runtime.structure.protobuf import Content, fields
 
-_METADATA_PROPS = 14
-"""Field of ModelProto (onnx/onnx.proto)."""
 _MAX_BYTES = 2**22
 _RANGES = {"nominalrange_0_255": "0-255", "normalized_0_1": "0-1", "normalized_1_1": "-1-1"}
 """By the value of ``Image.NominalPixelRange``; keys and values are case-insensitive. 16 to 235 is of
@@ -53,7 +52,7 @@ def _properties(content: Content) -> dict[str, bytes]:
     """The properties, by their keys in small letters."""
     found = {}
     for number, _, start, end in fields(content, 0, len(content)):
-        if number == _METADATA_PROPS and end - start <= _MAX_BYTES:
+        if number == METADATA_PROPS and end - start <= _MAX_BYTES:
             pair = {key: content[a:b] for key, _, a, b in fields(content, start, end)}
             found[pair.get(1, b"").decode(errors="replace").lower()] = pair.get(2, b"")
     return found

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from fmnist_runtime.structure.onnx.walk import External, Maker
+from fmnist_runtime.structure.protobuf import field, varint_bytes
 
 _FLOAT_BYTES = 4
 """Also of an integer model: between its layers its numbers become float again, or half-way do."""
@@ -84,9 +85,7 @@ def exposed(maps: Sequence[Maker]) -> bytes:
     Of two messages one after the other a protobuf reader makes one, with the elements of both in their lists
     (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so the model itself stays as it is.
     """
-    return b"".join(
-        _field(_GRAPH, _field(_OUTPUT, _value(maker.source, len(maker.labels)))) for maker in maps
-    )
+    return b"".join(field(_GRAPH, field(_OUTPUT, _value(maker.source, len(maker.labels)))) for maker in maps)
 
 
 _GRAPH, _OUTPUT = 7, 12
@@ -95,17 +94,5 @@ _GRAPH, _OUTPUT = 7, 12
 
 def _value(name: str, classes: int) -> bytes:
     """A ValueInfoProto: float32 ``[N, classes]``."""
-    sizes = _field(1, _field(2, b"N")) + _field(1, b"\x08" + _varint(classes))
-    return _field(1, name.encode()) + _field(2, _field(1, b"\x08\x01" + _field(2, sizes)))
-
-
-def _field(number: int, content: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(content)) + content
-
-
-def _varint(number: int) -> bytes:
-    digits = bytearray()
-    while number > 0x7F:
-        digits.append(number & 0x7F | 0x80)
-        number >>= 7
-    return bytes([*digits, number])
+    sizes = field(1, field(2, b"N")) + field(1, b"\x08" + varint_bytes(classes))
+    return field(1, name.encode()) + field(2, field(1, b"\x08\x01" + field(2, sizes)))

@@ -1,0 +1,140 @@
+"""Adopting somebody else's model: the same bytes, and behind them its contract, labels, answers and seal."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_exporters.manifest import is_ours
+from fmnist_exporters.metadata import embed_behind, embed_onnx
+from fmnist_exporters.recipes import INTEGER_LEVEL
+from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
+from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import read_metadata
+from fmnist_runtime.datasets import Dataset, dataset_reference
+from fmnist_runtime.environment import package_version
+from fmnist_runtime.errors import ModelError, OutputError
+from fmnist_runtime.evaluate import evaluate
+from fmnist_runtime.files import Draft, require_writable, sha256_file
+from fmnist_runtime.golden import Golden
+from fmnist_runtime.parity.gates import default_gate
+from fmnist_runtime.sessions.base import BaseSession
+from fmnist_runtime.verify import verify
+
+_SCHEME = "unknown"
+"""What a stranger's file is of, as far as is known."""
+_EMBED = {"tflite": embed_behind, "onnx": embed_onnx}
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """A model that was adopted."""
+
+    path: Path
+    """The copy."""
+    metadata: Metadata
+    """What it says of itself."""
+    scores: NDArray[np.float32] | None
+    """float32 ``[N, classes]``, its scores of the test images; None without a data set."""
+
+
+def adopt(session: BaseSession, dataset: Dataset | None, path: Path, force: bool = False) -> Adopted:
+    """Write a copy of a model that says itself how it is run.
+
+    Args:
+        session: The model, open, with its input range known.
+        dataset: Labelled test images, of which some become golden; noise does without.
+        path: Where the copy goes.
+        force: Replace a file that is not ours.
+
+    Raises:
+        ModelError: It is ours, keeps its weights in other files, or is no better than guessing on these
+        images. OutputError: A file of somebody else's is there, or none can be written.
+    """
+    info = session.info
+    _require_adoptable(session)
+    require_writable(path)
+    if path.exists() and not force and not is_ours(path):
+        raise OutputError(
+            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
+        )
+    scores = session.scores(dataset.images) if dataset else None
+    metadata = Metadata(
+        format=info.format,
+        scheme=_SCHEME,
+        labels=info.labels,
+        dataset=dataset_reference(dataset.name) if dataset else "",
+        dataset_digest=dataset.digest if dataset else "",
+        source_sha256=sha256_file(info.path),
+        source_range=info.contract.require_range(info.path),
+        calibration={},
+        gate=asdict(default_gate(_SCHEME)),
+        versions={"fmnist": package_version(), "engine": info.engine},
+        golden=_golden(session, dataset, scores),
+        proof=_proof(session, dataset, scores),
+        adopted={
+            "range": info.contract.require_range(info.path),
+            "known_from": info.contract.known_from,
+            "output": info.output,
+            "head": session.head,
+        },
+    )
+    with Draft(path) as draft:
+        draft.write(_EMBED[info.format](info.path.read_bytes(), metadata))
+        failures = verify(draft.path).failures
+        if failures:
+            raise ModelError(
+                f"{info.path}: the copy answers otherwise ({'; '.join(failures)}); nothing is written"
+            )
+        draft.rename(path)
+    return Adopted(path, metadata, scores)
+
+
+def _require_adoptable(session: BaseSession) -> None:
+    info = session.info
+    if info.format not in _EMBED:
+        raise ModelError(
+            f"{info.path}: only {' and '.join(_EMBED)} models are adopted; export it with fmnist export"
+        )
+    if read_metadata(info.path) is not None:
+        raise ModelError(f"{info.path}: is sealed already; every verb takes it as it is")
+    if info.weights:
+        name, whole = info.path.name, f"{info.path.stem}-whole.onnx"
+        raise ModelError(
+            f"{info.path}: keeps its weights in {info.weights[0].name}, and an adopted model is one file; "
+            f"write it as one: python -c \"import onnx; onnx.save(onnx.load('{name}'), '{whole}')\""
+        )
+
+
+def _golden(session: BaseSession, dataset: Dataset | None, scores: NDArray[np.float32] | None) -> Golden:
+    """Images with the model's own answers to them."""
+    shape = session.info.input_shape
+    if dataset is None or scores is None:
+        images = np.random.default_rng(0).integers(0, 256, (GOLDEN_IMAGES, *shape), np.uint8)
+    else:
+        chosen = choose_golden(dataset.images, dataset.targets, scores)
+        images = dataset.images[chosen].reshape(len(chosen), *shape)
+    answers = session.scores(images)
+    # Elsewhere an integer inside may be rounded the other way; a wrong input moves a score much further.
+    return Golden(images, answers, answers, INTEGER_LEVEL)
+
+
+def _proof(
+    session: BaseSession, dataset: Dataset | None, scores: NDArray[np.float32] | None
+) -> dict[str, object]:
+    """How often the model is right, which must be oftener than by always naming the commonest class."""
+    if dataset is None or scores is None:
+        return {}
+    evaluation = evaluate(scores, dataset.targets)
+    commonest = int(np.bincount(dataset.targets).max())
+    if evaluation.correct <= commonest:
+        share = 100 * commonest / evaluation.images
+        raise ModelError(
+            f"{session.info.path}: gets {100 * evaluation.accuracy:.2f} % of {evaluation.images:,} test "
+            f"images of {dataset.name} right, always naming one class {share:.2f} %; check --dataset, the order of "
+            f"--labels, and --input-range {session.info.contract.range}"
+        )
+    return {"split": "test", "images": evaluation.images, "accuracy": evaluation.accuracy}
