@@ -134,7 +134,7 @@ def _proof(
         share = 100 * commonest / evaluation.images
         raise ModelError(
             f"{session.info.path}: gets {100 * evaluation.accuracy:.2f} % of {evaluation.images:,} test "
-            f"images of {dataset.name} right, always naming one class {share:.2f} %; check --dataset, the order of "
-            f"--labels, and --input-range {session.info.contract.range}"
+            f"images of {dataset.name} right, always naming one class {share:.2f} %; check --dataset, the "
+            f"order of --labels, and --input-range {session.info.contract.range}"
         )
     return {"split": "test", "images": evaluation.images, "accuracy": evaluation.accuracy}

@@ -112,6 +112,18 @@ class Run:
         """What makes the folder a run: the record of its training, or of what was adopted."""
         return self.adopt_json if self.adopted else self.train_json
 
+    def require_trained(self) -> None:
+        """Check that there is an original and a training.
+
+        Raises:
+            ResultError: The run is of an adopted model.
+        """
+        if self.adopted:
+            raise ResultError(
+                f"{self.folder}: holds an adopted model, which has no Keras original and no training here; "
+                f"what there is to know of it: fmnist eval {self.folder}"
+            )
+
     @property
     def checkpoints(self) -> Path:
         """Folder of the state after the last epoch, from which a training goes on."""
@@ -285,6 +297,8 @@ def require_ours(run: Run, force: bool) -> None:
         OutputError: It holds something else, or cannot be written.
     """
     require_writable(run.train_json)
+    if not force:
+        run.require_trained()
     if not run.folder.exists() or force or is_run(run.folder):
         return
     begun = {run.initial_weights, run.checkpoints}  # by a training that was interrupted

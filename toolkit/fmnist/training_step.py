@@ -52,6 +52,8 @@ def resume(
         FmnistError: The training could not be done.
     """
     in_place = source.is_dir()
+    if in_place:
+        Run(source).require_trained()
     start = _state_of_run(Run(source)) if in_place else _state_of_file(source)
     known = start.settings or replace(PRESETS["lecture"], epochs=0)
     if start.settings:

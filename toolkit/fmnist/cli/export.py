@@ -55,6 +55,7 @@ def export(
         model = newest_run().folder
     if is_run(model):
         say_run(Run(model))
+        Run(model).require_trained()
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))

@@ -30,6 +30,7 @@ def plot_history(run: options.NamedRun = None, out: _Out = None, force: options.
         from fmnist.plots.history import history_figure
         from fmnist.plots.style import write_figure
     where, path = _prepare(run, "history", out, force)
+    where.require_trained()
     write_figure(path, history_figure(read_history(where.history)))
     print(path)
 

@@ -80,6 +80,7 @@ def original_of(candidates: Sequence[Path], reference: Path | None) -> Path:
             raise ResultError(
                 f"{candidates[0]}: lies in no run; name its original, a Keras model, with --reference"
             )
+        run.require_trained()
         return run.model
     if not is_keras(reference):
         raise ResultError(

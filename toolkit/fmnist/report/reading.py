@@ -37,6 +37,7 @@ def read_run(run: Run) -> RunResults:
     Raises:
         ResultError: It is no run, or a file in it is damaged, gone or of another version.
     """
+    run.require_trained()
     training = Record(run.train_json, Part(run.training()))
     reference = run.recorded_scores()
     records = {kind: open_record(run.folder, kind) for kind in _TOLD}
