@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 from collections.abc import Mapping
+from typing import Any
 
 from fmnist.bundle.contents import Bundle, BundleFile
 from fmnist.devices.targets import Target
@@ -25,7 +26,7 @@ chmod +x .venv/bin/fmnist
 .venv/bin/fmnist verify
 """
 MODEL = {"name": "model-int8.tflite", "format": "tflite", "scheme": "int8", "size_bytes": 118_000}
-RESULTS = {
+RESULTS: dict[str, Any] = {
     "doctor": {},
     "eval": {"models": [MODEL | {"accuracy": 0.8746}]},
     "parity": {
@@ -39,6 +40,21 @@ RESULTS = {
         ]
     },
 }
+
+BREACH = {"gate": "max_drop", "text": "accuracy fell by 1.00 points; 0.50 are allowed"}
+DRIFT = {"candidates": [candidate | {"breaches": [BREACH]} for candidate in RESULTS["parity"]["candidates"]]}
+"""What parity finds of an artifact that answers otherwise than its original."""
+
+
+def answering(kind: str, script: str) -> str:
+    """A command that answers to one verb by lines of ``sh``, and to the others with what was written down."""
+    return COMMAND.replace("*)", f"{kind}) {script} ;;\n    *)")
+
+
+def drifting(name: str = "drifting", install: str = INSTALL) -> Bundle:
+    """A bundle whose artifact breaks its gate on the device; arguments as of `handmade`."""
+    command = answering("parity", "cat results/parity.json; exit 3")
+    return handmade(name, install=install, command=command, results=RESULTS | {"parity": DRIFT})
 
 
 def handmade(

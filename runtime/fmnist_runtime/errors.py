@@ -80,7 +80,7 @@ class OutputError(FmnistError):
 
 
 class RejectedError(FmnistError):
-    """An artifact failed its gate when it was made; the text says by how much and where it is kept."""
+    """An artifact failed its gate, when it was made or on a device; the text says what became of it."""
 
 
 class DeviceError(FmnistError):

@@ -126,12 +126,22 @@ def test_a_model_that_drifted_fails_its_gate_on_the_device(deployed, tmp_path):
     scores[:, [3, 5]] = scores[:, [5, 3]]  # an original for which dresses are sandals
     write_reference(spoiled / "reference.npz", replace(reference, scores=np.ascontiguousarray(scores)))
 
+    current = deployed.home / "fmnist" / "current"
+    before = current.readlink().name
+
     result = deployed.again(spoiled, "--host", "pi", "--host", "shut")
 
     assert result.returncode == 3, result.stderr
     pi = deployed.json()["devices"][0]
-    assert (pi["outcome"], pi["failure"]) == ("drifted", None)
-    assert (spoiled / "devices/pi/parity.json").is_file()
+    assert pi["outcome"] == "drifted"
+    reason = (
+        f"version {pi['version']} fails its gate there in 3 of 3 models; version {before} stays in use there"
+    )
+    assert pi["failure"] == f"pi: {reason}"
+    assert f"fmnist: pi: {reason}" in result.stderr.splitlines()
+    assert current.readlink().name == before != pi["version"]
+    results = {path.name for path in (spoiled / "devices/pi").iterdir()}
+    assert results == {"doctor.json", "eval.json", "parity.json"}
     assert result.stdout.count("FAIL") == 3
     assert pi["sent_bytes"] < 2_000_000  # what it has already, such as wheels and test images, is not sent
 

@@ -60,7 +60,7 @@ def deploy(
     hosts: Sequence[str],
     bundle_for: Callable[[Target], Bundle],
     bench_options: Sequence[str],
-) -> tuple[list[Outcome], bool]:
+) -> list[Outcome]:
     """Bring a run to devices, measure it there, and bring the results into the run.
 
     Args:
@@ -70,7 +70,7 @@ def deploy(
         bench_options: Options of ``fmnist bench`` on the devices.
 
     Returns:
-        What became of each device, in their order; and whether the user interrupted it.
+        What became of each device, in their order; where the user interrupts it, as far as it came.
 
     Raises:
         OutputError: Results could not be written into the run.
@@ -91,5 +91,5 @@ def deploy(
             return [
                 future.result() if done else way.interrupted()
                 for future, done, way in zip(pending, finished, ways, strict=True)
-            ], True
-    return [future.result() for future in pending], False
+            ]
+    return [future.result() for future in pending]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fmnist.bundle.contents import Bundle
 from fmnist.deploy import ssh, transfer
-from fmnist.deploy.measuring import Device, results_folder
+from fmnist.deploy.measuring import GATE_FAILED, KINDS, Measurement, results_folder
 from fmnist.deploy.outcome import Outcome
 from fmnist.deploy.ssh import Connection, Ssh
 from fmnist.deploy.telling import Teller
@@ -24,7 +24,6 @@ from fmnist_runtime.probe import Probe
 _MAX_PROBE = 1_000_000
 _NO_PROGRAM = 127
 """Exit code of ``sh`` for a program that is not there."""
-_GATE_FAILED = 3
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ class Deployment:
         self._probe: Probe | None = None
         self._target: Target | None = None
         self._bundle: Bundle | None = None
-        self._already = False
+        self._in_use = self._already = False
         self._sent = 0
         self._rows: list[SummaryRow] = []
         self._log = ""
@@ -68,13 +67,18 @@ class Deployment:
             self._target = target_of(self._probe)
             self._say_problems(self._probe)
             self._bundle = self._plan.bundle_for(self._target)
-            self._install(self._bundle)
-            device = Device(self._ssh, self.host, self._bundle.version, self._teller.say)
-            folder = results_folder(self._plan.run, self.host)
-            self._rows = device.measure(folder, self._plan.bench_options)
+            with self._ssh.open(self.host, transfer.SCRIPT, self._pass_on) as connection:
+                verified = self._install(connection, self._bundle)
+                folder = results_folder(self._plan.run, self.host)
+                measurement = Measurement(connection, folder, self._teller.say)
+                self._require_proof(measurement, self._bundle.version, verified)
+                self._switch(connection, self._bundle.version)
+                measurement.take("bench", self._plan.bench_options)
+                self._rows = measurement.rows()
         except FmnistError as error:
             self._teller.say("failed")
-            self._log = self._log or self._ssh.log(self.host)
+            if not isinstance(error, RejectedError):
+                self._log = self._log or self._ssh.log(self.host)
             return self._outcome(error)
         self._teller.say("done")
         return self._outcome(None)
@@ -100,7 +104,7 @@ class Deployment:
     def _ask(self) -> Probe:
         self._teller.say("probe")
         script = remote_probe.program().encode()
-        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, patience_s=ssh.PATIENCE_S)
+        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, ssh.PATIENCE_S)
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
         return remote_probe.read_reply(reply.output.decode(errors="replace"))
@@ -111,26 +115,83 @@ class Deployment:
             if finding.verdict == "problem":
                 self._teller.say(f"{finding.name}: {finding.found}; {finding.advice}")
 
-    def _install(self, bundle: Bundle) -> None:
-        with self._ssh.open(self.host, transfer.SCRIPT) as connection:
-            stock = transfer.take_stock(connection, bundle)
-            self._already = stock.works and stock.current == bundle.version
-            if not self._already:
-                _require_space(bundle, stock)
-            before = _in_use(bundle, stock)
-            try:
-                self._send(connection, bundle, stock, before)
-                done = transfer.installed(connection)
-            except transfer.RefusedThereError:
-                self._state = before
+    def _pass_on(self, line: str) -> None:
+        """Say how far a verb has come there, such as ``bench 12 of 48``; the rest is for the log."""
+        if line.startswith(tuple(f"{kind} " for kind in KINDS)):
+            self._teller.say(line)
+
+    def _install(self, connection: Connection, bundle: Bundle) -> bool:
+        """Have a version installed beside the one in use.
+
+        Returns:
+            Whether its artifacts answer there as where they were made.
+
+        Raises:
+            DeviceError: It could not be sent or installed.
+        """
+        stock = transfer.take_stock(connection, bundle)
+        self._in_use = stock.current == bundle.version
+        self._already = self._in_use and stock.works
+        _require_space(bundle, stock)
+        before = _as_before(bundle, stock)
+        try:
+            self._send(connection, bundle, stock, before)
+            done = transfer.installed(connection)
+        except transfer.RefusedThereError:
+            self._state = before
+            raise
+        if done.code not in (0, GATE_FAILED):
+            self._log, self._state = done.log, before
+            raise _refused(done)
+        self._log = done.log
+        self._state = _without_results(bundle.version) if self._in_use else before
+        return done.code == 0
+
+    def _require_proof(self, measurement: Measurement, version: str, verified: bool) -> None:
+        """See what the device finds of a version that is installed there.
+
+        Raises:
+            RejectedError: An artifact fails its gate there, or did not verify itself.
+            DeviceError: It could not be found out.
+            OutputError: A result cannot be written.
+        """
+        differs = f"version {version} answers otherwise there than where it was made"
+        try:
+            self._rows = measurement.prove()
+        except FmnistError as error:
+            if verified:
                 raise
-            if done.code:
-                self._log, self._state = done.log, before
-                raise _refused(done)
-        self._state = f"version {bundle.version} is in use there, but its results are not all here"
+            raise self._rejected(f"{differs} ({error})") from error
+        if not verified:
+            raise self._rejected(differs)
+        failing = sum(bool(row.failures) for row in self._rows)
+        if failing:
+            raise self._rejected(
+                f"version {version} fails its gate there in {failing} of {len(self._rows)} models"
+            )
+
+    def _rejected(self, reason: str) -> RejectedError:
+        if self._in_use:
+            self._state = "it is in use there until another is deployed"
+        return RejectedError(reason)
+
+    def _switch(self, connection: Connection, version: str) -> None:
+        if self._in_use:
+            return
+        self._teller.say("switch")
+        self._state = f"whether version {version} is in use there is not known; try again"
+        transfer.use(connection)
+        self._state = _without_results(version)
 
     def _send(self, connection: Connection, bundle: Bundle, stock: transfer.Stock, before: str) -> None:
-        """Send what is missing, and remember at each moment what is there."""
+        """Send what is missing, and remember at each moment what is there.
+
+        Args:
+            connection: To a device that has told its stock.
+            bundle: What it is to have.
+            stock: What it told.
+            before: What is in use there.
+        """
         missing = stock.missing_bytes(bundle)
         total = sum(file.size for file in transfer.distinct(bundle))
         count = self._teller.sending(missing)
@@ -142,18 +203,23 @@ class Deployment:
             self._state = f"{sent}, and the same command sends the rest; {before}"
 
         transfer.send(connection, bundle, stock, on_bytes)
-        if self._already:
+        if stock.works:
             self._teller.say(f"version {bundle.version} is there already")
         elif self._sent == missing:
             self._teller.say("install")
-            self._state = f"whether version {bundle.version} is installed there is not known; try again"
+            self._state = before
 
 
-def _in_use(bundle: Bundle, stock: transfer.Stock) -> str:
+def _as_before(bundle: Bundle, stock: transfer.Stock) -> str:
     if stock.current is None:
         return "none is in use there"
-    damaged = stock.current == bundle.version and not stock.works
-    return f"version {stock.current} is in use there{', and damaged' if damaged else ''}"
+    if stock.current != bundle.version:
+        return f"version {stock.current} stays in use there"
+    return f"version {stock.current} is in use there{'' if stock.works else ', and damaged'}"
+
+
+def _without_results(version: str) -> str:
+    return f"version {version} is in use there, but its results are not all here"
 
 
 def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:
@@ -164,9 +230,7 @@ def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:
         raise DeviceError(f"no space: needs {size(needed)}, {free} is free; delete what is not needed there")
 
 
-def _refused(done: transfer.Installation) -> FmnistError:
-    if done.code == _GATE_FAILED:
-        return RejectedError("an artifact answers otherwise there than where it was made")
+def _refused(done: transfer.Installation) -> DeviceError:
     if done.code < 0:
         return DeviceError(
             f"could not be installed (ended by signal {-done.code}; has it too little memory?)"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from fmnist.deploy.remote.session import LOCK
-from fmnist.deploy.ssh import Reply, Ssh
+from fmnist.deploy import transfer
+from fmnist.deploy.ssh import Connection, Reply
 from fmnist.results import require_replaceable, schema
 from fmnist.runs import Run
 from fmnist.summary import SummaryRow, summarise
@@ -20,17 +18,10 @@ from fmnist_runtime.files import write_atomically
 
 KINDS = ("doctor", "eval", "parity", "bench")
 """The verbs that are run on a device, in this order."""
-_MAX_RESULT = 100_000_000
-"""Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
 _MOST = 10**18
 """More than any figure here; an integer of JSON can be too large for arithmetic."""
-_UNDISTURBED = (
-    f"import fcntl, os, sys; lock = os.open('../../{LOCK}', os.O_RDONLY); fcntl.flock(lock, fcntl.LOCK_SH); "
-    "os.set_inheritable(lock, True); os.execv(sys.argv[1], sys.argv[1:])"
-)
-"""Runs a command in a version's folder while no deployment installs or removes anything there, which would
-falsify its times, or take away what it is about to load."""
-_GATE_FAILED = 3
+GATE_FAILED = 3
+"""Exit code of a verb that found that an artifact may not replace its original."""
 _UNSAFE = re.compile(r"[^\w.@+-]+", re.ASCII)
 
 
@@ -50,55 +41,75 @@ def require_results_replaceable(run: Run, host: str) -> None:
         require_replaceable(results_folder(run, host) / f"{kind}.json")
 
 
-@dataclass(frozen=True)
-class Device:
-    """A version on a device."""
+class Measurement:
+    """What a device finds of the version that is installed there, verb by verb."""
 
-    ssh: Ssh
-    """How it is reached."""
-    host: str
-    """Where it is."""
-    version: str
-    """The version that is measured."""
-    say: Callable[[str], None]
-    """Called with each line of its progress."""
-
-    def measure(self, folder: Path, bench_options: Sequence[str]) -> list[SummaryRow]:
-        """Run every verb there; the results of another version make way for its own.
+    def __init__(self, connection: Connection, folder: Path, say: Callable[[str], None]) -> None:
+        """Begin with none; the results of another version make way.
 
         Args:
+            connection: To a device that has installed the version.
             folder: Where the results go, each as soon as it is there.
-            bench_options: Options of ``fmnist bench``.
+            say: Called with each line of the progress.
+        """
+        self._connection, self._folder, self._say = connection, folder, say
+        self._results: dict[str, dict[str, Any]] = {}
+        for kind in KINDS:
+            self._path(kind).unlink(missing_ok=True)
+
+    def take(self, kind: str, options: Sequence[str] = ()) -> int:
+        """Run a verb there, and keep its result.
+
+        Args:
+            kind: One of `KINDS`.
+            options: Its options.
 
         Returns:
-            A row for each artifact.
+            Its exit code: 3 when a gate failed, else 0.
 
         Raises:
-            DeviceError: A verb failed there, or answered what is no result of it.
+            DeviceError: The verb failed there, or answered what is no result of it.
+            OutputError: The result cannot be written.
+        """
+        self._say(kind)
+        reply = transfer.run(self._connection, [kind, "--json", "-", *options])
+        if reply.code not in (0, GATE_FAILED):
+            raise DeviceError(f"fmnist {kind} fails there: {_last_line(reply)}")
+        self._results[kind] = read_result(kind, reply.output)
+        write_atomically(self._path(kind), reply.output)
+        return reply.code
+
+    def prove(self) -> list[SummaryRow]:
+        """Find whether the artifacts there may replace their original.
+
+        Returns:
+            A row for each artifact, with the gates that it broke.
+
+        Raises:
+            DeviceError: A verb failed there, or its result is damaged or says nothing of an artifact.
             OutputError: A result cannot be written.
         """
-        for kind in KINDS:
-            (folder / f"{kind}.json").unlink(missing_ok=True)
-        results = {}
-        for kind in KINDS:
-            self.say(kind)
-            content, results[kind] = self._result(kind, bench_options if kind == "bench" else ())
-            write_atomically(folder / f"{kind}.json", content)
-        return rows_of(results)
+        self.take("doctor")
+        self.take("eval")
+        code = self.take("parity")
+        rows = self.rows()
+        if not rows:
+            raise DeviceError("fmnist eval there tells of no model")
+        untold = [f"{row.format} {row.scheme}" for row in rows if row.difference is None]
+        if untold:
+            raise DeviceError(f"fmnist parity there does not tell of {', '.join(untold)}")
+        broken = any(row.failures for row in rows)
+        if broken != (code == GATE_FAILED):
+            found = "a broken gate" if broken else "no broken gate"
+            raise DeviceError(f"fmnist parity exits with {code} there, and its result has {found}")
+        return rows
 
-    def _result(self, kind: str, options: Sequence[str]) -> tuple[bytes, dict[str, Any]]:
-        command = [".venv/bin/fmnist", kind, "--json", "-", *options]
-        words = shlex.join(["python3", "-I", "-c", _UNDISTURBED, *command])
-        script = f'cd "$HOME/fmnist/versions/{self.version}" && exec {words}'
+    def rows(self) -> list[SummaryRow]:
+        """A row for each artifact, of the results that are here; fails as `rows_of`."""
+        return rows_of(self._results)
 
-        def on_line(line: str) -> None:
-            if line.startswith(f"{kind} "):  # progress, such as "bench 12 of 48"
-                self.say(line)
-
-        reply = self.ssh.run(self.host, script, _MAX_RESULT, on_line=on_line)
-        if reply.code not in (0, _GATE_FAILED):
-            raise DeviceError(f"fmnist {kind} fails there: {_last_line(reply)}")
-        return reply.output, read_result(kind, reply.output)
+    def _path(self, kind: str) -> Path:
+        return self._folder / f"{kind}.json"
 
 
 def read_result(kind: str, content: bytes) -> dict[str, Any]:
@@ -120,13 +131,13 @@ def rows_of(results: dict[str, dict[str, Any]]) -> list[SummaryRow]:
     """A row for each artifact, without the original, which did not run there.
 
     Args:
-        results: Those of eval, parity and bench, of the right schemas and otherwise unchecked.
+        results: Those of eval, parity and bench that are here, of the right schemas and otherwise unchecked.
 
     Raises:
         DeviceError: They are damaged.
     """
     try:
-        rows = summarise(**{kind: results[kind] for kind in ("eval", "parity", "bench")})
+        rows = summarise(**{kind: results.get(kind, {}) for kind in ("eval", "parity", "bench")})
     except (KeyError, TypeError, AttributeError) as error:
         raise DeviceError(f"answers with a damaged result ({error!r})") from error
     for row in rows:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from fmnist.summary import SummaryRow
-from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.errors import FmnistError, RejectedError
 from fmnist_runtime.probe import Probe
 
 _NAME = 40
@@ -33,14 +33,9 @@ class Outcome:
     rows: tuple[SummaryRow, ...]
     """Figures of each artifact, as measured there."""
     failure: FmnistError | None
-    """Why it does not have all of that, and what it has."""
+    """Why not all of that is done, or that a gate failed, and which version is in use there."""
     log: str
     """The last lines that it, or ``ssh``, said before."""
-
-    @property
-    def gate_failed(self) -> bool:
-        """Whether an artifact drifted there."""
-        return any(row.failures for row in self.rows)
 
     @property
     def machine(self) -> str:
@@ -55,11 +50,11 @@ class Device:
     host: str
     """What the user calls it."""
     outcome: str
-    """``done``, ``drifted`` where an artifact broke its gate there, or ``failed``."""
+    """``done``, ``drifted`` where an artifact failed its gate there, or ``failed``."""
     failure: str | None
-    """Why it does not have all, and what it has; None where it has all."""
+    """Why not all is done, or that a gate failed, and which version is in use there; None where all is."""
     log: str
-    """The last lines that it, or ``ssh``, said before a failure; empty where it said none."""
+    """The last lines that it, or ``ssh``, said before a failure; empty where there is none to explain."""
     target: str | None
     """What its bundle was made for; None where there is none for it."""
     version: str | None
@@ -91,7 +86,7 @@ def deployment_body(run: Path, outcomes: list[Outcome]) -> DeploymentBody:
 def _device(outcome: Outcome) -> Device:
     return Device(
         host=outcome.host,
-        outcome="failed" if outcome.failure else "drifted" if outcome.gate_failed else "done",
+        outcome=_word(outcome.failure),
         failure=str(outcome.failure) if outcome.failure else None,
         log=outcome.log,
         target=outcome.target or None,
@@ -101,3 +96,9 @@ def _device(outcome: Outcome) -> Device:
         models=outcome.rows,
         probe=outcome.probe,
     )
+
+
+def _word(failure: FmnistError | None) -> str:
+    if failure is None:
+        return "done"
+    return "drifted" if isinstance(failure, RejectedError) else "failed"

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 _PACKAGES = ("fmnist", "fmnist.deploy", "fmnist.deploy.remote")
-_MODULES = ("patience", "store", "versions", "session")
+_MODULES = ("patience", "store", "attended", "versions", "session")
 """In the order of their imports."""
 _LOADER = """import sys, types
 for name in {packages!r}:

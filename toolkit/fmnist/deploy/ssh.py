@@ -228,9 +228,8 @@ class Ssh:
         host: str,
         script: str,
         limit: int,
-        stdin: bytes = b"",
-        on_line: Callable[[str], None] | None = None,
-        patience_s: float = threading.TIMEOUT_MAX,
+        stdin: bytes,
+        patience_s: float,
     ) -> Reply:
         """Run a script to its end.
 
@@ -239,14 +238,13 @@ class Ssh:
             script: One line of ``sh``.
             limit: Bytes that it may answer with.
             stdin: What it is to read, some kB.
-            on_line: Called with each line of standard error.
             patience_s: Seconds that it may take.
 
         Raises:
             DeviceError: The host cannot be reached, the connection was lost, or the answer is too long or
                 too late.
         """
-        with self.open(host, script, on_line) as connection, connection.within(patience_s):
+        with self.open(host, script) as connection, connection.within(patience_s):
             connection.write(stdin)
             with suppress(OSError):
                 connection.stdin.close()

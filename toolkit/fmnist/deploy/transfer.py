@@ -1,21 +1,23 @@
-"""The workstation's side of a deployment: sends what a device lacks, and has it installed."""
+"""The workstation's side of a deployment: what a device lacks is sent, installed, run, and switched to."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
 from fmnist.deploy.program import program, start
-from fmnist.deploy.ssh import Connection
+from fmnist.deploy.ssh import Connection, Reply
 from fmnist.json_part import DamageError, Part
 from fmnist_runtime.errors import DeviceError
 
 _MAX_LINE = 1_000_000
 """Bytes of an answer; that of a bundle of a hundred files has ten thousand."""
+_MAX_RESULT = 100_000_000
+"""Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
 _CHUNK = 1 << 16
 SCRIPT = start(program())
 """What a device is to run for all that follows."""
@@ -65,18 +67,23 @@ def distinct(bundle: Bundle) -> list[BundleFile]:
     return list({file.sha256: file for file in bundle.files}.values())
 
 
+def greeting(bundle: Bundle) -> bytes:
+    """What a device that runs `SCRIPT` is told first: what it is to do, and for which bundle."""
+    files = [
+        {"name": file.name, "sha256": file.sha256, "size": file.size, "executable": file.executable}
+        for file in bundle.files
+    ]
+    request = json.dumps({"version": bundle.version, "files": files}).encode()
+    return program() + request + b"\n"
+
+
 def take_stock(connection: Connection, bundle: Bundle) -> Stock:
     """Ask a device that runs `SCRIPT` what it has of a bundle.
 
     Raises:
         DeviceError: It cannot be reached, cannot take a bundle, or is busy with another.
     """
-    files = [
-        {"name": file.name, "sha256": file.sha256, "size": file.size, "executable": file.executable}
-        for file in bundle.files
-    ]
-    request = json.dumps({"version": bundle.version, "files": files}).encode()
-    connection.write(program() + request + b"\n")
+    connection.write(greeting(bundle))
     answer = _answer(connection)
     try:
         present = {file.sha256: answer["present"][file.sha256].whole(0, file.size) for file in bundle.files}
@@ -137,9 +144,37 @@ def installed(connection: Connection) -> Installation:
         raise DeviceError(f"answers what nobody asked ({error})") from error
 
 
-def _answer(connection: Connection) -> Part:
+def run(connection: Connection, arguments: Sequence[str]) -> Reply:
+    """Have a device run the ``fmnist`` of the version that it has installed.
+
+    Raises:
+        DeviceError: The connection was lost.
+    """
+    connection.write(json.dumps(arguments).encode() + b"\n")
+    answer = _answer(connection, _MAX_RESULT)
+    try:
+        output = answer["output"].text().encode(errors="replace")
+        return Reply(answer["code"].whole(-255, 255), output, answer["log"].text())
+    except DamageError as error:
+        raise DeviceError(f"answers what nobody asked ({error})") from error
+
+
+def use(connection: Connection) -> None:
+    """Have a device switch to the version that it has installed.
+
+    Raises:
+        DeviceError: The connection was lost, or the device could not.
+    """
+    connection.write(b"use\n")
+    try:
+        _answer(connection)["current"].text()
+    except DamageError as error:
+        raise DeviceError(f"answers what nobody asked ({error})") from error
+
+
+def _answer(connection: Connection, limit: int = _MAX_LINE) -> Part:
     """The next line of JSON."""
-    line = connection.read_line(_MAX_LINE)
+    line = connection.read_line(limit)
     answer: Any = None
     with suppress(ValueError, RecursionError):
         answer = json.loads(line)

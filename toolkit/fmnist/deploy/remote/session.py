@@ -1,7 +1,9 @@
-"""One deployment as a device sees it: what is here, what comes, installed, switched to.
+"""One deployment as a device sees it: what is here, what comes, installed, measured, switched to.
 
 Standard input brings a request in a line of JSON, then ``go`` in a line, then the content that is missing.
-Standard output takes answers, a line of JSON each: what is here, then what became of it.
+Then each line is a command: arguments of the version's ``fmnist`` in JSON, or ``use`` to switch to it.
+Standard output takes answers, a line of JSON each: what is here, then what became of the installation and of
+each command. The lock is held all the time, so that nothing else is installed, removed or measured.
 """
 
 from __future__ import annotations
@@ -13,15 +15,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fmnist.deploy.remote.attended import TAIL
 from fmnist.deploy.remote.patience import within
 from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
 from fmnist.deploy.remote.versions import Versions
 
 LOCK = "lock"
 """Made before all else, and never removed, so that a folder that has it is ours."""
+_GATE_FAILED = 3
+"""Exit code of ``install.sh`` when all is installed, and an artifact answers otherwise here."""
 _PATIENCE_S = 5
 """One whose connection was lost takes a moment to notice."""
 
@@ -61,6 +67,8 @@ def _make(home: Path) -> None:
 
 def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
     store, versions = Store(home / "files"), Versions(home)
+    with suppress(OSError):  # of a version that was never switched to; it only takes room
+        versions.tidy(version, files, store)
     present = store.present(files)
     works = all(present[file.sha256] == file.size for file in files) and versions.works(version, files, store)
     _answer(
@@ -71,35 +79,41 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
             "free_bytes": shutil.disk_usage(home).free,
         }
     )
-    with within(SILENCE_S, HungUpError()):
-        go = sys.stdin.buffer.readline()
-    if go != b"go\n":
+    if _next_line() != b"go\n":
         raise HungUpError
     for file in {file.sha256: file for file in files}.values():
         if not store.path(file.sha256).is_file():
             store.receive(sys.stdin.buffer, file)
-    code, log = 0, ""
-    if not works:
-        code, log = _install(versions, lock, version, files, store)
-    if code == 0:
-        versions.switch(version)
-        with suppress(OSError):  # what is old only takes room, and the next deployment tries again
-            versions.tidy(store)
+    code, log = (0, "") if works else _install(versions, lock, version, files, store)
     _answer({"code": code, "log": log if code else ""})
+    while line := _next_line():
+        if line == b"use\n":
+            versions.switch(version)
+            _answer({"current": version})
+            with suppress(OSError):
+                versions.tidy(version, files, store)
+        else:
+            _answer(asdict(versions.run(version, json.loads(line), lock)))
 
 
 def _install(
     versions: Versions, lock: int, version: str, files: list[Wanted], store: Store
 ) -> tuple[int, str]:
-    """Place and install a version; nothing is left of one that fails."""
-    code = None
+    """Place and install a version; nothing is left of one that cannot be installed."""
+    ended = None
     try:
         versions.place(version, files, store)
-        code, log = versions.install(version, lock)
+        ended = versions.install(version, lock)
+        return ended.code, ended.output[-TAIL:]
     finally:
-        if code != 0:
+        if ended is None or ended.code not in (0, _GATE_FAILED):
             versions.discard(version)
-    return code, log
+
+
+def _next_line() -> bytes:
+    """What the workstation says next, or nothing when it is done."""
+    with within(SILENCE_S, HungUpError()):
+        return sys.stdin.buffer.readline()
 
 
 def _require_ours(home: Path) -> None:

@@ -90,7 +90,7 @@ class Store:
     def keep_only(self, contents: set[str]) -> None:
         """Remove all files but those, and what is none of ours: the folder may be somebody's."""
         for path in self.folder.iterdir():
-            if _OURS.fullmatch(path.name) and path.name not in contents:
+            if _OURS.fullmatch(path.name) and path.stem not in contents:
                 path.unlink()
 
     def _present(self, file: Wanted) -> int:

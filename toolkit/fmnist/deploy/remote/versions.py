@@ -5,20 +5,17 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import signal
 import subprocess
-import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist.deploy.remote.store import HungUpError, Store, Wanted, sha256_of
+from fmnist.deploy.remote.attended import Ended, attend
+from fmnist.deploy.remote.store import Store, Wanted, sha256_of
 
 _DIGITS = 64
 """Of a SHA-256 in hexadecimal, with which a line of a manifest begins."""
 _OURS = re.compile("[0-9a-f]{12}")
 """What versions are called."""
-_TAIL = 8_000
-"""Bytes of an installation's log that are told."""
 
 
 class Versions:
@@ -66,35 +63,13 @@ class Versions:
             except OSError:  # a file system without links
                 shutil.copy2(content, path)
 
-    def install(self, version: str, lock: int) -> tuple[int, str]:
-        """Run a version's ``install.sh``; gives its exit code and the last lines that it printed.
+    def install(self, version: str, lock: int) -> Ended:
+        """Run a version's ``install.sh``; all that it prints is output. Lock and errors as of `attend`."""
+        return attend("exec sh install.sh 2>&1", [], self.folder(version), lock)
 
-        Args:
-            version: Which.
-            lock: Descriptor of the lock, which is held for as long as the installation lives.
-
-        Raises:
-            HungUpError: The workstation has gone; the installation was ended.
-        """
-        child = subprocess.Popen(
-            ["sh", "install.sh"],
-            cwd=self.folder(version),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=(lock,),
-        )
-        gone = threading.Event()
-        threading.Thread(target=_end_with_input, args=(child, gone), daemon=True).start()
-        log = b""
-        assert child.stdout is not None  # it is a pipe; a full disk has no room for a log
-        while chunk := os.read(child.stdout.fileno(), _TAIL):
-            log = (log + chunk)[-_TAIL:]
-        code = child.wait()
-        if gone.is_set():
-            raise HungUpError
-        return code, log.decode(errors="replace")
+    def run(self, version: str, arguments: list[str], lock: int) -> Ended:
+        """Run the ``fmnist`` of a version in its folder; lock and errors as of `attend`."""
+        return attend('exec .venv/bin/fmnist "$@"', arguments, self.folder(version), lock)
 
     def discard(self, version: str) -> None:
         """Remove a version that could not be installed, unless it is in use."""
@@ -111,13 +86,18 @@ class Versions:
             self._link("previous", before)
         self._link("current", version)
 
-    def tidy(self, store: Store) -> None:
-        """Keep the version in use and the one before it, and what they have links to."""
-        kept = {self.linked("current"), self.linked("previous")}
-        for folder in self._folders.iterdir():
-            if _OURS.fullmatch(folder.name) and folder.name not in kept:
-                shutil.rmtree(folder, ignore_errors=True)
-        store.keep_only({content for version in kept if version for content in self._contents(version)})
+    def tidy(self, version: str, files: Sequence[Wanted], store: Store) -> None:
+        """Keep the version in use, the one before it, and the one that is deployed now, with their content.
+
+        So one that failed its gate, or whose deployment broke off, stays until another is deployed.
+        """
+        kept = {self.linked("current"), self.linked("previous"), version}
+        if self._folders.is_dir():
+            for folder in self._folders.iterdir():
+                if _OURS.fullmatch(folder.name) and folder.name not in kept:
+                    shutil.rmtree(folder, ignore_errors=True)
+        contents = {content for one in kept if one for content in self._contents(one)}
+        store.keep_only(contents | {file.sha256 for file in files})
 
     def _contents(self, version: str) -> set[str]:
         """SHA-256 of all that a version was made of: its manifest names them, in the format of sha256sum."""
@@ -146,10 +126,3 @@ def _same(path: Path, content: Path) -> bool:
     if not path.is_file():
         return False
     return path.samefile(content) or path.read_bytes() == content.read_bytes()
-
-
-def _end_with_input(child: subprocess.Popen[bytes], gone: threading.Event) -> None:
-    """End an installation when nobody waits for it any more, so that the next can begin."""
-    if os.read(0, 1) == b"" and child.poll() is None:  # not through sys.stdin, whose lock would outlast us
-        gone.set()
-        os.killpg(child.pid, signal.SIGTERM)
