@@ -37,8 +37,8 @@ def predict(
     invert: Annotated[
         Literal["auto", "always", "never"],
         typer.Option(
-            help="Turn dark on light into light on dark, as in training. auto: where the image's border is "
-            "nearer white than black."
+            help="Turn dark on light into light on dark, as in training. auto: for a grey model, where the "
+            "image's border is nearer white than black; never for a colour model."
         ),
     ] = "auto",
     raw: Annotated[
@@ -83,7 +83,7 @@ def predict(
         say(f"files passed over, as they are not named like images: {found.passed_over:,}")
     live = STDIN in found.paths
     records: list[ImageAnswer] = []
-    failed = 0
+    failed = inverted = answered = 0
     with open_model(model, Execution(threads, engine, input_range, _names(labels))) as session:
         shape = image_shape(session.info.input_shape)
         require_image_shape(shape, str(model))
@@ -91,10 +91,19 @@ def predict(
         if str(json) == "-":  # JSON on stdout stands alone there
             layout = Layout("", lambda answer: "")
         answers = predict_images(session, read_images(found.paths, shape, invert, frame), top, live)
-        for answer in _tell(answers, layout, _progress(found), live):
-            failed += answer is None
-            if answer and json:
-                records.append(record(answer))
+        try:
+            for answer in _tell(answers, layout, _progress(found), live):
+                if answer is None:
+                    failed += 1
+                    continue
+                answered += 1
+                inverted += answer.picture.inverted
+                if json:
+                    records.append(record(answer))
+        finally:  # also where the user ends a camera's stream
+            if inverted and invert == "auto":
+                counts = f"{inverted:,} of {answered:,} images"
+                say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
         if records and json:
             from fmnist.results import to_json, write_result
 
