@@ -135,7 +135,7 @@ def _state_of_run(run: Run) -> Checkpoint:
 def _state_of_file(path: Path) -> Checkpoint:
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
-    if run is None:
+    if run is None or path.name != run.model.name:
         return Checkpoint(path, (), None, "")
     record = run.training()
     return Checkpoint(
