@@ -151,6 +151,7 @@ def _tell(
         print(header + layout.text(answer), end="", flush=live)
         header = ""
         yield answer
+    print(end="", flush=True)  # answers stand before what is said at the end, also where both go to one file
 
 
 def _names(labels: Path | None) -> tuple[str, ...] | None:
