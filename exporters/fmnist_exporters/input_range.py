@@ -35,9 +35,14 @@ class Trial:
     """An original's answers to labelled images under one range."""
 
     name: str
-    """The range, ``0-255`` or ``0-1``."""
+    """The range, such as ``0-255`` or ``0-1``."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, probabilities."""
+
+    def losses(self, targets: NDArray[np.uint8]) -> NDArray[np.float64]:
+        """Cross-entropy of each image, which tells where two ranges give the same classes."""
+        likelihood = self.scores[np.arange(len(targets)), targets].astype(np.float64)
+        return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))
 
 
 def probe(count: int) -> slice:
@@ -57,24 +62,31 @@ def require_better(declared: Trial, other: Trial, targets: NDArray[np.uint8], pa
     Raises:
         ModelError: The images speak for the other range.
     """
+    found = evidence(declared, other, targets)
+    if found:
+        raise ModelError(f"{path}: {found}; say so with --input-range {other.name}")
+
+
+def evidence(declared: Trial, other: Trial, targets: NDArray[np.uint8]) -> str | None:
+    """What speaks for the other range, for the message; None where nothing does.
+
+    Args:
+        declared: Answers under the declared range.
+        other: Answers under the other one.
+        targets: uint8 ``[N]``, the true classes.
+    """
     right, other_right = (trial.scores.argmax(axis=1) == targets for trial in (declared, other))
     commonest = np.bincount(targets).max() / len(targets)
     if other_right.mean() <= commonest + _BETTER_THAN_GUESSING * (1 - commonest):
-        return
+        return None
     gained, lost = int((other_right & ~right).sum()), int((right & ~other_right).sum())
     certain = abs(gained - lost) > _CERTAIN * np.sqrt(gained + lost)
-    losses, other_losses = _losses(declared, targets), _losses(other, targets)
-    worse = gained > lost if certain else losses.mean() > _MATERIAL * other_losses.mean()
-    if worse:
-        raise ModelError(
-            f"{path}: gets {100 * other_right.mean():.1f} % of {len(targets):,} training images right with "
-            f"pixels of {other.name}, at a mean loss of {other_losses.mean():.2f}, and "
-            f"{100 * right.mean():.1f} % with pixels of {declared.name}, at {losses.mean():.2f}, so it was "
-            f"trained on {other.name}; say so with --input-range {other.name}"
-        )
-
-
-def _losses(trial: Trial, targets: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Cross-entropy of each image, which tells where both ranges give the same classes."""
-    likelihood = trial.scores[np.arange(len(targets)), targets].astype(np.float64)
-    return np.asarray(-np.log(np.maximum(likelihood, np.finfo(np.float32).tiny)))
+    loss, other_loss = (trial.losses(targets).mean() for trial in (declared, other))
+    if not (gained > lost if certain else loss > _MATERIAL * other_loss):
+        return None
+    return (
+        f"gets {100 * other_right.mean():.1f} % of {len(targets):,} training images right with "
+        f"pixels of {other.name}, at a mean loss of {other_loss:.2f}, and "
+        f"{100 * right.mean():.1f} % with pixels of {declared.name}, at {loss:.2f}, so it was "
+        f"trained on {other.name}"
+    )

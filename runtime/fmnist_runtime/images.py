@@ -72,8 +72,10 @@ def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDAr
     Args:
         path: A PNG, JPEG, GIF, BMP, TIFF, WebP or PPM file; of several frames the first is read.
         shape: The model's image shape, ``(H, W)`` or ``(H, W, C)`` with C of 1 or 3.
-        invert: The data sets are light on dark. ``auto`` inverts an image whose border is, in the
-            mean, nearer white than black, as in a photograph of a garment on white.
+        invert: ``auto``, ``always`` or ``never``. The grey data sets are light on dark. For a grey model
+            ``auto`` inverts an image whose border is, in the mean, nearer white than black, as in a
+            photograph of a garment on white; `read_picture` says whether it did. For a model of three
+            channels it never does: the complement of a colour is another colour.
 
     Returns:
         uint8 array of that shape.
@@ -258,7 +260,8 @@ def _fit(image: PIL.Image.Image, shape: tuple[int, ...], invert: str) -> tuple[N
 
 
 def _inverted(pixels: NDArray[np.uint8], invert: str) -> tuple[NDArray[np.uint8], bool]:
-    if invert == "always" or (invert == "auto" and _border_mean(pixels) > 127.5):
+    grey = pixels.ndim == 2 or pixels.shape[2] == 1
+    if invert == "always" or (invert == "auto" and grey and _border_mean(pixels) > 127.5):
         return 255 - pixels, True
     return pixels, False
 

@@ -59,6 +59,19 @@ def test_dark_on_light_is_inverted(tmp_path, t10k):
     assert np.array_equal(read_image(tmp_path / "image.png", (28, 28), "always"), 255 - image)
 
 
+def test_a_photograph_in_colour_is_inverted_only_where_that_is_asked_for(tmp_path, t10k):
+    """A model of three channels has learned colours; their complements are other ones."""
+    photograph = np.full((28, 28, 3), (250, 240, 230), np.uint8)
+    photograph[8:20, 8:20] = (200, 30, 10)
+    path = save(tmp_path / "photograph.png", photograph, "RGB")
+    for picture in (read_picture(path, (28, 28, 3)), fit_picture(photograph, "photograph", (28, 28, 3))):
+        assert np.array_equal(picture.pixels, photograph)
+        assert not picture.inverted
+    assert np.array_equal(read_image(path, (28, 28, 3), "always"), 255 - photograph)
+    assert read_picture(path, (28, 28)).inverted
+    assert read_picture(path, (28, 28, 1)).inverted
+
+
 def test_transparent_is_background(tmp_path):
     pixels = np.full((28, 28, 4), 255, np.uint8)
     pixels[:14, :, 3] = 0

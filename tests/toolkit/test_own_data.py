@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,31 @@ def test_few_test_images_rule_out_little(tmp_path, fmnist):
     assert allowed.stdout.count(" pass ") == len(RECIPES)
     assert "train: kept" in allowed.stderr
     assert "parity: done" in allowed.stderr
+
+
+def test_a_model_that_learned_nothing_is_not_shipped(tmp_path, fmnist):
+    """Of each class 70 % are said to be shirts, so that nothing beats always answering that."""
+    folder = write_own(tmp_path / "own", (20, 24))
+    for stem in ("train", "t10k"):
+        path = folder / f"{stem}-labels-idx1-ubyte"
+        content = np.frombuffer(path.read_bytes(), np.uint8).copy()
+        targets = content[8:]
+        targets[np.random.default_rng(0).random(len(targets)) < 0.7] = 0
+        path.write_bytes(content.tobytes())
+    job = ("run", "--dataset", folder, "--hidden", 8, "--epochs", 1, "--processes", 1, "--duration", 0.1)
+    result = fmnist(*job, "--max-drop", 5, "--json", "run.json")
+    assert result.returncode == 3
+    [line] = [line for line in result.stdout.splitlines() if line.startswith("keras original: guessing: ")]
+    assert "which always naming the largest class gives" in line
+    assert re.search(r"^keras +original +FAIL ", result.stdout, re.MULTILINE)
+    assert result.stdout.count(" pass ") == len(RECIPES)
+    [original, *artifacts] = json.loads((tmp_path / "run.json").read_text())["models"]
+    assert [f"keras original: {failure}" for failure in original["failures"]] == [line]
+    assert not any(model["failures"] for model in artifacts)
+    page = (tmp_path / "runs" / "own" / "report.html").read_text(encoding="utf-8")
+    assert "Ship nothing yet" in page
+    assert "which always naming the largest class gives" in page
+    assert "Ship <code>" not in page
 
 
 def test_the_second_lecture_on_digits(tmp_path, fmnist):

@@ -49,9 +49,27 @@ def test_labels_of_any_kind():
     assert re.split(r" {2,}", table(labels, 6, 8).text(answer).rstrip("\n")) == cells
 
 
+def test_what_was_inverted_is_said_once_and_of_each_image(predict, photos, t10k):
+    (photos / "1.png").write_bytes(encode(255 - t10k.images[1]))
+    (photos / "2.png").write_bytes(encode(255 - t10k.images[2]))
+    (photos / "3.png").write_bytes(b"broken")
+    for form, read in (
+        ("csv", lambda text: [row["inverted"] for row in csv.DictReader(io.StringIO(text, newline=""))]),
+        ("jsonl", lambda text: [json.dumps(json.loads(line)["inverted"]) for line in text.splitlines()]),
+    ):
+        result = predict("photos/[0-4].png", "--as", form)
+        assert read(result.stdout.decode()) == ["false", "true", "true", "false"]
+        [_, line] = result.stderr.decode().splitlines()
+        assert line == (
+            "inverted 2 of 4 images, as their border is light: --invert never leaves them as they are"
+        )
+    for asked in ("never", "always"):  # what the user asks for need not be said
+        assert predict("photos/[0-2].png", "--invert", asked).stderr == b""
+
+
 def test_no_more_ranks_than_classes(predict, photos):
     result = predict("photos/0.png", "--top", 99, "--as", "csv")
-    assert result.stdout.decode().splitlines()[0].split(",")[-1] == "probability_10"
+    assert result.stdout.decode().splitlines()[0].split(",")[-2:] == ["probability_10", "inverted"]
 
 
 def test_progress_is_for_many_images_whose_answers_go_elsewhere(tmp_path, predict, photos, t10k):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import signal
 import subprocess
 import sys
 
@@ -68,7 +69,8 @@ def test_a_stream_of_image_files(predict, t10k, answers):
     files = [photograph(t10k, n) if n % 3 else encode(t10k.images[n]) for n in range(12)]
     assert list(split_files(io.BufferedReader(io.BytesIO(b"".join(files))))) == files
     result = predict("-", "--as", "csv", stdin=b"".join(files))
-    assert (result.returncode, result.stderr) == (0, b"")
+    assert result.returncode == 0
+    assert result.stderr.startswith(b"inverted 8 of 12 images, ")  # the photographs
     assert [(name, guesses[0].label) for name, guesses in rows(result)] == [
         (f"stdin[{number}]", answers[number][0].label) for number in range(12)
     ]
@@ -89,7 +91,7 @@ def test_a_stream_that_does_not_go_on_as_it_should(predict, t10k):
         result = predict("-", "--as", "csv", stdin=first + rest)
         assert result.returncode == 1
         assert len(rows(result)) == answered
-        [line] = result.stderr.decode().splitlines()
+        [line, *_] = result.stderr.decode().splitlines()
         assert complaint in line
 
 
@@ -138,6 +140,21 @@ def test_a_live_stream_is_answered_image_by_image(tmp_path, t10k, answers):
             assert line["predictions"][0]["label"] == answers[number][0].label
         process.stdin.close()
         assert process.wait() == 0
+
+
+def test_who_ends_a_live_stream_is_told_what_was_inverted(t10k):
+    with subprocess.Popen(
+        [sys.executable, "-m", "fmnist", "predict", str(INT8), "-", "--as", "jsonl"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdin.write(photograph(t10k, 2))
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["inverted"]
+        process.send_signal(signal.SIGINT)
+        assert b"inverted 1 of 1 images, as their border is light" in process.stderr.read()
+        assert process.wait() != 0
 
 
 def test_a_terminal_as_standard_input_is_refused():

@@ -12,11 +12,13 @@ from numpy.typing import NDArray
 from fmnist.inputs import Kept
 from fmnist.models import Splits
 from fmnist.opening import Execution, ModelFile, describe, is_keras, open_on
+from fmnist.render import percent
 from fmnist.runs import Run
 from fmnist_runtime import Session
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
+from fmnist_runtime.parity.intervals import wilson_interval
 from fmnist_runtime.parity.models import source_of
 from fmnist_runtime.reference import Reference
 
@@ -136,6 +138,23 @@ def evaluate_original(run: Run) -> ModelEvaluation:
         scored=reference,
         evaluation=evaluate(reference.scores, reference.targets),
         images_per_second=None,
+    )
+
+
+def guessing(original: Evaluation) -> str | None:
+    """What says that an original may have learned nothing; None where it is surely better than guessing.
+
+    Its artifacts may well answer as it does, but that is no reason to use them. Guessing is to name the
+    largest class of the test images always. Wilson's 95 % interval of the accuracy must lie above that.
+    """
+    largest = int(original.confusion.sum(axis=1).max()) / original.images
+    low = wilson_interval(original.correct, original.images).low
+    if low > largest:
+        return None
+    return (
+        f"accuracy {percent(original.accuracy)} (with 95 % confidence {percent(low)} or more) is not surely "
+        f"above {percent(largest)}, which always naming the largest class gives; train it longer, look at "
+        "images and labels with fmnist data show, or test on more images"
     )
 
 

@@ -6,14 +6,20 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 
 from fmnist.progress import say_notes
-from fmnist.runs import Run, is_run, newest_run, require_there, run_of
+from fmnist.runs import Run, is_run, newest_run, require_there, run_of, select_run
 from fmnist_runtime import Session
 from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError, ResultError
+from fmnist_runtime.errors import DatasetError, MissingExtraError, ResultError
+from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES
+
+_SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
+"""What model files end in."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,46 @@ def select_artifacts(named: list[Path]) -> Selection:
         which = f" {run.folder}" if run else ""  # without it, that would be the newest
         raise ResultError(f"{none}; run: fmnist export{which} --format all --quantize all")
     return selection
+
+
+def is_model(path: Path) -> bool:
+    """Whether a path names a model file, by its suffix, or a run; also where it is missing or damaged."""
+    return format_suffix(path) in _SUFFIXES or Run(path).train_json.exists()
+
+
+def select_artifact(named: Path | None, engine: str) -> tuple[Path, Run | None]:
+    """The model file the user named; of a run they named, else of the newest, an artifact.
+
+    It is the first one of the manifest whose engine is installed; where none is, the first of all.
+
+    Args:
+        named: What `is_model` says is one.
+        engine: What is to run it: a name in `ENGINES`, or ``auto``.
+
+    Returns:
+        The file, and the run that it was taken from, if any.
+
+    Raises:
+        ResultError: There is no finished run, or it has no artifact.
+    """
+    if named is not None and format_suffix(named) in _SUFFIXES:
+        return named, None
+    run = select_run(named)
+    paths = select_artifacts([run.folder]).paths
+    return next((path for path in paths if _is_installed(path, engine)), paths[0]), run
+
+
+def _is_installed(path: Path, engine: str) -> bool:
+    """Whether what would run an artifact can be imported."""
+    runners = [
+        runner
+        for name, (suffixes, runner) in ENGINES.items()
+        if path.suffix in suffixes and engine in ("auto", name)
+    ]
+    try:
+        return bool(runners and import_module(runners[0].partition(":")[0]))
+    except MissingExtraError:
+        return False
 
 
 def dataset_of(path: Path, metadata: Metadata | None = None) -> str | None:

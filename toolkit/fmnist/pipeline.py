@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,13 @@ from fmnist.bench.configuration import Method, combine, harness
 from fmnist.bench.layout import BenchmarkBody
 from fmnist.bench.measurement import measure
 from fmnist.bench.models import shared_split, with_baseline
-from fmnist.evaluation import EvaluationBody, evaluate_models, evaluate_original, evaluation_body
+from fmnist.evaluation import (
+    EvaluationBody,
+    evaluate_models,
+    evaluate_original,
+    evaluation_body,
+    guessing,
+)
 from fmnist.exporting import Origin, export_model, plan_targets
 from fmnist.inputs import Inputs, StepSettings
 from fmnist.models import Splits
@@ -85,7 +91,7 @@ class Pipeline:
             "bench": self._step("bench", timing, self._time),
         }
         report = self._report()
-        return Summary(tuple(summarise(**results)), tuple(self._failures), report)
+        return Summary(self._judged(summarise(**results)), tuple(self._failures), report)
 
     def _export(self) -> None:
         model = self._run.model
@@ -136,6 +142,14 @@ class Pipeline:
         except FmnistError as error:
             self._failures.append(error)
             return None
+
+    def _judged(self, rows: list[SummaryRow]) -> tuple[SummaryRow, ...]:
+        """The rows, the first of which, the original, fails where it may be guessing."""
+        if not rows:
+            return ()
+        [original, *artifacts] = rows
+        doubt = guessing(evaluate_original(self._run).evaluation)
+        return replace(original, failures=(f"guessing: {doubt}",) if doubt else ()), *artifacts
 
     def _step(
         self, kind: str, settings: StepSettings, work: Callable[[], Mapping[str, Any]]

@@ -32,6 +32,8 @@ class ImageAnswer(TypedDict):
     """File of the image, or where it came from."""
     predictions: list[Prediction]
     """The most probable classes, best first; of equal ones the lowest index."""
+    inverted: bool
+    """Whether dark on light was turned into light on dark before the model saw it."""
 
 
 class PredictionBody(TypedDict):
@@ -122,14 +124,15 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
         cells: list[str | int | float] = [no_formula(answer.name)]
         for guess in answer.predictions:
             cells += [guess.label, guess.index, guess.probability]
+        cells.append("true" if answer.picture.inverted else "false")
         return line([printable(cell) if for_terminal and isinstance(cell, str) else cell for cell in cells])
 
     columns = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("label", "index", "probability")]
-    return Layout(line(["file", *columns]), text)
+    return Layout(line(["file", *columns, "inverted"]), text)
 
 
 def json_lines() -> Layout:
-    """A JSON object a line: the file, and its predictions."""
+    """A JSON object a line: the file, its predictions, and whether it was inverted."""
     import json
 
     def text(answer: Answer) -> str:
@@ -140,4 +143,4 @@ def json_lines() -> Layout:
 
 def record(answer: Answer) -> ImageAnswer:
     """An answer for a program."""
-    return {"file": answer.name, "predictions": answer.predictions}
+    return {"file": answer.name, "predictions": answer.predictions, "inverted": answer.picture.inverted}

@@ -30,7 +30,8 @@ class SummaryRow:
     trust: str | None
     """How far to trust these two: ``STABLE``, or what is wrong, as of bench; None where it was not timed."""
     failures: tuple[str, ...]
-    """The gates it broke."""
+    """The gates it broke; of the original ``guessing``, where it is not surely better than naming the largest
+    class of the test images always."""
 
 
 class SummaryBody(TypedDict):

@@ -24,6 +24,7 @@ from fmnist.checkpoints import (
     state_json,
     write_checkpoint,
 )
+from fmnist.foreign_model import require_raw_pixels
 from fmnist.history import Epoch, history_csv
 from fmnist.loop import EpochLoop
 from fmnist.network import build_model
@@ -89,7 +90,7 @@ def train(
         raise DatasetError(f"{training.name}: is not the data set that {start.model} was trained on")
     limit_threads(1)  # see fmnist.loop
     keras.utils.set_random_seed(settings.seed)
-    model = _load(start.model, training, settings) if start else _build(training, settings)
+    model = _load(start, training, settings) if start else _build(training, settings)
     require_space(run, model.count_params())
     if start is None or not start.model.is_relative_to(run.folder):
         write_atomically(run.initial_weights, _trained_arrays(model))
@@ -204,17 +205,20 @@ def _build(training: Dataset, settings: TrainSettings) -> Any:
     return build_model(settings, training.images.shape[1:], len(training.labels))
 
 
-def _load(path: Path, training: Dataset, settings: TrainSettings) -> Any:
+def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
     """A model with its optimizer's state; one that was saved without gets the settings' optimizer."""
+    path = start.model
     with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
         session.fit(training.images[:1])
         if session.classifier.logits:
             raise ModelError(f"{path}: ends in logits; training goes on with a model that ends in softmax")
+        if start.settings is None:
+            require_raw_pixels(session, training)
     try:
         model: Any = keras.saving.load_model(path)
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: its optimizer cannot be restored ({error})") from error
-    if model.optimizer is None:
+    if getattr(model, "optimizer", None) is None:  # Keras leaves it out of a model that was never compiled
         model.compile(keras.optimizers.Adam(settings.learning_rate), "sparse_categorical_crossentropy")
     return model
 

@@ -138,7 +138,7 @@ def _state_of_file(path: Path) -> Checkpoint:
     require_there(path)
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
-    if run is None:
+    if run is None or path.name != run.model.name:
         return Checkpoint(path, (), None, "")
     record = run.training()
     return Checkpoint(

@@ -9,6 +9,7 @@ import pytest
 
 from fmnist.report.decision import decide
 from fmnist.report.results import ModelResults, Timing
+from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.parity import Gate, compare
 from fmnist_runtime.percentiles import Percentile
 from fmnist_runtime.trust import NOISY, STABLE
@@ -180,6 +181,42 @@ def test_nothing_is_named_where_nothing_may_be_shipped(artifacts, reason):
     assert decision.model is None
     assert decision.reasons == (reason,)
     assert decision.costs == decision.alternatives == ()
+
+
+def guesser(right: int, images: int, largest: int) -> ModelResults:
+    """An original that is right so often, on two classes of which the first has so many images."""
+    targets = np.arange(images) >= largest
+    answers = np.where(np.arange(images) < right, targets, ~targets)
+    evaluation = evaluate(np.eye(2, dtype=np.float32)[answers.astype(int)], targets.astype(np.uint8))
+    return replace(ORIGINAL, evaluation=evaluation)
+
+
+@pytest.mark.parametrize(
+    ("right", "images", "largest", "low"),
+    [
+        (500, 1000, 500, "46.91 %"),  # at chance
+        (700, 1000, 700, "67.09 %"),  # always the same answer
+        (100, 1000, 600, "8.29 %"),  # worse than that
+        (515, 1000, 500, "48.40 %"),  # luckier, which chance explains
+        (5, 5, 3, "56.55 %"),  # all right, of too few
+    ],
+)
+def test_nothing_is_shipped_of_an_original_that_may_be_guessing(right, images, largest, low):
+    """Wilson's lower end, (p + z²/2n - z√(p(1-p)/n + z²/4n²)) / (1 + z²/n), with z² of 3.8415."""
+    decision = decide(guesser(right, images, largest), [artifact("a", 0, 1.0)])
+    assert decision.model is None
+    assert decision.costs == decision.alternatives == ()
+    [reason] = decision.reasons
+    assert f"accuracy {100 * right / images:.2f} % (with 95 % confidence {low} or more)" in reason
+    assert f"{100 * largest / images:.2f} %, which always naming the largest class gives" in reason
+    assert "train it longer" in reason
+
+
+@pytest.mark.parametrize(("right", "images", "largest"), [(540, 1000, 500), (10, 10, 5), (760, 1000, 700)])
+def test_one_that_is_surely_better_than_guessing_may_be_replaced(right, images, largest):
+    """Their lower ends are 50.90, 72.25 and 73.26 %."""
+    chosen = artifact("a", 0, 1.0)
+    assert decide(guesser(right, images, largest), [chosen]).model is chosen
 
 
 def test_what_was_not_compared_is_a_doubt():

@@ -10,10 +10,10 @@ FIGURES = ["accuracy", "points", "agreement", "p50 µs", "p99 µs"]
 
 
 def verdict(row: "SummaryRow") -> str:
-    """What parity says of a model; nothing of an original."""
+    """Whether a model broke a gate; of an original that broke none nothing, as it is compared with none."""
     from fmnist.render import ABSENT
 
-    return ABSENT if row.difference is None else "FAIL" if row.failures else "pass"
+    return "FAIL" if row.failures else ABSENT if row.difference is None else "pass"
 
 
 def figures(row: "SummaryRow") -> list[str]:

@@ -22,23 +22,31 @@ _HANDFUL = 20
 
 
 def predict(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .tflite, .onnx, .npz or Keras model.")],
+    model: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[MODEL]",
+            help="A .tflite, .onnx, .npz or Keras model, or a run. Default: the newest run.",
+            show_default=False,
+        ),
+    ] = None,
     images: Annotated[
-        list[Path],
+        list[Path] | None,
         typer.Argument(
             metavar="PATH...",
             help="Image files of any size, folders of them, quoted patterns such as 'photos/**/*.jpg', IDX "
             "files, or - for images from standard input.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     top: Annotated[
         int, typer.Option(metavar="N", min=1, help="How many classes to name for each image.")
     ] = 3,
     invert: Annotated[
         Literal["auto", "always", "never"],
         typer.Option(
-            help="Turn dark on light into light on dark, as in training. auto: where the image's border is "
-            "nearer white than black."
+            help="Turn dark on light into light on dark, as in training. auto: for a grey model, where the "
+            "image's border is nearer white than black; never for a colour model."
         ),
     ] = "auto",
     raw: Annotated[
@@ -66,26 +74,37 @@ def predict(
 ) -> None:
     """Name the most probable classes of images.
 
-    Thousands need no more memory than a few, except with --json, which writes one document at the end. A
-    file that is no image is named on stderr, the others are answered, and the exit code is 1.
+    Of a run the first artifact is taken whose engine is installed. Thousands of images need no more memory
+    than a few, except with --json, which writes one document at the end. A file that is no image is named on
+    stderr, the others are answered, and the exit code is 1.
     """
     from fmnist.cli.output import read_names
     from fmnist.image_sources import STDIN, find_images, read_images
+    from fmnist.models import is_model, select_artifact
     from fmnist.opening import Execution, describe, open_model
     from fmnist.prediction_output import Layout, record
     from fmnist.predictions import predict_images
     from fmnist.progress import say
     from fmnist_runtime.images import image_shape, require_image_shape
 
+    images = images or []
+    if model and not is_model(model):
+        images.insert(0, model)
+        model = None
+    if not images:
+        raise typer.BadParameter("name one image or more", param_hint="PATH...")
     frame = _frame(raw, STDIN in images)
     if show and form != "table":
         raise typer.BadParameter("draws for people; leave --as away", param_hint="--show")
     found = find_images(images)
     if found.passed_over:
         say(f"files passed over, as they are not named like images: {found.passed_over:,}")
+    model, run = select_artifact(model, engine)
+    if run:
+        say(f"model: {model}")
     live = STDIN in found.paths
     records: list[ImageAnswer] = []
-    failed = 0
+    failed = inverted = answered = 0
     with open_model(
         model, Execution(threads, engine, input_range, labels=read_names(labels), output=output)
     ) as session:
@@ -96,10 +115,19 @@ def predict(
         if str(json) == "-":  # JSON on stdout stands alone there
             layout = Layout("", lambda answer: "")
         answers = predict_images(session, read_images(found.paths, shape, invert, frame), top, live)
-        for answer in _tell(answers, layout, _progress(found), live):
-            failed += answer is None
-            if answer and json:
-                records.append(record(answer))
+        try:
+            for answer in _tell(answers, layout, _progress(found), live):
+                if answer is None:
+                    failed += 1
+                    continue
+                answered += 1
+                inverted += answer.picture.inverted
+                if json:
+                    records.append(record(answer))
+        finally:  # also where the user ends a camera's stream
+            if inverted and invert == "auto":
+                counts = f"{inverted:,} of {answered:,} images"
+                say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
         if records and json:
             from fmnist.results import to_json, write_result
 
@@ -128,6 +156,7 @@ def _tell(
         print(header + layout.text(answer), end="", flush=live)
         header = ""
         yield answer
+    print(end="", flush=True)  # answers stand before what is said at the end, also where both go to one file
 
 
 def _frame(raw: str | None, streamed: bool) -> "Frame | None":

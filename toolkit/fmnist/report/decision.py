@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fmnist.evaluation import guessing
 from fmnist.render import microseconds, percent, points, size
 from fmnist.report.results import ModelResults
 from fmnist_runtime.percentiles import Percentile
@@ -53,8 +54,12 @@ def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decisio
     """Take the fastest of those that may replace the original.
 
     Where the 95 % interval of a median overlaps that of the fastest, chance may explain the difference; of
-    those it is the one that gives the most answers of the original, and then the smallest.
+    those it is the one that gives the most answers of the original, and then the smallest. It is none where
+    the original itself may be guessing.
     """
+    doubt = guessing(original.evaluation) if original.evaluation else None
+    if doubt:
+        return Decision(None, (f"The original may have learned nothing: {doubt}.",))
     compared = [model for model in artifacts if model.parity]
     sound = [model for model in compared if model.verdict == "pass"]
     if not sound:
