@@ -55,8 +55,8 @@ def test_a_newer_ir_version(tmp_path):
 def test_a_newer_opset(tmp_path):
     line = told(write(tmp_path / "m.onnx", opset=99))
     found = re.fullmatch(
-        r"has opset 99 of ai\.onnx, onnxruntime \S+ reads up to (\d+); run: pip install --upgrade onnxruntime, "
-        r"or save the model with opset (\d+)",
+        r"has opset 99 of ai\.onnx, onnxruntime \S+ reads up to (\d+); run: pip install --upgrade "
+        r"onnxruntime, or save the model with opset (\d+)",
         line,
     )
     assert found
