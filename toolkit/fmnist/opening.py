@@ -5,13 +5,15 @@ Little is imported here, for a verb that opens one model and is done in a blink.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fmnist.progress import say_notes
 from fmnist_runtime import Session, load
-from fmnist_runtime.errors import ModelError, needs_extra
+from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.sessions import KERAS_SUFFIXES
 
@@ -51,6 +53,15 @@ class Execution:
     """Pixels that a Keras model takes itself; artifacts take raw ones."""
     labels: tuple[str, ...] | None = None
     """Class names, for a model that carries none or others."""
+
+
+@contextmanager
+def images_of_a_dataset() -> Iterator[None]:
+    """Put into the command's terms what is to be done where a model takes images of another shape."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"{error}; name the data set it was trained on with --dataset") from error
 
 
 def is_keras(path: Path) -> bool:

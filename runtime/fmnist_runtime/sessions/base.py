@@ -96,9 +96,7 @@ class BaseSession(ABC):
             raise
         except Exception as error:  # what engines raise has no common base but this
             if not isinstance(images, np.ndarray):
-                raise ShapeError(
-                    f"{self._info.path}: takes a uint8 array, not {type(images).__name__}"
-                ) from error
+                raise self._no_array(images) from error
             raise ModelError(f"{self._info.path}: {self._info.engine} cannot run it ({error})") from error
         finally:
             turn.append(None)
@@ -134,15 +132,28 @@ class BaseSession(ABC):
         """The k most probable classes of one image; see `Session.top`."""
         if k < 1:
             raise ValueError(f"the {k} most probable classes; ask for 1 or more")
-        [scores] = self.scores(image[np.newaxis])
+        [scores] = self.scores(self._alone(image))
         order = np.argsort(-scores, kind="stable")[:k]
         return [Prediction(self._info.labels[i], int(i), float(scores[i])) for i in order]
 
     def classify(self, image: NDArray[np.uint8]) -> Prediction:
         """The most probable class of one image; see `Session.classify`."""
-        scores = self.scores(image[np.newaxis])
+        scores = self.scores(self._alone(image))
         index = int(scores.argmax())
         return Prediction(self._info.labels[index], index, scores.item(index))
+
+    def _alone(self, image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """One image as a batch."""
+        try:
+            return image[np.newaxis]
+        except Exception as error:  # such as of a list, None, or an image of Pillow's
+            raise self._no_array(image) from error
+
+    def _no_array(self, images: object) -> ShapeError:
+        return ShapeError(
+            f"{self._info.path}: takes a NumPy array of uint8, not {type(images).__name__}; np.array(images, "
+            "np.uint8) makes one, or fmnist_runtime.images.read_image of a file"
+        )
 
     def close(self) -> None:
         """Let go of the engine and its memory; what is closed stays closed.
@@ -180,11 +191,14 @@ class BaseSession(ABC):
     def _require_fit(self, images: NDArray[np.uint8]) -> None:
         shape, given = self._info.input_shape, images.shape[1:]
         if images.dtype != np.uint8:
-            raise ShapeError(f"{self._info.path}: takes raw uint8 pixels, not {images.dtype}")
+            first = "multiply by 255 if they reach from 0 to 1, then " if images.dtype.kind == "f" else ""
+            raise ShapeError(
+                f"{self._info.path}: takes raw pixels, 0 to 255, as uint8, not {images.dtype}; {first}use "
+                ".astype(np.uint8)"
+            )
         if not _is_alike(given, shape):
-            single = _is_alike(images.shape, shape)
-            these = f"these are {_times(given)}; name the data set it was trained on with --dataset"
-            if single:
+            these = f"these are {_times(given)}"
+            if _is_alike(images.shape, shape):
                 these = "this is one: image[np.newaxis] is a batch"
             raise ShapeError(f"{self._info.path}: takes images of shape {_times(shape)}, but {these}")
 
@@ -223,6 +237,8 @@ def check_rank(rank: int, role: str) -> None:
 
 
 def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise ShapeError(f"out is a {type(out).__name__}, not a NumPy array of float32 of shape {shape}")
     if out.shape != shape or out.dtype != np.float32:
         raise ShapeError(f"out is {out.dtype} of shape {out.shape}, the scores are float32 of shape {shape}")
     if not out.flags.writeable:
