@@ -180,8 +180,7 @@ def test_of_equal_scores_the_lowest_index_wins(session):
 )
 def test_images_that_do_not_fit_are_refused(session, images):
     with pytest.raises(
-        ShapeError,
-        match=r"takes (images of shape 28×28, but these are \S+|images .* a batch|raw pixels, 0 to 255, as uint8, .*)$",
+        ShapeError, match=r"takes (images of shape 28×28, but |raw pixels, 0 to 255, as uint8)"
     ):
         session.scores(images)
 
