@@ -232,8 +232,10 @@ def check_rank(rank: int, role: str) -> None:
     Raises:
         ValueError: The tensor has no batch dimension, or an output more than its classes.
     """
-    if rank < 2 or (role == "output" and rank != 2):
-        raise ValueError(f"its {role} has {rank} dimensions, a classifier's has batch and classes")
+    if role == "output" and rank != 2:
+        raise ValueError(f"its output has {rank} dimensions, a classifier's has 2: images and classes")
+    if rank < 2:
+        raise ValueError(f"its input has {rank} dimensions, a classifier's has images and their pixels")
 
 
 def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
