@@ -25,7 +25,7 @@ class NullSession(BaseSession):
         metadata = read_metadata(path)
         if metadata is None or metadata.golden is None:
             raise ModelError(
-                f"{path}: says nothing of its images, which the null engine has to go by; give a file of fmnist export"
+                f"{path}: says nothing of its images, which the null engine needs; fmnist export writes it"
             )
         shape = metadata.golden.images.shape[1:]
         names = class_labels(labels, metadata, len(metadata.labels), path)
