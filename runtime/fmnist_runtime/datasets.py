@@ -193,9 +193,11 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
     images_path, targets_path = find_files(name, split, data_dir)
     images, targets = read_idx(images_path), read_idx(targets_path)
     if images.ndim not in (3, 4):
-        raise DatasetError(f"{images_path}: images need 3 or 4 dimensions, not {images.ndim}")
+        raise DatasetError(
+            f"{images_path}: images need 3 dimensions, [N, H, W], or 4, [N, H, W, C], not {images.ndim}"
+        )
     if targets.ndim != 1:
-        raise DatasetError(f"{targets_path}: labels need 1 dimension, not {targets.ndim}")
+        raise DatasetError(f"{targets_path}: labels need 1 dimension, [N], not {targets.ndim}")
     if len(images) != len(targets):
         raise DatasetError(
             f"{images_path} holds {len(images):,} images, but {targets_path} {len(targets):,} labels"
@@ -211,7 +213,7 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
     if int(targets.max()) >= len(labels.names):
         raise DatasetError(
             f"{targets_path}: label {targets.max()} has no name; {targets_path.parent / _LABELS} "
-            f"has {len(labels.names)}"
+            f"has {len(labels.names)}, a line for each from 0 on"
         )
     return Dataset(name, split, images, targets, labels.names, labels.notes)
 

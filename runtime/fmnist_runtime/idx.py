@@ -30,6 +30,7 @@ _MAX_BYTES = 700_000_000
 damaged or hostile."""
 _PIECE = 1 << 20
 """Bytes read at once."""
+_MEND = "fetch, copy or write it again"
 _MAX_DIMENSIONS = 4
 """Images in colour have four: number, height, width, channels."""
 
@@ -56,7 +57,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
         longer = held == size and file.read(1)
     if held < size or longer:
         found = "more" if longer else f"{held:,}"
-        raise IdxError(f"{path}: header promises {size:,} bytes of data, the file holds {found}")
+        raise IdxError(f"{path}: header promises {size:,} bytes of data, the file holds {found}; {_MEND}")
     array.flags.writeable = False  # what was read is shared, and its digest may be known
     return array.reshape(shape)
 
@@ -114,15 +115,17 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
 def _read_header(file: BinaryIO, path: Path) -> tuple[int, ...]:
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0":
-        raise IdxError(f"{path}: not an IDX file (it starts with {magic.hex() or 'nothing'})")
+        raise IdxError(f"{path}: not an IDX file (it starts with {magic.hex() or 'nothing'}); {_MEND}")
     if magic[2] != _UINT8:
-        raise IdxError(f"{path}: IDX element type 0x{magic[2]:02x} is not unsigned byte (0x08)")
+        raise IdxError(
+            f"{path}: IDX element type 0x{magic[2]:02x} is not unsigned byte (0x08); write it as uint8"
+        )
     dimensions = magic[3]
     header = file.read(4 * dimensions)
     if not 1 <= dimensions <= _MAX_DIMENSIONS:
         raise IdxError(f"{path}: IDX header with {dimensions} dimensions; images have 3 or 4, labels 1")
     if len(header) < 4 * dimensions:
-        raise IdxError(f"{path}: IDX header with {dimensions} dimensions is cut off")
+        raise IdxError(f"{path}: IDX header with {dimensions} dimensions is cut off; {_MEND}")
     shape = struct.unpack(f">{dimensions}I", header)
     if math.prod(shape) > _MAX_BYTES or max(shape) > _MAX_BYTES:
         raise IdxError(f"{path}: header promises {math.prod(shape):,} bytes, more than any such data set has")

@@ -31,6 +31,25 @@ MAX_JPEG_PIXELS = 2**26
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 """All that Pillow may try, first what it has loaded anyway. It has more, one of which starts Ghostscript."""
+_READ = "PNG, JPEG, GIF, BMP, TIFF, WebP or PPM"
+_ISO_IMAGES = {
+    **dict.fromkeys((b"avif", b"avis"), "an AVIF image"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "a HEIC image"),
+    **dict.fromkeys((b"mif1", b"msf1"), "a HEIF image"),
+}
+"""What is behind ``ftyp`` at the start of such files (ISO/IEC 14496-12). Pillow cannot read HEIC. It can read
+AVIF, but not within limits: a file of 3 kB whose header says 100 x 100 pixels had it take 1 GB."""
+_OTHER_STARTS = {
+    b"%PDF": "a PDF document",
+    b"%!PS": "PostScript",
+    b"<svg": "an SVG drawing",
+    b"<?xml": "XML, such as an SVG drawing",
+    b"\0\0\0\x0cJXL ": "a JPEG XL image",
+    b"\xff\x0a": "a JPEG XL image",
+    b"\0\0\0\x0cjP  ": "a JPEG 2000 image",
+    b"8BPS": "a Photoshop file",
+    b"\x93NUMPY": "an array of NumPy",
+}
 _MODES = {1: "L", 3: "RGB"}
 _OVERSAMPLING = 8
 """How many times the model's size an image keeps until it is resampled properly."""
@@ -113,7 +132,7 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
     except ImageError:
         raise
     except UnidentifiedImageError as error:
-        raise ImageError(f"{name}: not an image that Pillow can read; give a PNG or JPEG file") from error
+        raise ImageError(f"{name}: {_unread(content)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: is too large an image; scale it down first") from error
     except Exception as error:  # of a damaged file Pillow's plugins raise anything
@@ -193,6 +212,15 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _unread(content: bytes) -> str:
+    """What a file is that is none of the formats that are read, and what to do with it."""
+    kind = _ISO_IMAGES.get(content[8:12], "") if content[4:8] == b"ftyp" else ""
+    kind = kind or next((kind for start, kind in _OTHER_STARTS.items() if content.startswith(start)), "")
+    if kind:
+        return f"is {kind}, which is not read; convert it to PNG or JPEG"
+    return f"not an image of a format that is read; give a file in {_READ}"
 
 
 def _require_moderate(file: PIL.Image.Image, name: str) -> None:

@@ -7,13 +7,14 @@ import struct
 from pathlib import Path
 
 import pytest
-from ai_edge_litert.schema_py_generated import BuiltinOperator
+from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from attacks import refused
 from foreign_tflite import Builder, computed_shape, convolutions, pack
 
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.soundness import require_sound
 from fmnist_runtime.structure.tflite.operators import OPERATORS, VARIABLES
+from fmnist_runtime.structure.tflite.tensors import type_name
 
 
 def refuse(tmp_path: Path, model: object, complaint: str) -> None:
@@ -174,7 +175,7 @@ def test_floats_into_integers(tmp_path):
     b = Builder()
     image = b.tensor((1, 8), batch=True)
     x = b.add("SOFTMAX", [image], (1, 8), "Softmax", kind=9, beta=1.0)
-    refuse(tmp_path, b.done([image], [x]), "a SOFTMAX from type 0 to type 9")
+    refuse(tmp_path, b.done([image], [x]), "a SOFTMAX from FLOAT32 to INT8")
 
 
 @pytest.mark.parametrize("field", ["strideW", "filterHeight"])
@@ -268,3 +269,10 @@ def test_an_endless_convolution(tmp_path):
     steps = {"strideH": 1, "strideW": 1, "dilationHFactor": 1, "dilationWFactor": 1}
     x = b.add("CONV_2D", [x, b.floats(8, 100, 100, 1), b.floats(8)], (1, 1, 1, 8), "Conv2D", **steps)
     refuse(tmp_path, b.done([image], [x]), "80,000,000,000 products|products for an image")
+
+
+def test_types_have_the_names_of_the_schema():
+    for name, number in vars(TensorType).items():
+        if not name.startswith("_"):
+            assert type_name(number) == name
+    assert type_name(99) == "number 99"

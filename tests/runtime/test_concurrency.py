@@ -83,7 +83,7 @@ def test_threads_may_take_turns(t10k):
 def test_a_session_is_free_again_after_an_error(t10k):
     with load(TINY / "export" / "model-int8.tflite") as session:
         for _ in range(2):
-            with pytest.raises(Exception, match="takes raw uint8 pixels"):
+            with pytest.raises(Exception, match="takes raw pixels, 0 to 255, as uint8"):
                 session.scores(t10k.images[:1].astype(np.float32))
         assert session.classify(t10k.images[0]).label == "Ankle boot"
 

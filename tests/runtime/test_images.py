@@ -92,8 +92,20 @@ def test_colour_models_get_colour(tmp_path):
     ("name", "content", "complaint"),
     [
         ("empty.png", b"", "is empty"),
-        ("text.png", b"not a picture", "not an image"),
-        ("figure.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "not an image"),
+        (
+            "text.png",
+            b"not a picture",
+            "not an image of a format that is read; give a file in PNG, JPEG, GIF, BMP, TIFF, WebP or PPM",
+        ),
+        ("figure.eps", b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n", "is PostScript"),
+        (
+            "a.heic",
+            b"\0\0\0\x28ftypheic\0\0\0\0mif1",
+            "is a HEIC image, which is not read; convert it to PNG",
+        ),
+        ("a.jpg", b"\0\0\0\x20ftypavif\0\0\0\0avifmif1", "is an AVIF image, which is not read; convert it"),
+        ("a.svg", b'<svg xmlns="http://www.w3.org/2000/svg"/>', "is an SVG drawing, which is not read"),
+        ("a.pdf", b"%PDF-1.7", "is a PDF document, which is not read"),
         ("model.jpg", (TINY / "export" / "model-int8.tflite").read_bytes(), "not an image"),
     ],
 )
@@ -317,3 +329,12 @@ def test_damage_of_any_kind_is_one_error(t10k):
             content[at] = random.integers(0, 256)
         with suppress(ImageError):
             assert decode_picture(bytes(content), "image", (28, 28)).pixels.shape == (28, 28)
+
+
+def test_a_real_avif_file_is_known_as_one(tmp_path):
+    features = pytest.importorskip("PIL.features")
+    if not features.check("avif"):
+        pytest.skip("this Pillow writes no AVIF")
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.avif")
+    with pytest.raises(ImageError, match="is an AVIF image"):
+        read_image(tmp_path / "a.avif", (28, 28))

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from support import TINY
 
 from fmnist_runtime import FmnistError, load
@@ -178,7 +179,9 @@ def test_of_equal_scores_the_lowest_index_wins(session):
     ids=lambda images: f"{images.shape} {images.dtype}",
 )
 def test_images_that_do_not_fit_are_refused(session, images):
-    with pytest.raises(ShapeError, match=r"takes (images of shape 28×28|raw uint8 pixels)"):
+    with pytest.raises(
+        ShapeError, match=r"takes (images of shape 28×28, but |raw pixels, 0 to 255, as uint8)"
+    ):
         session.scores(images)
 
 
@@ -187,14 +190,28 @@ def test_one_image_is_no_batch(session, t10k):
         session.scores(t10k.images[0])
 
 
-@pytest.mark.parametrize("images", [[[[0]]], "boot.png", None], ids=str)
-def test_what_is_no_array_is_not_the_engines_fault(session, images):
-    with pytest.raises(ShapeError, match=f"takes a uint8 array, not {type(images).__name__}"):
-        session.scores(images)
+@pytest.mark.parametrize("images", [[[[0]]], "boot.png", None, Image.new("L", (28, 28))], ids=type)
+@pytest.mark.parametrize("ask", ["scores", "classify", "top"])
+def test_what_is_no_array_is_not_the_engines_fault(session, images, ask):
+    with pytest.raises(
+        ShapeError, match=f"takes a NumPy array of uint8, not {type(images).__name__}; np.array"
+    ):
+        getattr(session, ask)(images)
+
+
+@pytest.mark.parametrize("ask", ["classify", "top"])
+def test_pixels_from_0_to_1_are_told_how_to_become_raw_ones(session, t10k, ask):
+    with pytest.raises(ShapeError, match=r"not float32; multiply by 255 if they reach from 0 to 1, then use"):
+        getattr(session, ask)(t10k.images[0].astype(np.float32) / 255)
+
+
+def test_room_that_is_no_array_is_not_the_engines_fault(session, t10k):
+    with pytest.raises(ShapeError, match=r"out is a list, not a NumPy array of float32 of shape \(1, 10\)"):
+        session.scores(t10k.images[:1], out=[[0.0] * 10])
 
 
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
-@pytest.mark.parametrize("threads", [0, -1])
+@pytest.mark.parametrize("threads", [0, -1, 1.5])
 def test_no_threads_run_nothing(path, threads):
     with pytest.raises(ModelError, match=f"cannot be run by {threads} threads; give 1 to 256"):
         load(path, threads=threads)

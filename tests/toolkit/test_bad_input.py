@@ -142,7 +142,11 @@ def test_a_damaged_file_fails_verification(tmp_path, fails):
     [
         ("absent.png", None, "no such file"),
         ("empty.png", b"", "is empty"),
-        ("text.png", b"not a picture", "not an image that Pillow can read"),
+        (
+            "text.png",
+            b"not a picture",
+            "not an image of a format that is read; give a file in PNG, JPEG, GIF,",
+        ),
         ("folder", ..., "is a directory"),
     ],
 )
@@ -323,7 +327,8 @@ def test_images_that_do_not_fit_the_model(tmp_path, fails):
     square, targets = np.zeros((4, 32, 32), np.uint8), np.arange(4, dtype=np.uint8)
     write(own / "t10k-images-idx3-ubyte", idx_header(square) + square.tobytes())
     write(own / "t10k-labels-idx1-ubyte", idx_header(targets) + targets.tobytes())
-    assert "takes images of shape 28×28, but these are 32×32" in fails("eval", INT8, "--dataset", own)
+    line = fails("eval", INT8, "--dataset", own)
+    assert "28×28, but these are 32×32; name the data set it was trained on with --dataset" in line
 
 
 def test_images_of_another_data_set_under_the_same_name(tmp_path, fails, t10k):

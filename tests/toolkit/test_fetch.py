@@ -169,7 +169,7 @@ def test_fetched_once_then_kept_and_found(tmp_path, server, fetch, folder, monke
 
 REASONS = {
     "absent": "HTTP 404",
-    "page": "not an IDX file (it starts with 3c21444f)",
+    "page": "is a web page, not an IDX file",
     "other": "is not the published file, sha256 c59f468a2f672dc8…",
     "cut": "bytes read, ",
     "cut-unannounced": "gzip stream is cut off or damaged",

@@ -276,3 +276,20 @@ def test_bad_files_are_one_line(tmp_path, fmnist, name, content, complaint):
     assert result.stderr.count("\n") == 1
     assert result.stderr.startswith(f"fmnist: {name}: ")
     assert complaint in result.stderr
+
+
+def test_of_a_thousand_labels_a_few_are_shown_and_json_has_all(tmp_path, fmnist):
+    image, scores = (
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, ["n", *shape])
+        for name, shape in (("image", (1, 2, 500)), ("scores", (1000,)))
+    )
+    nodes = [
+        onnx.helper.make_node("Flatten", ["image"], ["flat"]),
+        onnx.helper.make_node("Softmax", ["flat"], ["scores"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "graph", [image], [scores])
+    opsets = [onnx.helper.make_opsetid("", 17)]
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opsets, ir_version=8), tmp_path / "m.onnx")
+    result = fmnist("inspect", "m.onnx", "--json", "m.json")
+    assert row(result.stdout, "labels")[1] == "0, 1, 2, 3, 4, …, 999 (1,000; --json has all)"
+    assert json.loads((tmp_path / "m.json").read_text())["labels"] == [str(index) for index in range(1000)]

@@ -134,7 +134,10 @@ def test_a_strangers_model_can_be_given_names(predict, photos, tmp_path):
     (tmp_path / "labels.txt").write_text("a\nb\n")
     refused = predict("photos/0.png", "--labels", "labels.txt", model="foreign.tflite")
     assert (refused.returncode, refused.stdout) == (1, b"")
-    assert refused.stderr.decode() == "fmnist: foreign.tflite: has 10 classes, but there are 2 labels\n"
+    assert (
+        refused.stderr.decode()
+        == "fmnist: foreign.tflite: has 10 classes, but there are 2 labels; each class needs one\n"
+    )
 
 
 def test_a_picture_of_an_idx_file_is_a_picture(predict, photos):

@@ -340,8 +340,11 @@ def test_a_model_for_other_images_is_not_gone_on_with(tmp_path, fmnist):
     model.save(tmp_path / "other.keras")
     result = fmnist("train", "--resume", "other.keras", "--epochs", 1)
     assert result.returncode == 1
-    assert "takes images of shape 8×8, but these are 28×28" in result.stderr
-    assert "no such file" in fmnist("train", "--resume", "absent", "--epochs", 3).stderr
+    assert (
+        "takes images of shape 8×8, but these are 28×28; name the data set it was trained on with --dataset"
+        in result.stderr
+    )
+    assert "no such run or file" in fmnist("train", "--resume", "absent", "--epochs", 3).stderr
 
 
 def test_a_model_that_ends_in_logits_is_not_gone_on_with(tmp_path, fmnist):

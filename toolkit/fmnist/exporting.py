@@ -14,6 +14,7 @@ from fmnist.references import record_reference, require_reference_free
 from fmnist.runs import require_there, run_of
 from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import Recipe, formats
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.errors import (
     DatasetError,
@@ -27,7 +28,7 @@ from fmnist_runtime.files import require_file, require_possible
 from fmnist_runtime.labels import read_distinct_labels
 from fmnist_runtime.manifest import MANIFEST
 from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import KERAS_SUFFIXES
+from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact, Exporter, Source
@@ -109,6 +110,8 @@ def export_model(
     if not is_keras(model):
         require_there(model)
         only = f"only a Keras model, {' or '.join(KERAS_SUFFIXES)}, can be exported"
+        if any(format_suffix(model) in suffixes for suffixes, _ in ENGINES.values()):
+            only += f"; this runs as it is: fmnist predict {model} IMAGE"
         raise ModelError(f"{model}: {mistaken(model) or only}")
     require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):

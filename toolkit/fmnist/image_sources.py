@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 STDIN = Path("-")
 """The argument that stands for standard input."""
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
-"""What image files in a folder are told by."""
+_READ = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+IMAGE_SUFFIXES = (*_READ, ".avif", ".heic", ".heif")
+"""What image files in a folder are told by, also those that are not read: each is refused by its name."""
 
 _GLOB = re.compile(r"[*?\[]")
 _IDX = "-ubyte"

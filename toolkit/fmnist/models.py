@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+from fmnist.opening import images_of_a_dataset
 from fmnist.progress import say_notes
 from fmnist.runs import Run, is_run, newest_run, require_there, run_of, select_run
 from fmnist_runtime import Session
@@ -152,8 +153,16 @@ class Splits:
         return split
 
     def of(self, session: Session) -> Dataset:
-        """The test split to run a model on; see `trained`."""
-        return self.trained(session.info.path, session.info.metadata)
+        """The test split to run a model on; see `trained`.
+
+        Raises:
+            ShapeError: Its images do not have the shape that the model takes.
+            DatasetError: As of `trained`.
+        """
+        split = self.trained(session.info.path, session.info.metadata)
+        with images_of_a_dataset():
+            session.scores(split.images[:1])
+        return split
 
     def trained(self, path: Path, metadata: Metadata | None) -> Dataset:
         """The test split of the data set that a model was trained on, unless one is named for all.

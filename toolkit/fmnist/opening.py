@@ -6,7 +6,8 @@ Little is imported here, for a verb that opens one model and is done in a blink.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from fmnist.progress import say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.contract import RAW
-from fmnist_runtime.errors import ModelError, needs_extra
+from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.sessions import KERAS_SUFFIXES, ModelInfo
 from fmnist_runtime.sessions.opening import SEAL, USER
@@ -70,6 +71,15 @@ class Execution:
     """Class names, for a model that carries none or others."""
     output: str | None = None
     """Name of the output that the scores are, of a model that has several."""
+
+
+@contextmanager
+def images_of_a_dataset() -> Iterator[None]:
+    """Put into the command's terms what is to be done where a model takes images of another shape."""
+    try:
+        yield
+    except ShapeError as error:
+        raise ShapeError(f"{error}; name the data set it was trained on with --dataset") from error
 
 
 def is_keras(path: Path) -> bool:
@@ -137,7 +147,7 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
     colour = info.contract.layout != "flat" and images.ndim == 4 and images.shape[-1] == 3
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with _open(info.path, replace(how, input_range=range)) as trial:
+        with images_of_a_dataset(), _open(info.path, replace(how, input_range=range)) as trial:
             return trial.scores(images)
 
     ranges = candidates(dataset.name, 3 if colour else 1)

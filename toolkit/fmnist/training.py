@@ -28,6 +28,7 @@ from fmnist.foreign_model import require_raw_pixels
 from fmnist.history import Epoch, history_csv
 from fmnist.loop import EpochLoop
 from fmnist.network import build_model
+from fmnist.opening import images_of_a_dataset
 from fmnist.preflight import load_test_split, require_enough, require_space
 from fmnist.progress import say_notes
 from fmnist.results import to_json
@@ -209,7 +210,8 @@ def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
     """A model with its optimizer's state; one that was saved without gets the settings' optimizer."""
     path = start.model
     with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
-        session.fit(training.images[:1])
+        with images_of_a_dataset():
+            session.fit(training.images[:1])
         if session.classifier.logits:
             raise ModelError(f"{path}: ends in logits; training goes on with a model that ends in softmax")
         if start.settings is None:

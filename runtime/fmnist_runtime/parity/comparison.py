@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity.answers import Answers, compare_answers
@@ -45,25 +46,34 @@ class Parity:
 
 
 def compare(
-    reference: NDArray[np.float32],
-    candidate: NDArray[np.float32],
-    targets: NDArray[np.uint8],
+    reference: ArrayLike,
+    candidate: ArrayLike,
+    targets: ArrayLike,
     gate: Gate,
 ) -> Parity:
     """Compare two models' scores for the same images.
 
     Args:
-        reference: float32 ``[N, classes]``, the original's scores.
-        candidate: float32 ``[N, classes]``, the converted model's.
-        targets: uint8 ``[N]``, the true classes.
+        reference: float ``[N, classes]``, the original's scores, as an array or a list of lists.
+        candidate: float ``[N, classes]``, the converted model's.
+        targets: whole numbers ``[N]``, the true classes.
         gate: The limits to hold the converted model against.
 
     Raises:
         ResultError: The arrays do not describe the same images and classes, or hold no probabilities.
     """
-    _require_same_shape(reference, candidate, targets)
-    _require_probabilities("the original's", reference)
-    _require_probabilities("the converted model's", candidate)
+    original = _as_array("the original's scores", reference)
+    converted = _as_array("the converted model's scores", candidate)
+    truth = _as_array("the true classes", targets)
+    _require_same_shape(original, converted, truth)
+    _require_probabilities("the original's", original)
+    _require_probabilities("the converted model's", converted)
+    return _compared(original, converted, truth, gate)
+
+
+def _compared(
+    reference: NDArray[np.float32], candidate: NDArray[np.float32], targets: NDArray[np.uint8], gate: Gate
+) -> Parity:
     answers = compare_answers(reference.argmax(axis=1), candidate.argmax(axis=1), targets)
     probabilities = compare_probabilities(reference, candidate)
     changes = find_changes(reference, candidate, targets, gate.max_difference or 0.0)
@@ -79,17 +89,33 @@ def compare(
     )
 
 
+def _as_array(what: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        array = np.asarray(values)
+    except (ValueError, TypeError) as error:  # such as of rows of different lengths
+        raise ResultError(f"{what} are no array ({error})") from error
+    if array.dtype.kind not in "fiub":
+        raise ResultError(f"{what} are {array.dtype}, not numbers")
+    return array
+
+
 def _require_same_shape(
     reference: NDArray[np.float32], candidate: NDArray[np.float32], targets: NDArray[np.uint8]
 ) -> None:
+    if reference.ndim == candidate.ndim == 1:
+        raise ResultError(
+            "class numbers alone cannot be compared; give the probabilities of all classes, [images, classes]"
+        )
     images, classes = reference.shape if reference.ndim == 2 else (0, 0)
     if images == 0 or classes < 2 or candidate.shape != reference.shape or targets.shape != (images,):
         raise ResultError(
             f"scores of shape {reference.shape} and {candidate.shape} and true classes of shape "
             f"{targets.shape} do not describe the same images by two classes or more"
         )
+    if not np.issubdtype(targets.dtype, np.integer):
+        raise ResultError(f"true classes are whole numbers, not {targets.dtype}; use .astype(np.uint8)")
     lowest, highest = targets.min(), targets.max()
-    if not np.issubdtype(targets.dtype, np.integer) or lowest < 0 or highest >= classes:
+    if lowest < 0 or highest >= classes:
         raise ResultError(
             f"true classes from {lowest} to {highest} ({targets.dtype}) are none of {classes}, counted "
             "from 0 as scores are"

@@ -78,8 +78,8 @@ def load(
     name = next(iter(engines)) if engine == "auto" else engine
     if name not in engines:
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
-    if not 1 <= threads <= MAX_THREADS:
-        raise ModelError(f"{path}: cannot be run by {threads:,} threads; give 1 to {MAX_THREADS}")
+    if not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
+        raise ModelError(f"{path}: cannot be run by {threads!r} threads; give 1 to {MAX_THREADS}")
     opening = open_sound(Opening(path, threads, _names(labels, path), input_range, known_from, output))
     module, _, kind = engines[name].partition(":")
     session: BaseSession = getattr(import_module(module), kind)(opening)
@@ -120,5 +120,5 @@ def _names(labels: Sequence[str] | None, path: Path) -> tuple[str, ...] | None:
     names = None if labels is None else tuple(labels)
     wrong = [name for name in names or () if not isinstance(name, str)]
     if wrong:
-        raise ModelError(f"{path}: labels are names, each a str, not a {type(wrong[0]).__name__}")
+        raise ModelError(f"{path}: labels are names, each a str, not {type(wrong[0]).__name__}")
     return names

@@ -100,9 +100,7 @@ class BaseSession(ABC):
             raise
         except Exception as error:  # what engines raise has no common base but this
             if not isinstance(images, np.ndarray):
-                raise ShapeError(
-                    f"{self._info.path}: takes a uint8 array, not {type(images).__name__}"
-                ) from error
+                raise self._no_array(images) from error
             raise ModelError(f"{self._info.path}: {self._info.engine} cannot run it ({error})") from error
         finally:
             turn.append(None)
@@ -135,15 +133,22 @@ class BaseSession(ABC):
         """The k most probable classes of one image; see `Session.top`."""
         if k < 1:
             raise ValueError(f"the {k} most probable classes; ask for 1 or more")
-        [scores] = self.scores(image[np.newaxis])
+        [scores] = self.scores(image[np.newaxis] if isinstance(image, np.ndarray) else image)
         order = np.argsort(-scores, kind="stable")[:k]
         return [Prediction(self._info.labels[i], int(i), float(scores[i])) for i in order]
 
     def classify(self, image: NDArray[np.uint8]) -> Prediction:
         """The most probable class of one image; see `Session.classify`."""
-        scores = self.scores(image[np.newaxis])
+        # What is no array is refused there; a call of one's own for this would take a fiftieth of the time.
+        scores = self.scores(image[np.newaxis] if isinstance(image, np.ndarray) else image)
         index = int(scores.argmax())
         return Prediction(self._info.labels[index], index, scores.item(index))
+
+    def _no_array(self, images: object) -> ShapeError:
+        return ShapeError(
+            f"{self._info.path}: takes a NumPy array of uint8, not {type(images).__name__}; np.array(images, "
+            "np.uint8) makes one, or fmnist_runtime.images.read_image of a file"
+        )
 
     def close(self) -> None:
         """Let go of the engine and its memory; what is closed stays closed.
@@ -181,11 +186,14 @@ class BaseSession(ABC):
     def _require_fit(self, images: NDArray[np.uint8]) -> None:
         shape, given = self._info.input_shape, images.shape[1:]
         if images.dtype != np.uint8:
-            raise ShapeError(f"{self._info.path}: takes raw uint8 pixels, not {images.dtype}")
+            first = "multiply by 255 if they reach from 0 to 1, then " if images.dtype.kind == "f" else ""
+            raise ShapeError(
+                f"{self._info.path}: takes raw pixels, 0 to 255, as uint8, not {images.dtype}; {first}use "
+                ".astype(np.uint8)"
+            )
         if not _is_alike(given, shape):
-            single = _is_alike(images.shape, shape)
-            these = f"these are {_times(given)}; name the data set it was trained on with --dataset"
-            if single:
+            these = f"these are {_times(given)}"
+            if _is_alike(images.shape, shape):
                 these = "this is one: image[np.newaxis] is a batch"
             raise ShapeError(f"{self._info.path}: takes images of shape {_times(shape)}, but {these}")
 
@@ -282,10 +290,12 @@ def check_input(shape: Sequence[object]) -> None:
         ValueError: The tensor has no batch dimension.
     """
     if len(shape) < 2:
-        raise ValueError(f"its input has {len(shape)} dimensions, a classifier's has a batch and an image")
+        raise ValueError(f"its input has {len(shape)} dimensions, a classifier's has images and their pixels")
 
 
 def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise ShapeError(f"out is a {type(out).__name__}, not a NumPy array of float32 of shape {shape}")
     if out.shape != shape or out.dtype != np.float32:
         raise ShapeError(f"out is {out.dtype} of shape {out.shape}, the scores are float32 of shape {shape}")
     if not out.flags.writeable:

@@ -20,7 +20,9 @@ class NullSession(BaseSession):
     def __init__(self, opening: Opening) -> None:
         metadata, path = opening.metadata, opening.path
         if metadata is None or metadata.golden is None:
-            raise ModelError(f"{path}: says nothing of its images, which the null engine has to go by")
+            raise ModelError(
+                f"{path}: says nothing of its images, which the null engine needs; fmnist export writes it"
+            )
         shape = metadata.golden.images.shape[1:]
         image = ImageTensor(shape, np.dtype(np.uint8))
         format = format_suffix(path).removeprefix(".")

@@ -183,7 +183,10 @@ def test_images_that_do_not_fit(int8, fmnist, tmp_path):
         write_idx(small / f"{split}-labels-idx1-ubyte", np.arange(20, dtype=np.uint8) % 10)
     result = fmnist("bench", int8, "--dataset", small)
     assert result.returncode == 1
-    assert "takes images of shape 28×28, but these are 8×8" in result.stderr
+    assert (
+        "takes images of shape 28×28, but these are 8×8; name the data set it was trained on with --dataset"
+        in result.stderr
+    )
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.opening import Execution, describe, open_model
+from fmnist.opening import Execution, describe, images_of_a_dataset, open_model
 from fmnist_runtime import Session
 from fmnist_runtime.errors import FmnistError, UnsupportedError
 from fmnist_runtime.latency import (
@@ -78,7 +78,8 @@ def main() -> None:
     try:
         job = Job(**json.loads(sys.argv[1]))
         _end_with(job.parent)
-        result = work(job)
+        with images_of_a_dataset():
+            result = work(job)
     except FmnistError as error:
         result = {"error": str(error), "unsupported": isinstance(error, UnsupportedError)}
     report.write(json.dumps(result))

@@ -149,7 +149,7 @@ ITS_OWN_ENGINE = ["auto"]
 Labels = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Text file of class names, one a line. Default: the model's or its data's."
+        metavar="FILE", help="Class names, one a line, or as JSON. Default: the model's or its data's."
     ),
 ]
 KerasInputRange = Annotated[

@@ -1,6 +1,6 @@
 """What a model file is and says of itself, as `fmnist inspect` shows it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from fmnist_runtime.artifact import Metadata
     from fmnist_runtime.contract import InputContract
     from fmnist_runtime.golden import Golden
+
+_MOST_LABELS = 20
+"""Names of classes that one line has room for."""
+_SHOWN_LABELS = 5
 
 
 def origin(inspection: "Inspection") -> str:
@@ -20,7 +24,7 @@ def origin(inspection: "Inspection") -> str:
         "sha256": model.sha256,
         "format": f"{model.format} {model.scheme}",
         "opened by": model.engine,
-        "labels": ", ".join(inspection.labels),
+        "labels": _labels(inspection.labels),
         "input": _input(inspection.contract),
         "pixels": _pixels(inspection.contract),
     }
@@ -30,6 +34,13 @@ def origin(inspection: "Inspection") -> str:
         facts["metadata"] = "none of fmnist"
     width = max(map(len, facts)) + 2
     return "\n".join(f"{name:{width}}{value}" for name, value in facts.items())
+
+
+def _labels(labels: Sequence[str]) -> str:
+    """The names of the classes; of many the first few and the last."""
+    if len(labels) <= _MOST_LABELS:
+        return ", ".join(labels)
+    return f"{', '.join(labels[:_SHOWN_LABELS])}, …, {labels[-1]} ({len(labels):,}; --json has all)"
 
 
 def _input(contract: "InputContract") -> str:

@@ -26,6 +26,20 @@ _WHOLE = {INT32: "i", INT64: "q"}
 """Types of numbers that decide shapes, as ``struct`` calls them."""
 _LEAST_SCALE = 1e-30
 """Far below the product of any two scales of a trained model; the kernels' own arithmetic ends at 1e-38."""
+_NAMES: tuple[str, ...] = (
+    "FLOAT32",
+    "FLOAT16",
+    "INT32",
+    "UINT8",
+    "INT64",
+    "STRING",
+    "BOOL",
+    "INT16",
+    "COMPLEX64",
+)
+_NAMES += ("INT8", "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4")
+_NAMES += ("BFLOAT16", "INT2", "UINT4", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
+"""Of TensorType, by its numbers."""
 MAX_RANK = 8
 """More dimensions than any kernel takes."""
 MOST_VALUES = 2 * MAX_RANK
@@ -73,6 +87,11 @@ class Tensor(NamedTuple):
         return _size(self.shape, self.kind)
 
 
+def type_name(kind: int) -> str:
+    """What the schema calls a TensorType."""
+    return _NAMES[kind] if 0 <= kind < len(_NAMES) else f"number {kind}"
+
+
 def read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     """Read a tensor.
 
@@ -88,7 +107,7 @@ def read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     kind, buffer = table.number(1, "b"), table.number(2, "I")
     table.number(5, "?"), table.number(8, "?")
     if kind not in _BITS:
-        raise ValueError(f"tensor {name!r} is of type {kind}, which no image classifier needs")
+        raise ValueError(f"tensor {name!r} is of type {type_name(kind)}; convert the model without it")
     if len(shape) > MAX_RANK or min(shape, default=0) < 0:
         raise ValueError(f"tensor {name!r} has the shape {shape}")
     if signature and (len(signature) != len(shape) or min(signature) < -1):

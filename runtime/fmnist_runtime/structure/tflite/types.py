@@ -33,6 +33,7 @@ from fmnist_runtime.structure.tflite.tensors import (
     UINT32,
     UINT64,
     Tensor,
+    type_name,
 )
 
 _QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
@@ -76,7 +77,8 @@ def check_types(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
         raise ValueError(f"a {operator.name} of {len(inputs)} tensors")
     wanted = _OUTPUTS.get(operator.name, {inputs[place].kind})
     if outputs[0].kind not in wanted or any(tensor.kind in (INT4, INT2) for tensor in outputs):
-        raise ValueError(f"a {operator.name} from type {inputs[place].kind} to type {outputs[0].kind}")
+        first, made = type_name(inputs[place].kind), type_name(outputs[0].kind)
+        raise ValueError(f"a {operator.name} from {first} to {made}")
     if operator.name == "TOPK_V2":
         wanted = {INT32, INT16}
     if any(tensor.kind not in wanted for tensor in outputs[1:]):
@@ -97,4 +99,5 @@ def check_weight_types(operator: Operator, pixels: Tensor, weights: Tensor, bias
     """
     biases = _BIASES.get(pixels.kind, set())
     if weights.kind not in _WEIGHTS.get(pixels.kind, ()) or (bias is not None and bias.kind not in biases):
-        raise ValueError(f"a {operator.name} of type {pixels.kind} with weights of type {weights.kind}")
+        types = f"{type_name(pixels.kind)} with weights of {type_name(weights.kind)}"
+        raise ValueError(f"a {operator.name} of {types}")
