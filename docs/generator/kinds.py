@@ -17,7 +17,7 @@ from fmnist.inventory import VerificationBody as VerifiedFiles
 from fmnist.parity.body import ParityBody
 from fmnist.prediction_output import PredictionBody
 from fmnist.results import schema
-from fmnist.runs import TrainingBody
+from fmnist.runs import AdoptionBody, TrainingBody
 from fmnist.summary import SummaryBody
 from fmnist.verification import VerificationBody
 from fmnist_exporters.manifest import Manifest
@@ -51,6 +51,13 @@ def _kind(name: str, layout: Any, verb: str, place: str, text: str) -> Kind:
 _STEP = "`fmnist {0} --json FILE`; `fmnist run`, `fmnist deploy`"
 _PLACES = "`RUN/{0}.json`, by `fmnist run`; `RUN/devices/HOST/{0}.json`, by `fmnist deploy`"
 KINDS = (
+    _kind(
+        "adopt",
+        AdoptionBody,
+        "`fmnist adopt --dataset DATASET`",
+        "`RUN/adopt.json`, which makes a folder a run",
+        "Which model was adopted, and how it is run.",
+    ),
     _kind(
         "train",
         TrainingBody,

@@ -86,7 +86,7 @@ def _open(path: Path, how: Execution, splits: Splits | None) -> tuple[Any, Datas
 def _require_free(run: Run, force: bool) -> None:
     """Check that an adopted model may have a folder: it is new, or another one was adopted there."""
     require_writable(run.adopt_json)
-    if not run.folder.exists() or force or run.adopted:
+    if not run.folder.exists() or force or run.is_adopted():
         require_manifest_free(run.exports, force)
         return
     what = "is a run of fmnist train" if is_run(run.folder) else "holds files, but no run"

@@ -102,15 +102,13 @@ class Run:
         """The same of somebody else's model that was adopted. Written last."""
         return self.folder / "adopt.json"
 
-    @property
-    def adopted(self) -> bool:
+    def is_adopted(self) -> bool:
         """Whether its model is somebody else's, so that there is no original and no training."""
         return self.adopt_json.is_file() and not self.train_json.is_file()
 
-    @property
-    def record_json(self) -> Path:
+    def record(self) -> Path:
         """What makes the folder a run: the record of its training, or of what was adopted."""
-        return self.adopt_json if self.adopted else self.train_json
+        return self.adopt_json if self.is_adopted() else self.train_json
 
     def require_trained(self) -> None:
         """Check that there is an original and a training.
@@ -118,7 +116,7 @@ class Run:
         Raises:
             ResultError: The run is of an adopted model.
         """
-        if self.adopted:
+        if self.is_adopted():
             raise ResultError(
                 f"{self.folder}: holds an adopted model, which has no Keras original and no training here; "
                 f"what there is to know of it: fmnist eval {self.folder}"
@@ -158,7 +156,7 @@ class Run:
         Raises:
             ResultError: The record is missing, damaged, or not one of ours.
         """
-        path, schema = self.record_json, ADOPT_SCHEMA if self.adopted else TRAIN_SCHEMA
+        path, schema = self.record(), ADOPT_SCHEMA if self.is_adopted() else TRAIN_SCHEMA
         record = read_json(path)
         if record.get("schema") != schema:
             raise ResultError(f"{path}: is not a record of fmnist ({schema})")
@@ -166,7 +164,7 @@ class Run:
         texts = [settings.get("dataset") if isinstance(settings, dict) else None, record.get("test_digest")]
         texts += labels if isinstance(labels, list) else [None]
         if not all(isinstance(text, str) for text in texts):
-            verb = "adopt" if self.adopted else "train"
+            verb = "adopt" if self.is_adopted() else "train"
             raise ResultError(f"{path}: is damaged; {verb} the run again")
         return record
 
@@ -238,7 +236,7 @@ def select_run(named: Path | None) -> Run:
     if named is None:
         return newest_run()
     require_there(named)
-    if not Run(named).record_json.exists():
+    if not Run(named).record().exists():
         raise ResultError(f"{named}: is not a run; give the folder that fmnist train wrote")
     Run(named).training()
     return Run(named)

@@ -82,7 +82,7 @@ def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[st
     manifest = read_json(run.exports / MANIFEST)
     manifest |= {"artifacts": [artifact.entry for artifact in artifacts], "rejected": []}
     return {
-        f"{home}/{run.record_json.name}": run.record_json,
+        f"{home}/{run.record().name}": run.record(),
         f"{home}/{run.reference.name}": run.reference,
         f"{home}/{run.exports.name}/{MANIFEST}": (json.dumps(manifest, indent=1) + "\n").encode(),
         **{f"{home}/{run.exports.name}/{artifact.path.name}": artifact.path for artifact in artifacts},

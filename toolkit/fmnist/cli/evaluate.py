@@ -34,13 +34,13 @@ def evaluate(
     say_run_and_stale(selection.run)
     paths = list(selection.paths)
     recorded = selection.run is not None and dataset is None
-    if selection.run and not recorded and not selection.run.adopted:
+    if selection.run and not recorded and not selection.run.is_adopted():
         paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
     if scores:
         require_one_split(paths, dataset)
     how = Execution(threads, engine, input_range, labels=read_names(labels), output=output)
     results = evaluate_models(paths, Splits(dataset, data_dir), how)
-    if selection.run and recorded and not selection.run.adopted:
+    if selection.run and recorded and not selection.run.is_adopted():
         results.insert(0, evaluate_original(selection.run))
     if scores:
         keep_scores(scores, results)
