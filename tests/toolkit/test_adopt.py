@@ -1,0 +1,156 @@
+"""`fmnist adopt`: a stranger's model that from then on says itself how it is run."""
+
+from __future__ import annotations
+
+import io
+import json
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+from foreign_tflite import pack
+from strangers import INT8, bare, tflite, with_metadata
+from support import TINY
+
+from fmnist_runtime import load
+from fmnist_runtime.errors import ModelError
+
+FASHION = ("--dataset", "fashion-mnist")
+
+
+@pytest.fixture
+def adopted(tmp_path, fmnist):
+    """The folder of a run that was adopted of a model of pixels 0–1."""
+    (tmp_path / "stranger.tflite").write_bytes(pack(tflite()))
+    result = fmnist("adopt", "stranger.tflite", *FASHION)
+    assert result.returncode == 0, result.stderr
+    return tmp_path / "runs" / "stranger"
+
+
+def test_the_bytes_of_the_model_stay_as_they_are(adopted, tmp_path, t10k):
+    original = (tmp_path / "stranger.tflite").read_bytes()
+    copy = adopted / "export" / "stranger.tflite"
+    assert copy.read_bytes()[: len(original)] == original
+    with load(copy) as session:
+        assert (session.info.contract.range, session.info.contract.known_from) == ("0-1", "its seal")
+        assert session.info.labels[9] == "Ankle boot"
+        expected = bare(original, (t10k.images[:100] / 255).astype(np.float32))
+        # As of the bare engine; one image at a time on both sides.
+        assert np.abs(session.scores(t10k.images[:100]) - expected).max() < 1e-6
+    with zipfile.ZipFile(copy) as archive:
+        assert archive.namelist() == ["fmnist.json", "labels.txt"]
+
+
+def test_no_verb_needs_a_flag_from_then_on(adopted, fmnist, tmp_path, t10k):
+    evaluated = fmnist("eval", "--json", "eval.json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    [model] = json.loads((tmp_path / "eval.json").read_text())["models"]
+    assert (model["correct"], model["input_range"], model["range_known_from"]) == (8422, "0-1", "its seal")
+    for verb in (["verify"], ["parity"], ["bench", "--duration", "0.1", "--processes", "1"], ["inspect"]):
+        result = fmnist(*verb)
+        assert result.returncode == 0, result.stdout + result.stderr
+        assert "input-range" not in result.stderr
+    assert "verified" in fmnist("verify").stdout
+    assert "0-1, known from its seal" in fmnist("inspect").stdout
+
+
+def test_one_byte_changed_is_seen(adopted, fmnist):
+    copy = adopted / "export" / "stranger.tflite"
+    content = bytearray(copy.read_bytes())
+    content[2000] ^= 1
+    copy.write_bytes(content)
+    assert fmnist("verify").returncode == 3
+    with pytest.raises(ModelError, match="its bytes are not those it was sealed with"):
+        load(copy)
+
+
+def test_bundle_takes_it(adopted, fmnist, tmp_path):
+    result = fmnist("bundle", "--wheels", "none", "--format", "tflite", "--out", "bundle")
+    assert result.returncode == 0, result.stderr
+    run = tmp_path / "bundle" / "runs" / "stranger"
+    assert {path.name for path in run.iterdir()} == {"adopt.json", "reference.npz", "export"}
+    assert (run / "export" / "stranger.tflite").read_bytes() == (
+        adopted / "export" / "stranger.tflite"
+    ).read_bytes()
+    moved = tmp_path / "device"
+    shutil.copytree(tmp_path / "bundle", moved)
+    shutil.rmtree(adopted.parent)
+    for verb in ("verify", "eval", "parity"):
+        result = fmnist(verb, moved / "runs" / "stranger")
+        assert result.returncode == 0, result.stderr
+
+
+def test_labels_and_files_of_its_own_are_kept(fmnist, tmp_path):
+    names = "\n".join(f"name {letter}" for letter in "abcdefghij").encode()
+    content = with_metadata(tflite("-1-1"), (127.5,), (127.5,), names)
+    buffer = io.BytesIO(content)
+    with zipfile.ZipFile(buffer, "a") as archive:
+        archive.writestr("notes.md", "of the author")
+    (tmp_path / "stranger.tflite").write_bytes(buffer.getvalue())
+    result = fmnist("adopt", "stranger.tflite")
+    assert result.returncode == 0, result.stderr
+    assert "adopted/stranger.tflite: takes pixels of -1-1, known from its TFLite metadata" in result.stdout
+    assert "golden images are noise" in result.stdout
+    copy = tmp_path / "adopted" / "stranger.tflite"
+    assert copy.read_bytes().startswith(buffer.getvalue())
+    with zipfile.ZipFile(copy) as archive:
+        assert archive.namelist() == ["notes.md", "fmnist.json", "labels.txt"]
+    with load(copy) as session:
+        assert session.info.labels == tuple(names.decode().split("\n"))
+    assert fmnist("verify", "adopted/stranger.tflite").returncode == 0
+
+
+def test_an_onnx_model_is_adopted(fmnist, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    foreign_onnx = pytest.importorskip("foreign_onnx")
+    content = foreign_onnx.convolutions()
+    (tmp_path / "stranger.onnx").write_bytes(content)
+    result = fmnist("adopt", "stranger.onnx", "--input-range", "-1-1")
+    assert result.returncode == 0, result.stderr
+    copy = (tmp_path / "adopted" / "stranger.onnx").read_bytes()
+    assert copy.startswith(content)
+    onnx.checker.check_model(onnx.load_from_string(copy))
+    with load(tmp_path / "adopted" / "stranger.onnx") as session:
+        assert session.info.contract.range == "-1-1"
+
+
+def test_adopted_again_it_is_replaced_and_another_verbs_run_is_not(adopted, fails, fmnist, tmp_path):
+    (tmp_path / "other.tflite").write_bytes(pack(tflite(integers=(INT8, 1 / 255, -128))))
+    result = fmnist("adopt", "other.tflite", *FASHION, "--out", adopted)
+    assert result.returncode == 0, result.stderr
+    assert [path.name for path in (adopted / "export").glob("*.tflite")] == ["other.tflite"]
+    shutil.copytree(TINY, tmp_path / "runs" / "tiny")
+    line = fails("adopt", "other.tflite", *FASHION, "--out", tmp_path / "runs" / "tiny")
+    assert "is a run of fmnist train; --out goes elsewhere" in line
+
+
+@pytest.mark.parametrize(
+    ("verb", "line"),
+    [
+        (["export"], "holds an adopted model"),
+        (["report"], "holds an adopted model"),
+        (["plot", "history"], "holds an adopted model"),
+        (["train", "--resume"], "holds an adopted model"),
+        (["parity", "--layers"], "holds an adopted model"),
+    ],
+)
+def test_what_needs_a_training_says_so(verb, line, adopted, fmnist):
+    result = fmnist(*verb, adopted)
+    assert result.returncode == 1
+    assert line in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_what_cannot_be_adopted(fails, tmp_path):
+    (tmp_path / "stranger.tflite").write_bytes(pack(tflite()))
+    assert "does not say which numbers it takes" in fails("adopt", "stranger.tflite")
+    sealed = TINY / "export" / "model-int8.tflite"
+    assert "is sealed already" in fails("adopt", sealed, *FASHION)
+    assert "only tflite and onnx models are adopted" in fails("adopt", TINY / "export" / "model-float32.npz")
+    assert "is a Keras model; make artifacts of it with: fmnist export" in fails(
+        "adopt", TINY / "model.keras"
+    )
+    assert "is not right with any of" in fails("adopt", "stranger.tflite", "--dataset", "mnist")
+    line = fails("adopt", "stranger.tflite", "--dataset", "mnist", "--input-range", "0-1")
+    assert "right, always naming one class 11.35 %; check --dataset, the order of --labels" in line
