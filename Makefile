@@ -14,22 +14,42 @@ BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predic
 DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,engine_option help \
 	parity_bad_input parity_scores predict predict_output predict_streams verbs)
 
-.PHONY: demo test test-device test-arm64 emulated-pi lint format docs bench clean
+# NumPy's OpenBLAS has kernels for AVX2, for AVX-512 and for neither, and takes those of the processor it finds.
+KERNELS := Haswell SkylakeX Prescott
+PRODUCT := import numpy; numpy.eye(99, dtype="f") @ numpy.eye(99, dtype="f")
+# Whether a mutant is refused or used does not depend on how its products are rounded.
+KERNEL_TESTS := tests/runtime tests/exporters --ignore tests/runtime/test_hostile.py
+PYTEST := -m pytest --numprocesses auto --dist loadfile
+
+.PHONY: demo test test-kernels test-device test-arm64 emulated-pi lint format docs bench clean
 
 demo: $(INSTALLED)  ## train, export, evaluate, compare and time the network on the real Fashion-MNIST
 	$(BIN)/fmnist run
 
 test: $(INSTALLED)  ## every test, on all cores
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(BIN)/python $(PYTEST)
+
+# Kernels of instructions that the processor lacks end Python with SIGILL, which is 128 + 4 here.
+test-kernels: $(INSTALLED)  ## the numeric tests with NumPy's kernels for other processors, and with one thread
+	@for kernel in $(KERNELS); do \
+		export OPENBLAS_CORETYPE=$$kernel; \
+		core=$$(OPENBLAS_VERBOSE=2 $(BIN)/python -c '$(PRODUCT)' 2>&1); \
+		case $$? in \
+			0) echo "OPENBLAS_CORETYPE=$$kernel: $$core"; $(BIN)/python $(PYTEST) $(KERNEL_TESTS) || exit 1;; \
+			132) echo "OPENBLAS_CORETYPE=$$kernel: left out, as this processor lacks its instructions (SIGILL)";; \
+			*) echo "OPENBLAS_CORETYPE=$$kernel: a product of matrices fails: $$core" >&2; exit 1;; \
+		esac; \
+	done
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python $(PYTEST) $(KERNEL_TESTS)
 
 test-device: $(DEVICE)/.installed  ## what a device runs, where TensorFlow is not installed, on all cores
 	@$(DEVICE)/bin/python -c 'import sys; from importlib.util import find_spec as find; \
 		sys.exit([f"$(DEVICE) has {name}" for name in ("tensorflow", "keras", "onnx") if find(name)] or 0)'
-	$(DEVICE)/bin/python -m pytest --numprocesses auto --dist loadfile $(DEVICE_TESTS)
+	$(DEVICE)/bin/python $(PYTEST) $(DEVICE_TESTS)
 
 # Root's, on Debian; what is missing is said. `make test` runs them, too, where the boards are built.
 test-arm64: emulated-pi  ## the tests on emulated Raspberry Pis alone, on all cores
-	FMNIST_SKIP_NOTHING=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile tests/arm64
+	FMNIST_SKIP_NOTHING=1 $(BIN)/python $(PYTEST) tests/arm64
 
 emulated-pi: $(INSTALLED)  ## build those Raspberry Pis, into the user's cache, where they stay
 	@PYTHONPATH=tests $(BIN)/python -m arm64.emulated_pi
