@@ -1,7 +1,8 @@
 # One command per chore. Everything is installed into .venv, once, and what a device has into .venv-device; nothing
 # outside the folder is touched, but by emulated-pi the user's cache.
 
-PYTHON ?= python3
+# An environment is made with the first of these that its packages have wheels for.
+PYTHON ?= python3 python3.13 python3.12 python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -79,13 +80,26 @@ bench: $(INSTALLED)  ## the comparisons behind the figures in the README, and it
 clean:  ## remove what was installed and made, but not runs/
 	rm -rf $(VENV) $(DEVICE) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 
-# The stamp is made last, so that an installation that was interrupted is begun again.
+# The stamp is made last, so that an installation that was interrupted is begun again. An environment of another Python is
+# cleared, as venv would leave that Python in it.
 $(INSTALLED): EXTRAS := train
+$(INSTALLED): PYTHONS := 3.13, 3.12 or 3.11
 $(DEVICE)/.installed: EXTRAS := tflite,onnx,images
+$(DEVICE)/.installed: PYTHONS := 3.14, 3.13, 3.12 or 3.11
 $(INSTALLED) $(DEVICE)/.installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "fmnist needs Python 3.11 or newer: make PYTHON=python3.11 ..." >&2; exit 1; }
-	@$(PYTHON) -m venv $(@D) || { echo "on Debian, venv is a package of its own: apt install python3-venv" >&2; exit 1; }
+	@version() { "$$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }; \
+	clear=; others=; \
+	for python in $(PYTHON); do \
+		found=$$(version "$$python") || continue; \
+		case " $(PYTHONS)," in *" $$found"[,\ ]*) \
+			test "$$(version $(@D)/bin/python)" = "$$found" || clear=--clear; \
+			"$$python" -m venv $$clear $(@D) && exit; \
+			echo "on Debian, venv is a package of its own: apt install python$$found-venv" >&2; exit 1;; \
+		esac; \
+		others="$${others:+$$others, }$$python is $$found"; \
+	done; \
+	echo "fmnist: $(@D) takes Python $(PYTHONS), which all of its packages have wheels for" \
+		"(found: $${others:-none}): install one, or name it: make PYTHON=/path/to/python3.13" >&2; exit 1
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt pip
 	$(@D)/bin/python -m pip install --quiet --constraint constraints.txt --build-constraint constraints.txt --editable '.[$(EXTRAS)]' --group dev
 	touch $@
