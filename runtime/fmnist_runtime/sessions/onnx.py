@@ -10,6 +10,7 @@ import numpy as np
 
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.errors import ModelError, needs_extra
+from fmnist_runtime.numpy_fit import require_fit
 from fmnist_runtime.quantization import pixel_writer
 from fmnist_runtime.sessions.base import BaseSession, check_rank, class_labels
 from fmnist_runtime.sessions.blocks import block_size
@@ -19,6 +20,7 @@ from fmnist_runtime.sessions.session import ModelInfo
 from fmnist_runtime.structure.onnx.running import Running
 
 with needs_extra("onnx", "running an .onnx model"):
+    require_fit("onnxruntime")
     import onnxruntime
 
 _ENGINE = f"onnxruntime {onnxruntime.__version__}"
