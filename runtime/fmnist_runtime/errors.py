@@ -14,7 +14,7 @@ FmnistError                 one line for the user: what, which file, and what me
 ├── RejectedError           an artifact failed its gate when it was made
 ├── DeviceError             a device cannot be reached, or cannot take what is sent to it
 ├── TrainingStoppedError    a training ended early; says what is saved and how to go on
-└── MissingExtraError       a package is not installed; names the extra that brings it
+└── MissingExtraError       a package is not installed, or does not run here; says what to install
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ class TrainingStoppedError(FmnistError):
 
 
 class MissingExtraError(FmnistError):
-    """A package is not installed; the text names the extra that brings it."""
+    """A package is not installed, or does not run here; the text says what to install."""
 
 
 _EXTRA_PACKAGES = {

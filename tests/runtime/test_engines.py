@@ -26,7 +26,8 @@ def test_an_engine_can_be_named(name, engine, t10k):
     path = EXPORT / f"model-{name}"
     with load(path, engine=engine) as named, load(path) as chosen:
         assert named.info == chosen.info
-        assert np.array_equal(named.scores(t10k.images[:9]), chosen.scores(t10k.images[:9]))
+        # The float32 gate: each has memory of its own, by whose place an engine may choose its order of sums.
+        assert np.abs(named.scores(t10k.images[:9]) - chosen.scores(t10k.images[:9])).max() < 1e-5
 
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "tensorflow", ""])

@@ -47,7 +47,7 @@ def test_it_is_plain_numpy():
     expected = np.exp(logits - logits.max()) / np.exp(logits - logits.max()).sum()
     with load(MODEL) as session:
         found = session.scores(image.astype(np.uint8).reshape(1, 28, 28))[0]
-    assert np.abs(found - expected).max() < 1e-6
+    assert np.abs(found - expected).max() < 1e-5  # sums in another order, as above
 
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
@@ -64,7 +64,8 @@ def test_activations(tmp_path, activation):
     }[activation]
     with load(path) as session:
         assert session.info.labels == ("0", "1", "2")
-        assert session.activations(pixels)[-1][0] == pytest.approx(expected, rel=1e-6)
+        # A logit, below 2, is made by eight roundings of 2⁻²⁴ of it at most; in a softmax two of them differ.
+        assert session.activations(pixels)[-1][0] == pytest.approx(expected, rel=2 * 8 * 2 * 2**-24)
 
 
 def test_extreme_values_do_not_overflow(tmp_path):

@@ -47,7 +47,7 @@ def refused(path: Path, content: bytes, reason: str) -> None:
 
 @pytest.mark.parametrize("suffix", ["tflite", "onnx"])
 def test_the_same_weights_give_the_same_scores(suffix, t10k):
-    """They are the same bits in all three files, and go through the same products in the same order."""
+    """They are the same bits in all three files."""
     path = EXPORT / f"model-float32.{suffix}"
     with (
         load(EXPORT / "model-float32.npz") as npz,
@@ -55,8 +55,9 @@ def test_the_same_weights_give_the_same_scores(suffix, t10k):
         load(path, input_range="0-255") as engine,
     ):
         scores = numpy.scores(t10k.images)
-        assert np.array_equal(scores, npz.scores(t10k.images))
-        # Sums of 784 products in another order: the float32 gate.
+        # Sums of 784 products in another order: the float32 gate. TFLite's kernels are transposed, so NumPy's
+        # sums may differ, too.
+        assert np.abs(scores - npz.scores(t10k.images)).max() < 1e-5
         assert np.abs(scores - engine.scores(t10k.images)).max() < 1e-5
         assert (numpy.info.format, numpy.info.scheme, numpy.info.input_shape) == (suffix, "float32", (28, 28))
         assert (numpy.info.labels, numpy.info.metadata) == (engine.info.labels, engine.info.metadata)
@@ -98,7 +99,7 @@ def test_a_file_without_our_metadata_is_run(tmp_path):
     ):
         assert (foreign.info.scheme, foreign.info.metadata, foreign.info.labels[9]) == ("unknown", None, "9")
         images = np.full((3, 28, 28), 77, np.uint8)
-        assert np.array_equal(foreign.scores(images), ours.scores(images))
+        assert np.abs(foreign.scores(images) - ours.scores(images)).max() < 1e-5  # the float32 gate
 
 
 def test_no_engine_is_needed(tmp_path):

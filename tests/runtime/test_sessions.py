@@ -151,7 +151,8 @@ def test_the_images_are_left_alone(session, t10k):
 
 def test_a_channel_axis_of_one_is_no_obstacle(session, t10k):
     images = t10k.images[:5]
-    assert np.array_equal(session.scores(images[..., np.newaxis]), session.scores(images))
+    with_axis = session.scores(images[..., np.newaxis])
+    assert np.abs(with_axis - session.scores(images)).max() < 1e-5  # prepared anew, so the float32 gate
 
 
 def test_top_is_best_first(session, t10k):
@@ -356,4 +357,5 @@ def test_a_session_is_of_the_file_that_was_loaded(path, tmp_path, t10k):
     shutil.copyfile(path, copy)
     with load(copy) as session, load(path) as original:
         copy.unlink()
-        assert np.array_equal(session.scores(t10k.images[:5]), original.scores(t10k.images[:5]))
+        difference = session.scores(t10k.images[:5]) - original.scores(t10k.images[:5])
+        assert np.abs(difference).max() < 1e-5  # prepared twice, so the float32 gate

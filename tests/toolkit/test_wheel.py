@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -77,6 +79,14 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel):
     assert tops == {"fmnist", "fmnist_exporters", "fmnist_runtime", "fmnist-0.1.0.dist-info"}
     assert {f"{top}/py.typed" for top in ("fmnist", "fmnist_exporters", "fmnist_runtime")} <= set(names)
     assert "fmnist-0.1.0.dist-info/licenses/LICENSE" in names
+    assert {f"fmnist/doctor/models/model.{suffix}" for suffix in ("tflite", "onnx", "npz")} <= set(names)
+
+
+def test_doctor_runs_a_model_there(device):
+    result = device.fmnist("doctor")
+    assert (result.returncode, result.stderr) == (0, "")
+    assert "runs no model" not in result.stdout
+    assert re.search(r"^models run here on ai-edge-litert [\d.]+, numpy [\d.]+$", result.stdout, re.MULTILINE)
 
 
 def test_a_device_gets_no_tensorflow_and_stays_small(device):
@@ -159,6 +169,47 @@ def test_the_oldest_engines_run_every_artifact(tmp_path):
     assert result.returncode == 0, result.stdout + result.stderr
     assert result.stdout.count(" verified ") == len(list((TINY / "export").glob("model-*")))
     assert "onnxruntime 1.16.3" in result.stdout
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="these engines have no wheels for this Python")
+@pytest.mark.parametrize(
+    ("package", "suffix", "remedy"),
+    [
+        ("tflite-runtime==2.14.0", "tflite", "pip install 'numpy<2'"),
+        ("onnxruntime==1.16.3", "onnx", "pip install --upgrade onnxruntime"),
+    ],
+)
+def test_an_engine_for_numpy_1_is_told_and_mended(tmp_path, package, suffix, remedy):
+    """pip installs it beside NumPy 2, with which it loads. One raised when it ran a model, one crashed."""
+    python = tmp_path / "venv" / "bin" / "python"
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    pip = [python, "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, package, "numpy==2.2.6", "typer==0.24.0"], check=True)
+
+    def fmnist(*arguments: object) -> subprocess.CompletedProcess[str]:
+        sources = os.pathsep.join(str(ROOT / part) for part in SOURCES)
+        return subprocess.run(
+            [python, "-m", "fmnist", *map(str, arguments)],
+            env={**os.environ, "PYTHONPATH": sources, "PYTHONUTF8": "1", "FMNIST_DATA": str(DATA)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    model = TINY / "export" / f"model-float32.{suffix}"
+    name = package.replace("==", " ")
+    told = f"{name} fails with numpy 2.2.6, as it was built for NumPy 1: {remedy}"
+    for verb in ("eval", "inspect", "verify", "bench"):
+        result = fmnist(verb, model)
+        assert (result.returncode, result.stdout, result.stderr) == (1, "", f"fmnist: {told}\n")
+    found = fmnist("doctor")
+    assert (found.returncode, found.stderr) == (0, "")
+    assert f"engine {suffix}: {told}; " in found.stdout
+    assert found.stdout.endswith("models run here on numpy 2.2.6\n")
+
+    subprocess.run([*pip, *shlex.split(remedy)[2:]], check=True)
+    assert fmnist("eval", model).returncode == 0
+    assert re.search(rf"^engine {suffix} +ok ", fmnist("doctor").stdout, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

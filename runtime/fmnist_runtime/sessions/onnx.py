@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from fmnist_runtime.errors import ModelError, needs_extra
+from fmnist_runtime.numpy_fit import require_fit
 from fmnist_runtime.quantization import score_reader
 from fmnist_runtime.sessions.base import BaseSession, Output, check_input, choose_output, image_writer
 from fmnist_runtime.sessions.blocks import block_size
@@ -17,6 +18,7 @@ from fmnist_runtime.sessions.plan import Plan, in_turn
 from fmnist_runtime.structure.onnx.running import Running, exposed
 
 with needs_extra("onnx", "running an .onnx model"):
+    require_fit("onnxruntime")
     import onnxruntime
 
 _ENGINE = f"onnxruntime {onnxruntime.__version__}"

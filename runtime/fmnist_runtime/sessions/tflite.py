@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ModelError, needs_extra
+from fmnist_runtime.numpy_fit import require_fit
 from fmnist_runtime.quantization import score_reader
 from fmnist_runtime.sessions.base import BaseSession, Output, check_input, choose_output, image_writer
 from fmnist_runtime.sessions.blocks import block_size
@@ -20,10 +21,12 @@ from fmnist_runtime.structure.tflite.running import Running
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
+        require_fit("ai_edge_litert")
         import ai_edge_litert as package
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError as missing:
         try:
+            require_fit("tflite_runtime")
             import tflite_runtime as package
             from tflite_runtime.interpreter import Interpreter
         except ModuleNotFoundError:

@@ -222,9 +222,60 @@ def test_its_json_and_markdown(pair, tmp_path, fmnist):
     )
 
 
+APART = (2.4, 2.5, 2.6, 5.0, 5.1, 5.3)
+"""Half of the processes took twice as long by chance: the median of all calls may be any time between."""
+
+
+class Shown:
+    """A number as it stands in a table, and what it may have been before it was rounded."""
+
+    def __init__(self, text: str) -> None:
+        digits = text.replace(",", "")
+        half = 0.5 * 10 ** -len(digits.partition(".")[2])
+        self.low, self.high = float(digits) - half, float(digits) + half
+
+
+@pytest.mark.parametrize("report", [comparison_text, comparison_markdown])
+@pytest.mark.parametrize("factor", [0.31, 0.62, 1.0, 1.307, 12.5])
+@pytest.mark.parametrize(
+    ("scenario", "unit"),
+    [("latency", 1.0), ("periodic", 40.0), ("cold-start", 50_000.0), ("throughput", 3e5)],
+)
+def test_old_and_new_are_what_the_ratio_is_of(tmp_path, report, factor, scenario, unit):
+    """Not the medians of all calls, which count each call of a process that was fast or slow by chance."""
+    sides = []
+    for name, times, p50 in (("old", APART, 2.535), ("new", APART[::-1], 3.313)):
+        figures = [unit * (factor if name == "new" else 1) * time for time in times]
+        pooled = {"value": unit * p50, "low": 0.0, "high": unit * 100}
+        rates = {"rates": figures, "images_per_second": pooled} if scenario == "throughput" else {}
+        model = entry(figures, p50_us=pooled, **rates)
+        sides.append(recorded(tmp_path / f"{name}.json", model, scenario=scenario))
+    [row] = [line for line in report([compare(*sides)]).splitlines() if "model-int8" in line]
+    old, new, ratio = (Shown(cell) for cell in row.replace("|", " ").split()[3:6])
+    assert ratio.low <= factor <= ratio.high
+    assert new.low / old.high <= ratio.high
+    assert new.high / old.low >= ratio.low
+    # The halves do not overlap: the median is the mean of 2.6 and 5, to the digits that are shown.
+    scale = unit / 1000 if scenario == "cold-start" else unit
+    assert old.low <= scale * 3.8 <= old.high
+
+
+def test_the_json_has_what_the_ratio_is_of(tmp_path, fmnist):
+    for name, medians, rates in (("old", APART, SIX), ("new", SIX, APART)):
+        write(tmp_path / f"{name}.json", document(entry(medians, rates)))
+    assert fmnist("compare", "old.json", "new.json", "--json", "c.json").returncode == 0
+    [comparison] = json.loads((tmp_path / "c.json").read_text())["comparisons"]
+    [change] = comparison["results"]
+    old, new = change["old"], change["new"]
+    assert (old["median_us"], new["median_us"]) == pytest.approx((3.8, 10.0))
+    assert (old["median_images_per_second"], new["median_images_per_second"]) == pytest.approx((10.0, 3.8))
+    assert change["ratio"] == new["median_us"] / old["median_us"]
+    assert (old["p50_us"], new["p50_us"]) == (10.0, 10.0)  # of all calls, as bench.json has it
+
+
 def test_cold_starts_are_told_in_milliseconds(tmp_path):
     """139,279 µs are 139 ms, to whoever waits for them."""
-    cold = entry(p50_us={"value": 139_279.0, "low": 98_765.0, "high": 202_399.0})
+    cold = entry([139_279.0] * 6)
     side = recorded(tmp_path / "cold.json", cold, scenario="cold-start")
     header, _, row = comparison_text([compare(side, side)]).split("\n\n")[1].splitlines()
     assert "old p50 ms  new p50 ms" in header

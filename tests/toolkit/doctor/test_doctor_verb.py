@@ -11,10 +11,16 @@ import pytest
 from fmnist.devices.remote_probe import SCHEMA, read_reply
 from fmnist_runtime.environment import package_versions
 
+WITHOUT = "fmnist runs dense float32 networks without it: --engine numpy"
 ILLEGAL_INSTRUCTION = "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n"
 NO_LIBRARY = (
     "raise ImportError('libgomp.so.1: cannot open shared object file', name='onnxruntime', path=__file__)\n"
 )
+INTERPRETER = """
+class Interpreter:
+    def __init__(self, **options):
+        {}
+"""
 TALKATIVE = """
 import os, sys
 os.write(1, bytes([255, 10]))
@@ -87,17 +93,71 @@ def test_an_engine_that_crashes_takes_nothing_with_it(doctor):
     assert result.returncode == 0
     assert result.stderr == ""
     assert advice(result.stdout)["engine tflite"] == (
-        "it crashes when it is loaded (SIGILL); perhaps it needs a newer processor; "
-        "fmnist runs dense float32 networks without it: --engine numpy"
+        f"it crashes when it is loaded (SIGILL); perhaps it needs a newer processor; {WITHOUT}"
     )
     assert "ai-edge-litert" not in result.stdout.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("SIGSEGV", ": pip install --upgrade ai-edge-litert numpy"),
+        ("SIGILL", "; perhaps it needs a newer processor"),
+    ],
+)
+def test_an_engine_that_loads_and_crashes_when_a_model_is_run(doctor, name, remedy):
+    """As one does that was built for another NumPy, or has its fast kernels for newer processors alone."""
+    crash = f"import os, signal; os.kill(os.getpid(), signal.{name})"
+    result = doctor(ai_edge_litert="", **{"ai_edge_litert/interpreter": INTERPRETER.format(crash)})
+    versions = package_versions()
+    litert, numpy = (f"{package} {versions[package]}" for package in ("ai-edge-litert", "numpy"))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert f"engine tflite  problem  {litert}, runs no model\n" in result.stdout
+    assert advice(result.stdout)["engine tflite"] == (
+        f"{litert} with {numpy} crashes when a model is run ({name}){remedy}; {WITHOUT}"
+    )
+    assert litert not in result.stdout.splitlines()[-1]
+
+
+def test_an_engine_that_loads_and_raises_when_a_model_is_run(doctor):
+    code = INTERPRETER.format('raise SystemError("a result with an exception set")')
+    result = doctor(ai_edge_litert="", **{"ai_edge_litert/interpreter": code})
+    versions = package_versions()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert advice(result.stdout)["engine tflite"] == (
+        f"ai-edge-litert {versions['ai-edge-litert']} with numpy {versions['numpy']} runs no model "
+        f"(a result with an exception set); {WITHOUT}"
+    )
+
+
+@pytest.mark.parametrize("code", [0, 7])
+def test_an_engine_that_ends_the_process_when_a_model_is_run(doctor, code):
+    ending = f"import os; print('bye', flush=True); os._exit({code})"
+    result = doctor(ai_edge_litert="", **{"ai_edge_litert/interpreter": INTERPRETER.format(ending)})
+    versions = package_versions()
+    assert (result.returncode, result.stderr) == (0, "")
+    assert advice(result.stdout)["engine tflite"] == (
+        f"ai-edge-litert {versions['ai-edge-litert']} with numpy {versions['numpy']} ends its process "
+        f"when a model is run; {WITHOUT}"
+    )
+
+
+def test_a_numpy_that_computes_wrongly_runs_no_models(doctor):
+    wrong = "import numpy\nnumpy.matmul = lambda left, right, out: out.fill(0)\n"
+    result = doctor(sitecustomize=wrong)
+    assert (result.returncode, result.stdout) == (1, "")
+    numpy = f"numpy {package_versions()['numpy']}"
+    start = (
+        f"fmnist: nothing runs models here, as NumPy runs none ({numpy} answers otherwise than it should: "
+    )
+    assert result.stderr.startswith(f"{start}golden image 0: a probability differs by 0.")
+    assert result.stderr.count("\n") == 1
 
 
 def test_an_engine_that_lacks_a_library(doctor):
     assert advice(doctor(onnxruntime=NO_LIBRARY).stdout)["engine onnx"] == (
         "running an .onnx model needs onnxruntime, which is installed but cannot be loaded "
-        "(libgomp.so.1: cannot open shared object file); "
-        "fmnist runs dense float32 networks without it: --engine numpy"
+        f"(libgomp.so.1: cannot open shared object file); {WITHOUT}"
     )
 
 

@@ -34,9 +34,14 @@ class ComparedFigures(TypedDict):
     engine: str
     """What ran it, with version."""
     p50_us: float | None
-    """Median time of a call in µs; None where there were too few samples."""
+    """Median time in µs of all calls of all processes; None where there were too few samples."""
     images_per_second: float | None
-    """Throughput; None where it was not measured."""
+    """Throughput of all processes; None where it was not measured."""
+    median_us: float
+    """Median over processes of their median times in µs: what ``ratio`` is of, but for throughput."""
+    median_images_per_second: float | None
+    """Median over processes of their throughput: what ``ratio`` is of for throughput; None where it was not
+    measured."""
     process_medians_us: tuple[float, ...]
     """Median time in µs of each process."""
     process_images_per_second: tuple[float, ...]
@@ -54,7 +59,7 @@ class ComparedModel(Key):
     new: ComparedFigures
     """Its figures in the other."""
     ratio: float
-    """New by old, of medians over processes: of times, or of images per second for throughput."""
+    """New by old: of ``median_us``, or for throughput of ``median_images_per_second``."""
     low: float | None
     """Lower end of its 95 % interval; None where a side has fewer than 5 processes."""
     high: float | None
@@ -136,6 +141,8 @@ def _figures(figures: Figures) -> ComparedFigures:
         "engine": figures.engine,
         "p50_us": p50.value if p50 else None,
         "images_per_second": figures.images_per_second.value if figures.images_per_second else None,
+        "median_us": figures.median_us,
+        "median_images_per_second": figures.median_rate,
         "process_medians_us": figures.process_medians_us,
         "process_images_per_second": figures.process_rates,
         "verdict": figures.verdict,

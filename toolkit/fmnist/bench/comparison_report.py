@@ -76,8 +76,8 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
         if change.key == key
     ]
     which = _which(comparisons)
-    what, cell = {"throughput": ("images/s", _rate), "cold-start": ("p50 ms", _p50(milliseconds))}.get(
-        old.scenario, ("p50 µs", _p50(microseconds))
+    what, cell = {"throughput": ("images/s", _rate), "cold-start": ("p50 ms", _time(milliseconds))}.get(
+        old.scenario, ("p50 µs", _time(microseconds))
     )
     columns: list[Column] = [
         *which,
@@ -109,17 +109,12 @@ def _engine(row: Row) -> str:
     return old if old == new else f"{old}, then {new}"
 
 
-def _p50(show: Callable[[float], str]) -> Callable[[Figures], str]:
-    def cell(figures: Figures) -> str:
-        found = figures.percentiles["p50"]
-        return show(found.value) if found else ABSENT
-
-    return cell
+def _time(show: Callable[[float], str]) -> Callable[[Figures], str]:
+    return lambda figures: show(figures.median_us)
 
 
 def _rate(figures: Figures) -> str:
-    found = figures.images_per_second
-    return f"{found.value:,.0f}" if found else ABSENT
+    return ABSENT if figures.median_rate is None else f"{figures.median_rate:,.0f}"
 
 
 def _ratio(value: float) -> str:
@@ -152,6 +147,7 @@ def _remarks(comparisons: Sequence[Comparison]) -> list[str]:
 
 _WITHIN = f"{100 * LEAST_CHANGE:g} %"
 _HOW = (
-    f"new/old: of the medians over processes; {FASTER} or {SLOWER} is what lies beyond {_WITHIN} with its "
-    f"whole interval, {ALIKE} what lies within, as two runs of the same may be that far apart"
+    f"old and new: medians over processes; new/old: their ratio; {FASTER} or {SLOWER} is what lies beyond "
+    f"{_WITHIN} with its whole interval, {ALIKE} what lies within, as two runs of the same may be "
+    "that far apart"
 )

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+import numpy as np
+
 from fmnist.bench.body import PERCENTILES, key_of
 from fmnist.bench.configuration import Scenario
 from fmnist.json_part import DamageError, Part
@@ -68,6 +70,16 @@ class Figures:
     """The median time of each process."""
     process_rates: tuple[float, ...]
     """Images per second of each process; none where not measured."""
+
+    @property
+    def median_us(self) -> float:
+        """Median over processes of their median times."""
+        return float(np.median(self.process_medians_us))
+
+    @property
+    def median_rate(self) -> float | None:
+        """Median over processes of their images per second; None where not measured."""
+        return float(np.median(self.process_rates)) if self.process_rates else None
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def doctor(json: options.Json = None) -> None:
     """Say what runs models on this machine.
 
-    Also what the machine is, and what to do where something is amiss. Exit 0 when something can run models,
-    whatever else is found.
+    Each engine answers the golden images of a small model. Also what the machine is, and what to do where
+    something is amiss. Exit 0 when something can run models, whatever else is found.
     """
     import sys
 
@@ -25,8 +25,10 @@ def doctor(json: options.Json = None) -> None:
         from fmnist.colours import error_line
         from fmnist.render import printable
 
+        numpy = parts["numpy"]
         reason = (
-            f"nothing runs models here, as NumPy does not load ({printable(parts['numpy'].error)}): "
+            f"nothing runs models here, as NumPy {'runs none' if numpy.package else 'does not load'} "
+            f"({printable(numpy.error)}): "
             "pip install --force-reinstall numpy, or sudo apt install python3-numpy for the system's Python"
         )
         print(error_line(reason, sys.stderr), file=sys.stderr)

@@ -22,7 +22,7 @@ class Examination:
     probe: Probe
     """What it is and how it is."""
     parts: dict[Part, Loading]
-    """What loads."""
+    """What loads, and runs a model."""
     findings: tuple[Finding, ...]
     """What to know, and what to do."""
 
@@ -38,7 +38,7 @@ class ExaminationBody(TypedDict):
     probe: Probe
     """What the machine is and how it is."""
     parts: list[Loading]
-    """What loads, of what runs models and reads images."""
+    """What loads and works, of what runs models and reads images."""
     findings: tuple[Finding, ...]
     """What to know, and what to do."""
 

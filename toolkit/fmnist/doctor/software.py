@@ -82,6 +82,8 @@ def _engine(probe: Probe, extra: Extra, part: Loading) -> Finding:
 
 
 def _state(part: Loading) -> str:
+    if part.package:
+        return f"{part.package}, runs no model"
     return "installed, does not load" if part.installed else "not installed"
 
 
