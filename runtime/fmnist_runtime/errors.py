@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_MAX_LENGTH = 600
+_MAX_LENGTH = 1000
 """Libraries put whole graphs into their messages; what a person reads is the start."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
