@@ -38,6 +38,8 @@ _LIKELY = 2.0
 """Standard errors that are enough where the loss says the same."""
 _MATERIAL = 1.5
 """How many times as great the mean loss must then be, and by `_CERTAIN` standard errors."""
+_ALIKE = 1e-3
+"""Losses that differ by less are of the same answers; float32 alone makes some 1e-6 of it."""
 _BETTER_THAN_GUESSING = 0.1
 """Share of the way from always naming the commonest class to being always right. A model that gets less far,
 such as one of another data set, tells nothing of its range."""
@@ -114,7 +116,7 @@ def find_range(
         trials = [_try(score, range, images[chosen], targets[chosen]) for range in rivals]
         trials.sort(key=lambda trial: (-trial.accuracy, trial.losses.mean()))
         best = trials[0]
-        near = [trial for trial in trials[1:] if not _is_better(best, trial)]
+        near = [trial for trial in trials[1:] if not (_is_better(best, trial) or _is_same(best, trial))]
         if _tells(best, targets[chosen]) and not near:
             return FoundRange(best, trials[1])
         if count < len(order):
@@ -134,6 +136,27 @@ def find_range(
     )
 
 
+def find_contradiction(
+    score: Scorer, declared: str, ranges: Sequence[str], images: NDArray[np.uint8], targets: NDArray[np.uint8]
+) -> FoundRange | None:
+    """A range under which a model is surely right oftener than under the one that its file declares.
+
+    Args:
+        score: The model.
+        declared: The range that the file declares.
+        ranges: What else to try.
+        images: uint8 ``[N, …]``.
+        targets: uint8 ``[N]``, the true classes.
+
+    Returns:
+        That range, and the declared one behind it; None where there is none.
+    """
+    chosen = np.sort(np.random.default_rng(0).permutation(len(targets))[: _STAGES[0]])
+    own, *others = (_try(score, range, images[chosen], targets[chosen]) for range in (declared, *ranges))
+    better = [trial for trial in others if _is_better(trial, own) and _tells(trial, targets[chosen])]
+    return FoundRange(max(better, key=lambda trial: trial.accuracy), own) if better else None
+
+
 def _try(score: Scorer, range: str, images: NDArray[np.uint8], targets: NDArray[np.uint8]) -> Trial:
     scores = score(range, images)
     likelihood = scores[np.arange(len(targets)), targets].astype(np.float64)
@@ -151,6 +174,11 @@ def _is_better(best: Trial, other: Trial) -> bool:
     spread = float(worse.std()) / len(worse) ** 0.5
     material = other.losses.mean() > _MATERIAL * best.losses.mean() and worse.mean() > _CERTAIN * spread
     return bool(errors > _LIKELY and material)
+
+
+def _is_same(best: Trial, other: Trial) -> bool:
+    """Whether it makes no difference, as to a model that normalises its input itself."""
+    return np.array_equal(best.right, other.right) and np.allclose(best.losses, other.losses, atol=_ALIKE)
 
 
 def _tells(best: Trial, targets: NDArray[np.uint8]) -> bool:

@@ -140,6 +140,17 @@ def test_predict_names_what_the_files_own_metadata_names(fmnist, tmp_path, t10k)
     assert "takes pixels of -1-1, known from its TFLite metadata" in result.stderr
 
 
+def test_metadata_that_labelled_images_contradict_is_not_followed(fails, fmnist, tmp_path):
+    """As of a tool that writes mean 0 and deviation 1 whatever the model was trained on."""
+    path = tmp_path / "stranger.tflite"
+    path.write_bytes(with_metadata(tflite(range="0-1"), (0,), (1,)))
+    line = fails("eval", path, *FASHION)
+    assert "its TFLite metadata says pixels of 0-255, but 500 labelled images: " in line
+    assert "name the right one, such as --input-range 0-1" in line
+    result = fmnist("eval", path, *FASHION, "--input-range", "0-1")
+    assert accuracy(result) == pytest.approx(RIGHT, abs=0.02)
+
+
 def test_parity_of_a_faithful_conversion_passes(fmnist, stranger, tmp_path):
     """Against the scores of the original, which takes raw pixels: the range of the copy is its own."""
     result = fmnist("parity", stranger(), "--reference", TINY / "reference.npz", "--json", "parity.json")

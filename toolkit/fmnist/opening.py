@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from fmnist.progress import say, say_notes
 from fmnist_runtime import Session, load
-from fmnist_runtime.contract import RAW
+from fmnist_runtime.contract import RAW, UnknownInputError
 from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.sessions import KERAS_SUFFIXES, ModelInfo
@@ -98,13 +98,18 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
         MissingExtraError: What runs it is not installed.
     """
     session = _open(path, how)
+    _tell(session, how)
+    return session
+
+
+def _tell(session: Session, how: Execution) -> None:
+    """Say what a person should know of how a file is taken."""
+    path, contract = session.info.path, session.info.contract
     say_notes(session.info.notes)
-    contract = session.info.contract
     if contract.known_from not in ("", SEAL, RUN, how.known_from):
         say(f"{path}: takes pixels of {contract.range}, known from {contract.known_from}")
     if how.input_range not in (None, contract.range) and contract.known_from == SEAL:
         say(f"{path}: takes pixels of {contract.range}, known from {SEAL}; --input-range is not for it")
-    return session
 
 
 def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -> tuple[Session, Dataset]:
@@ -122,36 +127,53 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
         UnknownInputError: The images do not tell, either.
         FmnistError: As of `open_model`, or of finding the images.
     """
-    session = open_model(path, how)
+    session = _open(path, how)
     try:
         images = dataset(session)
-        if session.info.contract.range is not None:
-            return session, images
         found = _find_range(session, how, images)
+        if found is None:
+            _tell(session, how)
+            return session, images
     except BaseException:
         session.close()
         raise
     session.close()
+    say_notes(session.info.notes)
     say(f"{path}: takes pixels of {found.best.range}, found out by {found}")
     return _open(path, replace(how, input_range=found.best.range, known_from=FOUND)), images
 
 
-def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRange:
-    """The input range of an open model, by labelled images."""
-    from fmnist_runtime.evaluate import require_classes
-    from fmnist_runtime.range_search import candidates, find_range
+def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRange | None:
+    """The input range of a model, by labelled images; None where it is known and they do not contradict it.
 
-    info = session.info
+    Raises:
+        UnknownInputError: They do not tell, or contradict what the file says of itself.
+    """
+    from fmnist_runtime.evaluate import require_classes
+    from fmnist_runtime.range_search import candidates, find_contradiction, find_range
+
+    info, contract = session.info, session.info.contract
+    declared = contract.dtype.startswith("float") and contract.known_from not in (SEAL, RUN, how.known_from)
+    if contract.range is not None and not declared:
+        return None
     require_classes(session, dataset)
-    images = dataset.images
-    colour = info.contract.layout != "flat" and images.ndim == 4 and images.shape[-1] == 3
+    images, targets = dataset.images, dataset.targets
+    colour = contract.layout != "flat" and images.ndim == 4 and images.shape[-1] == 3
+    ranges = candidates(dataset.name, 3 if colour else 1)
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         with images_of_a_dataset(), _open(info.path, replace(how, input_range=range)) as trial:
             return trial.scores(images)
 
-    ranges = candidates(dataset.name, 3 if colour else 1)
-    return find_range(score, ranges, images, dataset.targets, info.path)
+    if contract.range is None:
+        return find_range(score, ranges, images, targets, info.path)
+    other = find_contradiction(score, contract.range, ranges, images, targets)
+    if other is not None:
+        raise UnknownInputError(
+            f"{info.path}: {contract.known_from} says pixels of {contract.range}, but {other}; name the "
+            f"right one, such as --input-range {other.best.range}"
+        )
+    return None
 
 
 def _open(path: Path, how: Execution) -> Session:
