@@ -20,10 +20,12 @@ from strangers import (
     tflite,
     with_metadata,
 )
+from support import DATA, TINY
 
 from fmnist_runtime import load
 from fmnist_runtime.contract import UnknownInputError
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.parity import assert_parity
 
 RANGES = {
     "0-255": lambda x: x,
@@ -120,6 +122,13 @@ def test_tflites_own_metadata_says_range_and_labels(mean, std, range, method, tm
         assert session.info.labels == tuple(names)
         assert session.info.notes == ()
         assert close(session.scores(images), expected)
+
+
+def test_a_test_of_parity_says_the_range(tmp_path):
+    path, reference = written(tmp_path, pack(tflite())), TINY / "reference.npz"
+    with pytest.raises(UnknownInputError):
+        assert_parity(path, reference, data_dir=DATA)
+    assert assert_parity(path, reference, data_dir=DATA, input_range="0-1").answers.agreement > 0.9995
 
 
 def test_the_users_word_is_before_the_metadata(tmp_path):

@@ -28,6 +28,7 @@ def compare_model(
     data_dir: Path | None = None,
     threads: int = 1,
     engine: str = "auto",
+    input_range: str | None = None,
 ) -> Parity:
     """Run an artifact on the test split of its original's scores, and compare.
 
@@ -38,13 +39,14 @@ def compare_model(
         data_dir: Folder that holds the data set, instead of the usual places.
         threads: Threads that one inference may use.
         engine: What runs it; see `fmnist_runtime.load`.
+        input_range: What pixels become, of a file that does not say it; see there, too.
 
     Raises:
         FmnistError: A file is missing or damaged, or they do not fit together.
     """
     original = read_reference(Path(reference))
     dataset = load_dataset(original.dataset, "test", data_dir)
-    with load(Path(model), threads=threads, engine=engine) as session:
+    with load(Path(model), threads=threads, engine=engine, input_range=input_range) as session:
         limits = gate or default_gate(session.info.scheme).allowing(original.rounding)
         parity, _ = compare_session(session, original, dataset, limits)
     return parity
