@@ -212,8 +212,8 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
     labels = _labels(name, targets_path.parent, targets)
     if int(targets.max()) >= len(labels.names):
         raise DatasetError(
-            f"{targets_path}: label {targets.max()} has no name; {targets_path.parent / _LABELS} "
-            f"has {len(labels.names)}, a line for each from 0 on"
+            f"{targets_path}: label {targets.max()} has no name; there are {len(labels.names)}; "
+            f"{_LABELS} beside it has a line for each class, from 0 on"
         )
     return Dataset(name, split, images, targets, labels.names, labels.notes)
 

@@ -157,8 +157,8 @@ def test_labels_can_be_brought_along(fmnist, foreign):
     [
         ("a\nb\n", "has 10 classes, but there are 2 labels"),
         ("a\n\nb\n", "line 2 is empty"),
-        (" \n", "line 2 is empty"),
-        ("\x1b[31mred\n", "line 2 is empty"),
+        (" \n", "line 1 is empty"),
+        ("\x1b[31mred\n", "line 1 has the control character U+001B"),
         (None, "names.txt: no such file"),
     ],
 )

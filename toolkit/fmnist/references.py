@@ -43,7 +43,8 @@ def load_reference(
         return Run(path).recorded_scores()
     if not is_keras(path):
         if not any(format_suffix(path) in suffixes for suffixes, _ in ENGINES.values()):
-            require_there(path)
+            if not path.suffix:
+                require_there(path)
             require_file(path, "a Keras model, a reference.npz or an artifact", ResultError)
             raise ResultError(f"{path}: a reference is a Keras model, a reference.npz or an artifact")
         is_record = format_suffix(path) == ".npz" and not is_network(path)

@@ -135,7 +135,8 @@ def _state_of_run(run: Run) -> Checkpoint:
 
 
 def _state_of_file(path: Path) -> Checkpoint:
-    require_there(path)
+    if not path.suffix:
+        require_there(path)
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
     if run is None or path.name != run.model.name:
