@@ -80,6 +80,7 @@ def adopt(session: BaseSession, dataset: Dataset | None, path: Path, force: bool
             "known_from": info.contract.known_from,
             "output": info.output,
             "head": session.head,
+            "order": list(info.order),
         },
     )
     with Draft(path) as draft:

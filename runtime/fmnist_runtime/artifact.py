@@ -102,6 +102,9 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             texts += [metadata.adopted[name] for name in ("range", "known_from", "output", "head")]
             if metadata.adopted["head"] not in HEADS:
                 raise ValueError(f"a head of {metadata.adopted['head']!r}")
+            order = metadata.adopted["order"]
+            if order and sorted(order) != list(range(len(metadata.labels))):
+                raise ValueError("an order of other classes than it has")
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("text is expected for names and labels")
         if any(_CONTROL.search(text) for text in texts):

@@ -25,6 +25,7 @@ _STATISTICS = {
     "fashion-mnist": "mean=0.286,std=0.353",
 }
 """Mean and deviation of the training images, as tutorials for PyTorch give them."""
+_BGR = ":bgr"
 _IMAGENET = "mean=0.485,0.456,0.406,std=0.229,0.224,0.225"
 """https://docs.pytorch.org/vision/stable/models.html"""
 _CAFFE = "mean=0.4078,0.4579,0.485,std=0.003922,0.003922,0.003922:bgr"
@@ -91,7 +92,7 @@ def candidates(dataset: str, channels: int) -> list[str]:
     if channels == 1:
         return [*_COMMON, *own, *_INVERTED]
     colour = [*_COMMON, _IMAGENET]
-    return [*colour, *(f"{range}:bgr" for range in colour), _CAFFE, *_INVERTED]
+    return [*colour, *(f"{range}{_BGR}" for range in colour), _CAFFE, *_INVERTED]
 
 
 def find_range(
@@ -117,8 +118,11 @@ def find_range(
         trials.sort(key=lambda trial: (-trial.accuracy, trial.losses.mean()))
         best = trials[0]
         near = [trial for trial in trials[1:] if not (_is_better(best, trial) or _is_same(best, trial))]
+        if near and all(trial.range.removesuffix(_BGR) == best.range.removesuffix(_BGR) for trial in near):
+            # Red or blue first makes no difference that shows, and red first is the rule.
+            best, near = min((best, *near), key=lambda trial: len(trial.range)), []
         if _tells(best, targets[chosen]) and not near:
-            return FoundRange(best, trials[1])
+            return FoundRange(best, next(trial for trial in trials if trial is not best))
         if count < len(order):
             rivals = [trial.range for trial in (best, *near)]
             rivals = rivals if len(rivals) > 1 else [best.range, trials[1].range]
@@ -129,10 +133,11 @@ def find_range(
             f"{len(ranges)} ranges: {best} is the best, {commonest:.2f} % are of one class; name the data "
             "set it was trained on with --dataset, or its range with --input-range"
         )
+    likely = min((best, *near), key=lambda trial: trial.range.endswith(_BGR))
     rivals = [str(trial) for trial in (best, *near[:2])]
     raise UnknownInputError(
         f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do "
-        f"not, either: {'; '.join(rivals)}; name the right one, such as --input-range {best.range}"
+        f"not, either: {'; '.join(rivals)}; name the right one, such as --input-range {likely.range}"
     )
 
 

@@ -190,6 +190,28 @@ def test_scikit_learns_label_and_probabilities(mapped, tmp_path, images):
         assert session.info.labels == (("3", "5", "8") if mapped else ("0", "1", "2"))
 
 
+def test_scores_come_in_the_order_of_classes_that_is_wanted(tmp_path, images):
+    """As scikit-learn sorts its classes by name, and a data set does not."""
+    names = ["apple", "boot", "coat"]
+    zip_map = NODE("ZipMap", ["scores"], ["maps"], domain="ai.onnx.ml", classlabels_strings=names)
+    nodes, constants = dense()
+    constants["head"], constants["head_bias"] = constants["head"][:, :3], constants["head_bias"][:3]
+    made = model([NODE("Flatten", ["image"], ["flat"]), *nodes, zip_map], constants, [28, 28])
+    kind = helper.make_map_type_proto(
+        TensorProto.STRING, helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    )
+    made.graph.output[0].CopyFrom(helper.make_value_info("maps", helper.make_sequence_type_proto(kind)))
+    path = saved(tmp_path, made)
+    with load(path, input_range="0-1") as session:
+        assert session.info.labels == ("apple", "boot", "coat")
+        expected = session.scores(images)
+    with load(path, input_range="0-1", order=["coat", "apple", "boot"]) as session:
+        assert session.info.labels == ("coat", "apple", "boot")
+        assert np.array_equal(session.scores(images), expected[:, [2, 0, 1]])
+    with load(path, input_range="0-1", order=["coat", "apple", "hat"]) as session:
+        assert session.info.labels == ("apple", "boot", "coat")
+
+
 def test_two_outputs_that_both_could_be_scores(tmp_path, images):
     nodes, constants = dense()
     nodes.append(NODE("Softmax", ["hidden"], ["attention"]))

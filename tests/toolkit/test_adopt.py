@@ -101,6 +101,27 @@ def test_labels_and_files_of_its_own_are_kept(fmnist, tmp_path):
     assert fmnist("verify", "adopted/stranger.tflite").returncode == 0
 
 
+def test_classes_in_another_order_than_the_data_sets(fmnist, tmp_path):
+    """A figure by the number of the class would be that of another model."""
+    labels = sorted(json.loads((TINY / "train.json").read_text())["labels"])
+    model = tflite()
+    order = [json.loads((TINY / "train.json").read_text())["labels"].index(label) for label in labels]
+    for tensor in model.subgraphs[0].tensors:
+        buffer = model.buffers[tensor.buffer]
+        if list(tensor.shape) in ([10, 16], [10]) and buffer.data is not None:
+            values = np.frombuffer(buffer.data.tobytes(), "<f4").reshape(10, -1)
+            buffer.data = np.frombuffer(values[order].tobytes(), np.uint8)
+    path = tmp_path / "stranger.tflite"
+    path.write_bytes(with_metadata(model, (0,), (255,), "\n".join(labels).encode()))
+    for verb in (["eval", path], ["adopt", path], ["eval"]):
+        result = fmnist(*verb, *(FASHION if verb != ["eval"] else ()))
+        assert result.returncode == 0, result.stderr
+        assert "84.2" in result.stdout
+        said = "has the classes of fashion-mnist in another order; scores are put into its order"
+        assert (said in result.stderr) == (len(verb) > 1)
+    assert fmnist("verify").returncode == 0
+
+
 def test_an_onnx_model_is_adopted(fmnist, tmp_path):
     onnx = pytest.importorskip("onnx")
     foreign_onnx = pytest.importorskip("foreign_onnx")

@@ -71,6 +71,8 @@ class Execution:
     """Class names, for a model that carries none or others."""
     output: str | None = None
     """Name of the output that the scores are, of a model that has several."""
+    order: tuple[str, ...] | None = None
+    """A file's own class names, in the order in which scores are wanted."""
 
 
 @contextmanager
@@ -102,6 +104,12 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
     return session
 
 
+def _is_other_order(session: Session, dataset: Dataset) -> bool:
+    """Whether a stranger's model names the classes of a data set, and not in their order."""
+    labels, theirs = session.info.labels, dataset.labels
+    return session.info.metadata is None and labels != theirs and sorted(labels) == sorted(theirs)
+
+
 def _tell(session: Session, how: Execution) -> None:
     """Say what a person should know of how a file is taken."""
     path, contract = session.info.path, session.info.contract
@@ -130,6 +138,10 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
     session = _open(path, how)
     try:
         images = dataset(session)
+        if _is_other_order(session, images):
+            session.close()
+            session = _open(path, how := replace(how, order=images.labels))
+            say(f"{path}: has the classes of {images.name} in another order; scores are put into its order")
         found = _find_range(session, how, images)
         if found is None:
             _tell(session, how)
@@ -185,6 +197,7 @@ def _open(path: Path, how: Execution) -> Session:
             labels=how.labels,
             input_range=how.input_range,
             output=how.output,
+            order=how.order,
             known_from=how.known_from,
         )
     if not path.is_file():

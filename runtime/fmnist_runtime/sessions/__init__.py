@@ -43,6 +43,7 @@ def load(
     input_range: str | None = None,
     known_from: str = USER,
     output: str | None = None,
+    order: Sequence[str] | None = None,
 ) -> Session:
     """Load an exported model.
 
@@ -58,6 +59,7 @@ def load(
             looked into, but it scores no image.
         known_from: Where you know the range from, for ``info.contract``.
         output: Name of the output that the scores are, where a file has several that could be.
+        order: The file's own class names, in the order in which you want the scores.
 
     Returns:
         A session, which is also a context manager. Threads that run at once load one each.
@@ -80,7 +82,10 @@ def load(
         raise ModelError(f"{path}: engine {engine!r} does not run it; {' or '.join(engines)} does")
     if not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
         raise ModelError(f"{path}: cannot be run by {threads!r} threads; give 1 to {MAX_THREADS}")
-    opening = open_sound(Opening(path, threads, _names(labels, path), input_range, known_from, output))
+    wanted = None if order is None else tuple(order)
+    opening = open_sound(
+        Opening(path, threads, _names(labels, path), input_range, known_from, output, wanted)
+    )
     module, _, kind = engines[name].partition(":")
     session: BaseSession = getattr(import_module(module), kind)(opening)
     metadata = session.info.metadata

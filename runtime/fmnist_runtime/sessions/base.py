@@ -20,7 +20,7 @@ from fmnist_runtime.errors import (
     ShapeError,
 )
 from fmnist_runtime.quantization import Writer, pixel_writer
-from fmnist_runtime.sessions.plan import Plan, Run, as_run, find_head, with_head
+from fmnist_runtime.sessions.plan import Plan, Run, as_run, find_head, with_head, with_order
 from fmnist_runtime.sessions.session import ModelInfo, Prediction
 
 _KEPT_RUNS = 4
@@ -125,7 +125,8 @@ class BaseSession(ABC):
             if len(self._runs) == _KEPT_RUNS:
                 del self._runs[next(iter(self._runs))]
             self._info.contract.require_range(self._info.path)
-            run = as_run(with_head(self._prepare(shape), self._head), self._info.path)
+            plan = with_order(with_head(self._prepare(shape), self._head), self._info.order)
+            run = as_run(plan, self._info.path)
         self._runs[shape] = run
         return run
 

@@ -45,6 +45,9 @@ class Opening:
     """Where the caller knows the range from."""
     output: str | None = None
     """Name of the output to read, as the caller says."""
+    order: tuple[str, ...] | None = None
+    """Class names in the order in which scores are wanted; not looked at where they are not those of the
+    file."""
     metadata: Metadata | None = None
     """What an artifact of ours says of itself."""
     declared: Declared = NOTHING
@@ -81,6 +84,7 @@ class Opening:
             ModelError: There are other than a name for each class, or a range that is not for this input.
         """
         names = self._labels(classes, more.pop("labels", None))
+        order = self._order(names.names)
         contract, notes = self._contract(image)
         known: dict[str, Any] = {
             "path": self.path,
@@ -89,7 +93,8 @@ class Opening:
             "engine": engine,
             "threads": self.threads,
             "input_shape": image.image_shape,
-            "labels": names.names,
+            "labels": self.order if order and self.metadata is None else names.names,
+            "order": order,
             "size_bytes": sum(file.stat().st_size for file in (self.path, *more.get("weights", ()))),
             "metadata": self.metadata,
             "contract": contract,
@@ -112,6 +117,14 @@ class Opening:
                 return Labels(numbers, (f"{self.path}: {note}; give others with --labels",))
             raise ModelError(f"{self.path}: {error}; each class needs one") from error
         return Labels(fitted.names, tuple(f"{self.path}: {note}" for note in fitted.notes))
+
+    def _order(self, labels: tuple[str, ...]) -> tuple[int, ...]:
+        """By its wanted place each class's place in the file; empty where that is the same."""
+        if self.metadata is not None:  # whose labels are in the order that was wanted when it was adopted
+            return tuple(self.metadata.adopted.get("order", ()))
+        if self.order is None or self.order == labels or sorted(self.order) != sorted(labels):
+            return ()
+        return tuple(labels.index(name) for name in self.order)
 
     def _contract(self, image: ImageTensor) -> tuple[InputContract, tuple[str, ...]]:
         """The input contract, and what is to be said of it."""
@@ -194,7 +207,8 @@ def opening_of(info: ModelInfo) -> Opening:
     return Opening(
         path=info.path,
         threads=info.threads,
-        labels=info.labels,
+        labels=None if info.order else info.labels,
         input_range=info.contract.range,
         output=info.output or None,
+        order=info.labels if info.order else None,
     )

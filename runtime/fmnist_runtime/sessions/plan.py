@@ -84,6 +84,24 @@ def with_head(plan: Plan, head: Head) -> Plan:
     return Plan(plan.write, invoke, scores)
 
 
+def with_order(plan: Plan, order: tuple[int, ...]) -> Plan:
+    """The plan of a model with its scores in another order of classes.
+
+    Args:
+        plan: The plan.
+        order: By its new place the class; empty where the order stays.
+    """
+    if not order:
+        return plan
+    scores, places = np.empty_like(plan.scores), np.array(order)
+
+    def invoke() -> None:
+        plan.invoke()
+        plan.scores.take(places, 1, scores, "clip")  # clip, as the default copies the target first
+
+    return Plan(plan.write, invoke, scores)
+
+
 def in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) -> Callable[[], object]:
     """What runs a model and reads its scores, if there is anything to read."""
     if read is None:

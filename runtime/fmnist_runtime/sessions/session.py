@@ -51,6 +51,8 @@ class ModelInfo:
     """What the model takes for pixels."""
     output: str = ""
     """Name of the output that the scores are read from, where the file has several; else empty."""
+    order: tuple[int, ...] = ()
+    """By the place of a class in ``labels`` its place in the file; empty where they are the same."""
     weights: tuple[Path, ...] = ()
     """Files beside the model that hold its weights."""
     notes: tuple[str, ...] = ()
