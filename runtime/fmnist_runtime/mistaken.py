@@ -93,8 +93,9 @@ def _archive(path: Path) -> str:
         names = archive.namelist()
     if any(name.endswith("data.pkl") for name in names):
         return _PYTORCH
-    if "config.json" in names and path.suffix.lower() != ".keras":
-        return "is a Keras model; give it a name that ends in .keras, and run: fmnist export NAME.keras"
+    if "config.json" in names:
+        named = "is a Keras model; give it a name that ends in .keras, and run: fmnist export NAME.keras"
+        return "" if path.suffix.lower() == ".keras" else named  # which is damaged, then
     models = [name for name in names if Path(name).suffix.lower() in _MODELS]
     if models:
         return f"is a ZIP archive; unpack it with: unzip {shlex.quote(str(path))}, and take {_listed(models)}"

@@ -116,7 +116,7 @@ def test_it_learnt_and_answers_with_probabilities(exported, t10k):
 @pytest.mark.parametrize("scheme", FORMATS)
 def test_each_passes_its_gate(exported, scheme, t10k):
     """The recipe's, on all test images: accuracy, and of float32 every probability."""
-    with load(exported.paths[scheme]) as session:
+    with load(exported.paths[scheme], input_range="0-255") as session:
         scores = session.scores(t10k.images)
     parity = compare(exported.scores, scores, t10k.targets, default_gate(own_scheme(scheme)))
     assert parity.breaches == ()
@@ -130,7 +130,7 @@ def test_one_image_is_answered_as_in_a_batch(exported, scheme, t10k):
     Of the separable network's int8 in ONNX the engine takes the mean over the image in float.
     """
     images = t10k.images[:256]
-    with load(exported.paths[scheme]) as session:
+    with load(exported.paths[scheme], input_range="0-255") as session:
         together = session.scores(images)
         alone = np.concatenate([session.scores(images[i : i + 1]) for i in range(len(images))])
     exact = "int8" in scheme and (exported.name, scheme) != ("separable", "onnx-int8")
@@ -141,7 +141,7 @@ def test_one_image_is_answered_as_in_a_batch(exported, scheme, t10k):
 def test_a_block_of_images_fits_the_cache(exported, scheme, monkeypatch):
     monkeypatch.setattr(blocks, "cache_bytes", lambda: 1 << 20)
     path = exported.paths[scheme]
-    with load(path) as session:
+    with load(path, input_range="0-255") as session:
         shape = session.info.input_shape
     assert blocks.block_size(require_sound(path).image_bytes(shape)) == BLOCKS[exported.name]
 

@@ -134,7 +134,7 @@ def test_a_node_without_a_name_has_the_engines(tmp_path):
         helper.make_node("Gemm", ["flat", "w"], ["logits"], name='a "name"'),
         helper.make_node("Softmax", ["logits"], ["y"]),
     )
-    profile = profile_operators(foreign(tmp_path / "m.onnx", *nodes), IMAGES)
+    profile = profile_operators(foreign(tmp_path / "m.onnx", *nodes), IMAGES, input_range="0-255")
     assert profile is not None
     assert [operator.name for operator in profile.operators] == ["Flatten_0", 'a "name"', "Softmax_2"]
 
@@ -155,7 +155,7 @@ def test_the_time_of_a_branch_counts_once(tmp_path):
             "If", ["bright"], ["y"], name="if", then_branch=branches[0], else_branch=branches[1]
         ),
     )
-    profile = profile_operators(foreign(tmp_path / "m.onnx", *nodes), IMAGES)
+    profile = profile_operators(foreign(tmp_path / "m.onnx", *nodes), IMAGES, input_range="0-255")
     assert profile is not None
     kinds = {operator.kind for operator in profile.operators}
     assert kinds == {"Flatten", "ReduceMax", "Cast", "Gemm", "Softmax"}

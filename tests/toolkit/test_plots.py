@@ -79,7 +79,7 @@ def test_a_file_that_is_not_ours_is_replaced_by_force_alone(tmp_path, tiny, fmni
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["history", "nowhere"], "nowhere: is not a run; give the folder that fmnist train wrote"),
+        (["history", "nowhere"], "nowhere: no such run or file"),
         (["history", "--out", "plot.pdf"], "plot.pdf: pictures are PNG files"),
         (["confusion", "--out", "model.keras/a.png"], "model.keras takes no files"),
         (["predictions", "--data-dir", "nowhere"], "no folder holds t10k-images"),

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from foreign_tflite import pack
 from predicting import encode
+from strangers import tflite
 from support import DATA, TINY, run_fmnist
 from walkthrough import Given
 
@@ -75,7 +77,10 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     old = fmnist.file("bench", *timed, *brief, "--operators", "--assert", "p50<1s", code=3)
     scores = folder / "scores.npz"
     fmnist.run("eval", run, "--scores", scores)
+    (folder / "stranger.tflite").write_bytes(pack(tflite()))
+    fmnist.run("adopt", "stranger.tflite", "--dataset", "fashion-mnist", "--out", folder / "adopted")
     found: Results = {
+        "adopt": [read(folder / "adopted" / "adopt.json")],
         "train": [read(TINY / "train.json")],
         "manifest": [read(TINY / "export" / "manifest.json")],
         "eval": [fmnist("eval", run)],
@@ -95,6 +100,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         "verify": [fmnist("verify", run), fmnist("verify", _damaged(pair[0], folder), code=3)],
         "predict": [fmnist("predict", pair[0], photo)],
         "inspect": [
+            fmnist("inspect", folder / "stranger.tflite"),
             *(fmnist("inspect", path) for path in (run / "model.keras", *pair)),
             fmnist("inspect", run / "export" / "model-float32.npz", "--weights"),
         ],

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,7 @@ def measure(
     on_process: Callable[[], None] = lambda: None,
     seed: int = 0,
     named: Collection[Path] | None = None,
+    unknown: Mapping[Path, FmnistError] = MappingProxyType({}),
 ) -> Benchmark:
     """Time configurations side by side.
 
@@ -46,12 +48,17 @@ def measure(
         seed: Seed of the order.
         named: What must be left to go on, as an original beside artifacts that all failed is of no use; all
             models unless given.
+        unknown: Models that are not timed, as nobody says what they take, each with the reason.
     """
     shuffle = random.Random(seed).shuffle
     names = _names(configurations)
     needed = {item.path for item in configurations if item.path} if named is None else set(named)
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
-    failures: dict[Configuration, Failure] = {}
+    failures = {
+        item: Failure(item, unknown[item.path], names[item])
+        for item in configurations
+        if item.path in unknown and item.path
+    }
     interrupted = False
     with _written(images) as file:
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -43,26 +42,33 @@ def shared_split(paths: Sequence[Path], splits: Splits) -> Dataset:
     raise errors[0]
 
 
-def find_ranges(paths: Sequence[Path], named: str | None, split: Dataset) -> dict[str, str]:
+def find_ranges(
+    paths: Sequence[Path], named: str | None, split: Dataset
+) -> tuple[dict[str, str], dict[Path, FmnistError]]:
     """What pixels become in front of each model that does not say it, as labelled images do.
-
-    A model that they do not speak for is left out: it says so itself when it is to be timed.
 
     Args:
         paths: The models.
         named: What the user says of all of them; then nothing is found out.
         split: Labelled images.
+
+    Returns:
+        The ranges that were found, by path, and why others were not.
     """
     found: dict[str, str] = {}
+    unknown: dict[Path, FmnistError] = {}
     for path in paths if named is None else ():
-        with suppress(FmnistError):
+        try:
+            require_file(path, "a model file", ModelError)
             if is_keras(path) or read_metadata(path) is None:
                 session, _ = open_on(path, Execution(), lambda opened: split)
                 with session:
                     contract = session.info.contract
                     if contract.known_from == FOUND and contract.range:
                         found[str(path)] = contract.range
-    return found
+        except FmnistError as error:
+            unknown[path] = error
+    return found, unknown
 
 
 def split_of(path: Path, splits: Splits) -> Dataset:

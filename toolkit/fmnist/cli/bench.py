@@ -96,9 +96,10 @@ def bench(
     splits = Splits(dataset, data_dir)
     split = shared_split(selection.paths, splits)
     images = split.images
-    method = replace(method, found_ranges=find_ranges(paths, method.input_range, split))
+    ranges, unknown = find_ranges(paths, method.input_range, split)
+    method = replace(method, found_ranges=ranges)
     progress = Progress("bench", processes * len(configurations))
-    benchmark = measure(configurations, images, method, progress.step, named=selection.paths)
+    benchmark = measure(configurations, images, method, progress.step, named=selection.paths, unknown=unknown)
     progress.remove()
     for reason in dict.fromkeys(str(failure.error) for failure in benchmark.left_out):
         say(f"left out: {reason}")

@@ -9,7 +9,6 @@ import typer
 from fmnist.cli import options
 from fmnist.cli.choices import completing, either
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
-from fmnist_runtime.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from fmnist.bundle.contents import Bundle
@@ -119,6 +118,8 @@ def _text(bundle: "Bundle", place: Path) -> str:
 
 def _part(name: str) -> str:
     """What a file of a bundle belongs to."""
+    from fmnist_runtime.manifest import MANIFEST  # not before: it loads NumPy, which --help does without
+
     match name.split("/"):
         case ["wheels", wheel]:
             return "fmnist" if wheel.startswith("fmnist-") else "packages"
