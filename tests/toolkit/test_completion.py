@@ -75,7 +75,6 @@ def complete(fmnist):
         (["bench", "--engine", "auto", "--engine", "n"], ["numpy", "null"]),
         (["bench", "--scenario", "c"], ["cold-start"]),
         (["parity", "--input-range", "0"], ["0-255", "0-1"]),
-        (["export", "--input-range", ""], ["0-255", "0-1"]),
         (["predict", "m.tflite", "i.png", "--as", ""], ["table", "csv", "jsonl"]),
         (["bundle", "--target", ""], list(BOARDS)),
         (["bundle", "--python", ""], list(PYTHONS)),

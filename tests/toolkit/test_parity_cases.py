@@ -117,7 +117,8 @@ def test_a_keras_model_is_given_the_pixels_that_it_takes(tmp_path):
     assert (named.code, named.entry["answers"]["agreement"]) == (0, 1)
     recorded = replace(read_reference(TINY / "reference.npz"), source_range="0-1")
     write_reference(tmp_path / "unit-reference.npz", recorded)
-    assert judge(tmp_path, "unit.keras", "--reference", "unit-reference.npz").entry == named.entry
+    found = judge(tmp_path, "unit.keras", "--reference", "unit-reference.npz").entry
+    assert found == named.entry | {"range_known_from": "labelled images"}
     wrong = judge(tmp_path, TINY / "model.keras", *REFERENCE, "--input-range", "0-1")
     assert (wrong.code, wrong.failed) == (3, ["max-drop"])
 

@@ -115,6 +115,8 @@ def export_model(
         raise ModelError(f"{model}: {mistaken(model) or only}")
     require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):
+        import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted
+
         from fmnist_exporters.export import Exporter
     source = _source(origin)
     exporter = Exporter(source, force)

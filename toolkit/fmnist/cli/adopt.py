@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
+from fmnist.cli.choices import DATASETS, completing
 
 if TYPE_CHECKING:
     from fmnist.adoption import Adoption
@@ -24,9 +25,7 @@ def adopt(
     ] = None,
     dataset: Annotated[
         str | None,
-        typer.Option(
-            metavar="DATASET", help="Data set that it is scored on, and that tells its input range."
-        ),
+        typer.Option(metavar="DATASET", autocompletion=completing(DATASETS), help=options.DATASET_HELP),
     ] = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,

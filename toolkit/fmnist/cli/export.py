@@ -9,6 +9,7 @@ from fmnist.cli import options
 from fmnist.cli.choices import SCHEMES, completing, either
 
 if TYPE_CHECKING:
+    from fmnist_exporters.input_range import InputRange
     from fmnist_exporters.recipes import Recipe
 
 
@@ -35,7 +36,7 @@ def export(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
-    input_range: options.KerasInputRange = "0-255",
+    input_range: options.KerasInputRange = None,
     force: options.Force = False,
 ) -> None:
     """Convert a trained model for a device.
@@ -59,7 +60,8 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    origin = Origin(model, dataset, data_dir, labels, input_range)
+    taken: InputRange = "0-1" if input_range == "0-1" else "0-255"
+    origin = Origin(model, dataset, data_dir, labels, taken)
     exported = export_model(origin, targets, force, lambda artifact: progress.step())
     progress.remove()
     rows = [
