@@ -21,7 +21,7 @@ from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.golden import Golden
 from fmnist_runtime.parity.gates import default_gate
-from fmnist_runtime.sessions.base import BaseSession
+from fmnist_runtime.sessions import Session
 from fmnist_runtime.verify import verify
 
 _SCHEME = "unknown"
@@ -41,7 +41,7 @@ class Adopted:
     """float32 ``[N, classes]``, its scores of the test images; None without a data set."""
 
 
-def adopt(session: BaseSession, dataset: Dataset | None, path: Path, force: bool = False) -> Adopted:
+def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = False) -> Adopted:
     """Write a copy of a model that says itself how it is run.
 
     Args:
@@ -79,7 +79,7 @@ def adopt(session: BaseSession, dataset: Dataset | None, path: Path, force: bool
             "range": info.contract.require_range(info.path),
             "known_from": info.contract.known_from,
             "output": info.output,
-            "head": session.head,
+            "head": info.head,
             "order": list(info.order),
         },
     )
@@ -94,7 +94,7 @@ def adopt(session: BaseSession, dataset: Dataset | None, path: Path, force: bool
     return Adopted(path, metadata, scores)
 
 
-def _require_adoptable(session: BaseSession) -> None:
+def _require_adoptable(session: Session) -> None:
     info = session.info
     if info.format not in _EMBED:
         raise ModelError(
@@ -110,7 +110,7 @@ def _require_adoptable(session: BaseSession) -> None:
         )
 
 
-def _golden(session: BaseSession, dataset: Dataset | None, scores: NDArray[np.float32] | None) -> Golden:
+def _golden(session: Session, dataset: Dataset | None, scores: NDArray[np.float32] | None) -> Golden:
     """Images with the model's own answers to them."""
     shape = session.info.input_shape
     if dataset is None or scores is None:
@@ -124,7 +124,7 @@ def _golden(session: BaseSession, dataset: Dataset | None, scores: NDArray[np.fl
 
 
 def _proof(
-    session: BaseSession, dataset: Dataset | None, scores: NDArray[np.float32] | None
+    session: Session, dataset: Dataset | None, scores: NDArray[np.float32] | None
 ) -> dict[str, object]:
     """How often the model is right, which must be oftener than by always naming the commonest class."""
     if dataset is None or scores is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -49,14 +50,11 @@ class BaseSession(ABC):
         # sixth of the 90 ns that one costs.
         self._turn = [None]
         # Of what nothing is known no image is scored, and so nothing is prepared.
-        self._head: Head = head or ("none" if info.contract.range is None else self._find_head(maker))
+        if head is None:
+            head = "none" if info.contract.range is None else self._find_head(maker)
+        self._info = replace(info, head=head)
         if info.contract.range is not None:
             self._prepared((1, *info.input_shape))
-
-    @property
-    def head(self) -> Head:
-        """What follows the model itself, so that it gives probabilities."""
-        return self._head
 
     def _find_head(self, maker: str) -> Head:
         """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image."""
@@ -125,7 +123,7 @@ class BaseSession(ABC):
             if len(self._runs) == _KEPT_RUNS:
                 del self._runs[next(iter(self._runs))]
             self._info.contract.require_range(self._info.path)
-            plan = with_order(with_head(self._prepare(shape), self._head), self._info.order)
+            plan = with_order(with_head(self._prepare(shape), self._info.head), self._info.order)
             run = as_run(plan, self._info.path)
         self._runs[shape] = run
         return run

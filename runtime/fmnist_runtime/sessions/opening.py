@@ -48,6 +48,8 @@ class Opening:
     order: tuple[str, ...] | None = None
     """Class names in the order in which scores are wanted; not looked at where they are not those of the
     file."""
+    known_head: Head | None = None
+    """What follows the model, where it was opened before."""
     metadata: Metadata | None = None
     """What an artifact of ours says of itself."""
     declared: Declared = NOTHING
@@ -65,7 +67,7 @@ class Opening:
     def head(self) -> Head | None:
         """What follows the model, as its seal says; None where it is to be found out."""
         if self.metadata is None:
-            return None
+            return self.known_head
         head: Head = self.metadata.adopted.get("head", "none")
         return head
 
@@ -211,4 +213,5 @@ def opening_of(info: ModelInfo) -> Opening:
         input_range=info.contract.range,
         output=info.output or None,
         order=info.labels if info.order else None,
+        known_head=info.head,
     )

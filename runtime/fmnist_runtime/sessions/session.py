@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.artifact import Head, Metadata
 from fmnist_runtime.contract import InputContract
 
 
@@ -51,6 +51,8 @@ class ModelInfo:
     """What the model takes for pixels."""
     output: str = ""
     """Name of the output that the scores are read from, where the file has several; else empty."""
+    head: Head = "none"
+    """What follows the model itself, so that it gives probabilities."""
     order: tuple[int, ...] = ()
     """By the place of a class in ``labels`` its place in the file; empty where they are the same."""
     weights: tuple[Path, ...] = ()

@@ -75,7 +75,8 @@ def test_the_machine_is_read_under_load_before_and_after_a_periodic_load(tmp_pat
 
     monkeypatch.setattr(worker, "_nothing", call)
     monkeypatch.setattr(worker, "read_machine_state", read)
-    job = worker.Job(None, "none", 1, 1, "periodic", 0.1, 100, "0-255", f"{tmp_path}/images.npy", os.getpid())
+    images = f"{tmp_path}/images.npy"
+    job = worker.Job(None, "none", 1, 1, "periodic", 0.1, 100, None, "", images, os.getpid())
     report = worker.work(job)
     periodic, (before, after) = sum(report["counts"]), readings
     assert periodic == 10

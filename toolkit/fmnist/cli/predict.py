@@ -153,9 +153,9 @@ def _tell(
             yield None
             continue
         progress.step()
+        yield answer  # first, so that it is counted, whatever ends the program when it is printed
         print(header + layout.text(answer), end="", flush=live)
         header = ""
-        yield answer
     print(end="", flush=True)  # answers stand before what is said at the end, also where both go to one file
 
 
