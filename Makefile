@@ -12,8 +12,8 @@ BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predic
 	compare_coverage parity_cost runtime repeatability emulated_pi exports training
 
 # All that is beneath a device's verbs, and the verbs that need no other program to be tested with.
-DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,engine_option help \
-	parity_bad_input parity_scores predict predict_output predict_streams verbs)
+DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,adopt engine_option \
+	help parity_bad_input parity_scores predict predict_output predict_streams strangers verbs)
 
 # NumPy's OpenBLAS has kernels for AVX2, for AVX-512 and for neither, and takes those of the processor it finds.
 KERNELS := Haswell SkylakeX Prescott

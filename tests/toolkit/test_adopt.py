@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from foreign_tflite import pack
 from strangers import INT8, bare, tflite, with_metadata
-from support import TINY
+from support import TINY, TRAINS
 
 from fmnist_runtime import load
 from fmnist_runtime.errors import ModelError
@@ -146,6 +146,7 @@ def test_adopted_again_it_is_replaced_and_another_verbs_run_is_not(adopted, fail
     assert "is a run of fmnist train; --out goes elsewhere" in line
 
 
+@pytest.mark.skipif(not TRAINS, reason="a device has no reports, plots and trainings at all")
 @pytest.mark.parametrize(
     ("verb", "line"),
     [
