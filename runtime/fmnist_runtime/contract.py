@@ -29,11 +29,15 @@ _STATISTICS = re.compile(rf"mean=({_NUMBER}(?:,{_NUMBER})*),std=({_NUMBER}(?:,{_
 _LARGEST = 1e6
 """Beyond any range that a model is trained on."""
 _LARGEST_STD = 2.0
-"""A deviation of pixels 0-1 is at most 0.5. A larger one is of pixels 0-255."""
+"""A deviation of pixels 0-1 is at most 0.5, and a mean at most 1. Larger ones are of pixels 0-255."""
 
 
 class UnknownInputError(ModelError):
     """Nothing says which numbers a model takes for pixels, so it would answer anything."""
+
+
+class UnfitRangeError(ModelError):
+    """A model's input cannot hold the numbers of a range, or has no channels for it."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def _normalised(text: str, mean: tuple[float, ...], std: tuple[float, ...], bgr:
         raise ValueError(f"{text!r} has {len(mean)} means and {len(std)} deviations; give 1 or 3 of each")
     if min(std) <= 0:
         raise ValueError(f"{text!r} has a deviation of {min(std):g}; one is greater than 0")
-    if max(std) > _LARGEST_STD:
+    if max(std) > _LARGEST_STD or max(map(abs, mean)) > _LARGEST_STD:
         values = [",".join(f"{number / 255:.6g}" for number in numbers) for numbers in (mean, std)]
         raise ValueError(
             f"{text!r} is of pixels 0-255; mean and std are of pixels 0-1: mean={values[0]},std={values[1]}"

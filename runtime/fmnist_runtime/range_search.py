@@ -15,16 +15,14 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.contract import UnknownInputError
 
-Scorer = Callable[[str, NDArray[np.uint8]], NDArray[np.float32]]
-"""Scores float32 ``[N, classes]`` of images under a range."""
+Scorer = Callable[[str, NDArray[np.uint8]], NDArray[np.float32] | None]
+"""Scores float32 ``[N, classes]`` of images under a range; None where the model's input cannot hold that."""
 
 _COMMON = ("0-255", "0-1", "-1-1", "-0.5-0.5")
 _INVERTED = ("255-0", "1-0", "1--1")
-_STATISTICS = {
-    "mnist": "mean=0.1307,std=0.3081",
-    "fashion-mnist": "mean=0.286,std=0.353",
-}
-"""Mean and deviation of the training images, as tutorials for PyTorch give them."""
+_STATISTICS = ("mean=0.1307,std=0.3081", "mean=0.286,std=0.353")
+"""Mean and deviation of MNIST and of Fashion-MNIST, as tutorials for PyTorch give them, for other data,
+too."""
 _BGR = ":bgr"
 _IMAGENET = "mean=0.485,0.456,0.406,std=0.229,0.224,0.225"
 """https://docs.pytorch.org/vision/stable/models.html"""
@@ -33,12 +31,11 @@ _CAFFE = "mean=0.4078,0.4579,0.485,std=0.003922,0.003922,0.003922:bgr"
 _STAGES = (500, 2000)
 """So many images are tried first; where they do not tell, all are."""
 _CERTAIN = 4.0
-"""Standard errors of a paired difference (McNemar) beyond which it is not taken for chance. With a dozen
-ranges at three stages, chance passes it once in 400 models."""
-_LIKELY = 2.0
-"""Standard errors that are enough where the loss says the same."""
-_MATERIAL = 1.5
-"""How many times as great the mean loss must then be, and by `_CERTAIN` standard errors."""
+"""Standard errors of a paired difference, of accuracy (McNemar) or of loss, beyond which it is not taken for
+chance. With a dozen ranges at three stages, chance passes it once in 400 models."""
+_MATERIAL = 1.2
+"""How many times as great the mean loss must be, besides. At half its scale an overconfident network's may be
+lower by a tenth."""
 _ALIKE = 1e-3
 """Losses that differ by less are of the same answers; float32 alone makes some 1e-6 of it."""
 _BETTER_THAN_GUESSING = 0.1
@@ -73,24 +70,25 @@ class FoundRange:
     """The range that labelled images speak for."""
 
     best: Trial
-    """Under it the model is right oftenest."""
+    """Under it the model is right oftenest, and its loss the least."""
     second: Trial
     """Under it next."""
+    tried: int
+    """How many ranges were tried."""
 
     def __str__(self) -> str:
-        return f"{len(self.best.right):,} labelled images: {self.best}, next {self.second}"
+        images = f"{len(self.best.right):,} labelled images"
+        return f"the best of {self.tried} ranges on {images}: {self.best}; next {self.second}"
 
 
-def candidates(dataset: str, channels: int) -> list[str]:
+def candidates(channels: int) -> list[str]:
     """The ranges that image classifiers are commonly trained on.
 
     Args:
-        dataset: Name of the data set; of a known one its own mean and deviation are among them.
         channels: How many channels the images have.
     """
-    own = [_STATISTICS[dataset]] if dataset in _STATISTICS else []
     if channels == 1:
-        return [*_COMMON, *own, *_INVERTED]
+        return [*_COMMON, *_STATISTICS, *_INVERTED]
     colour = [*_COMMON, _IMAGENET]
     return [*colour, *(f"{range}{_BGR}" for range in colour), _CAFFE, *_INVERTED]
 
@@ -98,7 +96,10 @@ def candidates(dataset: str, channels: int) -> list[str]:
 def find_range(
     score: Scorer, ranges: Sequence[str], images: NDArray[np.uint8], targets: NDArray[np.uint8], path: object
 ) -> FoundRange:
-    """Find the range under which a model is right oftenest.
+    """Find the range that a model was trained on.
+
+    Under it accuracy is the highest and the loss the least, both beyond chance. Where accuracy alone does not
+    tell, the loss does: it is what training made small.
 
     Args:
         score: The model.
@@ -114,30 +115,35 @@ def find_range(
     rivals = list(ranges)
     for count in (*(stage for stage in _STAGES if stage < len(order)), len(order)):
         chosen = np.sort(order[:count])
-        trials = [_try(score, range, images[chosen], targets[chosen]) for range in rivals]
-        trials.sort(key=lambda trial: (-trial.accuracy, trial.losses.mean()))
-        best = trials[0]
-        near = [trial for trial in trials[1:] if not (_is_better(best, trial) or _is_same(best, trial))]
-        if near and all(trial.range.removesuffix(_BGR) == best.range.removesuffix(_BGR) for trial in near):
+        trials = _try_all(score, rivals, images[chosen], targets[chosen])
+        top = max(trials, key=lambda trial: trial.accuracy)
+        near = [trial for trial in trials if not _is_more_accurate(top, trial)]
+        best = min(near, key=_mean_loss)
+        doubts = [trial for trial in near if not (_fits_better(best, trial) or _is_same(best, trial))]
+        doubts += [trial for trial in trials if trial not in near and _mean_loss(trial) < _mean_loss(best)]
+        if doubts and all(
+            trial.range.removesuffix(_BGR) == best.range.removesuffix(_BGR) for trial in doubts
+        ):
             # Red or blue first makes no difference that shows, and red first is the rule.
-            best, near = min((best, *near), key=lambda trial: len(trial.range)), []
-        if _tells(best, targets[chosen]) and not near:
-            return FoundRange(best, next(trial for trial in trials if trial is not best))
+            best, doubts = min((best, *doubts), key=lambda trial: len(trial.range)), []
+        if _tells(best, targets[chosen]) and not doubts:
+            return FoundRange(best, _next(trials, best), len(ranges))
         if count < len(order):
-            rivals = [trial.range for trial in (best, *near)]
-            rivals = rivals if len(rivals) > 1 else [best.range, trials[1].range]
+            rivals = [
+                trial.range for trial in trials if trial in (best, *doubts) or trial is _next(trials, best)
+            ]
     if not _tells(best, targets):
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
             f"{path}: does not say which numbers it takes for pixels, and is not right with any of "
-            f"{len(ranges)} ranges: {best} is the best, {commonest:.2f} % are of one class; name the data "
+            f"{len(ranges)} ranges: {top} is the best, {commonest:.2f} % are of one class; name the data "
             "set it was trained on with --dataset, or its range with --input-range"
         )
-    likely = min((best, *near), key=lambda trial: trial.range.endswith(_BGR))
-    rivals = [str(trial) for trial in (best, *near[:2])]
+    likely = min((best, *doubts), key=lambda trial: (trial.range.endswith(_BGR), _mean_loss(trial)))
+    shown = [str(trial) for trial in (best, *doubts[:2])]
     raise UnknownInputError(
         f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do "
-        f"not, either: {'; '.join(rivals)}; name the right one, such as --input-range {likely.range}"
+        f"not, either: {'; '.join(shown)}; name the right one, such as --input-range {likely.range}"
     )
 
 
@@ -157,28 +163,49 @@ def find_contradiction(
         That range, and the declared one behind it; None where there is none.
     """
     chosen = np.sort(np.random.default_rng(0).permutation(len(targets))[: _STAGES[0]])
-    own, *others = (_try(score, range, images[chosen], targets[chosen]) for range in (declared, *ranges))
-    better = [trial for trial in others if _is_better(trial, own) and _tells(trial, targets[chosen])]
-    return FoundRange(max(better, key=lambda trial: trial.accuracy), own) if better else None
+    own, *others = _try_all(score, [declared, *ranges], images[chosen], targets[chosen])
+    better = [trial for trial in others if _is_more_accurate(trial, own) and _tells(trial, targets[chosen])]
+    if not better:
+        return None
+    return FoundRange(max(better, key=lambda trial: trial.accuracy), own, len(others))
 
 
-def _try(score: Scorer, range: str, images: NDArray[np.uint8], targets: NDArray[np.uint8]) -> Trial:
-    scores = score(range, images)
-    likelihood = scores[np.arange(len(targets)), targets].astype(np.float64)
-    losses = -np.log(np.maximum(likelihood, np.finfo(np.float32).tiny))
-    return Trial(range, scores.argmax(axis=1) == targets, losses)
+def _try_all(
+    score: Scorer, ranges: Sequence[str], images: NDArray[np.uint8], targets: NDArray[np.uint8]
+) -> list[Trial]:
+    """A trial of each range that the model's input can hold."""
+    trials = []
+    for range in ranges:
+        scores = score(range, images)
+        if scores is not None:
+            likelihood = scores[np.arange(len(targets)), targets].astype(np.float64)
+            losses = -np.log(np.maximum(likelihood, np.finfo(np.float32).tiny))
+            trials.append(Trial(range, scores.argmax(axis=1) == targets, losses))
+    return trials
 
 
-def _is_better(best: Trial, other: Trial) -> bool:
-    """Whether the images speak for one range and against another."""
-    gained, lost = int((best.right & ~other.right).sum()), int((other.right & ~best.right).sum())
-    errors = (gained - lost) / max(gained + lost, 1) ** 0.5
-    if errors > _CERTAIN:
-        return True
-    worse = other.losses - best.losses
+def _mean_loss(trial: Trial) -> float:
+    return float(trial.losses.mean())
+
+
+def _next(trials: Sequence[Trial], best: Trial) -> Trial:
+    """The most accurate but one."""
+    return max(
+        (trial for trial in trials if trial is not best), key=lambda trial: trial.accuracy, default=best
+    )
+
+
+def _is_more_accurate(one: Trial, other: Trial) -> bool:
+    """Whether one is surely right oftener than the other, by McNemar's test."""
+    gained, lost = int((one.right & ~other.right).sum()), int((other.right & ~one.right).sum())
+    return bool((gained - lost) / max(gained + lost, 1) ** 0.5 > _CERTAIN)
+
+
+def _fits_better(one: Trial, other: Trial) -> bool:
+    """Whether the loss of one is surely and materially less."""
+    worse = other.losses - one.losses
     spread = float(worse.std()) / len(worse) ** 0.5
-    material = other.losses.mean() > _MATERIAL * best.losses.mean() and worse.mean() > _CERTAIN * spread
-    return bool(errors > _LIKELY and material)
+    return bool(_mean_loss(other) > _MATERIAL * _mean_loss(one) and worse.mean() > _CERTAIN * spread)
 
 
 def _is_same(best: Trial, other: Trial) -> bool:

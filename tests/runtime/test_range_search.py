@@ -38,7 +38,7 @@ def test_the_best_is_found_and_the_next_is_named():
     found = search(["0-255", "0-1", "1-0"], **{"0_to_255": 0.6, "0_to_1": 0.9, "1_to_0": 0.2})
     assert (found.best.range, found.second.range) == ("0-1", "0-255")
     assert len(found.best.right) == 500  # were enough
-    assert str(found).startswith("500 labelled images: ")
+    assert str(found).startswith("the best of 3 ranges on 500 labelled images: 90.")
 
 
 def test_a_small_difference_takes_more_images():
@@ -84,7 +84,6 @@ def test_a_declared_range_is_contradicted_only_by_what_is_surely_better():
 
 
 def test_what_is_tried():
-    assert candidates("mnist", 1)[:4] == ["0-255", "0-1", "-1-1", "-0.5-0.5"]
-    assert "mean=0.1307,std=0.3081" in candidates("mnist", 1)
-    assert not any("mean" in range for range in candidates("/my/own", 1))
-    assert "mean=0.485,0.456,0.406,std=0.229,0.224,0.225:bgr" in candidates("/my/own", 3)
+    assert candidates(1)[:4] == ["0-255", "0-1", "-1-1", "-0.5-0.5"]
+    assert {"mean=0.1307,std=0.3081", "mean=0.286,std=0.353"} < set(candidates(1))
+    assert "mean=0.485,0.456,0.406,std=0.229,0.224,0.225:bgr" in candidates(3)

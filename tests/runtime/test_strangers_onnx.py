@@ -101,7 +101,7 @@ def test_mean_and_deviation_of_each_channel(tmp_path, colours):
     grey = saved(
         tmp_path, model([NODE("Flatten", ["image"], ["flat"]), *dense()[0]], dense()[1], [1, 28, 28])
     )
-    with pytest.raises(ModelError, match=r"is of images of 3 channels"):
+    with pytest.raises(ModelError, match=r"takes 1×28×28, which has no 3 channels"):
         load(grey, input_range=range)
 
 

@@ -100,9 +100,7 @@ def test_of_an_integer_input_the_pixel_is_the_stored_integer(
 
 def test_a_range_that_an_integer_input_cannot_hold_is_refused(tmp_path):
     path = written(tmp_path, pack(tflite(integers=(UINT8, 1 / 255, 0))))
-    with pytest.raises(
-        ModelError, match=r"its input of uint8 cannot hold pixels of 0-255; it stands for 0-1"
-    ):
+    with pytest.raises(ModelError, match=r"its uint8 input cannot hold pixels of 0-255; it stands for 0-1"):
         load(path, input_range="0-255")
 
 

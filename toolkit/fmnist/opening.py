@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fmnist.progress import say, say_notes
+from fmnist.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
-from fmnist_runtime.contract import RAW, UnknownInputError
+from fmnist_runtime.contract import RAW, UnfitRangeError, UnknownInputError
 from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.sessions import KERAS_SUFFIXES, ModelInfo
@@ -151,7 +151,7 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
         raise
     session.close()
     say_notes(session.info.notes)
-    say(f"{path}: takes pixels of {found.best.range}, found out by {found}")
+    say(f"{path}: takes pixels of {found.best.range}, {found}")
     return _open(path, replace(how, input_range=found.best.range, known_from=FOUND)), images
 
 
@@ -165,16 +165,21 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
     from fmnist_runtime.range_search import candidates, find_contradiction, find_range
 
     info, contract = session.info, session.info.contract
-    declared = contract.dtype.startswith("float") and contract.known_from not in (SEAL, RUN, how.known_from)
-    if contract.range is not None and not declared:
+    if contract.known_from in (SEAL, RUN, how.known_from):
         return None
     require_classes(session, dataset)
     images, targets = dataset.images, dataset.targets
-    colour = contract.layout != "flat" and images.ndim == 4 and images.shape[-1] == 3
-    ranges = candidates(dataset.name, 3 if colour else 1)
+    colour = contract.layout in ("HWC", "CHW") and images.ndim == 4 and images.shape[-1] == 3
+    ranges = [range for range in candidates(3 if colour else 1) if range != contract.range]
+    progress = Progress("input range", 0)
 
-    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        with images_of_a_dataset(), _open(info.path, replace(how, input_range=range)) as trial:
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        progress.step()
+        try:
+            trial = _open(info.path, replace(how, input_range=range))
+        except UnfitRangeError:
+            return None
+        with images_of_a_dataset(), trial:
             return trial.scores(images)
 
     if contract.range is None:
@@ -182,8 +187,9 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
     other = find_contradiction(score, contract.range, ranges, images, targets)
     if other is not None:
         raise UnknownInputError(
-            f"{info.path}: {contract.known_from} says pixels of {contract.range}, but {other}; name the "
-            f"right one, such as --input-range {other.best.range}"
+            f"{info.path}: takes pixels of {contract.range} by {contract.known_from}, but labelled images "
+            f"speak against it: {other.best}, {other.second}; name the right one, such as --input-range "
+            f"{other.best.range}"
         )
     return None
 

@@ -133,7 +133,9 @@ def require_classes(
     try:
         require_labels(name, labels, reference.model, reference.labels, numbers_count=same_original is False)
     except ResultError as error:
-        raise ResultError(f"{error}; name its own original with --reference") from error
+        raise ResultError(
+            f"{error}; name its own original with --reference, or its classes as there with --labels"
+        ) from error
 
 
 def require_labels(

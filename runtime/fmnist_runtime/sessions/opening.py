@@ -13,6 +13,7 @@ from fmnist_runtime.contract import (
     RAW,
     InputContract,
     Layout,
+    UnfitRangeError,
     parse_range,
     range_of_integers,
 )
@@ -24,6 +25,9 @@ from fmnist_runtime.sessions.session import ModelInfo
 USER, SEAL = "the user", "its seal"
 """Where a range is known from that the caller named, or the seal of an artifact of ours."""
 _COLOURS = 3
+_FEWEST = 8
+"""Numbers that an integer input must tell apart. Of pixels 0-1 in whole numbers there are two, black and
+white."""
 _MOST_CLIPPED = 64
 """Pixel values of 256 that an integer input may clip. A range that was not meant for it clips nearly all."""
 
@@ -139,17 +143,12 @@ class Opening:
         if self.input_range is not None:
             try:
                 range = parse_range(self.input_range).text
-            except ValueError as error:
-                raise ModelError(f"{self.path}: {error}") from error
-            own = image.own_range
-            if image.clips(range):
-                raise ModelError(
-                    f"{self.path}: its input of {image.dtype} cannot hold pixels of {range}; it stands for "
-                    f"{own}, which is taken without --input-range"
-                )
+            except (ValueError, AttributeError) as error:
+                raise ModelError(f"{self.path}: {error}; an input range is a text, such as '0-1'") from error
+            image.require_fit(range, self.path)
             return range, self.known_from, ()
         if self.declared.range is not None:
-            if not image.clips(self.declared.range):
+            if image.holds(self.declared.range):
                 return self.declared.range, self.declared.source, self.declared.notes
             note = (
                 f"{self.path}: its metadata says {self.declared.range}, which its {image.dtype} cannot hold"
@@ -194,14 +193,32 @@ class ImageTensor(NamedTuple):
         """What its integers stand for when they are the pixels; None of floats."""
         return range_of_integers(self.dtype, self.scale, self.zero_point)
 
-    def clips(self, range: str) -> bool:
-        """Whether it cannot hold many of the values that pixels become."""
+    def holds(self, range: str) -> bool:
+        """Whether it can hold the numbers that pixels become, and tell many of them apart."""
         if self.dtype.kind not in "iu":
-            return False
-        values = parse_range(range).values / (self.scale or 1.0) + self.zero_point
+            return True
+        values = np.rint(parse_range(range).values / (self.scale or 1.0) + self.zero_point)
         limits = np.iinfo(self.dtype)
-        clipped = (np.rint(values) < limits.min - 1) | (np.rint(values) > limits.max + 1)
-        return bool(clipped.sum(axis=1).max() > _MOST_CLIPPED)
+        clipped = (values < limits.min - 1) | (values > limits.max + 1)
+        return bool(clipped.sum(axis=1).max() <= _MOST_CLIPPED and len(np.unique(values)) >= _FEWEST)
+
+    def require_fit(self, range: str, path: Path) -> None:
+        """Check that a range is for such an input.
+
+        Raises:
+            UnfitRangeError: It is not.
+        """
+        pixels = parse_range(range)
+        if (len(pixels.scale) > 1 or pixels.bgr) and self.image_shape[-1] != _COLOURS:
+            shape = "×".join(map(str, self.shape))
+            raise UnfitRangeError(
+                f"{path}: takes {shape}, which has no 3 channels, as input range {range} needs"
+            )
+        if not self.holds(range):
+            raise UnfitRangeError(
+                f"{path}: its {self.dtype} input cannot hold pixels of {range}; it stands for "
+                f"{self.own_range}, which is taken without --input-range"
+            )
 
 
 def opening_of(info: ModelInfo) -> Opening:

@@ -100,7 +100,8 @@ def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     lines = [table(header, cells, left=4), *doubt(rows), *breaches]
     if rows:
         lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
-        lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
+        if not run.is_adopted():
+            lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
     return "\n".join(lines)
 
 

@@ -40,6 +40,7 @@ def parity(
     data_dir: options.DataDir = None,
     threads: options.Threads = options.DEFAULT_THREADS,
     engine: options.Engine = "auto",
+    labels: options.Labels = None,
     input_range: options.InputRange = None,
     output: options.Output = None,
     junit: options.Junit = None,
@@ -51,7 +52,7 @@ def parity(
 
     Exit 3 when one drifts beyond its gate.
     """
-    from fmnist.cli.output import GATE_FAILED, require_apart, show
+    from fmnist.cli.output import GATE_FAILED, read_names, require_apart, show
     from fmnist.models import Splits
     from fmnist.opening import Execution
     from fmnist.parity.body import layers_body, parity_body
@@ -77,6 +78,7 @@ def parity(
                 "--data-dir": data_dir,
                 "--threads": threads != options.DEFAULT_THREADS,
                 "--engine": engine != "auto",
+                "--labels": labels,
                 "--input-range": input_range,
                 "--output": output,
                 "--plots": plots,
@@ -92,7 +94,7 @@ def parity(
         original = (
             load_reference(reference, splits, paths, input_range) if reference else find_reference(paths)
         )
-        how = Execution(threads, engine, input_range, output=output)
+        how = Execution(threads, engine, input_range, labels=read_names(labels), output=output)
         results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
         body = parity_body(results)
         if keras:
