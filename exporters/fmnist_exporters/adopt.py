@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -101,12 +102,16 @@ def _require_adoptable(session: Session) -> None:
             f"{info.path}: only {' and '.join(_EMBED)} models are adopted; export it with fmnist export"
         )
     if read_metadata(info.path) is not None:
-        raise ModelError(f"{info.path}: is sealed already; every verb takes it as it is")
-    if info.weights:
-        name, whole = info.path.name, f"{info.path.stem}-whole.onnx"
         raise ModelError(
-            f"{info.path}: keeps its weights in {info.weights[0].name}, and an adopted model is one file; "
-            f"write it as one: python -c \"import onnx; onnx.save(onnx.load('{name}'), '{whole}')\""
+            f"{info.path}: is sealed already, and every verb that takes a file takes it; for a run, adopt "
+            "the file it was made of, with --dataset"
+        )
+    if info.weights:
+        path, whole = str(info.path), str(info.path.with_name(f"{info.path.stem}-whole.onnx"))
+        code = shlex.quote(f"import onnx; onnx.save(onnx.load({path!r}), {whole!r})")
+        raise ModelError(
+            f"{path}: keeps its weights in {info.weights[0].name}, and an adopted model is one file; "
+            f"write it as one: python -c {code}"
         )
 
 

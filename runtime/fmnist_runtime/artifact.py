@@ -16,9 +16,10 @@ from fmnist_runtime.golden import Golden, parse_golden
 SCHEMA = "fmnist.artifact/2"
 ADOPTED_SCHEMA = "fmnist.artifact/3"
 """Of a model that was adopted, which need not take raw pixels."""
-Head = Literal["none", "softmax", "pair", "logistic pair"]
+Head = Literal["none", "softmax", "pair", "logistic pair", "tanh pair"]
 """What follows a model, so that it gives probabilities: nothing, a softmax, or for a single unit its
-complement as the first of two classes, where it is the probability of the second, or the logit of that."""
+complement as the first of two classes, where it is the probability of the second, the logit of that, or
+reaches from -1 for the first to 1 for the second."""
 HEADS = get_args(Head)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONTRACT = "raw pixels 0-255 in, normalisation is inside the model; probabilities out"

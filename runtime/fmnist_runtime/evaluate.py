@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import DatasetError, ModelError
+from fmnist_runtime.labels import is_numbered
 from fmnist_runtime.sessions.session import Session
 
 
@@ -49,16 +50,23 @@ def score_dataset(session: Session, dataset: Dataset) -> tuple[NDArray[np.float3
 
 
 def require_classes(session: Session, dataset: Dataset) -> None:
-    """Check that a model knows all classes of a data set.
+    """Check that a model knows all classes of a data set, and none of them by another number.
 
     Raises:
         DatasetError: It does not.
     """
-    classes = len(session.info.labels)
-    if int(dataset.targets.max()) >= classes:
-        raise DatasetError(
-            f"{session.info.path}: has {classes} classes, but {dataset.name} has {len(dataset.labels)}"
-        )
+    path, labels = session.info.path, [label.casefold() for label in session.info.labels]
+    if int(dataset.targets.max()) >= len(labels):
+        raise DatasetError(f"{path}: has {len(labels)} classes, but {dataset.name} has {len(dataset.labels)}")
+    if is_numbered(session.info.labels) or is_numbered(dataset.labels):
+        return
+    for index, name in enumerate(dataset.labels):
+        if name.casefold() in labels and labels[index : index + 1] != [name.casefold()]:
+            place = labels.index(name.casefold())
+            raise DatasetError(
+                f"{path}: its class {place} is called {name!r}, which is class {index} of {dataset.name}; "
+                f"give the names of {dataset.name}, in the order of the model's scores, with --labels FILE"
+            )
 
 
 def evaluate(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Evaluation:

@@ -2,9 +2,11 @@
 
 One name a line is the plain form. Besides it there are:
 
-- numbers in front, as Teachable Machine writes them: ``0 Cats``; or ImageNet's: ``n01440764 tench``;
+- numbers in front, as Teachable Machine writes them: ``0 Cats``; or ImageNet's: ``n01440764 tench``; lines
+  are in the order of the numbers then;
 - a dict or list of Python, also without brackets: ``{0: 'tench, Tinca tinca', 1: 'goldfish'}``;
-- JSON: a list, or an object of numbers or of names: ``{"0": ["n01440764", "tench"]}``, ``{"cat": 0}``;
+- JSON: a list, or an object of numbers or of names: ``{"0": ["n01440764", "tench"]}``, ``{"cat": 0}``; also
+  inside of an object, as ``id2label`` of a model's configuration in Transformers;
 - the ``names:`` of a data set's YAML file, as Ultralytics writes it.
 """
 
@@ -35,12 +37,14 @@ _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
 """Control characters but for tabs and ends of lines."""
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 """What a name cannot have, though JSON can write all of it."""
-_NUMBERED = re.compile(r"([0-9]{1,7})[ \t,:][ \t]*(\S.*)")
+_NUMBERED = re.compile(r"([0-9]{1,7})(?:[ \t,:]|[.)](?=[ \t]))[ \t]*(\S.*)")
 _SYNSET = re.compile(r"n[0-9]{8}[ \t,:][ \t]*(\S.*)")
 """WordNet's number of an ImageNet class, and its name."""
 _QUOTED = r"""'((?:[^'\\\r\n]|\\.){0,1000})'|"((?:[^"\\\r\n]|\\.){0,1000})\""""
 _ENTRY = re.compile(rf"\s*(?:([0-9]{{1,7}})\s*:\s*)?(?:{_QUOTED})\s*(,|\Z)")
 _ESCAPED = re.compile(r"""\\(['"\\])""")
+_KEYS = ("id2label", "names", "labels", "classes", "class_names")
+"""Keys of a JSON object under which class names stand."""
 _YAML = re.compile(r"^names:[ \t]*(?=[\[{\r\n])", re.MULTILINE)
 
 
@@ -138,6 +142,11 @@ def fit_labels(labels: Sequence[str], classes: int | None = None) -> Labels:
     return Labels(tuple(names), tuple(notes))
 
 
+def is_numbered(labels: Sequence[str]) -> bool:
+    """Whether classes have their numbers for names, as those of a model that carries none."""
+    return tuple(labels) == tuple(map(str, range(len(labels))))
+
+
 def _distinct(label: str, index: int, counts: Counter[str]) -> str:
     """A class's name: its label, with the number of the class if others have the same one."""
     name = label
@@ -197,10 +206,12 @@ def _lines(text: str) -> tuple[list[str], list[str]]:
     numbered = [_NUMBERED.fullmatch(line) for line in lines]
     pairs = [(int(match[1]), match[2]) for match in numbered if match]
     if len(pairs) == len(lines) > 1:
-        if [number for number, _ in pairs] == list(range(len(pairs))):
-            lines = [name for _, name in pairs]
+        if sorted(number for number, _ in pairs) == list(range(len(pairs))):
+            lines = [name for _, name in sorted(pairs)]
         else:
-            notes.append("the numbers before the names are not 0, 1, 2, … and are taken as part of the names")
+            notes.append(
+                "the numbers before the names do not start at 0, or leave some out; they stay in them"
+            )
     synsets = [_SYNSET.fullmatch(line) for line in lines]
     names = [match[1] for match in synsets if match]
     return (names if len(names) == len(lines) else lines), notes
@@ -212,6 +223,8 @@ def _bracketed(text: str) -> list[str]:
         found = json.loads(text, object_pairs_hook=_object)
     except (json.JSONDecodeError, RecursionError):
         return _python(text, text.index(text.lstrip()[0]) + 1)
+    if isinstance(found, dict):
+        found = next((found[key] for key in _KEYS if isinstance(found.get(key), (dict, list))), found)
     if isinstance(found, dict):
         if found and all(isinstance(value, int) for value in found.values()):
             found = (

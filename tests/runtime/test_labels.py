@@ -22,6 +22,8 @@ from fmnist_runtime.labels import fit_labels, parse_labels, read_distinct_labels
         b"0 cat\n1 dog\n",  # Teachable Machine
         b"0\tcat\n1\tdog\n",
         b"0,cat\n1,dog\n",
+        b"0. cat\n1. dog\n",
+        b"1 dog\n0 cat\n",  # the number is the class's
         b"0: cat\n1: dog\n",
         b"n01440764 cat\nn02123045 dog\n",  # ImageNet's synset_words.txt
         b"0: 'cat',\n1: \"dog\",\n",
@@ -31,6 +33,8 @@ from fmnist_runtime.labels import fit_labels, parse_labels, read_distinct_labels
         b'{"0": ["n02123045", "cat"], "1": ["n02084071", "dog"]}',  # imagenet_class_index.json
         b'{"1": "dog", "0": "cat"}',
         b'{"cat": 0, "dog": 1}',  # class_indices of Keras
+        b'{"model_type": "vit", "id2label": {"0": "cat", "1": "dog"}, "label2id": {"cat": 0, "dog": 1}}',
+        b'{"labels": ["cat", "dog"]}',
         b"nc: 2\nnames:\n  0: cat\n  1: 'dog'\ntrain: images\n",  # Ultralytics
         b"names:\n- cat\n- dog\n",
         b"train: images\nnames: ['cat', 'dog']\nnc: 2\n",  # Roboflow
@@ -49,6 +53,7 @@ def test_the_same_two_names_in_every_form(content):
         (b"0: 'tench, Tinca tinca',\n1: \"jack-o'-lantern\",\n", ("tench, Tinca tinca", "jack-o'-lantern")),
         (b"{0: 'it\\'s'}", ("it's",)),
         (b"7 up\ncola\n", ("7 up", "cola")),
+        (b"1.5 l\n0.5 l\n", ("1.5 l", "0.5 l")),
         ("Käfer\n猫\n".encode(), ("Käfer", "猫")),
     ],
 )
@@ -60,7 +65,7 @@ def test_numbers_that_are_no_class_numbers_stay_and_are_told():
     labels = parse_labels(b"1 cat\n2 dog\n", "labels.txt")
     assert labels.names == ("1 cat", "2 dog")
     assert labels.notes == (
-        "labels.txt: the numbers before the names are not 0, 1, 2, … and are taken as part of the names",
+        "labels.txt: the numbers before the names do not start at 0, or leave some out; they stay in them",
     )
 
 

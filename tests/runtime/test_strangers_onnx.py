@@ -13,7 +13,7 @@ from strangers import EPSILON, sigmoid, softmax, weights
 
 from fmnist_runtime import load
 from fmnist_runtime.contract import UnknownInputError
-from fmnist_runtime.errors import ModelError, ShapeError
+from fmnist_runtime.errors import ModelError, NonFiniteScoresError, ShapeError
 
 NODE = helper.make_node
 
@@ -151,6 +151,73 @@ def test_one_unit_is_two_classes(end, tmp_path, images):
         assert close(scores.sum(axis=1), np.ones(200))
 
 
+@pytest.mark.parametrize("axes", [(1, 10), (1, 1, 10), (10, 1, 1)])
+def test_scores_with_axes_of_1(axes, tmp_path, images):
+    """As a classifier of convolutions ends without a Flatten."""
+    nodes, constants = dense()
+    constants["sizes"] = np.array([-1, *axes])
+    made = model(
+        [NODE("Flatten", ["image"], ["flat"]), *nodes, NODE("Reshape", ["scores", "sizes"], ["wide"])],
+        constants,
+        [28, 28],
+    )
+    scores = helper.make_tensor_value_info("wide", TensorProto.FLOAT, ["batch", *axes])
+    made.graph.output[0].CopyFrom(scores)
+    path = saved(tmp_path, made)
+    expected = bare(path, (images / 255).astype(np.float32), "wide").reshape(200, 10)
+    with load(path, input_range="0-1") as session:
+        assert close(session.scores(images), expected)
+
+
+def test_classes_in_another_order_are_put_in_order(tmp_path, images):
+    """Also once more behind the order that it was adopted with."""
+    names = [f"class {letter}" for letter in "abcdefghij"]
+    nodes, constants = dense()
+    made = model([NODE("Flatten", ["image"], ["flat"]), *nodes], constants, [28, 28])
+    made.metadata_props.add(key="labels", value="\n".join(names))
+    path, copy = saved(tmp_path, made), tmp_path / "copy.onnx"
+    first, second = names[3:] + names[:3], names[::-1]
+    pytest.importorskip("fmnist_exporters")
+    from fmnist_exporters.adopt import adopt
+
+    with load(path, input_range="0-1") as session:
+        expected = session.scores(images)
+    with load(path, input_range="0-1", order=first) as session:
+        adopt(session, None, copy)
+    with load(copy) as session:
+        assert session.info.labels == tuple(first)
+        assert np.array_equal(session.scores(images), expected[:, [names.index(name) for name in first]])
+    with load(copy, order=second) as session:
+        assert session.info.labels == tuple(second)
+        assert np.array_equal(session.scores(images), expected[:, ::-1])
+
+
+def test_a_black_image_that_gives_nan_keeps_no_model_from_opening(tmp_path, images):
+    """As of one that divides by an image's own deviation."""
+    nodes, constants = dense()
+    whole = [
+        NODE("Flatten", ["image"], ["row"]),
+        NODE("ReduceMax", ["row"], ["largest"], axes=[1]),
+        NODE("Div", ["row", "largest"], ["flat"]),
+    ]
+    path = saved(tmp_path, model([*whole, *nodes], constants, [28, 28]))
+    expected = bare(path, (images / 255).astype(np.float32))
+    with load(path, input_range="0-1") as session:
+        assert close(session.scores(images), expected)
+        with pytest.raises(NonFiniteScoresError):
+            session.scores(np.zeros_like(images[:1]))
+
+
+def test_no_output_that_can_be_scores(tmp_path):
+    nodes, constants = dense()
+    made = model([NODE("Flatten", ["image"], ["flat"]), *nodes], constants, [28, 28])
+    made.graph.output[0].CopyFrom(
+        helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 28, 28])
+    )
+    with pytest.raises(ModelError, match=r"none of its outputs is a row of scores.*; it has image \?×28×28"):
+        load(saved(tmp_path, made))
+
+
 @pytest.mark.parametrize("mapped", [False, True])
 def test_scikit_learns_label_and_probabilities(mapped, tmp_path, images):
     """A linear classifier; with a ZipMap its probabilities are a map from the class to a number."""
@@ -187,7 +254,7 @@ def test_scikit_learns_label_and_probabilities(mapped, tmp_path, images):
         expected = np.array([[row[label] for label in classes] for row in expected])
     with load(path, input_range="0-1") as session:
         assert close(session.scores(images), expected)
-        assert session.info.labels == (("3", "5", "8") if mapped else ("0", "1", "2"))
+        assert session.info.labels == ("3", "5", "8")
 
 
 def test_scores_come_in_the_order_of_classes_that_is_wanted(tmp_path, images):

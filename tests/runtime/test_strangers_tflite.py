@@ -170,11 +170,11 @@ def test_logits_become_probabilities(end, tmp_path, images):
         assert close(session.scores(images), raw if end == "SOFTMAX" else softmax(raw))
 
 
-@pytest.mark.parametrize("end", ["LOGISTIC", ""])
+@pytest.mark.parametrize("end", ["LOGISTIC", "TANH", ""])
 def test_one_unit_is_two_classes(end, tmp_path, images):
     content = pack(tflite(end=end, unit=9))
     raw = bare(content, (images / 255).astype(np.float32))
-    positive = raw[:, 0] if end else sigmoid(raw[:, 0])
+    positive = {"LOGISTIC": raw[:, 0], "TANH": (raw[:, 0] + 1) / 2, "": sigmoid(raw[:, 0])}[end]
     with load(written(tmp_path, content), input_range="0-1", labels=["another", "ankle boot"]) as session:
         scores = session.scores(images)
         assert scores.shape == (200, 2)

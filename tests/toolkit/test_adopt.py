@@ -122,6 +122,46 @@ def test_classes_in_another_order_than_the_data_sets(fmnist, tmp_path):
     assert fmnist("verify").returncode == 0
 
 
+def test_a_class_that_has_another_number_in_the_data_set_is_refused(fails, fmnist, tmp_path):
+    """Names that are the data set's but for one, in another order: a figure would be of other classes."""
+    theirs = json.loads((TINY / "train.json").read_text())["labels"]
+    labels = [*theirs[1:-1], theirs[0], "Boots"]
+    path = tmp_path / "stranger.tflite"
+    path.write_bytes(with_metadata(tflite(), (0,), (255,), "\n".join(labels).encode()))
+    for verb in ("eval", "adopt"):
+        line = fails(verb, path, *FASHION)
+        assert "its class 8 is called 'T-shirt/top', which is class 0 of fashion-mnist" in line
+        assert "in the order of the model's scores, with --labels FILE" in line
+    (tmp_path / "labels.txt").write_text("\n".join(theirs))
+    assert fmnist("eval", path, *FASHION, "--labels", "labels.txt").returncode == 0
+
+
+def test_an_adopted_model_in_another_order_is_put_in_order(fmnist, tmp_path):
+    """One that was adopted without a data set keeps its own order, and is evaluated in the data set's."""
+    theirs = json.loads((TINY / "train.json").read_text())["labels"]
+    path = tmp_path / "stranger.tflite"
+    path.write_bytes(with_metadata(tflite(), (0,), (255,), "\n".join(theirs[::-1]).encode()))
+    assert fmnist("adopt", path).returncode == 0
+    result = fmnist("eval", "adopted/stranger.tflite", *FASHION)
+    assert result.returncode == 0, result.stderr
+    assert "has the classes of fashion-mnist in another order" in result.stderr
+    assert "84.2" not in result.stdout  # the names are wrong, and are believed
+
+
+def test_where_a_copy_goes(fails, fmnist, tmp_path):
+    content = pack(tflite())
+    (tmp_path / "STRANGER.TFLITE").write_bytes(content)
+    result = fmnist("adopt", "STRANGER.TFLITE", *FASHION, "--out", "a run")
+    assert result.returncode == 0, result.stderr
+    assert "next: fmnist bundle 'a run'" in result.stdout
+    assert fmnist("eval", "a run").returncode == 0
+    line = fails("adopt", "STRANGER.TFLITE", *FASHION, "--out", "copy.onnx")
+    assert "copy.onnx: is to be a copy of STRANGER.TFLITE, so let it end in .tflite, too" in line
+    result = fmnist("adopt", "STRANGER.TFLITE", *FASHION, "--out", "copy.tflite")
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "copy.tflite").read_bytes().startswith(content)
+
+
 def test_an_onnx_model_is_adopted(fmnist, tmp_path):
     onnx = pytest.importorskip("onnx")
     foreign_onnx = pytest.importorskip("foreign_onnx")

@@ -16,7 +16,7 @@ from fmnist_exporters.manifest import require_manifest_free, write_manifest
 from fmnist_runtime.datasets import Dataset, dataset_reference
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.files import require_writable, write_atomically
-from fmnist_runtime.parity.models import is_numbered
+from fmnist_runtime.labels import is_numbered
 from fmnist_runtime.reference import Reference, write_reference
 
 _FOLDER = Path("adopted")
@@ -52,11 +52,12 @@ def adopt_model(path: Path, how: Execution, splits: Splits | None, out: Path | N
     """
     if is_keras(path):
         raise ModelError(f"{path}: is a Keras model; make artifacts of it with: fmnist export {path}")
-    single = splits is None or (out is not None and out.suffix.lower() == path.suffix.lower())
+    name = path.with_suffix(path.suffix.lower()).name
+    single = _is_file(path, out) or splits is None
     run = None if single else Run(out or RUNS / path.stem)
     if run:
         _require_free(run, force)
-    place = run.exports / path.name if run else out or _FOLDER / path.name
+    place = run.exports / name if run else out or _FOLDER / name
     session, dataset = _open(path, how, splits)
     with session:
         made = adopt(session, dataset, place, force)
@@ -64,6 +65,19 @@ def adopt_model(path: Path, how: Execution, splits: Splits | None, out: Path | N
     if run and dataset and made.scores is not None and accuracy is not None:
         _record(run, path, made, dataset, accuracy)
     return Adoption(made, run, accuracy)
+
+
+def _is_file(path: Path, out: Path | None) -> bool:
+    """Whether a copy goes into a single file.
+
+    Raises:
+        OutputError: The file is of another format; adopting converts nothing.
+    """
+    if out is None or out.suffix.lower() not in (".tflite", ".onnx"):
+        return False
+    if out.suffix.lower() != path.suffix.lower():
+        raise OutputError(f"{out}: is to be a copy of {path}, so let it end in {path.suffix.lower()}, too")
+    return True
 
 
 def _open(path: Path, how: Execution, splits: Splits | None) -> tuple[Any, Dataset | None]:

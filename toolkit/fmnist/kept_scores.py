@@ -12,7 +12,8 @@ from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.environment import read_environment
 from fmnist_runtime.errors import OutputError, ResultError
 from fmnist_runtime.files import require_writable
-from fmnist_runtime.parity.models import is_numbered, require_labels
+from fmnist_runtime.labels import is_numbered
+from fmnist_runtime.parity.models import require_labels
 from fmnist_runtime.reference import Reference
 from fmnist_runtime.scores import ModelScores, ScoresFile, is_scores, write_scores
 

@@ -105,9 +105,9 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
 
 
 def _is_other_order(session: Session, dataset: Dataset) -> bool:
-    """Whether a stranger's model names the classes of a data set, and not in their order."""
+    """Whether a model names the classes of a data set, and not in their order."""
     labels, theirs = session.info.labels, dataset.labels
-    return session.info.metadata is None and labels != theirs and sorted(labels) == sorted(theirs)
+    return labels != theirs and sorted(labels) == sorted(theirs)
 
 
 def _tell(session: Session, how: Execution) -> None:

@@ -237,7 +237,9 @@ def select_run(named: Path | None) -> Run:
         return newest_run()
     require_there(named)
     if not Run(named).record().exists():
-        raise ResultError(f"{named}: is not a run; give the folder that fmnist train wrote")
+        raise ResultError(
+            f"{named}: is not a run; give the folder that fmnist train wrote, or fmnist adopt with --dataset"
+        )
     Run(named).training()
     return Run(named)
 
@@ -250,7 +252,9 @@ def require_there(named: Path) -> None:
     """
     if os.path.lexists(named):
         return
-    runs = sorted(str(path.parent) for path in RUNS.glob("*/train.json"))
+    runs = sorted(
+        {str(path.parent) for record in ("train", "adopt") for path in RUNS.glob(f"*/{record}.json")}
+    )
     there = f"runs that are there: {', '.join(runs)}" if runs else f"there are no runs under {RUNS}/"
     raise ResultError(f"{named}: no such run or file; {there}")
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
+from fmnist_runtime.labels import is_numbered
 from fmnist_runtime.parity.comparison import Parity, compare
 from fmnist_runtime.parity.gates import Gate, default_gate
 from fmnist_runtime.reference import Reference, read_reference
@@ -166,8 +167,3 @@ def require_labels(
         order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(differing)} of them others"
         shown = "; ".join(differing[:_SHOWN]) + ("; …" if len(differing) > _SHOWN else "")
         raise ResultError(f"{name}: its classes are not those of {other}, {order}: {shown}")
-
-
-def is_numbered(labels: Sequence[str]) -> bool:
-    """Whether classes have their numbers for names, as those of a model that carries none."""
-    return tuple(labels) == tuple(map(str, range(len(labels))))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -17,6 +18,7 @@ from fmnist_runtime.contract import RAW, InputContract, parse_range
 from fmnist_runtime.errors import (
     FmnistError,
     ModelError,
+    NonFiniteScoresError,
     SessionBusyError,
     ShapeError,
 )
@@ -57,11 +59,18 @@ class BaseSession(ABC):
             self._prepared((1, *info.input_shape))
 
     def _find_head(self, maker: str) -> Head:
-        """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image."""
+        """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image.
+
+        A model that divides by an image's own deviation answers NaN to some of them.
+        """
         run = as_run(self._prepare((1, *self._info.input_shape)), self._info.path)
         noise = np.random.default_rng(0).integers(0, 256, (1, *self._info.input_shape), np.uint8)
         images = (np.zeros_like(noise), np.full_like(noise, 255), noise)
-        return find_head(maker, np.concatenate([run(image, None) for image in images]))
+        answers = []
+        for image in images:
+            with suppress(NonFiniteScoresError):
+                answers.append(run(image, None))
+        return find_head(maker, np.concatenate(answers or [run(noise, None)]))
 
     @abstractmethod
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
@@ -245,8 +254,13 @@ class Output(NamedTuple):
     @property
     def holds_scores(self) -> bool:
         """Whether it can hold a score for each class: one row of numbers for each image."""
-        plain = len(self.shape) >= 2 and all(size == 1 for size in self.shape[1:-1])
+        plain = len(self.shape) >= 2 and len([size for size in self.shape[1:] if size != 1]) <= 1
         return plain and self.dtype is not None and (self.dtype.kind == "f" or self.dtype.itemsize == 1)
+
+    @property
+    def units(self) -> int | None:
+        """How many numbers it holds for an image, if it can hold scores; None where that is open."""
+        return next((size for size in self.shape[1:] if size != 1), 1)
 
 
 _PROBABILITIES = {"softmax", "logistic", "sigmoid", "logsoftmax", "zipmap", "normalizer", "linearclassifier"}
@@ -272,13 +286,14 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
         ]
         if len(places) > 1 and len(likely) == 1:
             places = likely
-    if len(places) != 1:
+    if len(places) > 1:
         raise ValueError(
             f"it has {len(outputs)} outputs, and which of them the scores are is not clear: {names}; name it "
             "with --output, in Python with load(path, output=…)"
         )
-    if not outputs[places[0]].holds_scores:
-        raise ValueError(f"its output {names} is no row of scores for each image, as a classifier's is")
+    if not places or not outputs[places[0]].holds_scores:
+        what = f"its output {wanted}" if wanted else "none of its outputs"
+        raise ValueError(f"{what} is a row of scores for each image, as a classifier's is; it has {names}")
     return places[0]
 
 

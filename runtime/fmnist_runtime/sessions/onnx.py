@@ -59,14 +59,14 @@ class OnnxSession(BaseSession):
             self._input_name, self._output_name = pixels.name, scores.name
             self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
             self._image = ImageTensor(shape, _dtype(pixels))
-            self._units, self._dtype = scores.shape[-1] or self._count_units(), scores.dtype
-            labels = next((map.labels for map in maps if map.source == scores.name), None)
+            self._units, self._dtype = scores.units or self._count_units(), scores.dtype
+            self._row = tuple(size or self._units for size in scores.shape[1:])
             info = opening.info(
                 "onnx",
                 _ENGINE,
                 self._image,
                 max(self._units, 2),
-                labels=labels,
+                labels=running.labels(scores.name),
                 output=scores.name if len(outputs) > 1 else "",
                 weights=tuple(path.parent / name for name in running.files),
             )
@@ -98,12 +98,12 @@ class OnnxSession(BaseSession):
         """How many numbers the model gives for an image, where the file does not say: it is run once."""
         image = np.zeros((self._batch or 1, *self._image.shape), self._image.dtype)
         [scores] = self._engine.run([self._output_name], {self._input_name: image})
-        return int(scores.shape[-1])
+        return int(scores[0].size)
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         count = self._batch or shape[0]
         pixels = np.zeros((count, *self._image.shape), self._image.dtype)
-        scores = np.empty((count, self._units), self._dtype)
+        scores = np.empty((count, *self._row), self._dtype)
         binding = self._engine.io_binding()
         for bind, name, array in (
             (binding.bind_input, self._input_name, pixels),
@@ -111,7 +111,7 @@ class OnnxSession(BaseSession):
         ):
             bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
         write = image_writer(pixels, shape, self._info.contract)
-        read, floats = score_reader(scores[: shape[0]], 0.0, 0)
+        read, floats = score_reader(scores.reshape(count, self._units)[: shape[0]], 0.0, 0)
         invoke = partial(self._engine.run_with_iobinding, binding)
         return Plan(write, in_turn(invoke, read), floats)
 

@@ -90,7 +90,7 @@ class Opening:
             ModelError: There are other than a name for each class, or a range that is not for this input.
         """
         names = self._labels(classes, more.pop("labels", None))
-        order = self._order(names.names)
+        order, in_order = self._order(names.names)
         contract, notes = self._contract(image)
         known: dict[str, Any] = {
             "path": self.path,
@@ -99,7 +99,7 @@ class Opening:
             "engine": engine,
             "threads": self.threads,
             "input_shape": image.image_shape,
-            "labels": self.order if order and self.metadata is None else names.names,
+            "labels": in_order,
             "order": order,
             "size_bytes": sum(file.stat().st_size for file in (self.path, *more.get("weights", ()))),
             "metadata": self.metadata,
@@ -118,19 +118,23 @@ class Opening:
         try:
             fitted = fit_labels(labels, classes)
         except ValueError as error:
-            if labels is self.declared.labels:
+            if labels is file and self.metadata is None:
                 note = f"the {len(labels):,} labels in the file are not used, as it has {classes:,} classes"
                 return Labels(numbers, (f"{self.path}: {note}; give others with --labels",))
             raise ModelError(f"{self.path}: {error}; each class needs one") from error
         return Labels(fitted.names, tuple(f"{self.path}: {note}" for note in fitted.notes))
 
-    def _order(self, labels: tuple[str, ...]) -> tuple[int, ...]:
-        """By its wanted place each class's place in the file; empty where that is the same."""
-        if self.metadata is not None:  # whose labels are in the order that was wanted when it was adopted
-            return tuple(self.metadata.adopted.get("order", ()))
+    def _order(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
+        """By its wanted place each class's place in the file, none where that is the same, and its name.
+
+        Args:
+            labels: The file's; of one that was adopted, in the order that was wanted then.
+        """
+        own = tuple(self.metadata.adopted.get("order", ())) if self.metadata else ()
         if self.order is None or self.order == labels or sorted(self.order) != sorted(labels):
-            return ()
-        return tuple(labels.index(name) for name in self.order)
+            return own, labels
+        places = tuple(labels.index(name) for name in self.order)
+        return tuple(own[place] for place in places) if own else places, self.order
 
     def _contract(self, image: ImageTensor) -> tuple[InputContract, tuple[str, ...]]:
         """The input contract, and what is to be said of it."""

@@ -15,7 +15,6 @@ from fmnist_runtime.errors import NonFiniteScoresError
 
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32] | None], NDArray[np.float32]]
 """Scores images of one shape: into the array that is given, or into one of the caller's own."""
-_ACTIVATIONS = {"softmax": "softmax", "pair": "linear", "logistic pair": "sigmoid"}
 _LINEAR = {
     "fullyconnected",
     "conv2d",
@@ -46,6 +45,20 @@ class Plan(NamedTuple):
     """float32 ``[N, classes]``: where the answer is until the next one."""
 
 
+def _share_of_two(values: NDArray[np.float32]) -> None:
+    """Make shares of what reaches from -1 to 1."""
+    values += 1
+    values *= 0.5
+
+
+_ACTIVATIONS: dict[Head, Callable[[NDArray[np.float32]], object]] = {
+    "softmax": ACTIVATIONS["softmax"],
+    "pair": ACTIVATIONS["linear"],
+    "logistic pair": ACTIVATIONS["sigmoid"],
+    "tanh pair": _share_of_two,
+}
+
+
 def are_logits(scores: NDArray[np.float32]) -> bool:
     """Whether scores, float32 ``[N, classes]``, are none that probabilities can be."""
     return bool(scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING)
@@ -58,8 +71,11 @@ def find_head(maker: str, scores: NDArray[np.float32]) -> Head:
         maker: The operator that gives the output its values, as its format calls it; empty where not known.
         scores: float32 ``[N, outputs]``, raw outputs for images of every kind.
     """
-    logits, linear = are_logits(scores), maker.replace("_", "").lower() in _LINEAR
+    maker = maker.replace("_", "").lower()
+    logits, linear = are_logits(scores), maker in _LINEAR
     if scores.shape[1] == 1:
+        if maker == "tanh":
+            return "tanh pair"
         return "logistic pair" if logits or linear else "pair"
     one = np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() < _ROUNDING  # as of a mean of two networks
     return "softmax" if logits or (linear and not one) else "none"
@@ -72,7 +88,7 @@ def with_head(plan: Plan, head: Head) -> Plan:
     count, outputs = plan.scores.shape
     scores = np.empty((count, outputs if head == "softmax" else 2), np.float32)
     values = scores if head == "softmax" else scores[:, 1:]
-    activation = ACTIVATIONS[_ACTIVATIONS[head]]
+    activation = _ACTIVATIONS[head]
 
     def invoke() -> None:
         plan.invoke()

@@ -48,12 +48,13 @@ class TfliteSession(BaseSession):
             self._engine = self._open()
             self._pixels = _only(self._engine.get_input_details())
             outputs = self._engine.get_output_details()
-            place = choose_output([_described(output, running) for output in outputs], opening.wanted_output)
+            described = [_described(output, running) for output in outputs]
+            place = choose_output(described, opening.wanted_output)
             self._scores, maker = outputs[place], running.makers[outputs[place]["index"]]
             # What a network keeps has room for as many images as the file says, and no more.
             self._fixed = int(self._pixels["shape_signature"][0]) != -1 or self._stateful
             batch, *shape = (int(size) for size in self._pixels["shape"])
-            self._units = int(self._scores["shape"][-1])
+            self._units = described[place].units or 0
             image = ImageTensor(tuple(shape), np.dtype(self._pixels["dtype"]), *self._pixels["quantization"])
             name = self._scores["name"] if len(outputs) > 1 else ""
             info = opening.info("tflite", _ENGINE, image, max(self._units, 2), output=name)

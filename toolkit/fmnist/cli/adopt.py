@@ -1,5 +1,6 @@
 """`fmnist adopt`."""
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -64,5 +65,6 @@ def _text(adoption: "Adoption") -> str:
         images, dataset = metadata.proof["images"], metadata.dataset
         lines.append(f"{percent(adoption.accuracy)} of {images:,} test images of {dataset} are right")
     if adoption.run:
-        lines.append(f"{adoption.run.folder}: a run; next: fmnist bundle {adoption.run.folder}")
+        folder = adoption.run.folder
+        lines.append(f"{folder}: a run; next: fmnist bundle {shlex.quote(str(folder))}")
     return "\n".join(lines)

@@ -23,6 +23,11 @@ _MOVES = {
     "Unsqueeze",
 }
 """Operators that give other shapes or types to the same values."""
+_NORMALISES = {"Normalizer", "Softmax"}
+"""Operators that make probabilities of a classifier's values."""
+_MAP = "ZipMap"
+"""The operator of ai.onnx.ml that makes a map from each class to its probability."""
+_NOTHING = Maker("", "", ())
 
 
 class Running(NamedTuple):
@@ -71,7 +76,19 @@ class Running(NamedTuple):
     def maps(self) -> list[Maker]:
         """The outputs of scikit-learn's kind: maps from a class to its probability."""
         made = [self.makers[name] for name in self.outputs if name in self.makers]
-        return [maker for maker in made if maker.labels and maker.source not in self.outputs]
+        return [maker for maker in made if maker.name == _MAP and maker.source not in self.outputs]
+
+    def labels(self, output: str) -> tuple[str, ...] | None:
+        """Class names of an output with scores, as the operator that it goes back to has them, or its map."""
+        for maker in self.makers.values():
+            if maker.name == _MAP and maker.source == output:
+                return maker.labels
+        for _ in self.makers:
+            maker = self.makers.get(output, _NOTHING)
+            if maker.labels or maker.name not in _MOVES | _NORMALISES:
+                return maker.labels or None
+            output = maker.source
+        return None
 
     @property
     def files(self) -> list[str]:

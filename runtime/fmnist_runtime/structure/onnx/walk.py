@@ -33,8 +33,9 @@ _INTEGERS = {5, 7}
 """Those of them that are lists of integers."""
 _SHORT = 16 * 8
 """Bytes of a constant that can be a shape, or the padding of one."""
-_CLASS_NUMBERS, _CLASS_NAMES = b"classlabels_int64s", b"classlabels_strings"
-"""Attributes of ZipMap (ai.onnx.ml), by which scikit-learn's classifiers give names to probabilities."""
+_CLASS_NUMBERS, _CLASS_NAMES = {b"classlabels_int64s", b"classlabels_ints"}, b"classlabels_strings"
+"""Attributes of ZipMap, LinearClassifier and their like (https://onnx.ai/onnx/operators/#ai-onnx-ml), by
+which scikit-learn's classifiers give names to probabilities."""
 _STRINGS, _OUTPUT = 9, 12
 """Fields of AttributeProto and GraphProto."""
 _RAW, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 9, 2, 13, 14
@@ -67,7 +68,7 @@ class Maker(NamedTuple):
     source: str
     """Its first input; empty where it has none."""
     labels: tuple[str, ...]
-    """Class names, of a ZipMap alone."""
+    """Class names, of what carries them; see `_CLASS_NAMES`."""
 
 
 @dataclass
@@ -154,8 +155,8 @@ class Walk:
             self.makers |= {output.decode(errors="replace"): maker for output in outputs}
 
     def class_labels(self, attribute: Field, name: bytes, values: Sequence[float]) -> tuple[str, ...]:
-        """The class names in an attribute of a ZipMap; none in others."""
-        if name == _CLASS_NUMBERS:
+        """The class names in an attribute of a classifier or a map of ai.onnx.ml; none in others."""
+        if name in _CLASS_NUMBERS:
             return tuple(str(int(value)) for value in values)
         if name != _CLASS_NAMES:
             return ()

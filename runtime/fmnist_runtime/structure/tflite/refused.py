@@ -141,6 +141,11 @@ def refusal(number: int, custom: str) -> AdvisedError:
             "allow_custom_ops"
         )
     name = _NAMES.get(number, f"number {number}")
+    if name == "WHILE":
+        return AdvisedError(
+            "has the operator WHILE, which is not run here; a recurrent Keras layer becomes one, so give it "
+            "unroll=True and convert the model again, for one image at a time"
+        )
     return AdvisedError(
         f"has the operator {name}, which is not run here, as image classifiers do without; convert the model "
         "without it"
