@@ -7,7 +7,7 @@ can say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,10 +111,8 @@ def find_range(
     Raises:
         UnknownInputError: Images do not tell; the text says what to type.
     """
-    order = np.random.default_rng(0).permutation(len(targets))  # one's own data may be sorted by class
     rivals = list(ranges)
-    for count in (*(stage for stage in _STAGES if stage < len(order)), len(order)):
-        chosen = np.sort(order[:count])
+    for chosen in _samples(len(targets)):
         trials = _try_all(score, rivals, images[chosen], targets[chosen])
         top = max(trials, key=lambda trial: trial.accuracy)
         near = [trial for trial in trials if not _is_more_accurate(top, trial)]
@@ -128,7 +126,7 @@ def find_range(
             best, doubts = min((best, *doubts), key=lambda trial: len(trial.range)), []
         if _tells(best, targets[chosen]) and not doubts:
             return FoundRange(best, _next(trials, best), len(ranges))
-        if count < len(order):
+        if len(chosen) < len(targets):
             rivals = [
                 trial.range for trial in trials if trial in (best, *doubts) or trial is _next(trials, best)
             ]
@@ -162,12 +160,29 @@ def find_contradiction(
     Returns:
         That range, and the declared one behind it; None where there is none.
     """
-    chosen = np.sort(np.random.default_rng(0).permutation(len(targets))[: _STAGES[0]])
-    own, *others = _try_all(score, [declared, *ranges], images[chosen], targets[chosen])
-    better = [trial for trial in others if _is_more_accurate(trial, own) and _tells(trial, targets[chosen])]
-    if not better:
-        return None
-    return FoundRange(max(better, key=lambda trial: trial.accuracy), own, len(others))
+    rivals = list(ranges)
+    for chosen in _samples(len(targets)):
+        own, *others = _try_all(score, [declared, *rivals], images[chosen], targets[chosen])
+        better = [
+            trial for trial in others if _is_more_accurate(trial, own) and _tells(trial, targets[chosen])
+        ]
+        if better:
+            return FoundRange(max(better, key=lambda trial: trial.accuracy), own, len(ranges))
+        rivals = [
+            trial.range
+            for trial in others
+            if trial.accuracy > own.accuracy and _mean_loss(trial) < _mean_loss(own)
+        ]
+        if not rivals:
+            break
+    return None
+
+
+def _samples(images: int) -> Iterator[NDArray[np.intp]]:
+    """Places of a few images, of more, and of all, at random: one's own data may be sorted by class."""
+    order = np.random.default_rng(0).permutation(images)
+    for count in (*(stage for stage in _STAGES if stage < images), images):
+        yield np.sort(order[:count])
 
 
 def _try_all(

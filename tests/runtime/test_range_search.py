@@ -76,11 +76,16 @@ def test_what_guesses_under_every_range_tells_none():
 
 
 def test_a_declared_range_is_contradicted_only_by_what_is_surely_better():
-    score = answering(**{"0_to_255": 0.5, "0_to_1": 0.9, "_to_1_to_1": 0.89})
+    score = answering(**{"0_to_255": 0.5, "0_to_1": 0.9, "_to_1_to_1": 0.8995})
     found = find_contradiction(score, "0-255", ["0-1"], IMAGES, TARGETS)
     assert found is not None
     assert found.best.range == "0-1"
+    assert len(found.best.right) == 500
     assert find_contradiction(score, "-1-1", ["0-1", "0-255"], IMAGES, TARGETS) is None
+    narrow = answering(**{"0_to_255": 0.88, "0_to_1": 0.9})
+    found = find_contradiction(narrow, "0-255", ["0-1"], IMAGES, TARGETS)
+    assert found is not None
+    assert len(found.best.right) > 500  # 2 points: see above
 
 
 def test_what_is_tried():

@@ -117,7 +117,9 @@ def test_classes_in_another_order_than_the_data_sets(fmnist, tmp_path):
         result = fmnist(*verb, *(FASHION if verb != ["eval"] else ()))
         assert result.returncode == 0, result.stderr
         assert "84.2" in result.stdout
-        said = "has the classes of fashion-mnist in another order; scores are put into its order"
+        said = (
+            "has the classes of fashion-mnist in another order by its labels; scores are put into its order"
+        )
         assert (said in result.stderr) == (len(verb) > 1)
     assert fmnist("verify").returncode == 0
 

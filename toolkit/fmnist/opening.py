@@ -141,7 +141,10 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
         if _is_other_order(session, images):
             session.close()
             session = _open(path, how := replace(how, order=images.labels))
-            say(f"{path}: has the classes of {images.name} in another order; scores are put into its order")
+            say(
+                f"{path}: has the classes of {images.name} in another order by its labels; scores are put "
+                "into its order (--labels FILE names them otherwise)"
+            )
         found = _find_range(session, how, images)
         if found is None:
             _tell(session, how)
