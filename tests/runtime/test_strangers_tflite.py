@@ -181,6 +181,8 @@ def test_one_unit_is_two_classes(end, tmp_path, images):
         assert close(scores[:, 1], positive)
         assert close(scores[:, 0], 1 - positive)
         assert {session.classify(image).label for image in images} == {"another", "ankle boot"}
+        said = {"LOGISTIC": [], "TANH": ["it is taken to be 1 for"], "": ["it is taken for a logit"]}[end]
+        assert all(part in note for part, note in zip(said, session.info.notes, strict=True))
 
 
 def test_a_recurrent_model_forgets_the_image_before(tmp_path, images):

@@ -153,9 +153,10 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
         session.close()
         raise
     session.close()
-    say_notes(session.info.notes)
     say(f"{path}: takes pixels of {found.best.range}, {found}")
-    return _open(path, replace(how, input_range=found.best.range, known_from=FOUND)), images
+    session = _open(path, replace(how, input_range=found.best.range, known_from=FOUND))
+    say_notes(session.info.notes)
+    return session, images
 
 
 def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRange | None:

@@ -23,7 +23,7 @@ from fmnist_runtime.errors import (
     ShapeError,
 )
 from fmnist_runtime.quantization import Writer, pixel_writer
-from fmnist_runtime.sessions.plan import Plan, Run, as_run, find_head, with_head, with_order
+from fmnist_runtime.sessions.plan import HEAD_NOTES, Plan, Run, as_run, find_head, with_head, with_order
 from fmnist_runtime.sessions.session import ModelInfo, Prediction
 
 _KEPT_RUNS = 4
@@ -54,6 +54,9 @@ class BaseSession(ABC):
         # Of what nothing is known no image is scored, and so nothing is prepared.
         if head is None:
             head = "none" if info.contract.range is None else self._find_head(maker)
+            info = replace(
+                info, notes=(*info.notes, *(f"{info.path}: {note}" for note in HEAD_NOTES.get(head, ())))
+            )
         self._info = replace(info, head=head)
         if info.contract.range is not None:
             self._prepared((1, *info.input_shape))
@@ -293,7 +296,10 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
         )
     if not places or not outputs[places[0]].holds_scores:
         what = f"its output {wanted}" if wanted else "none of its outputs"
-        raise ValueError(f"{what} is a row of scores for each image, as a classifier's is; it has {names}")
+        types = ", ".join(f"{output.name} {_times(output.shape)} {output.dtype}" for output in outputs)
+        raise ValueError(
+            f"{what} is a row of float or 8-bit scores for each image, as a classifier's is; it has {types}"
+        )
     return places[0]
 
 

@@ -59,6 +59,15 @@ _ACTIVATIONS: dict[Head, Callable[[NDArray[np.float32]], object]] = {
 }
 
 
+HEAD_NOTES: dict[Head, tuple[str, ...]] = {
+    "logistic pair": (
+        "has one output and no sigmoid behind it; it is taken for a logit, above 0 for the second class",
+    ),
+    "tanh pair": ("has one output of -1 to 1; it is taken to be 1 for the second class",),
+}
+"""What a person should know of what follows a model, as others might have meant something else."""
+
+
 def are_logits(scores: NDArray[np.float32]) -> bool:
     """Whether scores, float32 ``[N, classes]``, are none that probabilities can be."""
     return bool(scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING)
