@@ -170,7 +170,5 @@ def test_what_it_takes_when_it_runs_is_bounded(tmp_path):
         session.scores(np.zeros((1, 4), np.uint8))
 
 
-def test_a_million_fields_are_no_message(tmp_path):
-    refused(
-        tmp_path / "model.onnx", b"\x08\x01" * 1_000_000, "a message of more than 200,000 fields|not an ONNX"
-    )
+def test_half_a_million_fields_are_no_message(tmp_path):
+    refused(tmp_path / "model.onnx", b"\x08\x01" * 500_001, "a message of more than 500,000 fields")

@@ -259,6 +259,26 @@ def test_scikit_learns_label_and_probabilities(mapped, tmp_path, images):
         assert session.info.labels == ("3", "5", "8")
 
 
+def test_a_linear_classifier_of_a_million_coefficients(tmp_path, images):
+    """ONNX has a field for each, not a list."""
+    coefficients = np.random.default_rng(0).normal(0, 0.1, 1400 * 784).astype(np.float32)
+    node = NODE(
+        "LinearClassifier",
+        ["image"],
+        ["label", "scores"],
+        domain="ai.onnx.ml",
+        coefficients=coefficients.tolist(),
+        intercepts=[0.0] * 1400,
+        classlabels_strings=[f"class {index}" for index in range(1400)],
+        post_transform="SOFTMAX",
+    )
+    path = saved(tmp_path, model([node], {}, [784], outputs=[("scores", TensorProto.FLOAT, 1400)]))
+    expected = bare(path, (images / 255).astype(np.float32).reshape(-1, 784))
+    with load(path, input_range="0-1") as session:
+        assert close(session.scores(images), expected)
+        assert session.info.labels[1399] == "class 1399"
+
+
 def test_scores_come_in_the_order_of_classes_that_is_wanted(tmp_path, images):
     """As scikit-learn sorts its classes by name, and a data set does not."""
     names = ["apple", "boot", "coat"]

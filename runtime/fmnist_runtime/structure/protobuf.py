@@ -6,10 +6,15 @@ https://protobuf.dev/programming-guides/encoding
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Iterator
 
-_MAX_FIELDS = 200_000
-"""In one message. A graph has one for each node and each weight."""
+_MAX_FIELDS = 500_000
+"""In one message. A graph has one for each node and each weight, and of a forest of scikit-learn one for each
+node of its trees."""
+_FLOATS = re.compile(rb"(?:\x3d.{4})++", re.DOTALL)
+"""Floats of field 7 in a row, as ONNX has a field for each number of a support vector machine, by the
+million."""
 
 Content = bytes | mmap.mmap
 Field = tuple[int, int, int, int]
@@ -51,7 +56,7 @@ class Message:
 
 
 def fields(content: Content, start: int, stop: int) -> Iterator[Field]:
-    """The fields of the message in ``content[start:stop]``, in their order.
+    """The fields of the message in ``content[start:stop]``, in their order; floats in a row are one.
 
     Raises:
         ValueError: It is no such message.
@@ -72,7 +77,8 @@ def fields(content: Content, start: int, stop: int) -> Iterator[Field]:
                 length, value = varint(content, value, stop)
                 position = value + length
             case 5:
-                position = value + 4
+                floats = _FLOATS.match(content, begin, stop)
+                position = floats.end() if floats else value + 4
             case kind:
                 raise ValueError(f"a field of unknown kind {kind}")
         if position > stop:
