@@ -137,14 +137,21 @@ def test_other_floats(kind, dtype, tmp_path, images):
         assert close(session.scores(images), bare(path, (images / 255).astype(dtype)))
 
 
+@pytest.mark.parametrize("squeezed", [False, True])
 @pytest.mark.parametrize("end", ["Sigmoid", "Identity"])
-def test_one_unit_is_two_classes(end, tmp_path, images):
+def test_one_unit_is_two_classes(end, squeezed, tmp_path, images):
+    """Also where a script for PyTorch has squeezed its axis away."""
     nodes, constants = dense(end=end)
     constants["head"], constants["head_bias"] = constants["head"][:, [9]], constants["head_bias"][[9]]
     flat = NODE("Flatten", ["image"], ["flat"])
     made = model([flat, *nodes], constants, [28, 28], outputs=[("scores", TensorProto.FLOAT, 1)])
+    if squeezed:
+        constants["axis"] = np.array([1])
+        squeeze = NODE("Squeeze", ["scores", "axis"], ["row"])
+        made = model([flat, *nodes, squeeze], constants, [28, 28])
+        made.graph.output[0].CopyFrom(helper.make_tensor_value_info("row", TensorProto.FLOAT, ["batch"]))
     path = saved(tmp_path, made)
-    raw = bare(path, (images / 255).astype(np.float32))[:, 0]
+    raw = bare(path, (images / 255).astype(np.float32), "row" if squeezed else "scores").reshape(200)
     with load(path, input_range="0-1") as session:
         scores = session.scores(images)
         assert close(scores[:, 1], raw if end == "Sigmoid" else sigmoid(raw))

@@ -256,7 +256,9 @@ class Output(NamedTuple):
 
     @property
     def holds_scores(self) -> bool:
-        """Whether it can hold a score for each class: one row of numbers for each image."""
+        """Whether it can hold a score for each class: one row of numbers for each image, or one number."""
+        if self.shape == (None,):
+            return self.dtype is not None and self.dtype.kind == "f"
         plain = len(self.shape) >= 2 and len([size for size in self.shape[1:] if size != 1]) <= 1
         return plain and self.dtype is not None and (self.dtype.kind == "f" or self.dtype.itemsize == 1)
 
@@ -284,6 +286,7 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
             raise ValueError(f"it has no output {wanted!r}; it has {names}")
     else:
         places = [place for place, output in enumerate(outputs) if output.holds_scores]
+        places = [place for place in places if len(outputs[place].shape) > 1] or places
         likely = [
             place for place in places if outputs[place].maker.replace("_", "").lower() in _PROBABILITIES
         ]
