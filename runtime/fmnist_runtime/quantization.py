@@ -21,6 +21,8 @@ from fmnist_runtime.contract import RAW, PixelRange, parse_range
 Writer = Callable[[NDArray[np.uint8]], object]
 
 _RAW = parse_range(RAW)
+_BITS: dict[int, type[np.unsignedinteger[Any]]] = {1: np.uint8, 2: np.uint16}
+"""By the bytes of an integer what its bits are as a place in a table."""
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -99,7 +101,7 @@ def score_reader(
     """What reads scores from an output tensor.
 
     Args:
-        tensor: Floats, int8 or uint8 ``[N, classes]``.
+        tensor: Floats, or integers of 8 or 16 bits, ``[N, classes]``.
         scale: Scale of the tensor; not used for floats.
         zero_point: Zero point of the tensor; not used for floats.
 
@@ -115,18 +117,21 @@ def score_reader(
     scores = np.empty(tensor.shape, np.float32)
     if tensor.dtype in _FLOATS:
         return partial(np.copyto, scores, tensor, casting="same_kind"), scores
-    if tensor.dtype not in (np.dtype(np.int8), np.dtype(np.uint8)):
-        raise ValueError(f"scores of {tensor.dtype} are not supported; floats, int8 and uint8 are")
+    bits = _BITS.get(tensor.dtype.itemsize)
+    if bits is None or tensor.dtype.kind not in "iu":
+        raise ValueError(
+            f"scores of {tensor.dtype} are not supported; floats and integers of 8 or 16 bits are"
+        )
     _check_scale(tensor.dtype, scale)
-    integers = np.arange(256, dtype=np.uint8).view(tensor.dtype).astype(np.int64)
+    integers = np.arange(np.iinfo(bits).max + 1, dtype=bits).view(tensor.dtype).astype(np.int64)
     table = (scale * (integers - zero_point)).astype(np.float32)
-    return partial(_looked_up(table, scores), tensor.view(np.uint8)), scores
+    return partial(_looked_up(table, scores), tensor.view(bits)), scores
 
 
-def _looked_up(table: NDArray[Any], target: NDArray[Any]) -> Callable[[NDArray[np.uint8]], NDArray[Any]]:
-    index = np.empty(target.shape, np.intp)  # what take would else make of the bytes at every call
+def _looked_up(table: NDArray[Any], target: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
+    index = np.empty(target.shape, np.intp)  # what take would else make of the integers at every call
 
-    def look_up(source: NDArray[np.uint8]) -> NDArray[Any]:
+    def look_up(source: NDArray[Any]) -> NDArray[Any]:
         index[...] = source
         return table.take(index, None, target, "clip")  # clip, as the default copies the target first
 

@@ -51,6 +51,15 @@ def test_scores_are_decoded(dtype, zero_point):
     assert np.array_equal(decoded, (every.astype(np.float32) - zero_point) / 256)
 
 
+def test_scores_of_16_bits_are_decoded():
+    """A softmax of scale 1/32768, as TFLite has it beside activations of 16 bits."""
+    tensor = np.arange(2**16, dtype=np.uint16).view(np.int16).reshape(256, 256)
+    read, decoded = score_reader(tensor, 1 / 32768, 0)
+    assert read is not None
+    read()
+    assert np.array_equal(decoded, tensor.astype(np.float32) / 32768)
+
+
 @pytest.mark.parametrize(
     ("dtype", "scale"), [(np.bool_, 0.0), (np.int8, np.inf), (np.int8, np.nan), (np.int8, -1.0)]
 )

@@ -222,7 +222,8 @@ def test_no_output_that_can_be_scores(tmp_path):
         helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 28, 28])
     )
     with pytest.raises(
-        ModelError, match=r"none of its outputs is a row of float or 8-bit scores.*; it has image \?×28×28"
+        ModelError,
+        match=r"none of its outputs is a row of float, 8-bit or 16-bit scores.*; it has image \?×28×28",
     ):
         load(saved(tmp_path, made))
 

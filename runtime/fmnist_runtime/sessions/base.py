@@ -260,7 +260,7 @@ class Output(NamedTuple):
         if self.shape == (None,):
             return self.dtype is not None and self.dtype.kind == "f"
         plain = len(self.shape) >= 2 and len([size for size in self.shape[1:] if size != 1]) <= 1
-        return plain and self.dtype is not None and (self.dtype.kind == "f" or self.dtype.itemsize == 1)
+        return plain and self.dtype is not None and (self.dtype.kind == "f" or self.dtype.itemsize <= 2)
 
     @property
     def units(self) -> int | None:
@@ -301,7 +301,8 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
         what = f"its output {wanted}" if wanted else "none of its outputs"
         types = ", ".join(f"{output.name} {_times(output.shape)} {output.dtype}" for output in outputs)
         raise ValueError(
-            f"{what} is a row of float or 8-bit scores for each image, as a classifier's is; it has {types}"
+            f"{what} is a row of float, 8-bit or 16-bit scores for each image, as a classifier's is; it has "
+            f"{types}"
         )
     return places[0]
 
