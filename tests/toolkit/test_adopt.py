@@ -10,6 +10,7 @@ import zipfile
 import numpy as np
 import pytest
 from foreign_tflite import pack
+from predicting import encode
 from strangers import INT8, bare, tflite, with_metadata
 from support import TINY, TRAINS
 
@@ -51,6 +52,9 @@ def test_no_verb_needs_a_flag_from_then_on(adopted, fmnist, tmp_path, t10k):
         result = fmnist(*verb)
         assert result.returncode == 0, result.stdout + result.stderr
         assert "input-range" not in result.stderr
+    (tmp_path / "boot.png").write_bytes(encode(t10k.images[0]))
+    for named in ([], [adopted]):
+        assert "Ankle boot" in fmnist("predict", *named, "boot.png").stdout
     assert "verified" in fmnist("verify").stdout
     assert "0-1, known from its seal" in fmnist("inspect").stdout
 

@@ -75,5 +75,5 @@ def test_without_anything_not_even_ourselves_installed(interpreter):
 
 
 def test_it_tells_of_all_that_results_record(monkeypatch):
-    monkeypatch.setattr("fmnist_runtime.environment.version", lambda name: "1")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1")
     assert list(package_versions()) == ["fmnist", *PACKAGES]

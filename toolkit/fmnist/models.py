@@ -9,18 +9,14 @@ from functools import cache
 from importlib import import_module
 from pathlib import Path
 
-from fmnist.opening import images_of_a_dataset
+from fmnist.opening import images_of_a_dataset, is_model_file
 from fmnist.progress import say_notes
 from fmnist.runs import Run, is_run, newest_run, require_there, run_of, select_run
 from fmnist_runtime import Session
 from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, MissingExtraError, ResultError
-from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES
-
-_SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
-"""What model files end in."""
+from fmnist_runtime.sessions import ENGINES
 
 
 @dataclass(frozen=True)
@@ -85,18 +81,13 @@ def select_artifacts(named: list[Path]) -> Selection:
     return selection
 
 
-def is_model(path: Path) -> bool:
-    """Whether a path names a model file, by its suffix, or a run; also where it is missing or damaged."""
-    return format_suffix(path) in _SUFFIXES or Run(path).train_json.exists()
-
-
 def select_artifact(named: Path | None, engine: str) -> tuple[Path, Run | None]:
     """The model file the user named; of a run they named, else of the newest, an artifact.
 
     It is the first one of the manifest whose engine is installed; where none is, the first of all.
 
     Args:
-        named: What `is_model` says is one.
+        named: A model file or a run.
         engine: What is to run it: a name in `ENGINES`, or ``auto``.
 
     Returns:
@@ -105,7 +96,7 @@ def select_artifact(named: Path | None, engine: str) -> tuple[Path, Run | None]:
     Raises:
         ResultError: There is no finished run, or it has no artifact.
     """
-    if named is not None and format_suffix(named) in _SUFFIXES:
+    if named is not None and is_model_file(named):
         return named, None
     run = select_run(named)
     paths = select_artifacts([run.folder]).paths

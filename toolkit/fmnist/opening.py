@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 
 from fmnist.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
+from fmnist_runtime.carriers import format_suffix
 from fmnist_runtime.contract import RAW, UnfitRangeError, UnknownInputError
 from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
-from fmnist_runtime.sessions import KERAS_SUFFIXES, ModelInfo
+from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES, ModelInfo
 from fmnist_runtime.sessions.opening import SEAL, USER
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from fmnist_runtime.datasets import Dataset
     from fmnist_runtime.range_search import FoundRange
 
+_SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
+"""What model files end in."""
 FOUND, RUN = "labelled images", "its run"
 """Where a range is known from that was found out, or that training put into the model itself."""
 
@@ -82,6 +85,11 @@ def images_of_a_dataset() -> Iterator[None]:
         yield
     except ShapeError as error:
         raise ShapeError(f"{error}; name the data set it was trained on with --dataset") from error
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path names a model file, by its suffix; also where it is missing or damaged."""
+    return format_suffix(path) in _SUFFIXES
 
 
 def is_keras(path: Path) -> bool:

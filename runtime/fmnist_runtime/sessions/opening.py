@@ -19,7 +19,6 @@ from fmnist_runtime.contract import (
 )
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.foreign import NOTHING, Declared
-from fmnist_runtime.labels import MAX_CLASSES, Labels, fit_labels
 from fmnist_runtime.sessions.session import ModelInfo
 
 USER, SEAL = "the user", "its seal"
@@ -89,8 +88,8 @@ class Opening:
         Raises:
             ModelError: There are other than a name for each class, or a range that is not for this input.
         """
-        names = self._labels(classes, more.pop("labels", None))
-        order, in_order = self._order(names.names)
+        names, remarks = self._labels(classes, more.pop("labels", None))
+        order, in_order = self._order(names)
         contract, notes = self._contract(image)
         known: dict[str, Any] = {
             "path": self.path,
@@ -104,12 +103,17 @@ class Opening:
             "size_bytes": sum(file.stat().st_size for file in (self.path, *more.get("weights", ()))),
             "metadata": self.metadata,
             "contract": contract,
-            "notes": (*names.notes, *notes),
+            "notes": (*remarks, *notes),
         }
         return ModelInfo(**(known | more))
 
-    def _labels(self, classes: int, own: tuple[str, ...] | None) -> Labels:
-        """Class names: those the caller gave, else the file's own, else numbers; no two are alike."""
+    def _labels(self, classes: int, own: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Class names, no two alike: those the caller gave, else the file's own, else numbers; and notes."""
+        sealed = self.metadata.labels if self.metadata and self.labels is None else ()
+        if len(sealed) == len(set(sealed)) == classes:
+            return sealed, ()
+        from fmnist_runtime.labels import MAX_CLASSES, fit_labels
+
         if not 0 < classes <= MAX_CLASSES:
             raise ModelError(f"{self.path}: has {classes:,} classes, from 1 to {MAX_CLASSES:,} are possible")
         numbers = tuple(str(index) for index in range(classes))
@@ -120,9 +124,9 @@ class Opening:
         except ValueError as error:
             if labels is file and self.metadata is None:
                 note = f"the {len(labels):,} labels in the file are not used, as it has {classes:,} classes"
-                return Labels(numbers, (f"{self.path}: {note}; give others with --labels",))
+                return numbers, (f"{self.path}: {note}; give others with --labels",)
             raise ModelError(f"{self.path}: {error}; each class needs one") from error
-        return Labels(fitted.names, tuple(f"{self.path}: {note}" for note in fitted.notes))
+        return fitted.names, tuple(f"{self.path}: {note}" for note in fitted.notes)
 
     def _order(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
         """By its wanted place each class's place in the file, none where that is the same, and its name.

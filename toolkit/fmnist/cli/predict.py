@@ -80,15 +80,14 @@ def predict(
     """
     from fmnist.cli.output import read_names
     from fmnist.image_sources import STDIN, find_images, read_images
-    from fmnist.models import is_model, select_artifact
-    from fmnist.opening import Execution, describe, open_model
+    from fmnist.opening import Execution, describe, is_model_file, open_model
     from fmnist.prediction_output import Layout, record
     from fmnist.predictions import predict_images
     from fmnist.progress import say
     from fmnist_runtime.images import image_shape, require_image_shape
 
     images = images or []
-    if model and not is_model(model):
+    if model and not _is_model(model):
         images.insert(0, model)
         model = None
     if not images:
@@ -99,8 +98,10 @@ def predict(
     found = find_images(images)
     if found.passed_over:
         say(f"files passed over, as they are not named like images: {found.passed_over:,}")
-    model, run = select_artifact(model, engine)
-    if run:
+    if model is None or not is_model_file(model):
+        from fmnist.models import select_artifact  # a tenth of the time of a whole prediction
+
+        model, _ = select_artifact(model, engine)
         say(f"model: {model}")
     live = STDIN in found.paths
     records: list[ImageAnswer] = []
@@ -135,6 +136,17 @@ def predict(
             write_result(json, to_json("predict", body))
     if failed:
         raise typer.Exit(1)
+
+
+def _is_model(path: Path) -> bool:
+    """Whether a path names a model file or a run; else it is of images."""
+    from fmnist.opening import is_model_file
+
+    if is_model_file(path):
+        return True
+    from fmnist.runs import Run
+
+    return Run(path).record().exists()
 
 
 def _tell(
