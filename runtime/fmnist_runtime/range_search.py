@@ -71,9 +71,9 @@ class FoundRange:
     """The range that labelled images speak for."""
 
     best: Trial
-    """Under it the model is right oftenest, and its loss the least."""
+    """Of those under which the model is not surely less accurate, the one of the least loss."""
     second: Trial
-    """Under it next."""
+    """The most accurate of the others."""
     tried: int
     """How many ranges were tried."""
 
@@ -99,8 +99,8 @@ def find_range(
 ) -> FoundRange:
     """Find the range that a model was trained on.
 
-    Under it accuracy is the highest and the loss the least, both beyond chance. Where accuracy alone does not
-    tell, the loss does: it is what training made small.
+    Of the ranges under which it is not surely less accurate than under another, that is the one of the least
+    loss, which is what training made small. It must be less beyond chance, and materially.
 
     Args:
         score: The model.
@@ -205,7 +205,7 @@ def _mean_loss(trial: Trial) -> float:
 
 
 def _next(trials: Sequence[Trial], best: Trial) -> Trial:
-    """The most accurate but one."""
+    """The most accurate of the others."""
     return max(
         (trial for trial in trials if trial is not best), key=lambda trial: trial.accuracy, default=best
     )

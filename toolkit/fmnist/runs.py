@@ -269,7 +269,7 @@ def run_of(model: Path) -> Run | None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds a training's record of ours."""
+    """Whether a folder holds the record of a training, or of an adoption, that can be read."""
     try:
         return bool(Run(folder).training())
     except FmnistError:
