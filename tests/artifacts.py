@@ -28,7 +28,12 @@ SOURCE = Source(
 
 def make(folder: Path, *recipes: Recipe, source: Source = SOURCE, force: bool = False) -> list[Artifact]:
     exporter = Exporter(source, force)
-    return [exporter.export(recipe, recipe.artifact_path("model", folder)) for recipe in recipes]
+    targets = {recipe: recipe.artifact_path("model", folder) for recipe in recipes}
+    results = dict(exporter.export_all(targets))
+    for result in results.values():
+        if isinstance(result, Exception):
+            raise result
+    return [results[recipe] for recipe in recipes]
 
 
 def with_metadata(path: Path, **changes: object) -> Path:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
-from fmnist_exporters.input_range import InputRange
-
 
 @dataclass(frozen=True)
 class Field:
@@ -39,8 +37,7 @@ def fields_of(layout: type) -> tuple[Field, ...]:
     Raises:
         ValueError: One of them has no docstring.
     """
-    # InputRange is imported for type checks alone, where it is used, so that a verb opens sooner.
-    hints = get_type_hints(layout, localns={"InputRange": InputRange}, include_extras=True)
+    hints = get_type_hints(layout, include_extras=True)
     texts = _docstrings(layout)
     names = [field.name for field in fields(layout)] if is_dataclass(layout) else list(hints)
     missing = [name for name in names if name not in texts]

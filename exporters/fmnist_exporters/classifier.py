@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -11,11 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.layers import TRAINING_ONLY, is_model, producer
+from fmnist_exporters.memory import images_at_once
+from fmnist_runtime.contract import RAW, PixelRange, UnfitRangeError, parse_range
 from fmnist_runtime.errors import ModelError
 
 _SUM_TOLERANCE = 1e-3
 """How far from 1 probabilities may sum: float16 ones, each rounded by up to 2⁻¹² of itself, stay within."""
+_RAW = parse_range(RAW)
 _PROBE_IMAGES = 8
+_COLOURS = 3
 _TRANSPARENT = (
     *TRAINING_ONLY,
     keras.layers.Flatten,
@@ -33,31 +38,46 @@ class Classifier:
 
     model: keras.Model
     """A functional model of one input and one output ``[N, classes]``; the original's own layers."""
-    scale: float
-    """What pixels 0–255 are multiplied by in front of it."""
+    pixels: PixelRange
+    """What pixels 0–255 become in front of it."""
     logits: bool
     """Whether a softmax goes behind it."""
 
     def scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 ``[N, classes]``, of pixels ``[N, *image_shape]``."""
-        outputs: Any = self.model(images.astype(np.float32) * np.float32(self.scale), training=False)
+        blocks = range(0, len(images), self._block)
+        return np.concatenate([self._scores(images[first : first + self._block]) for first in blocks])
+
+    def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        outputs: Any = self.model(self.taken(images), training=False)
         return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs, np.float32)
 
+    @cached_property
+    def _block(self) -> int:
+        return images_at_once(self.model)
 
-def as_classifier(loaded: Any, scale: float = 1.0) -> Classifier:
+    def taken(self, images: NDArray[Any]) -> NDArray[np.float32]:
+        """What the model takes for pixels ``[N, *image_shape]``, float32 of the same shape."""
+        scale, offset = (np.array(each, np.float32) for each in (self.pixels.scale, self.pixels.offset))
+        values = images.astype(np.float32)
+        return np.asarray((values[..., ::-1] if self.pixels.bgr else values) * scale + offset)
+
+
+def as_classifier(loaded: Any, pixels: PixelRange = _RAW) -> Classifier:
     """The classifier that a loaded model is.
 
     Args:
         loaded: A Keras model: sequential, functional or subclassed.
-        scale: What pixels 0–255 were multiplied by before it was trained on them.
+        pixels: What pixels 0–255 became before it was trained on them.
 
     Raises:
         ModelError: It is no classifier of images; says what is wrong, without the file.
     """
     model = _functional(loaded)
     _check_shapes(model.input_shape[1:], model.output_shape)
+    _check_range(pixels, model.input_shape[1:])
     _check_weights(model)
-    classifier = Classifier(model, scale, logits=_ends_in_logits(model))
+    classifier = Classifier(model, pixels, logits=_ends_in_logits(model))
     _check_answers(classifier)
     return classifier
 
@@ -89,6 +109,13 @@ def _check_shapes(image: tuple[int | None, ...], output: tuple[int | None, ...])
         raise ModelError(f"answers with {output} for a batch; a classifier's scores are (None, classes)")
     if output[1] == 1:
         raise ModelError("has one output unit; a classifier of two classes needs two units with softmax")
+
+
+def _check_range(pixels: PixelRange, image: tuple[int, ...]) -> None:
+    colour = len(image) == 3 and image[-1] == _COLOURS
+    if (len(pixels.scale) > 1 or pixels.bgr) and not colour:
+        shape = "×".join(map(str, image))
+        raise UnfitRangeError(f"takes {shape}, which has no 3 channels, as input range {pixels.text} needs")
 
 
 def _check_weights(model: keras.Model) -> None:

@@ -3,29 +3,33 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.input_range import INPUT_RANGES, InputRange, Trial, probe, require_better
+from fmnist_exporters import isolation, proving
+from fmnist_exporters.examining import Answers, Question, examine
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.metadata import versions
-from fmnist_exporters.proving import Exam, prove
+from fmnist_exporters.proving import Exam
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import SEED, Samples, choose_samples, subset
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import is_intact, read_metadata
+from fmnist_runtime.contract import RAW
 from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.errors import DatasetError, FmnistError, ModelError, OutputError
-from fmnist_runtime.files import require_writable, sha256_file
+from fmnist_runtime.errors import FmnistError, ModelError, OutputError
+from fmnist_runtime.files import Draft, require_writable, sha256_file
 
-if TYPE_CHECKING:
-    from fmnist_exporters.original import KerasSession
+_MEMORY_BYTES = 1_200_000_000
+"""What conversions that run at the same time may take together."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +38,8 @@ class Source:
 
     path: Path
     """The ``.keras`` or ``.h5`` file."""
-    input_range: InputRange
-    """Pixels it takes itself: ``0-255`` or ``0-1``."""
+    input_range: str | None
+    """Pixels it takes itself (see `fmnist_runtime.contract`); None where labelled images are to tell."""
     dataset: str
     """Name of the data set it was trained on; empty when it is not known."""
     dataset_digest: str
@@ -44,6 +48,10 @@ class Source:
     """Class names, by class index; None for numbers."""
     load_training: Callable[[], Dataset]
     """Reads the training split; called only when something is to be converted or calibrated."""
+    is_range_sure: bool = False
+    """Whether the range is known from its training, so that it need not be checked."""
+    allow_chance: bool = False
+    """Whether to export also what is right no oftener than always naming the largest class."""
 
 
 @dataclass(frozen=True)
@@ -54,25 +62,40 @@ class Artifact:
     """The file."""
     recipe: Recipe
     """How it was made."""
+    metadata: Metadata
+    """What it says of itself."""
     size_bytes: int
     """Size of the file."""
     kept: bool
     """True when it was there already, made from the same inputs."""
-    agreement: float
-    """Share of held-out training images that it gives the same class as the original."""
+
+    @property
+    def agreement(self) -> float:
+        """Share of held-out training images that it gives the same class as the original."""
+        return float(self.metadata.proof["agreement"])
 
 
 class Exporter:
     """Exports one original. It and the training images are read once, and only if needed."""
 
-    def __init__(self, source: Source, force: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        force: bool = False,
+        tell: Callable[[str], None] = lambda line: None,
+        on_step: Callable[[str], None] = lambda step: None,
+    ) -> None:
         """Export this source.
 
         Args:
             source: The original.
             force: Replace files that are not ours, and make anew what is current.
+            tell: Called with what a person should know, a line each.
+            on_step: Called with what is done next.
         """
         self._source, self._force = source, force
+        self._tell, self._on_step = tell, on_step
+        self._peak_bytes = 0
 
     def require_free(self, path: Path) -> None:
         """Check, before anything is converted, that an artifact may be written to a path.
@@ -90,40 +113,71 @@ class Exporter:
                 )
 
     def export(self, recipe: Recipe, path: Path) -> Artifact:
-        """Make one artifact, or keep the one that is there and was made from the same inputs.
+        """Make one artifact, or keep the one that is there; see `export_all`, whose errors it raises."""
+        [(_, result)] = self.export_all({recipe: path})
+        if isinstance(result, FmnistError):
+            raise result
+        return result
 
-        Raises:
-            OutputError: The file is in the way or cannot be written.
-            ModelError: The original cannot be loaded or converted, or takes other pixels than declared.
-            DatasetError: There are no training images.
-            RejectedError: What came out does not answer like the original.
+    def export_all(self, targets: Mapping[Recipe, Path]) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
+        """Make artifacts, each in a process of its own, or keep those that are there, made from the same.
+
+        Args:
+            targets: The file of each recipe.
+
+        Yields:
+            Each recipe, as they are done, with its artifact, or with the reason why there is none:
+            `OutputError`, the file is in the way or cannot be written; `ModelError`, the original cannot be
+            loaded or converted, takes other pixels than declared, or is no better than chance;
+            `DatasetError`, there are no training images; `RejectedError`, what came out does not answer like
+            the original.
         """
-        self.require_free(path)
-        metadata = self._describe(recipe)
-        current = None if self._force else _current(path, metadata)
-        kept = current is not None
-        if current is None:
-            exam = self._exam  # first, as it tells whether the original takes the declared pixels
-            current = prove(self._convert(recipe), metadata, recipe, path, exam)
-        return Artifact(path, recipe, path.stat().st_size, kept, float(current.proof["agreement"]))
+        missing = {}
+        for recipe, path in targets.items():
+            try:
+                self.require_free(path)
+                wanted = self._describe(recipe)
+                current = None if self._force else self._current(path, wanted)
+            except FmnistError as error:
+                yield recipe, error
+                continue
+            if current:
+                yield recipe, Artifact(path, recipe, current, path.stat().st_size, kept=True)
+            else:
+                missing[recipe] = path
+        if not missing:
+            return
+        try:
+            self._require_better_than_chance()
+        except FmnistError as error:
+            yield from ((recipe, error) for recipe in missing)
+            return
+        yield from self._make(missing)
 
-    @cached_property
-    def _original(self) -> KerasSession:
-        from fmnist_exporters.original import KerasSession  # loads TensorFlow
+    def _make(self, targets: Mapping[Recipe, Path]) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
+        """Convert the original and prove what comes out, recipe by recipe."""
+        recipes, source = list(targets), self._source
+        with ExitStack() as stack:
+            drafts = [stack.enter_context(Draft(path)) for path in targets.values()]
+            work = []
+            for recipe, draft in zip(recipes, drafts, strict=True):
+                metadata = replace(self._describe(recipe), source_range=self._answers.input_range)
+                calibration = self._calibration if recipe.calibrated else None
+                work.append((proving.make, (source.path, metadata, recipe, calibration, draft, self._exam)))
+            for number, outcome in isolation.run_all(work, self._at_once, self._on_step):
+                recipe, draft = recipes[number], drafts[number]
+                try:
+                    metadata = _named(outcome, draft, recipe, source.path)
+                except FmnistError as error:
+                    yield recipe, error
+                else:
+                    size = draft.final.stat().st_size
+                    yield recipe, Artifact(draft.final, recipe, metadata, size, kept=False)
 
-        source = self._source
-        session = KerasSession(source.path, source.labels, input_range=source.input_range)
-        classes = len(session.info.labels)
-        if source.labels and len(source.labels) != classes:  # which a session makes fit, an artifact keeps
-            raise ModelError(
-                f"{source.path}: has {classes:,} classes, but there are {len(source.labels):,} labels; each "
-                "class needs one"
-            )
-        return session
-
-    @cached_property
-    def _labels(self) -> tuple[str, ...]:
-        return self._source.labels or self._original.info.labels
+    @property
+    def _at_once(self) -> int:
+        """How many conversions may run at the same time: one for each core, if memory allows."""
+        return max(1, min(os.cpu_count() or 1, _MEMORY_BYTES // max(self._peak_bytes, 1)))
 
     @cached_property
     def _digest(self) -> str:
@@ -138,33 +192,51 @@ class Exporter:
         return choose_samples(self._training)
 
     @cached_property
+    def _held_out(self) -> Dataset:
+        return subset(self._training, self._samples.held_out)
+
+    @cached_property
     def _calibration(self) -> NDArray[np.uint8]:
         """The images that activations are calibrated on, in the model's shape."""
-        return self._original.fit(subset(self._training, self._samples.calibration).images)
+        images = subset(self._training, self._samples.calibration).images
+        return images.reshape(len(images), *self._answers.input_shape)
+
+    @cached_property
+    def _answers(self) -> Answers:
+        """What the original says of the held-out images, once its input range is sure."""
+        source = self._source
+        question = Question(
+            source.path, source.labels, source.input_range, source.is_range_sure, self._held_out
+        )
+        outcome = isolation.run((examine, (question,)), self._on_step)
+        self._peak_bytes = outcome.peak_bytes
+        if isinstance(outcome.error, isolation.CrashedError | MemoryError):
+            raise ModelError(f"{source.path}: cannot be run ({_told(outcome.error)})") from outcome.error
+        answers: Answers = outcome.result()
+        if answers.note:
+            self._tell(answers.note)
+        return answers
 
     @cached_property
     def _exam(self) -> Exam:
-        """The held-out images and the original's answers, once its input range is sure."""
-        from fmnist_exporters.precision import rounding  # loads TensorFlow
+        images = self._held_out.images.reshape(-1, *self._answers.input_shape)
+        return Exam(images, self._held_out.targets, self._answers.scores, self._answers.rounding)
 
-        held_out = subset(self._training, self._samples.held_out)
-        classes = len(self._original.info.labels)
-        if int(held_out.targets.max()) >= classes:
-            raise DatasetError(f"{self._source.path}: has {classes} classes, but {held_out.name} has more")
-        images = self._original.fit(held_out.images)
-        scores = self._original.scores(images)
-        probed = probe(len(images))
-        self._require_range(images[probed], scores[probed], held_out.targets[probed])
-        return Exam(images, held_out.targets, scores, rounding(self._original.classifier, images))
+    def _require_better_than_chance(self) -> None:
+        """Check that the original has learned something, which no copy of it can show.
 
-    def _require_range(
-        self, images: NDArray[np.uint8], scores: NDArray[np.float32], targets: NDArray[np.uint8]
-    ) -> None:
-        declared = self._source.input_range
-        [other] = set(INPUT_RANGES) - {declared}
-        classifier = replace(self._original.classifier, scale=INPUT_RANGES[other])
-        others = Trial(other, classifier.scores(images))
-        require_better(Trial(declared, scores), others, targets, self._source.path)
+        Raises:
+            ModelError: Always naming the largest class is as often right.
+        """
+        exam, path = self._exam, self._source.path
+        right, images = int((exam.scores.argmax(axis=1) == exam.targets).sum()), len(exam.targets)
+        largest = int(np.bincount(exam.targets).max())
+        if right <= largest and not self._source.allow_chance:
+            raise ModelError(
+                f"{path}: gets {right:,} of {images:,} held-out training images right, and always naming one "
+                f"class {largest:,}: it has learned nothing, or takes other images; check --dataset, the "
+                "order of its classes, and --input-range, or export it all the same with --allow-chance"
+            )
 
     def _describe(self, recipe: Recipe) -> Metadata:
         calibration: dict[str, Any] = {}
@@ -181,36 +253,51 @@ class Exporter:
         return Metadata(
             format=recipe.format,
             scheme=recipe.scheme,
-            labels=self._labels,
+            labels=self._source.labels or self._answers.labels,
             dataset=self._source.dataset,
             dataset_digest=self._source.dataset_digest,
             source_sha256=self._digest,
-            source_range=self._source.input_range,
+            source_range=self._source.input_range or RAW,
             calibration=calibration,
             gate=asdict(recipe.gate),
             versions=versions(),
         )
 
-    def _convert(self, recipe: Recipe) -> bytes:
-        from fmnist_exporters.convert import converter  # loads TensorFlow
-
-        images = self._calibration if recipe.calibrated else None
+    def _current(self, path: Path, wanted: Metadata) -> Metadata | None:
+        """What the artifact at a path says of itself, if it is whole and was made from the same inputs."""
         try:
-            return converter(recipe.format).convert(self._original.classifier, recipe.scheme, images)
-        except FmnistError as error:
-            raise type(error)(f"{self._source.path}: {error}") from error
-        except Exception as error:  # what the converters raise has no common base but this
-            raise ModelError(
-                f"{self._source.path}: cannot be converted to {recipe.format} {recipe.scheme} "
-                f"({type(error).__name__}: {error})"
-            ) from error
+            found = read_metadata(path) if path.is_file() else None
+        except FmnistError:
+            return None
+        if found is None or found.golden is None or found.rejected or "agreement" not in found.proof:
+            return None
+        if self._source.input_range is None:  # it was found out then, by the same images
+            wanted = replace(wanted, source_range=found.source_range)
+        learned = found.proof.get("largest_class", 0.0) < found.proof["reference_accuracy"]
+        same = found == wanted and (learned or self._source.allow_chance)
+        return found if same and is_intact(path) else None
 
 
-def _current(path: Path, wanted: Metadata) -> Metadata | None:
-    """What the artifact at a path says of itself, if it is whole and was made from the same inputs."""
-    try:
-        found = read_metadata(path) if path.is_file() else None
-    except FmnistError:
-        return None
-    same = found == wanted and found.golden is not None and not found.rejected and "agreement" in found.proof
-    return found if same and is_intact(path) else None
+def _named(outcome: isolation.Outcome, draft: Draft, recipe: Recipe, source: Path) -> Metadata:
+    """What a conversion gave, under its name.
+
+    Raises:
+        FmnistError: It gave nothing, or nothing that answers like the original.
+    """
+    error = outcome.error
+    if isinstance(error, FmnistError) and not isinstance(error, isolation.CrashedError):
+        raise error
+    if error is not None:  # what the converters raise has no common base
+        raise ModelError(
+            f"{source}: cannot be converted to {recipe.format} {recipe.scheme} ({_told(error)})"
+        ) from error
+    metadata: Metadata = outcome.value
+    proving.name(draft, metadata)
+    return metadata
+
+
+def _told(error: Exception) -> str:
+    """An error, for a message."""
+    if isinstance(error, MemoryError):
+        return "memory ran out"
+    return str(error) if isinstance(error, FmnistError) else f"{type(error).__name__}: {error}"

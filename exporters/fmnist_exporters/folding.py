@@ -22,11 +22,14 @@ _LINEAR = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.DepthwiseConv2D
 
 @dataclass(frozen=True, eq=False)
 class _Scaled:
-    """The values ``scale · tensor + offset``, not computed yet: a linear layer may do it on its way."""
+    """The values ``scale · tensor + offset``, not computed yet: a linear layer may do it on its way.
+
+    Both are one number, or one for each channel.
+    """
 
     tensor: Any
-    scale: float
-    offset: float
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
     layer: keras.layers.Layer
     """The layer that would compute them."""
 
@@ -58,17 +61,17 @@ class _Folder:
         if _is_scaling(operation):
             return self._scaled(operation, before)
         if isinstance(before, _Scaled):
-            if is_reshape(operation):
+            if is_reshape(operation) and before.scale.ndim == before.offset.ndim == 0:
                 return replace(before, tensor=self._copy(operation, before.tensor))
             if _takes(operation, before):
-                return self._linear(operation, before.tensor, before.scale, before.offset)
+                return self._linear(operation, before)
         arguments, keywords = keras.tree.map_structure(self.compute, (arguments, keywords))
         if operation in self._normalised:
-            return self._linear(operation, arguments[0], 1.0, 0.0)
+            return self._linear(operation, _Scaled(arguments[0], np.array(1.0), np.array(0.0), operation))
         return self._copy(operation, *arguments, **keywords)
 
     def _scaled(self, layer: Any, before: Any) -> _Scaled:
-        scale, offset = float(layer.scale), float(layer.offset)
+        scale, offset = float64(layer.scale), float64(layer.offset)
         if isinstance(before, _Scaled):
             return _Scaled(before.tensor, scale * before.scale, scale * before.offset + offset, layer)
         return _Scaled(before, scale, offset, layer)
@@ -78,36 +81,40 @@ class _Folder:
         if not isinstance(value, _Scaled):
             return value
         if value not in self._computed:
-            config = {"scale": value.scale, "offset": value.offset}
+            config = {"scale": value.scale.tolist(), "offset": value.offset.tolist()}
             self._computed[value] = self._copy(value.layer, value.tensor, config=config)
         return self._computed[value]
 
-    def _linear(self, layer: Any, tensor: Any, scale: float, offset: float) -> Any:
+    def _linear(self, layer: Any, values: _Scaled) -> Any:
         """A linear layer that does the scaling before it and the normalisation behind it."""
         normalisation = self._normalised.get(layer)
         kernel = float64(layer.kernel)
         outputs = kernel.shape[2:] if isinstance(layer, keras.layers.DepthwiseConv2D) else kernel.shape[-1:]
-        sums = kernel.reshape(-1, *outputs).sum(axis=0) if offset else np.zeros(outputs)
-        bias = (float64(layer.bias) if layer.use_bias else 0.0) + offset * sums.ravel()
+        # The last dimension but one of a kernel is that of the channels.
+        scale, offset = (each[:, np.newaxis] if each.ndim else each for each in (values.scale, values.offset))
+        bias = float64(layer.bias) if layer.use_bias else np.zeros(np.prod(outputs))
+        if offset.any():
+            bias = bias + (offset * kernel).reshape(-1, *outputs).sum(axis=0).ravel()
         kernel = scale * kernel
         if normalisation:
             gain, shift = _gain_and_shift(normalisation)
             kernel, bias = kernel * gain.reshape(outputs), gain * bias + shift
-        use_bias = layer.use_bias or bool(offset) or normalisation is not None
+        use_bias = layer.use_bias or bool(offset.any()) or normalisation is not None
         weights = [kernel, bias] if use_bias else [kernel]
-        return self._copy(layer, tensor, config={"use_bias": use_bias}, weights=weights)
+        return self._copy(layer, values.tensor, config={"use_bias": use_bias}, weights=weights)
 
 
 def _is_scaling(layer: Any) -> bool:
     scaling = type(layer) is keras.layers.Rescaling and len(layer._inbound_nodes) == 1
-    return scaling and np.ndim(layer.scale) == np.ndim(layer.offset) == 0
+    channels = layer.input.shape[-1] if scaling else 0
+    return scaling and all(np.shape(each) in ((), (channels,)) for each in (layer.scale, layer.offset))
 
 
 def _takes(layer: Any, values: _Scaled) -> bool:
     """Whether a layer can do the scaling. Padding with zeros must stay padding with zeros."""
     if type(layer) not in _LINEAR or len(layer._inbound_nodes) != 1:
         return False
-    return values.offset == 0 or type(layer) is keras.layers.Dense or layer.padding == "valid"
+    return not values.offset.any() or type(layer) is keras.layers.Dense or layer.padding == "valid"
 
 
 def _normalises(layer: Any) -> Any:

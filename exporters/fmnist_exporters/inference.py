@@ -16,7 +16,8 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.copying import Copier, rebuild, walk
 from fmnist_exporters.folding import fold
-from fmnist_exporters.layers import TRAINING_ONLY, StaticReshape, is_reshape
+from fmnist_exporters.layers import TRAINING_ONLY, ReversedChannels, StaticReshape, is_reshape
+from fmnist_runtime.contract import PixelRange
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,20 @@ def call_named(operation: Any, *arguments: Any, **keywords: Any) -> Any:
         return operation(*arguments, **keywords)
 
 
+def _in_range(image: Any, pixels: PixelRange) -> Any:
+    """What raw pixels become in front of the model."""
+    if pixels.bgr:
+        image = ReversedChannels(name="blue_first")(image)
+    if set(pixels.scale) == {1.0} and set(pixels.offset) == {0.0}:
+        return image
+    [scale, offset] = (each[0] if len(each) == 1 else list(each) for each in (pixels.scale, pixels.offset))
+    return keras.layers.Rescaling(scale, offset, name="input_range")(image)
+
+
 def _complete(classifier: Classifier) -> keras.Model:
     """The classifier's model with what goes around it as layers."""
     image = keras.Input(classifier.model.input_shape[1:])
-    pixels = image
-    if classifier.scale != 1:
-        pixels = keras.layers.Rescaling(classifier.scale, name="input_range")(pixels)
-    scores = classifier.model(pixels)
+    scores = classifier.model(_in_range(image, classifier.pixels))
     if classifier.logits:
         scores = keras.layers.Softmax(name="probabilities")(scores)
     return keras.Model(image, scores, name=classifier.model.name)

@@ -57,6 +57,18 @@ class StaticReshape(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), "shape": self.shape}
 
 
+class ReversedChannels(keras.layers.Layer):  # type: ignore[misc]
+    """Puts blue first where red was, or the other way round."""
+
+    def call(self, inputs: Any) -> Any:
+        """Reverse the last dimension of ``[N, ..., channels]``, by an operator that int8 has, too."""
+        return tf.gather(inputs, list(reversed(range(inputs.shape[-1]))), axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """It stays as it is."""
+        return input_shape
+
+
 def is_model(operation: Any) -> bool:
     """Whether an operation is a sequential or functional model, whose graph can be walked."""
     return isinstance(operation, keras.Model) and bool(getattr(operation, "outputs", None))

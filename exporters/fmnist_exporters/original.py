@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from fmnist_exporters.classifier import Classifier, as_classifier
-from fmnist_exporters.input_range import INPUT_RANGES
-from fmnist_runtime.contract import RAW
+from fmnist_exporters.memory import images_at_once
+from fmnist_runtime.contract import RAW, parse_range
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.mistaken import mistaken
@@ -22,9 +21,6 @@ from fmnist_runtime.sessions import KERAS_SUFFIXES
 from fmnist_runtime.sessions.base import BaseSession, image_writer
 from fmnist_runtime.sessions.opening import USER, ImageTensor, Opening
 from fmnist_runtime.sessions.plan import Plan
-
-_BLOCK = 1000
-"""Images that Keras is called with at once: its own cost for a call is that of some hundred images."""
 
 
 def limit_threads(threads: int) -> None:
@@ -59,13 +55,10 @@ class KerasSession(BaseSession):
         """
         limit_threads(threads)
         self._engine = _load(path)
-        # What an export puts in front of the model, it gets here, too; of other ranges the session makes it.
-        scales: Mapping[str, float] = dict(INPUT_RANGES.items())
-        scale = scales.get(input_range or RAW)
         try:
-            self._classifier = as_classifier(self._engine, scale or 1.0)
+            self._classifier = as_classifier(self._engine, parse_range(input_range or RAW))
         except ModelError as error:
-            raise ModelError(f"{path}: {error}") from error
+            raise type(error)(f"{path}: {error}") from error
         except Exception as error:  # what somebody's layers raise when they are called
             raise ModelError(f"{path}: is no classifier of images ({error})") from error
         model = self._classifier.model
@@ -75,8 +68,8 @@ class KerasSession(BaseSession):
         info = opening.info(
             "keras", f"keras {keras.version()}", image, model.output_shape[-1], scheme="original"
         )
-        self._contract = replace(info.contract, range=None if scale else info.contract.range)
-        super().__init__(info, _BLOCK, "none")
+        self._raw = replace(info.contract, range=RAW)  # what an export puts in front of it, it gets here
+        super().__init__(info, images_at_once(model), "none")
 
     @property
     def model(self) -> Any:
@@ -89,14 +82,13 @@ class KerasSession(BaseSession):
         return self._classifier
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
-        raw = self._contract.range is None
-        pixels = np.empty((shape[0], *self._contract.shape), np.uint8 if raw else np.float32)
+        pixels = np.empty((shape[0], *self._raw.shape), np.uint8)
         scores = np.empty((shape[0], len(self._info.labels)), np.float32)
 
         def call() -> None:
             scores[...] = self._classifier.scores(pixels)
 
-        return Plan(image_writer(pixels, shape, self._contract), call, scores)
+        return Plan(image_writer(pixels, shape, self._raw), call, scores)
 
 
 def _load(path: Path) -> Any:

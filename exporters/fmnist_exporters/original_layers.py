@@ -81,7 +81,7 @@ def original_activations(classifier: Classifier, images: NDArray[np.uint8]) -> t
             found.append((operation, result))
         return result
 
-    outputs = walk(classifier.model, call, tf.constant(images, tf.float32) * classifier.scale)
+    outputs = walk(classifier.model, call, tf.constant(classifier.taken(images)))
     calls = Counter(operation for operation, _ in found)
     activations = [
         Activation(operation.name, type(operation).__name__, homes.get(operation, ""), _float32(result))

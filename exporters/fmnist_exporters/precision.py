@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.copying import Copier, rebuild
 from fmnist_exporters.inference import flatten
-from fmnist_exporters.input_range import probe
 
 
 def rounding(classifier: Classifier, images: NDArray[np.uint8]) -> float:
@@ -27,7 +26,7 @@ def rounding(classifier: Classifier, images: NDArray[np.uint8]) -> float:
     Returns:
         The difference; 0 when the network has parts that cannot be computed in float64.
     """
-    images = images[probe(len(images))]
+    images = images[:: max(1, len(images) // 2000)]
     try:
         exact = np.asarray(_in_float64(classifier)(images.astype(np.float64), training=False))
     except Exception:  # somebody's layer, which may raise anything

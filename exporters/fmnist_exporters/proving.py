@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.convert import converter
+from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import choose_golden
 from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.errors import ModelError, RejectedError
+from fmnist_runtime.errors import FmnistError, ModelError, RejectedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.golden import Golden
 from fmnist_runtime.parity import Gate, Parity, compare
@@ -37,41 +38,87 @@ class Exam:
     """Largest difference of a probability that float32 arithmetic makes in the original."""
 
 
-def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Exam) -> Metadata:
-    """Put a converted model to its exam, and write it with golden samples under its name.
+def make(
+    source: Path,
+    metadata: Metadata,
+    recipe: Recipe,
+    calibration: NDArray[np.uint8] | None,
+    draft: Draft,
+    exam: Exam,
+) -> Metadata:
+    """Convert an original, and put what comes out to its exam. Loads TensorFlow.
+
+    Args:
+        source: The original.
+        metadata: What the artifact says of itself.
+        recipe: How it is made.
+        calibration: uint8 ``[N, *input_shape]``, training images; None for recipes that take none.
+        draft: Where it is written.
+        exam: The held-out images.
+
+    Returns:
+        As of `prove`.
+
+    Raises:
+        ModelError: The original cannot be converted.
+        OutputError: A file cannot be written.
+    """
+    from fmnist_exporters.original import KerasSession
+
+    note_step(f"loading the original for {recipe.format} {recipe.scheme}")
+    session = KerasSession(source, metadata.labels, input_range=metadata.source_range)
+    note_step(f"converting to {recipe.format} {recipe.scheme}")
+    try:
+        model = converter(recipe.format).convert(session.classifier, recipe.scheme, calibration)
+    except FmnistError as error:
+        raise type(error)(f"{source}: {error}") from error
+    note_step(f"running {draft.final.name} on {len(exam.images):,} images")
+    return prove(model, metadata, recipe, draft, exam)
+
+
+def prove(model: bytes, metadata: Metadata, recipe: Recipe, draft: Draft, exam: Exam) -> Metadata:
+    """Put a converted model to its exam, and write it with golden samples as a draft.
 
     Args:
         model: What the converter gave.
         metadata: What it was made from.
         recipe: Whose gate it is held against.
-        path: Where it goes.
+        draft: Where it is written.
         exam: The held-out images.
 
     Returns:
-        All that the artifact says of itself now.
+        All that the artifact says of itself now; `Metadata.rejected` tells whether it may be used.
 
     Raises:
-        RejectedError: It does not run, or not answer like its original; it is kept, under another name.
         OutputError: A file cannot be written.
     """
     embed = converter(recipe.format).embed
-    kept = rejected_path(path)
-    with Draft(path) as draft:
+    draft.write(embed(model, metadata))
+    try:
+        metadata = _examined(draft.path, metadata, recipe, exam)
         draft.write(embed(model, metadata))
-        try:
-            metadata = _examined(draft.path, metadata, recipe, exam)
-            draft.write(embed(model, metadata))
-            reason = metadata.rejected or "; ".join(verify(draft.path).failures)
-        except ModelError as error:  # no engine loads it, or it answers what is no number
-            reason = str(error).replace(str(draft.path), path.name)
-        if reason:
-            draft.write(embed(model, replace(metadata, rejected=reason)))
-        draft.rename(kept if reason else path)
+        reason = metadata.rejected or "; ".join(verify(draft.path).failures)
+    except ModelError as error:  # no engine loads it, or it answers what is no number
+        reason = str(error)
     if reason:
-        raise RejectedError(f"{path}: rejected: {reason}; kept as {kept.name}")
+        metadata = replace(metadata, rejected=reason.replace(str(draft.path), draft.final.name))
+        draft.write(embed(model, metadata))
+    return metadata
+
+
+def name(draft: Draft, metadata: Metadata) -> None:
+    """Give a proven artifact its name, and one that failed another.
+
+    Raises:
+        RejectedError: It does not run, or not answer like its original; it is kept, under another name.
+        OutputError: It cannot be renamed.
+    """
+    path, kept = draft.final, rejected_path(draft.final)
+    draft.rename(kept if metadata.rejected else path)
+    if metadata.rejected:
+        raise RejectedError(f"{path}: rejected: {metadata.rejected}; kept as {kept.name}")
     if is_ours(kept):
         kept.unlink()
-    return metadata
 
 
 def _examined(draft: Path, metadata: Metadata, recipe: Recipe, exam: Exam) -> Metadata:
@@ -85,7 +132,7 @@ def _examined(draft: Path, metadata: Metadata, recipe: Recipe, exam: Exam) -> Me
     return replace(
         metadata,
         golden=_golden(exam, scores, recipe),
-        proof=_proof(parity),
+        proof=_proof(parity, exam),
         rejected=f"on {parity.answers.images:,} held-out training images: {failures}" if failures else "",
     )
 
@@ -102,12 +149,13 @@ def _golden(exam: Exam, scores: NDArray[np.float32], recipe: Recipe) -> Golden:
     return Golden(exam.images[chosen], exam.scores[chosen], scores[chosen], tolerance)
 
 
-def _proof(parity: Parity) -> dict[str, Any]:
+def _proof(parity: Parity, exam: Exam) -> dict[str, Any]:
     return {
         "split": "train",
         "images": parity.answers.images,
         "agreement": parity.answers.agreement,
         "reference_accuracy": parity.answers.reference_accuracy,
+        "largest_class": float(np.bincount(exam.targets).max() / len(exam.targets)),
         "accuracy": parity.answers.candidate_accuracy,
         "max_difference": parity.probabilities.max_difference,
         "allowed_drop": parity.gate.max_drop,

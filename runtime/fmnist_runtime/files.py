@@ -69,7 +69,7 @@ class Draft:
         Args:
             path: What it is to become.
         """
-        self._final = path
+        self.final = path
         place = path.resolve()  # a link stays a link
         self.path = place.with_name(f".{place.stem[:200]}.{os.urandom(4).hex()}{place.suffix}")
 
@@ -105,7 +105,7 @@ class Draft:
             yield
         except OSError as error:
             raise OutputError(
-                f"{self._final}: cannot be written ({error.strerror}); choose another place"
+                f"{self.final}: cannot be written ({error.strerror}); choose another place"
             ) from error
 
 

@@ -38,6 +38,8 @@ _MATERIAL = 1.2
 lower by a tenth."""
 _ALIKE = 1e-3
 """Losses that differ by less are of the same answers; float32 alone makes some 1e-6 of it."""
+_ROUNDED = 1e-3
+"""Share of images whose class rounding may decide where the scale of the input does not."""
 _BETTER_THAN_GUESSING = 0.25
 """Share of the way from always naming the commonest class to being always right. A model that gets less far,
 such as one of another data set, or of another order of classes, tells nothing of its range. Random weights
@@ -64,6 +66,20 @@ class Trial:
         return (
             f"{100 * self.accuracy:.2f} % right and a mean loss of {self.losses.mean():.3g} with {self.range}"
         )
+
+
+@dataclass(frozen=True)
+class _Search:
+    """What trials of several ranges came to."""
+
+    best: Trial
+    """Of those under which the model is not surely less accurate, the one of the least loss."""
+    doubts: list[Trial]
+    """Others that may be right as well."""
+    trials: list[Trial]
+    """All, the usual first."""
+    tells: bool
+    """Whether the model is so much better than guessing that its range can be told."""
 
 
 @dataclass(frozen=True)
@@ -112,38 +128,105 @@ def find_range(
     Raises:
         UnknownInputError: Images do not tell; the text says what to type.
     """
-    rivals = list(ranges)
-    for chosen in _samples(len(targets)):
-        trials = _try_all(score, rivals, images[chosen], targets[chosen])
-        top = max(trials, key=lambda trial: trial.accuracy)
-        near = [trial for trial in trials if not _is_more_accurate(top, trial)]
-        best = min(near, key=_mean_loss)
-        doubts = [trial for trial in near if not (_fits_better(best, trial) or _is_same(best, trial))]
-        doubts += [trial for trial in trials if trial not in near and _mean_loss(trial) < _mean_loss(best)]
-        if doubts and all(
-            trial.range.removesuffix(_BGR) == best.range.removesuffix(_BGR) for trial in doubts
-        ):
-            # Red or blue first makes no difference that shows, and red first is the rule.
-            best, doubts = min((best, *doubts), key=lambda trial: len(trial.range)), []
-        if _tells(best, targets[chosen]) and not doubts:
-            return FoundRange(best, _next(trials, best), len(ranges))
-        if len(chosen) < len(targets):
-            rivals = [
-                trial.range for trial in trials if trial in (best, *doubts) or trial is _next(trials, best)
-            ]
-    if not _tells(best, targets):
+    search = _search(score, ranges, images, targets, None)
+    if not search.tells:
+        top = max(search.trials, key=lambda trial: trial.accuracy)
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
             f"{path}: does not say which numbers it takes for pixels, and is not right with any of "
             f"{len(ranges)} ranges: {top} is the best, {commonest:.2f} % are of one class; name the data "
             "set it was trained on with --dataset, or its range with --input-range"
         )
-    likely = min((best, *doubts), key=lambda trial: (trial.range.endswith(_BGR), _mean_loss(trial)))
-    shown = [str(trial) for trial in (best, *doubts[:2])]
-    raise UnknownInputError(
-        f"{path}: does not say which numbers it takes for pixels, and {len(targets):,} labelled images do "
-        f"not, either: {'; '.join(shown)}; name the right one, such as --input-range {likely.range}"
-    )
+    _require_sure(search, len(targets), path)
+    return FoundRange(search.best, _next(search.trials, search.best), len(ranges))
+
+
+def find_other_range(
+    score: Scorer,
+    usual: str,
+    ranges: Sequence[str],
+    images: NDArray[np.uint8],
+    targets: NDArray[np.uint8],
+    path: object,
+) -> tuple[FoundRange, str]:
+    """Find the range of a model that is taken to be of a usual one unless images speak against that.
+
+    The usual one stays where images do not tell, as of a model that was not trained, and where it makes no
+    difference to the classes, as to a linear model without biases.
+
+    Args:
+        score: The model.
+        usual: The range that is taken where nobody says another.
+        ranges: What to try, the usual range among it.
+        images: uint8 ``[N, …]``.
+        targets: uint8 ``[N]``, the true classes.
+        path: The model's file, for messages.
+
+    Returns:
+        The range, and what is to be said of it.
+
+    Raises:
+        UnknownInputError: Images speak for several ranges; the text says what to type.
+    """
+    search = _search(score, ranges, images, targets, usual)
+    found = FoundRange(search.best, _next(search.trials, search.best), len(ranges))
+    if not search.tells:
+        [own] = [trial for trial in search.trials if trial.range == usual]
+        text = f"{found.best} is the best of {len(ranges)} ranges, which tells nothing"
+        return FoundRange(own, found.best, len(ranges)), f"{usual}, as is usual: {text}"
+    alike = [trial for trial in search.trials if trial is not found.best and _is_alike(found.best, trial)]
+    if found.best.range == usual and alike and not _is_same(found.best, least := min(alike, key=_mean_loss)):
+        text = f"gives the same classes, and other probabilities, with {usual} and with {least.range}"
+        return found, f"{usual}, as is usual: it {text}; name the one it was trained on with --input-range"
+    _require_sure(search, len(targets), path)
+    return found, f"{found.best.range}, {found}"
+
+
+def _require_sure(search: _Search, images: int, path: object) -> None:
+    """Check that images speak for one range alone."""
+    if search.doubts:
+        both = (search.best, *search.doubts)
+        likely = min(both, key=lambda trial: (trial.range.endswith(_BGR), _mean_loss(trial)))
+        shown = [str(trial) for trial in both[:3]]
+        raise UnknownInputError(
+            f"{path}: does not say which numbers it takes for pixels, and {images:,} labelled images do "
+            f"not, either: {'; '.join(shown)}; name the right one, such as --input-range {likely.range}"
+        )
+
+
+def _search(
+    score: Scorer,
+    ranges: Sequence[str],
+    images: NDArray[np.uint8],
+    targets: NDArray[np.uint8],
+    usual: str | None,
+) -> _Search:
+    """Try ranges on a few images, and on more where those do not tell."""
+    rivals = list(ranges)
+    for chosen in _samples(len(targets)):
+        trials = _try_all(score, rivals, images[chosen], targets[chosen])
+        search = _judge(trials, targets[chosen], usual)
+        if search.tells and not search.doubts:
+            break
+        kept = (search.best, _next(trials, search.best), *search.doubts)
+        rivals = [trial.range for trial in trials if trial in kept or trial.range == usual]
+    return search
+
+
+def _judge(trials: list[Trial], targets: NDArray[np.uint8], usual: str | None) -> _Search:
+    """Which of the ranges is the best, and which others may be right as well."""
+    top = max(trials, key=lambda trial: trial.accuracy)
+    near = [trial for trial in trials if not _is_more_accurate(top, trial)]
+    best = min(near, key=_mean_loss)
+    doubts = [trial for trial in near if not (_fits_better(best, trial) or _is_same(best, trial))]
+    doubts += [trial for trial in trials if trial not in near and _mean_loss(trial) < _mean_loss(best)]
+    for trial in trials:
+        if trial.range == usual and _is_alike(best, trial):
+            return _Search(trial, [], trials, _tells(trial, targets))
+    if doubts and all(trial.range.removesuffix(_BGR) == best.range.removesuffix(_BGR) for trial in doubts):
+        # Red or blue first makes no difference that shows, and red first is the rule.
+        best, doubts = min((best, *doubts), key=lambda trial: len(trial.range)), []
+    return _Search(best, doubts, trials, _tells(best, targets))
 
 
 def find_contradiction(
@@ -222,6 +305,11 @@ def _fits_better(one: Trial, other: Trial) -> bool:
     worse = other.losses - one.losses
     spread = float(worse.std()) / len(worse) ** 0.5
     return bool(_mean_loss(other) > _MATERIAL * _mean_loss(one) and worse.mean() > _CERTAIN * spread)
+
+
+def _is_alike(one: Trial, other: Trial) -> bool:
+    """Whether images get the same classes, but for those that float32's rounding decides."""
+    return bool((one.right != other.right).mean() <= _ROUNDED)
 
 
 def _is_same(best: Trial, other: Trial) -> bool:

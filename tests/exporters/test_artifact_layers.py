@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+from fmnist_exporters.input_range import INPUT_RANGES
 from networks import NETWORKS, input_range
 from support import DATA
 
@@ -15,7 +16,6 @@ from fmnist_exporters import folding
 from fmnist_exporters.artifact_layers import artifact_activations
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.convert import converter
-from fmnist_exporters.input_range import INPUT_RANGES
 from fmnist_exporters.original_layers import original_activations
 from fmnist_runtime.datasets import load_dataset
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 from fmnist.models import Splits
 from fmnist.opening import is_keras
-from fmnist.progress import say_notes
+from fmnist.progress import say, say_notes
 from fmnist.references import record_reference, require_reference_free
+from fmnist.render import percent
 from fmnist.runs import require_there, run_of
-from fmnist_exporters.input_range import InputRange
 from fmnist_exporters.recipes import Recipe, formats
 from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.contract import RAW
 from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.errors import (
     DatasetError,
@@ -46,8 +47,10 @@ class Origin:
     """Where the data set lies, if not in one of the usual places."""
     labels: Path | None = None
     """Text file of class names, one a line; the data set's own when None."""
-    input_range: InputRange = "0-255"
-    """Pixels that it takes itself."""
+    input_range: str | None = None
+    """Pixels that it takes itself (see `fmnist_runtime.contract`); found out where nobody says it."""
+    allow_chance: bool = False
+    """Whether to export also what is right no oftener than always naming the largest class."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,18 @@ class Export:
     """The files that are there now."""
     failures: tuple[FmnistError, ...]
     """Why others are not."""
+
+    @property
+    def original(self) -> str:
+        """How often the original is right, for people; empty where nothing was exported."""
+        if not self.artifacts:
+            return ""
+        proof = self.artifacts[0].metadata.proof
+        right, images = round(proof["reference_accuracy"] * proof["images"]), proof["images"]
+        return (
+            f"the original gets {right:,} of {images:,} held-out training images right "
+            f"({percent(proof['reference_accuracy'])} accuracy)"
+        )
 
 
 def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[Recipe, Path]:
@@ -91,6 +106,7 @@ def export_model(
     targets: Mapping[Recipe, Path],
     force: bool = False,
     on_artifact: Callable[[Artifact], None] = lambda artifact: None,
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Export:
     """Export a Keras model, and list what is there in a manifest. One recipe's failure stops no other.
 
@@ -101,6 +117,7 @@ def export_model(
         targets: The file that each recipe writes.
         force: Replace files that are not ours, too, and make anew what is current.
         on_artifact: Called with each artifact when its file is complete.
+        on_step: Called with what is done next.
 
     Raises:
         ModelError: The model is not a Keras file.
@@ -117,30 +134,31 @@ def export_model(
     with needs_extra("train", "exporting"):
         import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted
 
-        from fmnist_exporters.export import Exporter
+        from fmnist_exporters.export import Artifact, Exporter
     source = _source(origin)
-    exporter = Exporter(source, force)
+    exporter = Exporter(source, force, say, on_step)
     folders = {
         path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)
     }
     _require_free(exporter, model, targets, folders, force)
-    artifacts: list[Artifact] = []
-    failures: list[FmnistError] = []
+    results: dict[Recipe, Artifact | FmnistError] = {}
     try:
-        for recipe, path in targets.items():
-            try:
-                artifacts.append(exporter.export(recipe, path))
-                on_artifact(artifacts[-1])
-            except FmnistError as error:
-                failures.append(error)
+        for recipe, result in exporter.export_all(targets):
+            results[recipe] = result
+            if isinstance(result, Artifact):
+                on_artifact(result)
     finally:  # also when it is interrupted
-        made = artifacts or any(isinstance(failure, RejectedError) for failure in failures)
+        made = any(isinstance(result, Artifact | RejectedError) for result in results.values())
         _list_artifacts(folders if made else ())
+    in_order = [results[recipe] for recipe in targets]
+    artifacts = [result for result in in_order if isinstance(result, Artifact)]
+    failures = [result for result in in_order if isinstance(result, FmnistError)]
     try:
         for folder in folders if artifacts else ():
             if not _lies_in_run(folder):
                 splits = Splits(None, origin.data_dir)
-                record_reference(model, folder, splits, source.dataset, origin.input_range)
+                taken = artifacts[0].metadata.source_range
+                record_reference(model, folder, splits, source.dataset, taken)
     except FmnistError as error:
         failures.append(error)
     return Export(tuple(artifacts), tuple(failures))
@@ -200,4 +218,15 @@ def _source(origin: Origin) -> Source:
         read = read_distinct_labels(origin.labels)
         say_notes(read.notes)
         labels = read.names
-    return Source(origin.model, origin.input_range, name, digest, labels, load_training)
+    trained_here = run is not None and run.model == origin.model.absolute() and origin.input_range is None
+    taken = RAW if trained_here else origin.input_range
+    return Source(
+        path=origin.model,
+        input_range=taken,
+        dataset=name,
+        dataset_digest=digest,
+        labels=labels,
+        load_training=load_training,
+        is_range_sure=trained_here,
+        allow_chance=origin.allow_chance,
+    )

@@ -7,21 +7,21 @@ from __future__ import annotations
 
 import json
 import shlex
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.input_range import Trial, evidence, probe
+from fmnist_exporters.samples import HELD_OUT_IMAGES
+from fmnist_runtime.contract import RAW, UnknownInputError, parse_range
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.range_search import FoundRange, candidates, find_contradiction, find_other_range
 
 if TYPE_CHECKING:
     from fmnist_exporters.original import KerasSession
-
-_SCALINGS = {"0-1": (255, 0), "-1 to 1": (127.5, -1)}
-"""By the range that they lead to, what pixels 0-255 are divided by and what is added then."""
 
 
 def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
@@ -34,35 +34,40 @@ def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
     Raises:
         ModelError: It was trained on another range; says what to type.
     """
-    probed = probe(len(training.images))
-    images, targets = session.fit(training.images[probed]), training.targets[probed]
-    others = [
-        Trial(name, _scores(session, images / divisor + offset))
-        for name, (divisor, offset) in _SCALINGS.items()
-    ]
-    best = min(others, key=lambda trial: trial.losses(targets).mean())
-    found = evidence(Trial("0-255", session.scores(images)), best, targets)
-    if found:
+    other = _find_other(session, training)
+    if other is not None:
         path = session.info.path
         raise ModelError(
-            f"{path}: {found}; training takes 0-255, so put the scaling into the model and --resume the file "
-            f"that this writes: {_command(path, best.name)}"
+            f"{path}: takes pixels of {other.best.range}, {other}; training takes {RAW}, so put the scaling "
+            f"into the model and --resume the file that this writes: {_command(path, other.best.range)}"
         )
 
 
-def _scores(session: KerasSession, pixels: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The model's own answers, float32 ``[N, classes]``, to pixels ``[N, *input_shape]`` of any range."""
-    answers: Any = session.classifier.model(pixels.astype(np.float32), training=False)
-    return np.asarray(answers, np.float32)
+def _find_other(session: KerasSession, training: Dataset) -> FoundRange | None:
+    """A range other than 0-255 that labelled images speak for; None where they speak for none."""
+    chosen = slice(None, None, max(1, len(training.images) // HELD_OUT_IMAGES))  # own data may be sorted
+    images, targets = session.fit(training.images[chosen]), training.targets[chosen]
+
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.nan_to_num(replace(session.classifier, pixels=parse_range(range)).scores(images))
+
+    ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
+    try:
+        found, _ = find_other_range(score, RAW, ranges, images, targets, session.info.path)
+    except UnknownInputError:  # several may be right
+        return find_contradiction(score, RAW, [range for range in ranges if range != RAW], images, targets)
+    return found if found.best.range != RAW else None
 
 
-def _command(path: Path, name: str) -> str:
+def _command(path: Path, range: str) -> str:
     """What writes the model with a range's scaling in front of it, as a shell takes it.
 
     It is short, and writes into the working directory, as all of it has to fit into an error's one line.
     """
-    divisor, offset = _SCALINGS[name]
+    pixels = parse_range(range)
+    scale, offset = (each[0] if len(each) == 1 else list(each) for each in (pixels.scale, pixels.offset))
     source, target = (json.dumps(file, ensure_ascii=False) for file in (str(path), f"{path.stem}-raw.keras"))
-    layers = f"k.Input(m.input_shape[1:]), k.layers.Rescaling(1/{divisor}, {offset}), m"
-    code = f"import keras as k; m=k.models.load_model({source}); k.Sequential([{layers}]).save({target})"
+    image = "k.ops.flip(i,-1)" if pixels.bgr else "i"
+    code = f"import keras as k; m=k.models.load_model({source}); i=k.Input(m.input_shape[1:]); "
+    code += f"k.Model(i, m(k.layers.Rescaling({scale}, {offset})({image}))).save({target})"
     return shlex.join(["python", "-c", code])

@@ -99,10 +99,12 @@ class Pipeline:
         progress = Progress("export", len(targets))
         try:
             exported = export_model(
-                Origin(model, data_dir=self._data_dir),
+                # Whether it has learned something is judged at the end, once everything is measured.
+                Origin(model, data_dir=self._data_dir, allow_chance=True),
                 targets,
                 force=self._force,
                 on_artifact=lambda a: progress.step(f"export: {a.path.name}{' (kept)' if a.kept else ''}"),
+                on_step=progress.note,
             )
         except FmnistError as error:
             self._failures.append(error)

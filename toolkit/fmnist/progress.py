@@ -42,11 +42,12 @@ class Progress:
         self._terminal = self._stream.isatty()
         self._clock = clock
         self._begin = self._said = clock()
+        self._noted = False
 
     def step(self, line: str | None = None) -> None:
         """Count one step as done, and say what came of it."""
         self._done += 1
-        if self._terminal and self._total:
+        if self._terminal and (self._total or self._noted):
             self._stream.write(_ERASE_LINE)
         if line:
             self._stream.write(f"{line}\n")
@@ -59,9 +60,20 @@ class Progress:
             self._stream.write(f"{self._label} {bar} {self._done}/{self._total}{self._left()}")
         self._stream.flush()
 
+    def note(self, text: str) -> None:
+        """Say what is done now: at once on a terminal, elsewhere at first and from time to time."""
+        if self._terminal:
+            bar = f"{self._label} {self._done}/{self._total}" if self._total else self._label
+            self._stream.write(f"{_ERASE_LINE}{bar}: {printable(text)}")
+        elif not self._noted or self._clock() - self._said >= _PLAIN_S:
+            self._stream.write(f"{self._label}: {printable(text)}\n")
+            self._said = self._clock()
+        self._noted = True
+        self._stream.flush()
+
     def remove(self) -> None:
         """Take the bar away, when the work ended before its last step."""
-        if self._terminal and 0 < self._done < self._total:
+        if self._terminal and (self._noted or 0 < self._done < self._total):
             self._stream.write(_ERASE_LINE)
             self._stream.flush()
 

@@ -9,7 +9,6 @@ from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
 from fmnist.opening import Execution, describe, is_keras, open_on
 from fmnist.runs import Run, is_run, require_there, run_of
-from fmnist_exporters.input_range import InputRange
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.datasets import Dataset
@@ -120,7 +119,7 @@ def require_reference_free(model: Path, folder: Path, force: bool) -> None:
         ) from error
 
 
-def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, taken: InputRange) -> None:
+def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, taken: str) -> None:
     """Write a foreign model's scores beside its artifacts, unless they are there.
 
     Args:

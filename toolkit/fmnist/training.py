@@ -34,7 +34,6 @@ from fmnist.progress import say_notes
 from fmnist.results import to_json
 from fmnist.runs import Run, TrainingBody
 from fmnist.settings import TrainSettings
-from fmnist_exporters.input_range import INPUT_RANGES
 from fmnist_exporters.original import KerasSession, limit_threads
 from fmnist_exporters.precision import rounding
 from fmnist_runtime.contract import RAW
@@ -178,9 +177,7 @@ def score_original(path: Path, test: Dataset, input_range: str = RAW) -> Referen
     """The reference that artifacts of a Keras model are compared with: its scores for a test split."""
     with KerasSession(path, test.labels, input_range=input_range) as session:
         scores, _ = score_dataset(session, test)
-        # Of other ranges than an export knows the classifier itself does not make its input.
-        known = input_range in INPUT_RANGES
-        noise = rounding(session.classifier, session.fit(test.images)) if known else 0.0
+        noise = rounding(session.classifier, session.fit(test.images))
     return Reference(
         model=path.name,
         model_sha256=sha256_file(path),

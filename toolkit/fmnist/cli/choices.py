@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection
 FORMATS = ("tflite", "onnx", "npz", "all")
 SCHEMES = ("none", "float16", "dynamic", "int8", "int8-full", "all")
 DATASETS = ("fashion-mnist", "mnist")
-EXPORTABLE_RANGES = ("0-255", "0-1")
 RANGES = ("0-255", "0-1", "-1-1", "mean=0.1307,std=0.3081", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225")
 
 

@@ -9,7 +9,6 @@ from fmnist.cli import options
 from fmnist.cli.choices import SCHEMES, completing, either
 
 if TYPE_CHECKING:
-    from fmnist_exporters.input_range import InputRange
     from fmnist_exporters.recipes import Recipe
 
 
@@ -36,7 +35,13 @@ def export(
     dataset: options.Dataset = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
-    input_range: options.KerasInputRange = None,
+    input_range: options.InputRange = None,
+    allow_chance: Annotated[
+        bool,
+        typer.Option(
+            "--allow-chance", help="Export also what is right no oftener than naming the largest class."
+        ),
+    ] = False,
     force: options.Force = False,
 ) -> None:
     """Convert a trained model for a device.
@@ -60,9 +65,8 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    taken: InputRange = "0-1" if input_range == "0-1" else "0-255"
-    origin = Origin(model, dataset, data_dir, labels, taken)
-    exported = export_model(origin, targets, force, lambda artifact: progress.step())
+    origin = Origin(model, dataset, data_dir, labels, input_range, allow_chance)
+    exported = export_model(origin, targets, force, lambda artifact: progress.step(), progress.note)
     progress.remove()
     rows = [
         [
@@ -76,7 +80,7 @@ def export(
     ]
     if rows:
         tell(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
-        tell("agreement: same class as the original, on training images that nothing was calibrated on")
+        tell(f"{exported.original}; agreement: same class as the original on these")
     failures = list(exported.failures)
     if format == "all" and rows:  # what a format cannot hold is not asked of it
         for failure in exported.failures:

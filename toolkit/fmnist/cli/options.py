@@ -1,12 +1,12 @@
 """Options that several verbs share, so that they are called and explained alike."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from fmnist.cli.choices import DATASETS, EXPORTABLE_RANGES, FORMATS, RANGES, completing, either
+from fmnist.cli.choices import DATASETS, FORMATS, RANGES, completing, either
 
 DEFAULT_THREADS = 1
 DEFAULT_SECONDS, DEFAULT_PROCESSES = 3.0, 6
@@ -56,16 +56,6 @@ def _checked_range(text: str | None) -> str | None:
         except ValueError as error:
             raise typer.BadParameter(f"{error}.") from None
     return None
-
-
-def _exportable_range(text: str | None) -> str | None:
-    """Refuse what an export cannot put in front of a model."""
-    if text not in (None, *EXPORTABLE_RANGES):
-        raise typer.BadParameter(
-            f"{text!r} is not one of {', '.join(EXPORTABLE_RANGES)}, which an export knows; put another "
-            "normalisation into the model, such as keras.layers.Rescaling(1 / 127.5, offset=-1)."
-        )
-    return text
 
 
 def _checked_scores(ctx: typer.Context, path: Path | None) -> Path | None:
@@ -164,20 +154,17 @@ Labels = Annotated[
 ]
 
 
-def _input_range(callback: Callable[[str | None], str | None]) -> Any:
-    return typer.Option(
+InputRange = Annotated[
+    str | None,
+    typer.Option(
         metavar="RANGE",
-        callback=callback,
+        callback=_checked_range,
         autocompletion=completing(RANGES),
         help="What pixels become for a model that does not say it: 0-255, 0-1, -1-1, 1-0 (white is 0), or "
         "mean=M,std=S of x/255, with three numbers each for colour; :bgr behind it where blue is the first "
-        "channel. Default: as its seal or metadata says.",
-    )
-
-
-InputRange = Annotated[str | None, _input_range(_checked_range)]
-KerasInputRange = Annotated[str | None, _input_range(_exportable_range)]
-"""The same for an export, which knows two of them."""
+        "channel. Default: as its seal or metadata says, or labelled images.",
+    ),
+]
 Output = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Output that holds the scores, of a model that has several."),

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from fmnist.opening import Execution, is_keras, open_model, open_on
 from fmnist.parity.similarity import Similarity, compare_values
 from fmnist.runs import run_of
-from fmnist_exporters.input_range import INPUT_RANGES
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra
@@ -101,18 +100,13 @@ def compare_layers(
         input_range: Pixels that the original takes itself.
 
     Raises:
-        ResultError: The original takes others than an export knows, or an artifact others than raw ones.
+        ResultError: An artifact takes others than raw ones.
         ModelError: A file is missing, damaged or cannot be run layer by layer.
         MissingExtraError: TensorFlow is not installed.
     """
     with needs_extra("train", "comparing layer by layer"):
         from fmnist_exporters.artifact_layers import artifact_activations
         from fmnist_exporters.original_layers import original_activations
-    if input_range not in INPUT_RANGES:
-        known = " and ".join(INPUT_RANGES)
-        raise ResultError(
-            f"{original}: takes pixels of {input_range}; --layers knows {known}, so leave it out"
-        )
     with open_model(original, Execution(input_range=input_range)) as session:
         keras: Any = session
         fitted = keras.fit(split.images[:LAYER_IMAGES])

@@ -1,0 +1,121 @@
+"""What an original says itself: the pixels it takes, and its answers to held-out images."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_exporters.isolation import note_step
+from fmnist_runtime.contract import RAW, UnknownInputError, parse_range
+from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.errors import DatasetError, ModelError
+from fmnist_runtime.range_search import candidates, find_contradiction, find_other_range
+
+if TYPE_CHECKING:
+    from fmnist_exporters.classifier import Classifier
+    from fmnist_exporters.original import KerasSession
+
+_STEP_IMAGES = 1000
+"""After so many images there is a word of progress."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """An original, and the images that it is asked about."""
+
+    path: Path
+    """The ``.keras`` or ``.h5`` file."""
+    labels: tuple[str, ...] | None
+    """Class names, by class index; None for numbers."""
+    input_range: str | None
+    """Pixels it takes itself (see `fmnist_runtime.contract`); None where images are to tell."""
+    sure: bool
+    """Whether nobody need check the range."""
+    held_out: Dataset
+    """Images with their classes."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What an original answered."""
+
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    input_shape: tuple[int, ...]
+    """Shape of an image for it."""
+    input_range: str
+    """Pixels it takes itself."""
+    note: str
+    """How that was found out, to be said; empty where it was known."""
+    scores: NDArray[np.float32]
+    """float32 ``[N, classes]``, its probabilities."""
+    rounding: float
+    """Largest difference of a probability that float32 arithmetic makes in it."""
+
+
+def examine(question: Question) -> Answers:
+    """Ask an original about images. Loads TensorFlow.
+
+    Raises:
+        ModelError: It cannot be loaded, is no classifier, or takes other pixels than declared.
+        DatasetError: The images are of more classes than it has.
+    """
+    from fmnist_exporters.original import KerasSession
+    from fmnist_exporters.precision import rounding
+
+    note_step("loading the original")
+    with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:
+        _require_classes(len(session.info.labels), question)
+        images = session.fit(question.held_out.images)
+        taken, note = question.input_range or RAW, ""
+        if not question.sure:
+            taken, note = _find_range(session.classifier, images, question)
+    with KerasSession(question.path, question.labels, input_range=taken) as session:
+        scores = [_scores_of(session, images, first) for first in range(0, len(images), _STEP_IMAGES)]
+        note_step("computing the original in float64")
+        noise = rounding(session.classifier, images)
+        labels, shape = session.info.labels, session.info.input_shape
+    return Answers(labels, shape, taken, note, np.concatenate(scores), noise)
+
+
+def _scores_of(session: KerasSession, images: NDArray[np.uint8], first: int) -> NDArray[np.float32]:
+    note_step(f"running the original on image {first:,} of {len(images):,}")
+    return session.scores(images[first : first + _STEP_IMAGES])
+
+
+def _require_classes(classes: int, question: Question) -> None:
+    path, labels, held_out = question.path, question.labels, question.held_out
+    if labels and len(labels) != classes:  # which a session makes fit, an artifact keeps
+        raise ModelError(
+            f"{path}: has {classes:,} classes, but there are {len(labels):,} labels; each class needs one"
+        )
+    if int(held_out.targets.max()) >= classes:
+        raise DatasetError(f"{path}: has {classes} classes, but {held_out.name} has more")
+
+
+def _find_range(classifier: Classifier, images: NDArray[np.uint8], question: Question) -> tuple[str, str]:
+    """The range that an original takes, checked by images or found by them, and what is to be said of it."""
+    path, declared, targets = question.path, question.input_range, question.held_out.targets
+
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        note_step(f"trying pixels of {range}")
+        scores = replace(classifier, pixels=parse_range(range)).scores(images)
+        return np.nan_to_num(scores)  # to be sure of nothing is to be wrong
+
+    ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
+    if declared is None:
+        found, note = find_other_range(score, RAW, ranges, images, targets, path)
+        known = found.best.range == RAW and note.endswith(str(found))  # as it is said in the help
+        return found.best.range, "" if known else f"{path}: takes pixels of {note}"
+    ranges = [range for range in ranges if range != declared]
+    other = find_contradiction(score, declared, ranges, images, targets)
+    if other is not None:
+        raise UnknownInputError(
+            f"{path}: labelled images speak against pixels of {declared}: {other.best}, {other.second}; name "
+            f"the right one, such as --input-range {other.best.range}"
+        )
+    return declared, ""
