@@ -16,6 +16,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import inference_function, reduce
+from fmnist_exporters.isolation import note_step
 from fmnist_exporters.metadata import embed_zip
 from fmnist_exporters.rounding import round_weights
 from fmnist_exporters.unsupported import unsupported
@@ -51,7 +52,9 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
         converter.target_spec.supported_types = [tf.float16]
     if calibration is None:
         return _convert(converter)
+    note_step(f"calibrating TFLite {scheme} on {len(calibration):,} images")
     calibrated = _calibrate(converter, calibration)
+    note_step(f"quantising to TFLite {scheme}")
     whole = scheme == "int8-full"
     content = bytes(
         mlir_quantize(
@@ -97,6 +100,20 @@ def _calibrate(converter: Any, images: NDArray[np.uint8]) -> bytes:
     return _with_full_input_range(_convert(converter))
 
 
+def _require_finite(graph: Any) -> None:
+    """Check the ranges that calibration found. The quantiser ends the process where one is infinite."""
+    for tensor in graph.tensors:
+        found = tensor.quantization
+        ends = [] if found is None else [end for end in (found.min, found.max) if end is not None]
+        if not all(np.isfinite(end).all() for end in ends):
+            layer, _, operation = tensor.name.decode().partition(";")[0].partition("/")
+            raise UnsupportedError(
+                f"layer {layer!r} has infinite numbers inside ({operation or layer}), though not at its end, "
+                "and int8 has none; scale its input, such as by keras.layers.Rescaling(1 / 255), or use "
+                "float32"
+            )
+
+
 def _with_full_input_range(calibrated: bytes) -> bytes:
     """Pixels are 0 to 255, whatever the calibration images happen to hold.
 
@@ -105,6 +122,7 @@ def _with_full_input_range(calibrated: bytes) -> bytes:
     """
     model = schema.ModelT.InitFromPackedBuf(calibrated, 0)
     [graph] = model.subgraphs
+    _require_finite(graph)
     quantization = graph.tensors[graph.inputs[0]].quantization
     quantization.min, quantization.max = np.array([0], np.float32), np.array([255], np.float32)
     builder = flatbuffers.Builder()

@@ -7,7 +7,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from fmnist_exporters.input_range import INPUT_RANGES
 from networks import NETWORKS, input_range
 from support import DATA
 
@@ -17,6 +16,7 @@ from fmnist_exporters.artifact_layers import artifact_activations
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.convert import converter
 from fmnist_exporters.original_layers import original_activations
+from fmnist_runtime.contract import parse_range
 from fmnist_runtime.datasets import load_dataset
 
 LEAST_DB = {"float32": 100, "int8": 20}
@@ -46,7 +46,7 @@ def network(name: str) -> Classifier:
     for weight in model.weights:
         if len(weight.shape) == 1:
             weight.assign(random.uniform(0.5, 1.5, weight.shape))
-    return as_classifier(model, INPUT_RANGES[input_range(name)])
+    return as_classifier(model, parse_range(input_range(name)))
 
 
 def layers(classifier: Classifier, content: bytes, path: Path, images: np.ndarray) -> dict[str, float]:
