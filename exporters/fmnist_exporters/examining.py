@@ -53,8 +53,6 @@ class Answers:
     """How that was found out, to be said; empty where it was known."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, its probabilities."""
-    rounding: float
-    """Largest difference of a probability that float32 arithmetic makes in it."""
 
 
 def examine(question: Question) -> Answers:
@@ -65,7 +63,6 @@ def examine(question: Question) -> Answers:
         DatasetError: The images are of more classes than it has.
     """
     from fmnist_exporters.original import KerasSession
-    from fmnist_exporters.precision import rounding
 
     note_step("loading the original")
     with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:
@@ -76,10 +73,8 @@ def examine(question: Question) -> Answers:
             taken, note = _find_range(session.classifier, images, question)
     with KerasSession(question.path, question.labels, input_range=taken) as session:
         scores = [_scores_of(session, images, first) for first in range(0, len(images), _STEP_IMAGES)]
-        note_step("computing the original in float64")
-        noise = rounding(session.classifier, images)
         labels, shape = session.info.labels, session.info.input_shape
-    return Answers(labels, shape, taken, note, np.concatenate(scores), noise)
+    return Answers(labels, shape, taken, note, np.concatenate(scores))
 
 
 def _scores_of(session: KerasSession, images: NDArray[np.uint8], first: int) -> NDArray[np.float32]:

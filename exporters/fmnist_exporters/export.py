@@ -6,7 +6,7 @@ import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,8 @@ class Source:
     """Reads the training split; called only when something is to be converted or calibrated."""
     is_range_sure: bool = False
     """Whether the range is known from its training, so that it need not be checked."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `fmnist_runtime.parity.Gate` that the user named in place of each scheme's own."""
     allow_chance: bool = False
     """Whether to export also what is right no oftener than always naming the largest class."""
 
@@ -220,7 +222,7 @@ class Exporter:
     @cached_property
     def _exam(self) -> Exam:
         images = self._held_out.images.reshape(-1, *self._answers.input_shape)
-        return Exam(images, self._held_out.targets, self._answers.scores, self._answers.rounding)
+        return Exam(images, self._held_out.targets, self._answers.scores, self._source.limits)
 
     def _require_better_than_chance(self) -> None:
         """Check that the original has learned something, which no copy of it can show.
@@ -259,7 +261,7 @@ class Exporter:
             source_sha256=self._digest,
             source_range=self._source.input_range or RAW,
             calibration=calibration,
-            gate=asdict(recipe.gate),
+            gate=asdict(replace(recipe.gate, **self._source.limits)),
             versions=versions(),
         )
 

@@ -77,7 +77,16 @@ def choose_golden(images: NDArray[np.uint8], targets: NDArray[Any], scores: NDAr
         Positions in the arrays, ascending.
     """
     count = min(GOLDEN_IMAGES, max(1, GOLDEN_BYTES // images[0].size), len(images))
-    order = np.argsort(np.abs(scores.max(axis=1) - _GOLDEN_SCORE), kind="stable")
+    order = by_fitness(scores)
     _, firsts = np.unique(targets[order], return_index=True)
     best = [*order[np.sort(firsts)], *order]  # one of each class, the best first, then any
     return sorted(int(number) for number in list(dict.fromkeys(best))[:count])
+
+
+def by_fitness(scores: NDArray[np.float32]) -> NDArray[np.intp]:
+    """Positions of all images, the fittest for golden ones first.
+
+    Args:
+        scores: float32 ``[N, classes]``, what the original says of them.
+    """
+    return np.argsort(np.abs(scores.max(axis=1) - _GOLDEN_SCORE), kind="stable")

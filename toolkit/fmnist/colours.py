@@ -9,7 +9,7 @@ from typing import TextIO
 _BOLD, _RED, _GREEN, _YELLOW = 1, 31, 32, 33
 _COLOURS = {
     _GREEN: ("pass", "verified", "STABLE", "faster", "ok", "done"),
-    _YELLOW: ("NOISY", "DRIFTING", "THROTTLED", "cannot tell", "note"),
+    _YELLOW: ("NOISY", "DRIFTING", "THROTTLED", "cannot tell", "note", "TOO FEW IMAGES"),
     _RED: ("FAIL", "failed", "DIFFERS", "slower", "problem"),
 }
 _COLOUR_OF = {word: colour for colour, words in _COLOURS.items() for word in words}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fmnist.models import Splits
 from fmnist.opening import is_keras
@@ -49,6 +49,8 @@ class Origin:
     """Text file of class names, one a line; the data set's own when None."""
     input_range: str | None = None
     """Pixels that it takes itself (see `fmnist_runtime.contract`); found out where nobody says it."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `fmnist_runtime.parity.Gate` that replace those of each scheme's own."""
     allow_chance: bool = False
     """Whether to export also what is right no oftener than always naming the largest class."""
 
@@ -61,6 +63,15 @@ class Export:
     """The files that are there now."""
     failures: tuple[FmnistError, ...]
     """Why others are not."""
+
+    @property
+    def doubts(self) -> dict[str, list[str]]:
+        """What the held-out images could not show, and of which files."""
+        found: dict[str, list[str]] = {}
+        for artifact in self.artifacts:
+            if doubt := artifact.metadata.proof.get("doubts"):
+                found.setdefault(doubt, []).append(artifact.path.name)
+        return found
 
     @property
     def original(self) -> str:
@@ -228,5 +239,6 @@ def _source(origin: Origin) -> Source:
         labels=labels,
         load_training=load_training,
         is_range_sure=trained_here,
+        limits=origin.limits,
         allow_chance=origin.allow_chance,
     )

@@ -35,6 +35,7 @@ from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.parity.gates import FAIL
 
 _IN_THE_WAY = "remove it, or --force replaces it"
 """What to do about another's file: its place is the pipeline's, so that another one cannot be chosen."""
@@ -72,7 +73,7 @@ class Pipeline:
             threads: Threads one inference may use.
             method: How models are timed.
             force: Replace files that are not ours.
-            limits: Fields of a gate that replace those of each scheme's own in parity.
+            limits: Fields of a gate that replace those of each scheme's own.
         """
         self._run, self._data_dir, self._how = run, data_dir, Execution(threads)
         self._method, self._force, self._limits = method, force, limits
@@ -100,7 +101,7 @@ class Pipeline:
         try:
             exported = export_model(
                 # Whether it has learned something is judged at the end, once everything is measured.
-                Origin(model, data_dir=self._data_dir, allow_chance=True),
+                Origin(model, data_dir=self._data_dir, limits=self._limits, allow_chance=True),
                 targets,
                 force=self._force,
                 on_artifact=lambda a: progress.step(f"export: {a.path.name}{' (kept)' if a.kept else ''}"),
@@ -151,7 +152,9 @@ class Pipeline:
             return ()
         [original, *artifacts] = rows
         doubt = guessing(evaluate_original(self._run).evaluation)
-        return replace(original, failures=(f"guessing: {doubt}",) if doubt else ()), *artifacts
+        if doubt:
+            original = replace(original, failures=(f"guessing: {doubt}",), verdict=FAIL)
+        return original, *artifacts
 
     def _step(
         self, kind: str, settings: StepSettings, work: Callable[[], Mapping[str, Any]]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from fmnist_runtime.parity.gates import verdict
+
 
 @dataclass(frozen=True)
 class SummaryRow:
@@ -29,6 +31,9 @@ class SummaryRow:
     """99th percentile of the same; None where there are too few samples, too."""
     trust: str | None
     """How far to trust these two: ``STABLE``, or what is wrong, as of bench; None where it was not timed."""
+    verdict: str | None
+    """``pass``, ``FAIL``, or ``TOO FEW IMAGES`` where these cannot show that it keeps its gates; None where
+    it was compared with nothing. An original may FAIL, too."""
     failures: tuple[str, ...]
     """The gates it broke; of the original ``guessing``, where it is not surely better than naming the largest
     class of the test images always."""
@@ -51,6 +56,7 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
     for model in eval.get("models", ()):
         candidate = compared.get(model["name"], {})
         answers = candidate.get("answers", {})
+        breaches = candidate.get("breaches", ())
         latency = timed.get(model["name"], {})
         rows.append(
             SummaryRow(
@@ -63,7 +69,8 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
                 p50_us=(latency.get("p50_us") or {}).get("value"),
                 p99_us=(latency.get("p99_us") or {}).get("value"),
                 trust=latency.get("verdict"),
-                failures=tuple(f"{b['gate']}: {b['text']}" for b in candidate.get("breaches", ())),
+                verdict=verdict(b["certain"] for b in breaches) if candidate else None,
+                failures=tuple(f"{b['gate']}: {b['text']}" for b in breaches),
             )
         )
     return rows

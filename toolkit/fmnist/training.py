@@ -35,7 +35,7 @@ from fmnist.results import to_json
 from fmnist.runs import Run, TrainingBody
 from fmnist.settings import TrainSettings
 from fmnist_exporters.original import KerasSession, limit_threads
-from fmnist_exporters.precision import rounding
+from fmnist_exporters.precision import Precision
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
@@ -177,7 +177,8 @@ def score_original(path: Path, test: Dataset, input_range: str = RAW) -> Referen
     """The reference that artifacts of a Keras model are compared with: its scores for a test split."""
     with KerasSession(path, test.labels, input_range=input_range) as session:
         scores, _ = score_dataset(session, test)
-        noise = rounding(session.classifier, session.fit(test.images))
+        precision = Precision(session.classifier)
+        noise = precision.rounding_that_matters(session.fit(test.images), scores)
     return Reference(
         model=path.name,
         model_sha256=sha256_file(path),

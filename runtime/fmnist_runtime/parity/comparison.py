@@ -13,7 +13,7 @@ from fmnist_runtime.parity.answers import Answers, compare_answers
 from fmnist_runtime.parity.audit import Audit, audit_scores
 from fmnist_runtime.parity.calibration import Calibration, compare_calibration
 from fmnist_runtime.parity.changes import Changes, find_changes
-from fmnist_runtime.parity.gates import Breach, Gate, find_breaches
+from fmnist_runtime.parity.gates import Breach, Gate, find_breaches, verdict
 from fmnist_runtime.parity.probabilities import Probabilities, compare_probabilities
 from fmnist_runtime.sessions.plan import are_logits
 
@@ -43,6 +43,11 @@ class Parity:
     def passed(self) -> bool:
         """Whether the converted model may replace the original."""
         return not self.breaches
+
+    @property
+    def verdict(self) -> str:
+        """``pass``, ``FAIL``, or ``TOO FEW IMAGES`` where no limit is surely broken."""
+        return verdict(breach.certain for breach in self.breaches)
 
 
 def compare(

@@ -9,7 +9,7 @@ from scipy import stats
 from score_matrices import models, quick
 
 from fmnist_runtime.parity.answers import compare_answers
-from fmnist_runtime.parity.intervals import agreement_interval, tango_interval
+from fmnist_runtime.parity.intervals import agreement_interval, exact_low, tango_interval
 
 
 def compared(reference, candidate, targets):
@@ -27,6 +27,13 @@ def test_an_example_on_paper():
     assert answers.mcnemar_p == 1.0  # two against one: nothing at all
     assert answers.accuracy_difference_interval == tango_interval(2, 1, 10)
     assert answers.agreement_interval == agreement_interval(6, 10)
+
+
+@pytest.mark.parametrize("images", [1, 10, 500, 10_000])
+def test_the_exact_lower_end_is_that_of_scipy(images):
+    for count in sorted({0, 1, min(5, images), images // 3, images - 1, images}):
+        expected = stats.binomtest(count, images).proportion_ci(method="exact").low
+        assert exact_low(count, images) == pytest.approx(expected, rel=1e-7)
 
 
 @quick

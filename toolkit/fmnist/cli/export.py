@@ -36,6 +36,10 @@ def export(
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
     input_range: options.InputRange = None,
+    max_drop: options.MaxDrop = None,
+    min_agreement: options.MinAgreement = None,
+    max_difference: options.MaxDifference = None,
+    max_confident_flips: options.MaxConfidentFlips = None,
     allow_chance: Annotated[
         bool,
         typer.Option(
@@ -65,7 +69,8 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    origin = Origin(model, dataset, data_dir, labels, input_range, allow_chance)
+    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
+    origin = Origin(model, dataset, data_dir, labels, input_range, limits, allow_chance)
     exported = export_model(origin, targets, force, lambda artifact: progress.step(), progress.note)
     progress.remove()
     rows = [
@@ -81,6 +86,8 @@ def export(
     if rows:
         tell(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
         tell(f"{exported.original}; agreement: same class as the original on these")
+    for doubt, names in exported.doubts.items():
+        say(f"{', '.join(names)}: not shown on held-out images: {doubt}; fmnist parity asks the test images")
     failures = list(exported.failures)
     if format == "all" and rows:  # what a format cannot hold is not asked of it
         for failure in exported.failures:

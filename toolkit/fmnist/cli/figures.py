@@ -10,10 +10,10 @@ FIGURES = ["accuracy", "points", "agreement", "p50 µs", "p99 µs"]
 
 
 def verdict(row: "SummaryRow") -> str:
-    """Whether a model broke a gate; of an original that broke none nothing, as it is compared with none."""
+    """Whether a model broke a gate; nothing of one that was compared with none."""
     from fmnist.render import ABSENT
 
-    return "FAIL" if row.failures else ABSENT if row.difference is None else "pass"
+    return row.verdict or ABSENT
 
 
 def figures(row: "SummaryRow") -> list[str]:

@@ -225,6 +225,23 @@ MaxConfidentFlips = Annotated[
     typer.Option(
         metavar="N",
         min=0,
-        help="Answers that may change at a margin of 0.5 or more. Default: 0; of a foreign file any number.",
+        help="Answers that may change at a margin of 0.5 or more. Default: what is by chance no more than a "
+        "share of all, by scheme 0.01 to 0.1 %; of a foreign file any number.",
     ),
 ]
+
+
+def gate_limits(
+    max_drop: float | None,
+    min_agreement: float | None,
+    max_difference: float | None,
+    max_confident_flips: int | None,
+) -> dict[str, Any]:
+    """The limits that the user named, as fields of a gate."""
+    named = {
+        "max_drop": None if max_drop is None else max_drop / 100,
+        "min_agreement": min_agreement,
+        "max_difference": max_difference,
+        "max_confident_flips": max_confident_flips,
+    }
+    return {field: limit for field, limit in named.items() if limit is not None}

@@ -1,7 +1,7 @@
 """`fmnist parity`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -65,7 +65,7 @@ def parity(
 
     require_apart(json, junit, markdown)
     splits = Splits(dataset, data_dir)
-    limits = _limits(max_drop, min_agreement, max_difference, max_confident_flips)
+    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
     notes: list[str] = []
     drifts: list[ModelDrift] = []
     if scores:
@@ -129,22 +129,6 @@ def _require_scores_alone(named: dict[str, object]) -> None:
     for name, value in named.items():
         if value:
             raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {name}")
-
-
-def _limits(
-    max_drop: float | None,
-    min_agreement: float | None,
-    max_difference: float | None,
-    max_confident_flips: int | None,
-) -> dict[str, Any]:
-    """The limits that the user named, as fields of a gate."""
-    named = {
-        "max_drop": None if max_drop is None else max_drop / 100,
-        "min_agreement": min_agreement,
-        "max_difference": max_difference,
-        "max_confident_flips": max_confident_flips,
-    }
-    return {field: limit for field, limit in named.items() if limit is not None}
 
 
 def _write_reports(

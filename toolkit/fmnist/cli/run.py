@@ -26,6 +26,9 @@ def run(
     processes: options.Processes = options.DEFAULT_PROCESSES,
     threads: options.Threads = options.DEFAULT_THREADS,
     max_drop: options.MaxDrop = None,
+    min_agreement: options.MinAgreement = None,
+    max_difference: options.MaxDifference = None,
+    max_confident_flips: options.MaxConfidentFlips = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run. Default: runs/DATASET.")
     ] = None,
@@ -49,7 +52,7 @@ def run(
     settings = settings_of(preset, given)
     where = Run(out or RUNS / run_name(settings.dataset))
     train_or_keep(where, settings, data_dir, force)
-    limits = {} if max_drop is None else {"max_drop": max_drop / 100}
+    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
     method = Method(seconds=duration, processes=processes)
     summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
     body: SummaryBody = {"run": where.folder, "models": summary.rows}

@@ -30,7 +30,8 @@ def junit_xml(results: Sequence[ModelParity]) -> str:
             case = ElementTree.SubElement(suite, "testcase", classname=name, name=gate)
             if gate in breaches:
                 text = _plain(str(breaches[gate]))
-                ElementTree.SubElement(case, "failure", message=text, type="parity").text = text
+                kind = "parity" if breaches[gate].certain else "too few images"
+                ElementTree.SubElement(case, "failure", message=text, type=kind).text = text
         if item.same_original is False:
             ElementTree.SubElement(suite, "system-out").text = OTHER_MODEL
     for total in ("tests", "failures", "errors"):
@@ -45,7 +46,8 @@ def _limits(parity: Parity) -> list[str]:
     gate = parity.gate
     limits = ["max-drop", "min-agreement"]
     limits += ["max-difference"] if gate.max_difference is not None else []
-    return limits + (["max-confident-flips"] if gate.max_confident_flips is not None else [])
+    flips = (gate.max_confident_flips, gate.max_confident_share)
+    return limits + (["max-confident-flips"] if flips != (None, None) else [])
 
 
 def _plain(text: str) -> str:

@@ -69,7 +69,7 @@ def _verdicts(results: Sequence[ModelParity]) -> Table:
             [
                 item.model.name,
                 item.model.scheme,
-                "pass" if item.parity.passed else "FAIL",
+                item.parity.verdict,
                 percent(answers.reference_accuracy),
                 percent(answers.candidate_accuracy),
                 points(answers.accuracy_difference),

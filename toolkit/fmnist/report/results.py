@@ -84,8 +84,8 @@ class ModelResults:
 
     @property
     def verdict(self) -> str:
-        """``pass``, ``FAIL``, or nothing where that is not known."""
-        return "" if self.parity is None else "pass" if self.parity.passed else "FAIL"
+        """``pass``, ``FAIL``, ``TOO FEW IMAGES``, or nothing where that is not known."""
+        return "" if self.parity is None else self.parity.verdict
 
 
 @dataclass(frozen=True)
