@@ -117,10 +117,12 @@ def _quantise(
     nodes = model.graph.node
     last = max((i for i, node in enumerate(nodes) if node.op_type in _LINEAR), default=0)
     excluded = [node.name for i, node in enumerate(nodes) if i >= last or node.op_type in in_float]
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)  # the quantiser moves the weights of what it is given into a file of its own
     with TemporaryDirectory() as folder:
         path = Path(folder) / "int8.onnx"  # the quantiser only writes files
         quantize_static(
-            model,
+            copy,
             path,
             BlockReader(model, calibration),
             per_channel=True,
