@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_exporters.contents import require_quantised
 from fmnist_exporters.convert import converter
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
@@ -51,6 +52,7 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
         All that the artifact says of itself now.
 
     Raises:
+        UnsupportedError: Its scheme changed nothing.
         RejectedError: It does not run, or not answer like its original; it is kept, under another name.
         OutputError: A file cannot be written.
     """
@@ -58,6 +60,7 @@ def prove(model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Ex
     kept = rejected_path(path)
     with Draft(path) as draft:
         draft.write(embed(model, metadata))
+        metadata = replace(metadata, contents=require_quantised(draft.path, recipe, path))
         try:
             metadata = _examined(draft.path, metadata, recipe, exam)
             draft.write(embed(model, metadata))
