@@ -21,6 +21,7 @@ _TYPES = {
 }
 """Name and bits of an element, by TensorProto.DataType. INT64 and BOOL, which no layer computes with, are
 left out: they are shapes, axes and conditions."""
+_INT32 = 6
 _QUANTISE, _DEQUANTISE = "QuantizeLinear", "DequantizeLinear"
 _MOVING = {"Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Identity", "Cast", "Constant", "Shape"}
 _MOVING |= {"Slice", "Concat", "Expand", "Tile", "Pad", "Split", "Gather", "GatherElements", "GatherND"}
@@ -68,16 +69,15 @@ def _add_graph(graph: Message, constants: list[Constant], computed: list[bool]) 
             for inner in (*attribute.messages(6), *attribute.messages(11)):
                 _add_graph(inner, constants, computed)
     weights = {name for node in nodes for name in _weights(node)}
-    constants += [constant for name in tensors if name in weights for constant in _constant(tensors[name])]
+    biases = {name for node in nodes if _takes_integers(node) for name in _weights(node)}
+    for name in weights & tensors.keys():
+        constants += _constant(tensors[name], name in biases)
     makers = {name: node.kind for node in nodes for name in node.outputs}
-    quantised = {node.inputs[0] for node in nodes if node.kind == _QUANTISE and node.inputs}
     uses = Counter(name for node in nodes for name in node.inputs)
     quantising = Counter(node.inputs[0] for node in nodes if node.kind == _QUANTISE and node.inputs)
     for node in nodes:
         if node.kind not in _MOVING:
-            only_quantised = all(
-                name in quantised and uses[name] == quantising[name] for name in node.outputs
-            )
+            only_quantised = all(0 < uses[name] == quantising[name] for name in node.outputs)
             computed.append(_is_integer(node, makers, only_quantised))
 
 
@@ -86,17 +86,25 @@ def _weights(node: _Node) -> list[str]:
     return node.inputs[:1] if node.kind in (_QUANTISE, _DEQUANTISE) else node.inputs
 
 
-def _constant(tensor: Message) -> Iterator[Constant]:
-    """A tensor as a constant, unless it is a shape, or empty."""
+def _takes_integers(node: _Node) -> bool:
+    return node.kind == _DEQUANTISE or _is_integer_kind(node.kind)
+
+
+def _constant(tensor: Message, may_be_bias: bool) -> Iterator[Constant]:
+    """A tensor as a constant, unless it is empty or a shape, as int32 is but for biases."""
     kind = sum(tensor.integers(2)[-1:])
     elements = math.prod(tensor.integers(1))
-    if kind in _TYPES and elements:
+    if kind in _TYPES and elements and (kind != _INT32 or may_be_bias):
         name, bits = _TYPES[kind]
         yield Constant(name, elements, -(-elements * bits // 8))
 
 
+def _is_integer_kind(kind: str) -> bool:
+    return kind in _INTEGER or kind.startswith("QLinear") or kind.endswith("Integer")
+
+
 def _is_integer(node: _Node, makers: dict[str, str], only_quantised: bool) -> bool:
-    if node.kind in _INTEGER or node.kind.startswith("QLinear") or node.kind.endswith("Integer"):
+    if _is_integer_kind(node.kind):
         return True
     inputs = [name for name in node.inputs if name]
     between = bool(inputs) and all(makers.get(name) == _DEQUANTISE for name in inputs[:2])
