@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_exporters.contents import require_quantised
 from fmnist_exporters.convert import converter
 from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
@@ -102,10 +103,12 @@ def prove(
         All that the artifact says of itself now; `Metadata.rejected` tells whether it may be used.
 
     Raises:
+        UnsupportedError: Its scheme changed nothing.
         OutputError: A file cannot be written.
     """
     embed = converter(recipe.format).embed
     draft.write(embed(model, metadata))
+    metadata = replace(metadata, contents=require_quantised(draft.path, recipe, draft.final))
     try:
         metadata = _examined(draft.path, metadata, recipe, exam, rounding)
         draft.write(embed(model, metadata))

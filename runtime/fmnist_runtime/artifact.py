@@ -60,6 +60,9 @@ class Metadata:
     ``images``, ``agreement``, ``reference_accuracy``, ``accuracy``, ``max_difference``; what was allowed."""
     rejected: str = dataclasses.field(default="", compare=False)
     """Why it failed its gate when it was made; empty when it passed."""
+    contents: dict[str, Any] = dataclasses.field(default_factory=dict, compare=False)
+    """Which types it stores weights in and computes in: fields of `fmnist_runtime.stored.StoredTypes`; empty
+    of one from an older version, or that was adopted."""
     adopted: dict[str, Any] = dataclasses.field(default_factory=dict)
     """Of somebody else's model that was adopted how it is run: ``range`` of its pixels, where that is
     ``known_from``, ``output`` and ``head``, what follows the model; empty of one that was exported, which
@@ -73,6 +76,8 @@ class Metadata:
             fields |= {"schema": ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
         else:
             del fields["adopted"]
+        if not self.contents:
+            del fields["contents"]
         fields["golden"] = self.golden.to_record() if self.golden else None
         return json.dumps(fields, separators=(",", ":"))
 
@@ -92,6 +97,7 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             )
         if fields["schema"] == SCHEMA:
             fields["adopted"] = {}
+        fields.setdefault("contents", {})
         metadata = Metadata(**{field.name: fields[field.name] for field in dataclasses.fields(Metadata)})
         golden = None if fields["golden"] is None else parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
@@ -110,9 +116,9 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             raise TypeError("text is expected for names and labels")
         if any(_CONTROL.search(text) for text in texts):
             raise ValueError("control characters, which would reach the terminal")
-        objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof)
+        objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof, metadata.contents)
         if not all(isinstance(item, dict) for item in objects):
-            raise TypeError("an object is expected for versions, calibration, gate and proof")
+            raise TypeError("an object is expected for versions, calibration, gate, proof and contents")
         return dataclasses.replace(metadata, labels=tuple(metadata.labels), golden=golden)
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{path}: its metadata is damaged ({error}); export the model again") from error

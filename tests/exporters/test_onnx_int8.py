@@ -15,9 +15,13 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnxruntime.quantization import quantize_static
 from support import DATA, TINY
 
-from fmnist_exporters.onnx_int8 import quantize
+from fmnist_exporters import onnx_blocks
+from fmnist_exporters.bias_correction import _correctable, _mean_errors, _side_by_side, correct_biases
+from fmnist_exporters.onnx_blocks import BlockReader, activation_bytes, blocks
+from fmnist_exporters.onnx_int8 import _quantise, quantize
 from fmnist_exporters.rounding import round_kernel
 from fmnist_runtime.datasets import load_dataset
 
@@ -190,3 +194,81 @@ def test_it_works_in_silence_and_leaves_no_files(images, tmp_path, capfd, caplog
     assert capfd.readouterr() == ("", "")
     assert caplog.records == []
     assert list(Path(tmp_path).iterdir()) == []
+
+
+def gated() -> bytes:
+    """Convolutions with hard swish between them, as tf2onnx writes it, and a dense layer on their average."""
+    rng = np.random.default_rng(0)
+    values = {
+        "shape": np.array([-1, 1, 28, 28]),
+        "three": np.array(3, np.float32),
+        "zero": np.array(0, np.float32),
+        "six": np.array(6, np.float32),
+        "sixth": np.array(1 / 6, np.float32),
+        "places": np.array([2, 3]),
+        "kernel": rng.normal(size=(24, 10), scale=1.5).astype(np.float32),
+        "bias": np.zeros(10, np.float32),
+    }
+    nodes = [helper.make_node("Reshape", ["image", "shape"], ["x0"], "planes")]
+    for n, (inputs, scale) in enumerate([(1, 0.004), (24, 0.2), (24, 0.2), (24, 0.2)]):
+        values[f"filters{n}"] = rng.normal(size=(24, inputs, 3, 3), scale=scale).astype(np.float32)
+        values[f"bias{n}"] = rng.normal(size=24, loc=-1).astype(np.float32)
+        window = {"strides": [2, 2]} if n < 2 else {"pads": [1] * 4}
+        nodes += [
+            helper.make_node("Conv", [f"x{n}", f"filters{n}", f"bias{n}"], [f"y{n}"], f"conv{n}", **window),
+            helper.make_node("Add", [f"y{n}", "three"], [f"add{n}"], f"add{n}"),
+            helper.make_node("Clip", [f"add{n}", "zero", "six"], [f"clip{n}"], f"clip{n}"),
+            helper.make_node("Mul", [f"clip{n}", "sixth"], [f"gate{n}"], f"gate{n}"),
+            helper.make_node("Mul", [f"y{n}", f"gate{n}"], [f"x{n + 1}"], f"swish{n}"),
+        ]
+    nodes += [
+        helper.make_node("ReduceMean", ["x4", "places"], ["means"], "means", keepdims=0),
+        helper.make_node("Gemm", ["means", "kernel", "bias"], ["logits"], "logits"),
+        helper.make_node("Softmax", ["logits"], ["scores"], "softmax"),
+    ]
+    model = onnx.load_from_string(classifier(tiny_weights()))
+    model.graph.ClearField("node")
+    model.graph.ClearField("initializer")
+    model.graph.node.extend(nodes)
+    model.graph.initializer.extend(numpy_helper.from_array(value, name) for name, value in values.items())
+    return model.SerializeToString()
+
+
+def test_gates_are_quantised_better_than_by_the_defaults(images, t10k, tmp_path):
+    float32 = gated()
+    wanted = run(float32, t10k.images[:2000])
+    model = onnx.load_from_string(float32)
+    onnx.save(model, tmp_path / "float32.onnx")
+    quantize_static(tmp_path / "float32.onnx", tmp_path / "stock.onnx", BlockReader(model, images))
+    stock = np.abs(run((tmp_path / "stock.onnx").read_bytes(), t10k.images[:2000]) - wanted).mean()
+    ours = np.abs(run(quantize(float32, images), t10k.images[:2000]) - wanted).mean()
+    assert ours < 0.8 * stock
+
+
+def test_corrected_biases_take_the_mean_error_back(images):
+    model = onnx.load_from_string(gated())
+    quantised = _quantise(model, images)
+    corrected = onnx.load_from_string(quantised.SerializeToString())
+    correct_biases(corrected, model, blocks(model, images[:100]))
+    joint = [
+        _side_by_side(one, model, _correctable(one.graph, model.graph)) for one in (quantised, corrected)
+    ]
+    before, after = (_mean_errors(one, blocks(model, images[:100])) for one in joint)
+    assert len(before) == 5  # four convolutions and the dense layer
+    for left, right in zip(before, after, strict=True):
+        assert np.abs(right).max() <= 0.5 * np.abs(left).max() + 1e-6
+
+
+def test_blocks_are_bounded_by_bytes_and_change_nothing(images, quantised, monkeypatch):
+    model = onnx.load_from_string(gated())
+    sizes = [len(feed["image"]) for feed in blocks(model, images)]
+    assert sum(sizes) == 500
+    assert max(sizes) * activation_bytes(model) <= onnx_blocks.BLOCK_BYTES
+    assert activation_bytes(model) > 4 * (2 * 784 + 5 * 24 * 13 * 13)
+    monkeypatch.setattr(onnx_blocks, "BLOCK_BYTES", 2**16)
+    assert max(len(feed["image"]) for feed in blocks(model, images)) == 1
+    assert quantize(classifier(tiny_weights()), images) == quantised
+
+
+def test_one_image_is_enough(images):
+    assert np.isfinite(run(quantize(gated(), images[:1]), images[:10])).all()

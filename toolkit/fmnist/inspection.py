@@ -18,6 +18,7 @@ from fmnist.weights import initial_weights
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.contract import InputContract
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.stored import StoredTypes, read_stored_types
 
 _AS_IT_SAYS = Execution()
 
@@ -36,6 +37,8 @@ class Inspection:
     """What it takes for pixels."""
     contents: Contents
     """What the file holds."""
+    types: StoredTypes | None
+    """Which types it stores weights in and computes in; None of a Keras model."""
     initial: tuple[Weight, ...] | None
     """For a run's original its weights before training; None where they were not recorded."""
 
@@ -51,6 +54,8 @@ class InspectionBody(TypedDict):
     """What an artifact of ours says of itself; None for an original, and for others' files."""
     contract: InputContract
     """What it takes for pixels."""
+    types: StoredTypes | None
+    """Which types it stores weights in and computes in; None of a Keras model."""
     layers: tuple[Layer, ...]
     """Layers of a Keras model; of the other formats none."""
     operators: tuple[Operator, ...] | None
@@ -104,7 +109,9 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
         else:
             contents = Contents((), None, (), None)  # a format that nobody wrote a reader for
         info = session.info
-        return Inspection(describe(session), info.labels, info.metadata, info.contract, contents, initial)
+        types = read_stored_types(path)
+        model = describe(session)
+        return Inspection(model, info.labels, info.metadata, info.contract, contents, types, initial)
 
 
 def _read_tflite(path: Path) -> Contents:
@@ -122,6 +129,7 @@ def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody
         "labels": inspection.labels,
         "metadata": inspection.metadata,
         "contract": inspection.contract,
+        "types": inspection.types,
         "layers": contents.layers,
         "operators": contents.operators,
         "tensors": contents.tensors,

@@ -58,6 +58,7 @@ def export(
     from fmnist.progress import Progress, say
     from fmnist.render import percent, size, table
     from fmnist.runs import Run, is_run, newest_run
+    from fmnist_exporters.contents import contents_of, size_notes
     from fmnist_runtime.errors import UnsupportedError
 
     recipes = _recipes(format, quantize)
@@ -76,7 +77,7 @@ def export(
     rows = [
         [
             str(artifact.path),
-            artifact.recipe.description,
+            contents_of(artifact.path, artifact.recipe),
             "kept" if artifact.kept else "written",
             percent(artifact.agreement),
             size(artifact.size_bytes),
@@ -88,8 +89,10 @@ def export(
         tell(f"{exported.original}; agreement: same class as the original on these")
     for doubt, names in exported.doubts.items():
         say(f"{', '.join(names)}: not shown on held-out images: {doubt}; fmnist parity asks the test images")
+    for note in size_notes({artifact.path: artifact.recipe for artifact in exported.artifacts}):
+        say(note)
     failures = list(exported.failures)
-    if format == "all" and rows:  # what a format cannot hold is not asked of it
+    if "all" in (format, quantize) and rows:  # what a format or a scheme cannot hold is not asked of it
         for failure in exported.failures:
             if isinstance(failure, UnsupportedError):
                 failures.remove(failure)

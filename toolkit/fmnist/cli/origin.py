@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from fmnist_runtime.artifact import Metadata
     from fmnist_runtime.contract import InputContract
     from fmnist_runtime.golden import Golden
+    from fmnist_runtime.stored import StoredTypes
 
 _MOST_LABELS = 20
 """Names of classes that one line has room for."""
@@ -28,6 +29,8 @@ def origin(inspection: "Inspection") -> str:
         "input": _input(inspection.contract),
         "pixels": _pixels(inspection.contract),
     }
+    if inspection.types:
+        facts |= _types(inspection.types)
     if metadata:
         facts |= _metadata(metadata)
     elif model.format != "keras":
@@ -51,6 +54,17 @@ def _pixels(contract: "InputContract") -> str:
     if contract.range is None:
         return "of an unknown range; name it with --input-range where images are run"
     return f"{contract.range}, known from {contract.known_from}"
+
+
+def _types(types: "StoredTypes") -> dict[str, str]:
+    """What the file holds, and its weights by type."""
+    from fmnist.render import percent, size
+
+    weights = ", ".join(
+        f"{entry.weights:,} {entry.type} ({percent(entry.share, 1)}, {size(entry.size_bytes)})"
+        for entry in types.weights
+    )
+    return {"contents": types.summary, "weights": weights or "none"}
 
 
 def _metadata(metadata: "Metadata") -> dict[str, str]:
