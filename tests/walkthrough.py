@@ -19,7 +19,7 @@ from support import ROOT
 HOME = "/home/me/fmnist"
 """What a page calls the folder that its reader is in."""
 _ELLIPSIS = "[...]"
-_PROGRESS = re.compile(r"[a-z]+ [\d,]+ of [\d,]+(, .* left)?\n", re.ASCII)
+_PROGRESS = re.compile(r"[a-z]+ [\d,]+ of [\d,]+(, .* left|: .*)?\n", re.ASCII)
 """What is only said while something takes long: of that, a busy machine says more."""
 _VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+, .+$"), "#"),  # when, and on which machine

@@ -59,3 +59,20 @@ def test_every_line_of_progress_is_printed(stream):
         assert text.endswith("epoch 2\n")  # nothing of the bar is left
     else:
         assert text == "epoch 1\nepoch 2\n"
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()])
+def test_what_is_done_now_is_said_at_once_and_then_from_time_to_time(stream):
+    seconds = iter([0.0, 0.5, 3.0, 11.0, 11.0, 12.0, 12.0])
+    progress = Progress("export", 8, stream, clock=lambda: next(seconds))
+    for step in ("loading", "calibrating", "quantising", "comparing"):
+        progress.note(step)
+    progress.remove()
+    said = stream.getvalue()
+    if stream.isatty():
+        assert said.split("\r\x1b[K")[1:5] == [
+            f"export 0 of 8: {step}" for step in ("loading", "calibrating", "quantising", "comparing")
+        ]
+        assert said.endswith("\r\x1b[K")
+    else:
+        assert said == "export 0 of 8: loading\nexport 0 of 8: quantising\n"

@@ -62,11 +62,11 @@ class Progress:
 
     def note(self, text: str) -> None:
         """Say what is done now: at once on a terminal, elsewhere at first and from time to time."""
+        line = f"{self._label} {self._done:,} of {self._total:,}: {printable(text)}"
         if self._terminal:
-            bar = f"{self._label} {self._done}/{self._total}" if self._total else self._label
-            self._stream.write(f"{_ERASE_LINE}{bar}: {printable(text)}")
+            self._stream.write(f"{_ERASE_LINE}{line}")
         elif not self._noted or self._clock() - self._said >= _PLAIN_S:
-            self._stream.write(f"{self._label}: {printable(text)}\n")
+            self._stream.write(f"{line}\n")
             self._said = self._clock()
         self._noted = True
         self._stream.flush()
