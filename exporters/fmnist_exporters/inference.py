@@ -93,6 +93,7 @@ def _complete(classifier: Classifier) -> keras.Model:
     if classifier.scale != 1:
         pixels = keras.layers.Rescaling(classifier.scale, name="input_range")(pixels)
     scores = classifier.model(pixels)
-    if classifier.logits:
-        scores = keras.layers.Softmax(name="probabilities")(scores)
+    head = classifier.head.layer()
+    if head is not None:
+        scores = head(scores)
     return keras.Model(image, scores, name=classifier.model.name)

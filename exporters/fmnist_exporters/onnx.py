@@ -26,6 +26,21 @@ IR_VERSION = 8
 embed = embed_onnx
 
 
+def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
+    """``Erfc(x)`` as ``1 - Erf(x)``: what TensorFlow computes GELU with, and ONNX has no operator for."""
+    [shape], [dtype] = node.output_shapes, node.output_dtypes
+    context.remove_node(name)
+    erf = context.make_node("Erf", node.input, name=f"{name}/erf", shapes=[shape], dtypes=[dtype])
+    one = context.make_const(f"{name}/one", np.ones((), np.float32))
+    context.make_node(
+        "Sub", [one.output[0], erf.output[0]], name=name, outputs=node.output, shapes=[shape], dtypes=[dtype]
+    )
+
+
+_HANDLERS = {"Erfc": (_erfc, [])}
+"""How operators of TensorFlow that tf2onnx does not know are converted."""
+
+
 def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
     """Convert a classifier to ONNX with a free batch size.
 
@@ -48,7 +63,9 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
 
 
 def _convert(model: keras.Model) -> bytes:
-    proto, _ = tf2onnx.convert.from_function(_Traced(model), input_signature=[], opset=OPSET)
+    proto, _ = tf2onnx.convert.from_function(
+        _Traced(model), input_signature=[], opset=OPSET, custom_op_handlers=_HANDLERS
+    )
     proto.graph.name = model.name
     proto.ir_version = IR_VERSION
     _check_operators(proto.graph)

@@ -73,7 +73,7 @@ class KerasSession(BaseSession):
         taken = tf.config.threading.get_intra_op_parallelism_threads()
         opening = Opening(path, taken, labels, input_range, known_from)
         info = opening.info(
-            "keras", f"keras {keras.version()}", image, model.output_shape[-1], scheme="original"
+            "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
         )
         self._contract = replace(info.contract, range=None if scale else info.contract.range)
         super().__init__(info, _BLOCK, "none")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import numpy as np
 from numpy.typing import NDArray
@@ -36,10 +34,4 @@ def rounding(classifier: Classifier, images: NDArray[np.uint8]) -> float:
 
 
 def _in_float64(classifier: Classifier) -> keras.Model:
-    copy = Copier()
-
-    def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
-        config = {"dtype": "float64"} if isinstance(operation, keras.layers.Layer) else None
-        return copy(operation, *arguments, config=config, **keywords)
-
-    return rebuild(flatten(classifier).model, call)
+    return rebuild(flatten(classifier).model, Copier("float64"))
