@@ -14,6 +14,7 @@ from fmnist_exporters.head import Head, find_head
 from fmnist_exporters.layers import is_model
 from fmnist_runtime.errors import ModelError
 
+_COLOURS = 3
 _PROBE_IMAGES = 8
 _WIDE = ("float32", "float64")
 """Types whose rounding is far below what tells probabilities from other scores."""
@@ -71,7 +72,17 @@ def _functional(model: Any) -> keras.Model:
             raise ModelError(
                 f"has {len(tensors)} {what}s; a classifier has one input, the image, and one output, scores"
             )
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return _upright(keras.Model(model.inputs[0], model.outputs[0], name=model.name))
+
+
+def _upright(model: keras.Model) -> keras.Model:
+    """The model for images whose colours come last, as those of files and data sets do."""
+    shape = model.input_shape[1:]
+    if len(shape) != 3 or shape[0] != _COLOURS or None in shape or shape[2] in (1, _COLOURS):
+        return model
+    image = keras.Input((*shape[1:], _COLOURS))
+    first = keras.layers.Permute((3, 1, 2), name="channels_first")(image)
+    return keras.Model(image, model(first), name=model.name)
 
 
 def _check_shapes(image: tuple[int | None, ...], output: tuple[int | None, ...]) -> None:

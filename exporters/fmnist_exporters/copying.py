@@ -25,9 +25,9 @@ class Copier:
     One that is called again, as a shared layer is, has one copy.
     """
 
-    def __init__(self, dtype: str = "float32") -> None:
-        """Make copies that compute in a type of floats."""
-        self._dtype = dtype
+    def __init__(self, dtype: str = "float32", unroll: bool = False) -> None:
+        """Make copies that compute in a type of floats; of recurrent layers, maybe without loops."""
+        self._dtype, self._unroll = dtype, unroll
         self._copies: dict[Any, Any] = {}
         self._names = {_INPUT}
 
@@ -50,7 +50,7 @@ class Copier:
         """
         if operation in self._copies:
             return self._copies[operation](*arguments, **keywords)
-        plain = plain_config(operation, self._dtype)
+        plain = plain_config(operation, self._dtype, self._unroll)
         config = {**plain, **(config or {}), "name": self._free(operation.name)}
         copy = self._copies[operation] = plain_kind(operation).from_config(config)
         result = copy(*arguments, **keywords)

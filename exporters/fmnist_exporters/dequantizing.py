@@ -58,7 +58,7 @@ def dequantize(layer: Any, plain: Any) -> None:
 
 
 def _kernel(layer: Any) -> Any:
-    """The float kernel of a dense layer: what it gives for each row of the identity, which rounds to itself."""
+    """The float kernel of a dense layer: what it gives for rows of the identity, which stay as they are."""
     if layer.quantization_mode == "float8":
         return keras.quantizers.quantize_and_dequantize(
             layer._kernel, layer.kernel_scale, _FLOAT8, layer.compute_dtype
@@ -101,4 +101,5 @@ def _einsum_kernel(layer: Any, bare: Any) -> NDArray[np.float32]:
     # Letters of the output that are not the kernel's are the batch, which counts the inputs, and single.
     rest = [letter for letter in outputs if letter in sizes]
     result = result.reshape(*lengths, *(sizes[letter] for letter in rest))
-    return np.einsum(result, [*map(ord, taken), *map(ord, rest)], [*map(ord, kernel)])  # type: ignore[call-overload, no-any-return]
+    summed: NDArray[np.float32] = np.einsum(f"{''.join(taken + rest)}->{kernel}", result)
+    return summed

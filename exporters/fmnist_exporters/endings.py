@@ -24,10 +24,10 @@ _OPERATIONS: dict[str, Meaning] = {
     "LogSoftmax": "log softmax",
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
-    **{name: "logits" for name in ("Matmul", "Einsum", "Dot", "Tensordot", "Conv")},
-    **{name: "other" for name in ("ReLU", "Relu", "LeakyReLU", "LeakyRelu", "ELU", "Elu", "PReLU", "Clip")},
 }
 """By the class of a layer, or of an operation of ``keras.ops``, that has no activation of its own."""
+_LINEAR = ("Matmul", "Einsum", "Dot", "Tensordot", "Conv")
+_BENT = ("ReLU", "Relu", "LeakyReLU", "LeakyRelu", "ELU", "Elu", "PReLU", "Clip")
 _HANDING_ON = {
     *(layer.__name__ for layer in TRAINING_ONLY),
     *("Flatten", "Reshape", "Squeeze", "ExpandDims", "Permute", "Transpose", "Cast", "Identity", "GetItem"),
@@ -70,8 +70,8 @@ def _of(tensor: Any) -> Ending:
     if activation is not None and keras.layers.Layer is not type(operation):
         said = getattr(activation, "__name__", type(activation).__name__)
         return Ending(_ACTIVATIONS.get(said, "other"), f"layer {operation.name!r} ends in {_spoken(said)}")
-    kind = _OPERATIONS.get(name, "unknown")
-    return Ending(kind, f"layer {operation.name!r} is a {name}")
+    kind: Meaning = "logits" if name in _LINEAR else "other" if name in _BENT else "unknown"
+    return Ending(_OPERATIONS.get(name, kind), f"layer {operation.name!r} is a {name}")
 
 
 def _is_linear(operation: Any) -> bool:
@@ -89,7 +89,9 @@ def _behind(operation: Any, name: str, inputs: list[Ending], constant: bool) -> 
     if name in _NORMALISING:
         # What was normalised is of no range any more; only what nonlinear layers gave are no logits then.
         return Ending("logits" if meanings <= {"logits", "other", "unknown"} else "other", what)
-    shifts = (name in _SUMMING and (constant or name != "Add")) or (name == "Rescaling" and np.any(operation.offset))
+    shifts = (name in _SUMMING and (constant or name != "Add")) or (
+        name == "Rescaling" and np.any(operation.offset)
+    )
     mixes = len(meanings) > 1 or (name in _SCALING and len(inputs) > 1)
     if mixes:
         return Ending("unknown", what)

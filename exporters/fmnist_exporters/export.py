@@ -33,7 +33,7 @@ class Source:
     """The original, and what its artifacts say of it."""
 
     path: Path
-    """The ``.keras`` or ``.h5`` file."""
+    """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     input_range: InputRange
     """Pixels it takes itself: ``0-255`` or ``0-1``."""
     dataset: str
@@ -106,6 +106,11 @@ class Exporter:
             exam = self._exam  # first, as it tells whether the original takes the declared pixels
             current = prove(self._convert(recipe), metadata, recipe, path, exam)
         return Artifact(path, recipe, path.stat().st_size, kept, float(current.proof["agreement"]))
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how the original is taken; nothing before it is read."""
+        return self._original.info.notes if "_original" in vars(self) else ()
 
     @cached_property
     def _original(self) -> KerasSession:

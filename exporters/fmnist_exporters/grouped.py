@@ -5,7 +5,6 @@ Keras compiles them for its own use, which no converter can read.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -18,17 +17,24 @@ _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 class _Split:
     """Computes each group by a convolution of its own, and puts the results beside each other."""
 
-    groups: int
-    data_format: str
-
-    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+    def call(self: Any, inputs: Any) -> Any:
         """Convolve ``inputs``, whose channels are so many groups."""
+        padding = self.padding
+        if padding == "causal":  # of Conv1D alone
+            inputs, padding = keras.ops.pad(inputs, self._compute_causal_padding()), "valid"
         axis = -1 if self.data_format == "channels_last" else 1
-        convolve: Callable[[Any, Any], Any] = super().convolution_op  # type: ignore[misc]
-        parts = zip(
-            keras.ops.split(inputs, self.groups, axis), keras.ops.split(kernel, self.groups, -1), strict=True
+        pairs = zip(
+            keras.ops.split(inputs, self.groups, axis),
+            keras.ops.split(self.kernel, self.groups, -1),
+            strict=True,
         )
-        return keras.ops.concatenate([convolve(*part) for part in parts], axis)
+        settings = (list(self.strides), padding, self.data_format, self.dilation_rate)
+        outputs = keras.ops.concatenate([keras.ops.conv(*pair, *settings) for pair in pairs], axis)
+        if self.use_bias:
+            around = (1,) * self.rank
+            shape = (1, *around, -1) if axis == -1 else (1, -1, *around)
+            outputs = outputs + keras.ops.reshape(self.bias, shape)
+        return outputs if self.activation is None else self.activation(outputs)
 
 
 class SplitConv1D(_Split, keras.layers.Conv1D):  # type: ignore[misc]
@@ -76,4 +82,9 @@ def _is_depthwise(layer: Any) -> bool:
     """Whether each channel is a group, in such a way that engines have an operator for it."""
     single = type(layer) is keras.layers.Conv2D and layer.kernel.shape[2] == 1
     even = len(set(layer.strides)) == len(set(layer.dilation_rate)) == 1
-    return single and even and layer.data_format == "channels_last" and 1 in (layer.strides[0], layer.dilation_rate[0])
+    return (
+        single
+        and even
+        and layer.data_format == "channels_last"
+        and 1 in (layer.strides[0], layer.dilation_rate[0])
+    )

@@ -151,11 +151,13 @@ def _of_many(end: Ending, answers: NDArray[np.float64]) -> Head:
     if end.kind == "sigmoid":
         raise ModelError(
             f"{end.what} for each of {answers.shape[1]:,} classes, which is the probability of each class by "
-            f"itself; these sum to {sums.min():.3g} to {sums.max():.3g}, where a classifier's sum to 1: {_MENDED}, "
-            "and train it again"
+            f"itself; these sum to {sums.min():.3g} to {sums.max():.3g}, where a classifier's sum to 1: "
+            f"{_MENDED}, and train it again"
         )
     if end.kind == "unknown" and answers.min() < 0:
-        note = f"answers {_reach(answers)} ({end.what}); they are taken for logits, and a softmax is put behind"
+        note = (
+            f"answers {_reach(answers)} ({end.what}); they are taken for logits, and a softmax is put behind"
+        )
         return Head("softmax", note=note)
     raise ModelError(
         f"answers scores of {_reach(answers)} ({end.what}), which are no probabilities; a classifier ends in "

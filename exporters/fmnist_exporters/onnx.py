@@ -16,6 +16,7 @@ from fmnist_exporters.inference import inference_function, reduce
 from fmnist_exporters.metadata import embed_onnx
 from fmnist_exporters.naming import rename
 from fmnist_exporters.onnx_int8 import quantize
+from fmnist_exporters.plain import is_recurrent
 from fmnist_exporters.rounding import round_weights
 from fmnist_exporters.unsupported import unsupported
 
@@ -26,7 +27,7 @@ IR_VERSION = 8
 embed = embed_onnx
 
 
-def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
+def _erfc(context: Any, node: Any, name: str, _: Any) -> None:
     """``Erfc(x)`` as ``1 - Erf(x)``: what TensorFlow computes GELU with, and ONNX has no operator for."""
     [shape], [dtype] = node.output_shapes, node.output_dtypes
     context.remove_node(name)
@@ -37,7 +38,7 @@ def _erfc(context: Any, node: Any, name: str, arguments: Any) -> None:
     )
 
 
-_HANDLERS = {"Erfc": (_erfc, [])}
+_HANDLERS: dict[str, tuple[Any, list[Any]]] = {"Erfc": (_erfc, [])}
 """How operators of TensorFlow that tf2onnx does not know are converted."""
 
 
@@ -55,11 +56,26 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     """
     if (calibration is not None) != (scheme == "int8"):
         raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
-    model = reduce(classifier)
+    model = reduce(classifier, unroll=not _has_operators(classifier))
     if calibration is None:
         return _convert(model)
     round_weights(model, calibration)
     return quantize(_convert(model), calibration)
+
+
+def _has_operators(classifier: Classifier) -> bool:
+    """Whether ONNX has an operator for each recurrent layer, as for LSTM: an eighth of the size unrolled.
+
+    What tf2onnx does not recognise it converts to a loop, which our engines do not run.
+    """
+    model = reduce(classifier, unroll=False)
+    if not any(is_recurrent(operation) for operation in model.operations):
+        return True
+    try:
+        nodes = onnx.load_from_string(_convert(model)).graph.node
+    except Exception:  # what tf2onnx raises has no common base but this
+        return False
+    return not any(attribute.HasField("g") for node in nodes for attribute in node.attribute)
 
 
 def _convert(model: keras.Model) -> bytes:
@@ -68,7 +84,7 @@ def _convert(model: keras.Model) -> bytes:
     )
     proto.graph.name = model.name
     proto.ir_version = IR_VERSION
-    _check_operators(proto.graph)
+    _check_operators(proto.graph, model)
     _name_batch(proto.graph)
     fuse_gemm(proto.graph, ranks(proto))
     rename(proto.graph)
@@ -90,11 +106,11 @@ class _Traced:
         return self._function
 
 
-def _check_operators(graph: onnx.GraphProto) -> None:
+def _check_operators(graph: onnx.GraphProto, model: keras.Model) -> None:
     """What tf2onnx cannot convert it only logs, and leaves in the graph."""
     for node in graph.node:
         if not onnx.defs.has(node.op_type, OPSET, node.domain):
-            raise unsupported(node.name, node.op_type, "ONNX")
+            raise unsupported(node.name, node.op_type, "ONNX", model)
 
 
 def _name_batch(graph: onnx.GraphProto) -> None:

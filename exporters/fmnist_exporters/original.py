@@ -14,11 +14,9 @@ import tensorflow as tf
 
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.input_range import INPUT_RANGES
+from fmnist_exporters.loading import load_keras
 from fmnist_runtime.contract import RAW
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.files import require_file
-from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import KERAS_SUFFIXES
 from fmnist_runtime.sessions.base import BaseSession, image_writer
 from fmnist_runtime.sessions.opening import USER, ImageTensor, Opening
 from fmnist_runtime.sessions.plan import Plan
@@ -44,7 +42,7 @@ class KerasSession(BaseSession):
         input_range: str | None = RAW,
         known_from: str = USER,
     ) -> None:
-        """Load a ``.keras`` or ``.h5`` file.
+        """Load a ``.keras``, ``.h5`` or ``.hdf5`` file.
 
         Args:
             path: The file.
@@ -58,7 +56,7 @@ class KerasSession(BaseSession):
             ModelError: The file is missing, damaged, or not an image classifier.
         """
         limit_threads(threads)
-        self._engine = _load(path)
+        self._engine = load_keras(path)
         # What an export puts in front of the model, it gets here, too; of other ranges the session makes it.
         scales: Mapping[str, float] = dict(INPUT_RANGES.items())
         scale = scales.get(input_range or RAW)
@@ -75,6 +73,8 @@ class KerasSession(BaseSession):
         info = opening.info(
             "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
         )
+        if note := self._classifier.head.note:
+            info = replace(info, notes=(*info.notes, f"{path}: {note}"))
         self._contract = replace(info.contract, range=None if scale else info.contract.range)
         super().__init__(info, _BLOCK, "none")
 
@@ -97,14 +97,3 @@ class KerasSession(BaseSession):
             scores[...] = self._classifier.scores(pixels)
 
         return Plan(image_writer(pixels, shape, self._contract), call, scores)
-
-
-def _load(path: Path) -> Any:
-    if path.suffix.lower() not in KERAS_SUFFIXES:
-        raise ModelError(f"{path}: a Keras model's file ends in {' or '.join(KERAS_SUFFIXES)}")
-    require_file(path, "a Keras model", ModelError)
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # what Keras raises for damaged files has no common base but this
-        what = mistaken(path) or f"not a model that Keras {keras.version()} can load ({error})"
-        raise ModelError(f"{path}: {what}") from error

@@ -24,20 +24,26 @@ def plain_kind(operation: Any) -> Any:
     return grouped_kind(operation) or type(operation)
 
 
-def plain_config(operation: Any, dtype: str) -> dict[str, Any]:
+def plain_config(operation: Any, dtype: str, unroll: bool) -> Any:
     """The configuration of the plain form of a layer, or of an operation of ``keras.ops``.
 
     Args:
         operation: The layer or operation.
         dtype: The type to compute in, such as ``float32``.
+        unroll: Give each step of a recurrent layer operators of its own.
     """
     config = grouped_config(operation) if grouped_kind(operation) else operation.get_config()
     config = _replaced(config, ("dtype",), lambda policy: dtype if _is_float(policy) else policy)
-    if isinstance(operation, _RECURRENT):
+    if unroll and is_recurrent(operation):
         config = _replaced(config, ("unroll",), lambda _: True)
     if isinstance(operation, keras.layers.Layer) and is_quantized(operation):
         config = _replaced(config, _MERGED, lambda _: None)
     return config
+
+
+def is_recurrent(operation: Any) -> bool:
+    """Whether a layer computes step by step."""
+    return isinstance(operation, _RECURRENT)
 
 
 def set_plain_weights(layer: Any, plain: Any) -> None:

@@ -39,7 +39,7 @@ class Origin:
     """An original, and what the user says of it."""
 
     model: Path
-    """The ``.keras`` or ``.h5`` file."""
+    """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     dataset: str | None = None
     """Data set it was trained on; by its run when None."""
     data_dir: Path | None = None
@@ -130,6 +130,7 @@ def export_model(
         for recipe, path in targets.items():
             try:
                 artifacts.append(exporter.export(recipe, path))
+                say_notes(exporter.notes)
                 on_artifact(artifacts[-1])
             except FmnistError as error:
                 failures.append(error)
