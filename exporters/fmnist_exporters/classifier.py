@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,25 +10,18 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.layers import TRAINING_ONLY, is_model, producer
+from fmnist_exporters.copying import Copier, rebuild
+from fmnist_exporters.head import Head, find_head
+from fmnist_exporters.layers import is_model
 from fmnist_exporters.memory import images_at_once
 from fmnist_runtime.contract import RAW, PixelRange, UnfitRangeError, parse_range
 from fmnist_runtime.errors import ModelError
 
-_SUM_TOLERANCE = 1e-3
-"""How far from 1 probabilities may sum: float16 ones, each rounded by up to 2⁻¹² of itself, stay within."""
 _RAW = parse_range(RAW)
-_PROBE_IMAGES = 8
 _COLOURS = 3
-_TRANSPARENT = (
-    *TRAINING_ONLY,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.GlobalAveragePooling2D,
-)
-"""What has no say in whether values are logits."""
-_NORMALISING = (keras.layers.BatchNormalization, keras.layers.Normalization, keras.layers.Rescaling)
-"""What leaves logits, whatever it is given."""
+_PROBE_IMAGES = 8
+_WIDE = ("float32", "float64")
+"""Types whose rounding is far below what tells probabilities from other scores."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +32,13 @@ class Classifier:
     """A functional model of one input and one output ``[N, classes]``; the original's own layers."""
     pixels: PixelRange
     """What pixels 0–255 become in front of it."""
-    logits: bool
-    """Whether a softmax goes behind it."""
+    head: Head
+    """What goes behind it."""
+
+    @property
+    def classes(self) -> int:
+        """How many classes it tells apart."""
+        return self.head.classes(int(self.model.output_shape[-1]))
 
     def scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         """Probabilities, float32 ``[N, classes]``, of pixels ``[N, *image_shape]``."""
@@ -50,7 +47,8 @@ class Classifier:
 
     def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         outputs: Any = self.model(self.taken(images), training=False)
-        return np.asarray(keras.ops.softmax(outputs) if self.logits else outputs, np.float32)
+        layer = self.head.layer()
+        return np.asarray(outputs if layer is None else layer(outputs), np.float32)
 
     @cached_property
     def _block(self) -> int:
@@ -77,9 +75,7 @@ def as_classifier(loaded: Any, pixels: PixelRange = _RAW) -> Classifier:
     _check_shapes(model.input_shape[1:], model.output_shape)
     _check_range(pixels, model.input_shape[1:])
     _check_weights(model)
-    classifier = Classifier(model, pixels, logits=_ends_in_logits(model))
-    _check_answers(classifier)
-    return classifier
+    return Classifier(model, pixels, find_head(model, _probe(model, pixels)))
 
 
 def _functional(model: Any) -> keras.Model:
@@ -95,7 +91,17 @@ def _functional(model: Any) -> keras.Model:
             raise ModelError(
                 f"has {len(tensors)} {what}s; a classifier has one input, the image, and one output, scores"
             )
-    return keras.Model(model.inputs[0], model.outputs[0], name=model.name)
+    return _upright(keras.Model(model.inputs[0], model.outputs[0], name=model.name))
+
+
+def _upright(model: keras.Model) -> keras.Model:
+    """The model for images whose colours come last, as those of files and data sets do."""
+    shape = model.input_shape[1:]
+    if len(shape) != 3 or shape[0] != _COLOURS or None in shape or shape[2] in (1, _COLOURS):
+        return model
+    image = keras.Input((*shape[1:], _COLOURS))
+    first = keras.layers.Permute((3, 1, 2), name="channels_first")(image)
+    return keras.Model(image, model(first), name=model.name)
 
 
 def _check_shapes(image: tuple[int | None, ...], output: tuple[int | None, ...]) -> None:
@@ -107,8 +113,6 @@ def _check_shapes(image: tuple[int | None, ...], output: tuple[int | None, ...])
         raise ModelError(f"takes {image}, which is no image; (height, width) with or without channels is one")
     if len(output) != 2 or output[1] is None:
         raise ModelError(f"answers with {output} for a batch; a classifier's scores are (None, classes)")
-    if output[1] == 1:
-        raise ModelError("has one output unit; a classifier of two classes needs two units with softmax")
 
 
 def _check_range(pixels: PixelRange, image: tuple[int, ...]) -> None:
@@ -124,28 +128,14 @@ def _check_weights(model: keras.Model) -> None:
             raise ModelError(f"its weight {weight.path} holds NaN or infinity; train it again")
 
 
-def _ends_in_logits(model: keras.Model) -> bool:
-    """Whether the last layer with a say in it has no activation."""
-    operation, before = producer(model.outputs[0])
-    while True:
-        linear = getattr(operation, "activation", None) is keras.activations.linear
-        if is_model(operation):
-            operation, before = producer(operation.outputs[0])
-        elif type(operation) in _NORMALISING:
-            return True
-        elif type(operation) in _TRANSPARENT or (linear and isinstance(operation, keras.layers.Activation)):
-            operation, before = producer(before)
-        else:
-            return linear
+def _probe(model: keras.Model, pixels: PixelRange) -> NDArray[np.float64]:
+    """Answers to a black, a white and some noisy images, as float64.
 
-
-def _check_answers(classifier: Classifier) -> None:
-    """What does not end in logits must answer with probabilities, by whatever operations."""
-    shape = (_PROBE_IMAGES, *classifier.model.input_shape[1:])
-    scores = classifier.scores(np.random.default_rng(0).integers(0, 256, shape, np.uint8))
-    sums = scores.sum(axis=1)
-    if not (scores.min() >= 0 and all(math.isclose(x, 1, abs_tol=_SUM_TOLERANCE) for x in sums)):
-        raise ModelError(
-            f"answers scores from {scores.min():.3g} to {scores.max():.3g} that are no probabilities; "
-            "a classifier ends in softmax, or in a layer without activation (logits)"
-        )
+    Of a model in half precision, whose probabilities sum to 1 within its rounding only, those of a copy in
+    float32.
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (_PROBE_IMAGES, *model.input_shape[1:]), np.uint8)
+    noise[0], noise[1] = 0, 255
+    if any(layer.compute_dtype not in _WIDE for layer in model._flatten_layers()):
+        model = rebuild(model, Copier())
+    return Classifier(model, pixels, Head("none")).scores(noise).astype(np.float64)

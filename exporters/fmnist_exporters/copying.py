@@ -12,18 +12,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.layers import is_model
+from fmnist_exporters.plain import plain_config, plain_kind, set_plain_weights
 
 _INPUT = "image"
-_HALF = ("float16", "bfloat16")
-"""Types that speed up training on a GPU, and that our engines do not compute in."""
 Call = Callable[..., Any]
 """Takes an operation of the old model and its arguments in the new one; returns its result there."""
 
 
 class Copier:
-    """Calls copies of operations. One that is called again, as a shared layer is, has one copy."""
+    """Calls copies of operations in their plain form (see `fmnist_exporters.plain`).
 
-    def __init__(self) -> None:
+    One that is called again, as a shared layer is, has one copy.
+    """
+
+    def __init__(self, dtype: str = "float32", unroll: bool = False) -> None:
+        """Make copies that compute in a type of floats; of recurrent layers, maybe without loops."""
+        self._dtype, self._unroll = dtype, unroll
         self._copies: dict[Any, Any] = {}
         self._names = {_INPUT}
 
@@ -46,13 +50,15 @@ class Copier:
         """
         if operation in self._copies:
             return self._copies[operation](*arguments, **keywords)
-        config = {**operation.get_config(), **(config or {}), "name": self._free(operation.name)}
-        if getattr(operation, "compute_dtype", None) in _HALF:
-            config["dtype"] = "float32"
-        copy = self._copies[operation] = type(operation).from_config(config)
+        plain = plain_config(operation, self._dtype, self._unroll)
+        config = {**plain, **(config or {}), "name": self._free(operation.name)}
+        copy = self._copies[operation] = plain_kind(operation).from_config(config)
         result = copy(*arguments, **keywords)
         if isinstance(operation, keras.layers.Layer):
-            copy.set_weights(operation.get_weights() if weights is None else weights)
+            if weights is None:
+                set_plain_weights(operation, copy)
+            else:
+                copy.set_weights(weights)
             if hasattr(copy, "finalize_state"):  # Normalization works out its figures from its weights
                 copy.finalize_state()
         return result

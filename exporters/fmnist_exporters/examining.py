@@ -49,8 +49,8 @@ class Answers:
     """Shape of an image for it."""
     input_range: str
     """Pixels it takes itself."""
-    note: str
-    """How that was found out, to be said; empty where it was known."""
+    notes: tuple[str, ...]
+    """What a person should know of how it is taken, a line each."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, its probabilities."""
 
@@ -68,13 +68,14 @@ def examine(question: Question) -> Answers:
     with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:
         _require_classes(len(session.info.labels), question)
         images = session.fit(question.held_out.images)
-        taken, note = question.input_range or RAW, ""
+        taken, notes = question.input_range or RAW, session.info.notes
         if not question.sure:
             taken, note = _find_range(session.classifier, images, question)
+            notes = (*notes, note) if note else notes
     with KerasSession(question.path, question.labels, input_range=taken) as session:
         scores = [_scores_of(session, images, first) for first in range(0, len(images), _STEP_IMAGES)]
         labels, shape = session.info.labels, session.info.input_shape
-    return Answers(labels, shape, taken, note, np.concatenate(scores))
+    return Answers(labels, shape, taken, notes, np.concatenate(scores))
 
 
 def _scores_of(session: KerasSession, images: NDArray[np.uint8], first: int) -> NDArray[np.float32]:

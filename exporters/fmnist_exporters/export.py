@@ -37,7 +37,7 @@ class Source:
     """The original, and what its artifacts say of it."""
 
     path: Path
-    """The ``.keras`` or ``.h5`` file."""
+    """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     input_range: str | None
     """Pixels it takes itself (see `fmnist_runtime.contract`); None where labelled images are to tell."""
     dataset: str
@@ -215,8 +215,8 @@ class Exporter:
         if isinstance(outcome.error, isolation.CrashedError | MemoryError):
             raise ModelError(f"{source.path}: cannot be run ({_told(outcome.error)})") from outcome.error
         answers: Answers = outcome.result()
-        if answers.note:
-            self._tell(answers.note)
+        for note in answers.notes:
+            self._tell(note)
         return answers
 
     @cached_property

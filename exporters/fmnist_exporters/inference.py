@@ -30,23 +30,24 @@ class Flat:
     """What its layers are called, by the original's operations that they are copies of."""
 
 
-def reduce(classifier: Classifier) -> keras.Model:
+def reduce(classifier: Classifier, unroll: bool = True) -> keras.Model:
     """The classifier as one flat functional model, from raw pixels to probabilities.
 
     Its layers are named as the original's, where they remain, and its weights are its own.
 
     Args:
         classifier: The original; it is left as it is.
+        unroll: Give each step of a recurrent layer operators of its own: most engines have no loops.
 
     Returns:
         A model from float32 ``[N, *image_shape]`` to float32 ``[N, classes]``.
     """
-    return fold(flatten(classifier).model)
+    return fold(flatten(classifier, unroll).model)
 
 
-def flatten(classifier: Classifier) -> Flat:
-    """The classifier as one flat functional model, with nothing folded yet."""
-    copy = Copier()
+def flatten(classifier: Classifier, unroll: bool = True) -> Flat:
+    """The classifier as one flat functional model, with nothing folded yet; see `reduce`."""
+    copy = Copier(unroll=unroll)
 
     def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
         if type(operation) in TRAINING_ONLY:
@@ -101,6 +102,7 @@ def _complete(classifier: Classifier) -> keras.Model:
     """The classifier's model with what goes around it as layers."""
     image = keras.Input(classifier.model.input_shape[1:])
     scores = classifier.model(_in_range(image, classifier.pixels))
-    if classifier.logits:
-        scores = keras.layers.Softmax(name="probabilities")(scores)
+    head = classifier.head.layer()
+    if head is not None:
+        scores = head(scores)
     return keras.Model(image, scores, name=classifier.model.name)

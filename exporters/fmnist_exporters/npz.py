@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.classifier import Classifier
+from fmnist_exporters.head import Pair
 from fmnist_exporters.inference import reduce
 from fmnist_exporters.layers import StaticReshape
 from fmnist_exporters.metadata import embed_zip
@@ -70,6 +71,8 @@ def dense_layers(model: keras.Model) -> list[Dense]:
         elif activation and layers and layers[-1].activation == "linear":
             last = layers.pop()
             layers.append(Dense(last.name, last.kernel, last.bias, activation))
+        elif isinstance(operation, Pair) and layers and (pair := _of_two(layers[-1], operation)):
+            layers[-1] = pair
         elif not isinstance(operation, StaticReshape):
             raise _unsupported(operation, type(operation).__name__)
     return layers
@@ -84,6 +87,15 @@ def _dense(layer: Any) -> Dense:
     if activation not in ACTIVATIONS:
         raise _unsupported(layer, f"Dense with {activation}")
     return Dense(layer.name, kernel, bias, activation)
+
+
+def _of_two(unit: Dense, pair: Pair) -> Dense | None:
+    """One unit with sigmoid as two with softmax, which give the same: the first is always 0."""
+    made = {unit.activation, keras.activations.serialize(pair.activation)}
+    if made != {"linear", "sigmoid"} or pair.scale != 1:
+        return None
+    kernel = np.concatenate([np.zeros_like(unit.kernel), unit.kernel], axis=1)
+    return Dense(unit.name, kernel, np.concatenate([np.zeros_like(unit.bias), unit.bias]), "softmax")
 
 
 def _activation(operation: Any) -> str | None:

@@ -12,12 +12,10 @@ import numpy as np
 import tensorflow as tf
 
 from fmnist_exporters.classifier import Classifier, as_classifier
+from fmnist_exporters.loading import load_keras
 from fmnist_exporters.memory import images_at_once
 from fmnist_runtime.contract import RAW, parse_range
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.files import require_file
-from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import KERAS_SUFFIXES
 from fmnist_runtime.sessions.base import BaseSession, image_writer
 from fmnist_runtime.sessions.opening import USER, ImageTensor, Opening
 from fmnist_runtime.sessions.plan import Plan
@@ -40,7 +38,7 @@ class KerasSession(BaseSession):
         input_range: str | None = RAW,
         known_from: str = USER,
     ) -> None:
-        """Load a ``.keras`` or ``.h5`` file.
+        """Load a ``.keras``, ``.h5`` or ``.hdf5`` file.
 
         Args:
             path: The file.
@@ -54,7 +52,7 @@ class KerasSession(BaseSession):
             ModelError: The file is missing, damaged, or not an image classifier.
         """
         limit_threads(threads)
-        self._engine = _load(path)
+        self._engine = load_keras(path)
         try:
             self._classifier = as_classifier(self._engine, parse_range(input_range or RAW))
         except ModelError as error:
@@ -66,8 +64,10 @@ class KerasSession(BaseSession):
         taken = tf.config.threading.get_intra_op_parallelism_threads()
         opening = Opening(path, taken, labels, input_range, known_from)
         info = opening.info(
-            "keras", f"keras {keras.version()}", image, model.output_shape[-1], scheme="original"
+            "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
         )
+        if note := self._classifier.head.note:
+            info = replace(info, notes=(*info.notes, f"{path}: {note}"))
         self._raw = replace(info.contract, range=RAW)  # what an export puts in front of it, it gets here
         super().__init__(info, images_at_once(model), "none")
 
@@ -89,14 +89,3 @@ class KerasSession(BaseSession):
             scores[...] = self._classifier.scores(pixels)
 
         return Plan(image_writer(pixels, shape, self._raw), call, scores)
-
-
-def _load(path: Path) -> Any:
-    if path.suffix.lower() not in KERAS_SUFFIXES:
-        raise ModelError(f"{path}: a Keras model's file ends in {' or '.join(KERAS_SUFFIXES)}")
-    require_file(path, "a Keras model", ModelError)
-    try:
-        return keras.saving.load_model(path, compile=False)
-    except Exception as error:  # what Keras raises for damaged files has no common base but this
-        what = mistaken(path) or f"not a model that Keras {keras.version()} can load ({error})"
-        raise ModelError(f"{path}: {what}") from error

@@ -88,9 +88,10 @@ def original_activations(classifier: Classifier, images: NDArray[np.uint8]) -> t
         for operation, result in found
         if calls[operation] == 1
     ]
-    if classifier.logits:
-        scores = _float32(keras.ops.softmax(outputs))
-        activations.append(Activation("probabilities", "Softmax", list(graph.places)[-1], scores))
+    head = classifier.head.layer()
+    if head is not None:
+        last = list(graph.places)[-1]
+        activations.append(Activation(head.name, type(head).__name__, last, _float32(head(outputs))))
     return activations, graph
 
 

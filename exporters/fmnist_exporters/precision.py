@@ -76,10 +76,4 @@ class Precision:
     @cached_property
     def _exact(self) -> keras.Model:
         """From raw pixels to probabilities, in float64."""
-        copy = Copier()
-
-        def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
-            config = {"dtype": "float64"} if isinstance(operation, keras.layers.Layer) else None
-            return copy(operation, *arguments, config=config, **keywords)
-
-        return rebuild(flatten(self._classifier).model, call)
+        return rebuild(flatten(self._classifier).model, Copier("float64"))

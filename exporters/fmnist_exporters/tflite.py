@@ -51,9 +51,9 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     if scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
     if calibration is None:
-        return _convert(converter)
+        return _convert(converter, model)
     note_step(f"calibrating TFLite {scheme} on {len(calibration):,} images")
-    calibrated = _calibrate(converter, calibration)
+    calibrated = _calibrate(converter, calibration, model)
     note_step(f"quantising to TFLite {scheme}")
     whole = scheme == "int8-full"
     content = bytes(
@@ -82,22 +82,23 @@ def _converter(model: keras.Model) -> Any:
     return tf.lite.TFLiteConverter.from_concrete_functions([holder.function], holder)
 
 
-def _convert(converter: Any) -> bytes:
+def _convert(converter: Any, model: keras.Model) -> bytes:
     try:
         return bytes(converter.convert())
     except ConverterError as error:
         for problem in error.errors:
             nodes = [call.name for call in problem.location.call if "/" in call.name]
             if nodes:
-                raise unsupported(nodes[0], problem.operator.name.removeprefix("tf."), "TFLite") from error
+                operator = problem.operator.name.removeprefix("tf.")
+                raise unsupported(nodes[0], operator, "TFLite", model) from error
         raise
 
 
-def _calibrate(converter: Any, images: NDArray[np.uint8]) -> bytes:
+def _calibrate(converter: Any, images: NDArray[np.uint8], model: keras.Model) -> bytes:
     """The float model with the range of every activation on these images; of the input, 0 to 255."""
     converter.representative_dataset = lambda: ([image[np.newaxis].astype(np.float32)] for image in images)
     converter._experimental_calibrate_only = True  # as TensorFlow's own QuantizationDebugger does
-    return _with_full_input_range(_convert(converter))
+    return _with_full_input_range(_convert(converter, model))
 
 
 def _require_finite(graph: Any) -> None:

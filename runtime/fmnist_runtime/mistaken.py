@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fmnist_runtime.structure.archive import open_archive
 
-_MODELS = (".tflite", ".onnx", ".keras", ".h5")
+_MODELS = (".tflite", ".onnx", ".keras", ".h5", ".hdf5")
 _HEAD = 4096
 """Bytes by which a file is told."""
 _SHOWN = 3
@@ -74,7 +74,7 @@ def _file(path: Path) -> str:
         return "is a TFLite model; give it a name that ends in .tflite"
     if head.startswith(b"PK\3\4"):
         return _archive(path)
-    if head.startswith(_HDF5) and suffix != ".h5":
+    if head.startswith(_HDF5) and suffix not in (".h5", ".hdf5"):
         return "is a Keras model in HDF5; give it a name that ends in .h5, and run: fmnist export NAME.h5"
     if head.startswith(b"\x1f\x8b"):
         tar = ".tar" in path.name or suffix == ".tgz"

@@ -27,7 +27,9 @@ def fails(tmp_path, fmnist):
         result = fmnist(*arguments)
         assert result.returncode == 1, result.stderr
         assert result.stdout == ""
-        lines = [line for line in result.stderr.splitlines(keepends=True) if not line.startswith("export 0 of ")]
+        lines = [
+            line for line in result.stderr.splitlines(keepends=True) if not line.startswith("export 0 of ")
+        ]
         assert len(lines) == 1, result.stderr  # besides progress
         assert lines[0].startswith("fmnist: ")
         assert snapshot(tmp_path) == before

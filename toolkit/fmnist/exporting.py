@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist.models import Splits
 from fmnist.opening import is_keras
-from fmnist.progress import say, say_notes
+from fmnist.progress import say_notes
 from fmnist.references import record_reference, require_reference_free
 from fmnist.render import percent
 from fmnist.runs import require_there, run_of
@@ -40,7 +40,7 @@ class Origin:
     """An original, and what the user says of it."""
 
     model: Path
-    """The ``.keras`` or ``.h5`` file."""
+    """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     dataset: str | None = None
     """Data set it was trained on; by its run when None."""
     data_dir: Path | None = None
@@ -147,7 +147,7 @@ def export_model(
 
         from fmnist_exporters.export import Artifact, Exporter
     source = _source(origin)
-    exporter = Exporter(source, force, say, on_step)
+    exporter = Exporter(source, force, lambda note: say_notes([note]), on_step)
     folders = {
         path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)
     }

@@ -151,7 +151,7 @@ class Splits:
             DatasetError: As of `trained`.
         """
         split = self.trained(session.info.path, session.info.metadata)
-        with images_of_a_dataset():
+        with images_of_a_dataset(self._named):
             session.scores(split.images[:0])
         return split
 

@@ -79,12 +79,21 @@ class Execution:
 
 
 @contextmanager
-def images_of_a_dataset() -> Iterator[None]:
-    """Put into the command's terms what is to be done where a model takes images of another shape."""
+def images_of_a_dataset(named: str | None = None) -> Iterator[None]:
+    """Put into the command's terms what is to be done where a model takes images of another shape.
+
+    Args:
+        named: The data set that the user named; None where it is the model's own or a usual one.
+    """
     try:
         yield
     except ShapeError as error:
-        raise ShapeError(f"{error}; name the data set it was trained on with --dataset") from error
+        what = (
+            f", of {named}; name the one it was trained on"
+            if named
+            else "; name the data set it was trained on"
+        )
+        raise ShapeError(f"{error}{what} with --dataset") from error
 
 
 def is_model_file(path: Path) -> bool:

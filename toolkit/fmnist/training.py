@@ -210,8 +210,9 @@ def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
     with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
         with images_of_a_dataset():
             session.fit(training.images[:1])
-        if session.classifier.logits:
-            raise ModelError(f"{path}: ends in logits; training goes on with a model that ends in softmax")
+        if (head := session.classifier.head.kind) != "none":
+            end = "logits" if head == "softmax" else "no softmax"
+            raise ModelError(f"{path}: ends in {end}; training goes on with a model that ends in softmax")
         if start.settings is None:
             require_raw_pixels(session, training)
     try:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+_CONVERSION = re.compile(r" cannot be converted to \w+ ([\w-]+) \(")
+"""What an export says of one scheme of a format."""
 GATE_FAILED = 3
 """Exit code when a model drifted beyond what is allowed."""
 
@@ -62,19 +65,37 @@ def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
         failures: What could not be done, or was rejected by its gate.
         gate_failed: Whether a gate failed of which everything is said already.
     """
+    import os
     import sys
+    import traceback
 
     import typer
 
     from fmnist.colours import error_line
     from fmnist_runtime.errors import RejectedError
 
-    for reason in dict.fromkeys(str(failure) for failure in failures):
+    for reason in _grouped(str(failure) for failure in failures):
         print(error_line(reason, sys.stderr), file=sys.stderr)
+    if os.environ.get("FMNIST_DEBUG") == "1":
+        for failure in {str(failure): failure for failure in failures}.values():
+            traceback.print_exception(failure)
     if gate_failed or any(isinstance(failure, RejectedError) for failure in failures):
         raise typer.Exit(GATE_FAILED)
     if failures:
         raise typer.Exit(1)
+
+
+def _grouped(reasons: Iterable[str]) -> list[str]:
+    """Reasons, each once: one that several schemes of a format have names them all."""
+    schemes: dict[tuple[str, str], list[str]] = {}
+    for reason in reasons:
+        before, scheme, after = "", "", reason
+        if found := _CONVERSION.search(reason):
+            before, scheme, after = reason[: found.start(1)], found[1], reason[found.end(1) :]
+        named = schemes.setdefault((before, after), [])
+        if scheme not in named:
+            named.append(scheme)
+    return [before + ", ".join(named) + after for (before, after), named in schemes.items()]
 
 
 def say_run(run: Any) -> None:
