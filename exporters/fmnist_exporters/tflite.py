@@ -43,6 +43,7 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     if (calibration is not None) != (scheme in ("int8", "int8-full")):
         raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
     model = reduce(classifier)
+    _keep_finite(model)
     if calibration is not None:
         round_weights(model, calibration)
     converter = _converter(model)
@@ -69,6 +70,28 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     if whole:
         _check_integers(content)
     return content
+
+
+def _softplus(values: Any) -> Any:
+    """``log(1 + exp(x))`` as ``max(x, 0) + log(1 + exp(-|x|))``, which is finite in every step."""
+    above = tf.nn.relu(values)
+    return above + tf.math.log(1 + tf.exp(tf.minimum(values, 0) - above))  # NEG has no integers
+
+
+def _mish(values: Any) -> Any:
+    return values * tf.tanh(_softplus(values))
+
+
+_FINITE = {keras.activations.softplus: _softplus, keras.activations.mish: _mish}
+"""By activations that TFLite spells out with an ``exp`` that overflows above 88, the same without."""
+
+
+def _keep_finite(model: keras.Model) -> None:
+    """Let the layers of a reduced model compute what TFLite would compute by way of infinity otherwise."""
+    for layer in model.layers:
+        activation = getattr(layer, "activation", None)
+        if activation in _FINITE:
+            layer.activation = _FINITE[activation]
 
 
 def _converter(model: keras.Model) -> Any:

@@ -17,11 +17,12 @@ from support import DATA, TINY
 
 from fmnist_exporters import tflite
 from fmnist_exporters.export import Artifact
+from fmnist_exporters.original import KerasSession
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import KNOWN, Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError, ModelError, OutputError
+from fmnist_runtime.errors import DatasetError, ModelError, OutputError, UnsupportedError
 from fmnist_runtime.files import sha256_file
 
 
@@ -251,3 +252,39 @@ def test_images_of_more_classes_than_the_model_has_are_refused(tmp_path):
     source = replace(SOURCE, load_training=lambda: replace(training, targets=targets))
     with pytest.raises(DatasetError, match=r"model\.keras: has 10 classes, but fashion-mnist has more"):
         make(tmp_path, FLOAT32, source=source)
+
+
+def raw_network(activation: str, folder: Path) -> KerasSession:
+    """Trained by nobody, on pixels of 0 to 255: its hidden units reach some hundreds."""
+    keras.utils.set_random_seed(0)
+    image = keras.Input((28, 28))
+    hidden = keras.layers.Dense(16, name="hidden")(keras.layers.Flatten()(image))
+    if activation == "spelt out":
+        active = hidden / (1 + keras.ops.exp(-hidden))
+    else:
+        active = keras.layers.Activation(activation)(hidden)
+    model = keras.Model(image, keras.layers.Dense(10, activation="softmax")(active / 100))
+    model.save(folder / "raw.keras")
+    return KerasSession(folder / "raw.keras")
+
+
+@pytest.mark.parametrize("activation", ["softplus", "mish"])
+def test_an_activation_that_overflows_in_tflite_does_not(activation, tmp_path, t10k):
+    """TFLite spells out softplus as log(1 + exp(x)), which is infinite from 89 on."""
+    session = raw_network(activation, tmp_path)
+    wanted = session.scores(t10k.images[:200])
+    for scheme, calibration in (("float32", None), ("int8", t10k.images[:50])):
+        path = tmp_path / f"{scheme}.tflite"
+        path.write_bytes(tflite.convert(session.classifier, scheme, calibration))
+        with load(path, input_range="0-255") as converted:
+            scores = converted.scores(t10k.images[:200])
+        assert np.isfinite(scores).all()
+        if scheme == "float32":
+            assert np.abs(scores - wanted).max() < 1e-5  # gates.FLOAT32_DIFFERENCE
+
+
+def test_infinity_inside_is_told_before_the_quantiser_ends_the_process(tmp_path, t10k):
+    session = raw_network("spelt out", tmp_path)
+    assert np.isfinite(session.scores(t10k.images[:50])).all()
+    with pytest.raises(UnsupportedError, match="has infinite numbers inside"):
+        tflite.convert(session.classifier, "int8", t10k.images[:50])
