@@ -2,8 +2,9 @@
 
 An integer is off by up to half a step, and a layer sums many of them. Where the errors are as often up as
 down, they cancel. Behind hard swish, SiLU and GELU they do not: most of the values lie between -0.4 and 0,
-within a few steps, and all of those that are alike are rounded the same way. Of a small network of hard
-swish the global average, which should cancel what is left, is 13 dB above its error instead of 22.
+within a few steps, and those that are alike are rounded the same way. Seen in a small network of hard swish:
+before the global average the signal is 16 dB above its error, behind it 13, where averaging errors that are
+independent would have made it more.
 
 Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction"
 (https://arxiv.org/abs/1906.04721), section 4.2, empirical. Here every layer is measured on what the float

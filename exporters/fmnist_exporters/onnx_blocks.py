@@ -12,8 +12,8 @@ from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationDataReader
 
 BLOCK_BYTES = 2**26
-"""What the activations of one block may take: 64 MB. The engine frees most of them before the block ends;
-with more than one image in flight nothing is gained but time between calls."""
+"""What the activations of one block may take: 64 MB. All of them are counted, so what is alive at once is
+less."""
 
 Feed = dict[str, NDArray[np.float32]]
 """What a session is given: by the input's name its tensor."""

@@ -32,8 +32,9 @@ probability, on 3,000 training images, of networks of ten convolutions (depthwis
     the same, biases corrected              96.17 %, 0.0062  98.23 %, 0.0029
     ======================================= ================ ================
 
-It is not the type of the activations: int8 in place of uint8 is the same grid, shifted, and of the defaults
-gives every class alike. So uint8 stays, also where such operators are.
+One seed each, all 500 images to calibrate on and to correct with. It is not the type of the activations:
+int8 in place of uint8 is the same grid, shifted, and gave the same figures with the defaults (hard swish).
+So uint8 stays, also where such operators are.
 """
 
 from __future__ import annotations
