@@ -14,6 +14,7 @@ without it they are made in a temporary one. With ``--only`` the results hold th
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from multiprocessing import get_context
@@ -46,7 +47,10 @@ CALIBRATION = range(500)
 """Training images that the stock converters calibrate on where there is no int8 artifact of ours."""
 BLOCK = 1000
 """Images that an artifact is given at once."""
+REASON_LETTERS = 240
+"""What is kept of a reason; TensorFlow's go on for pages."""
 Record = dict[str, Any]
+_FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
 
 def export_command(model: Path, data: Path, out: Path) -> list[str]:
@@ -77,9 +81,9 @@ def measure_network(name: str, model: Path, data: Path) -> Record:
                 other, others = _judged(stock.get(recipe), beside.get(recipe), original, targets)
                 item["state"] = _state(files.get(recipe))
                 if recipe not in files:
-                    item["reason"] = said(recipe, usage.stderr, model, alone=not files)
+                    item["reason"] = _short(said(recipe, usage.stderr, model, alone=not files))
                 if recipe in reasons:
-                    other["reason"] = reasons[recipe]
+                    other["reason"] = _short(reasons[recipe])
                 if "int8" in recipe and answers is not None and others is not None:
                     item["p_worse_than_stock"] = worse_p(answers == targets, others == targets)
                 recipes[recipe] = item | {"stock": other}
@@ -213,13 +217,18 @@ def _judged(
     try:
         answers = answering.result()
     except Exception as error:  # what engines raise has no common base but this
-        return {"reason": f"does not run: {error}"}, None
+        return {"reason": _short(f"does not run: {error}")}, None
     record = {
         "bytes": file.stat().st_size,
         "accuracy": float((answers == targets).mean()),
         "agreement": float((answers == original).mean()),
     }
     return record, answers
+
+
+def _short(reason: str) -> str:
+    """A reason on one line, without the folders of this machine."""
+    return _FOLDERS.sub("", " ".join(reason.split()))[:REASON_LETTERS]
 
 
 def _state(file: Path | None) -> str:

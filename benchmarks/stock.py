@@ -151,7 +151,7 @@ def _main(path: Path, data: str, folder: Path) -> None:
             del reasons[recipe]
         except Exception as error:  # what the converters raise has no common base but this
             made.unlink(missing_ok=True)
-            reasons[recipe] = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+            reasons[recipe] = f"{type(error).__name__}: {error}"
         (folder / REASONS).write_text(json.dumps(reasons))
 
 
