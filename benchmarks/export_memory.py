@@ -34,7 +34,7 @@ EVAL_LIMIT = 1.2
 """`fmnist eval` may take so many times the memory of Keras's own prediction."""
 OURS, KERAS, KERAS_FLOATS = "fmnist eval", "Keras's predict", "Keras's predict of floats"
 
-# The limit is on what takes less: the images stay as they are read, and Keras makes floats of a batch at a time.
+# The limit is on what takes less: the images stay as read, and Keras makes floats of one batch at a time.
 PREDICT_SCRIPT = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"

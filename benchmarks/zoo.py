@@ -326,7 +326,7 @@ NETWORKS = {
     "squeeze-excite": Network(_squeeze_excite, SMALL, 8_000, 3),
     "hard-swish": Network(_hard_swish, SMALL, 8_000, 3, 5e-3),
     "inception": Network(_inception, SMALL, 8_000, 3),
-    "mobilenetv2-32": Network(lambda: _mobilenet_v2(SMALL), SMALL, 8_000, 4),
+    "mobilenetv2-32": Network(lambda: _mobilenet_v2(SMALL), SMALL, 16_000, 3, 4e-3),
     "mobilenetv2-96": Network(lambda: _mobilenet_v2(LARGE), LARGE, 4_000, 4),
     "mobilenetv3": Network(_mobilenet_v3, SMALL, 8_000, 4),
     "efficientnetb0": Network(_efficientnet, SMALL, 8_000, 3),
