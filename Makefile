@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 DEVICE := .venv-device
 # Those of seconds first, those of minutes last.
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
-	compare_coverage parity_cost runtime repeatability emulated_pi exports training
+	compare_coverage parity_cost runtime repeatability emulated_pi exports training export_memory architectures
 
 # All that is beneath a device's verbs, and the verbs that need no other program to be tested with.
 DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,adopt engine_option \
