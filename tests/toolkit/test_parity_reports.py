@@ -232,7 +232,7 @@ def test_what_goes_to_standard_output_stands_alone(tmp_path, fmnist, reference, 
     assert (result.returncode, result.stderr) == (0, "")
     match option:
         case "--json":
-            assert json.loads(result.stdout)["schema"] == "fmnist.parity/3"
+            assert json.loads(result.stdout)["schema"] == "fmnist.parity/4"
         case "--junit":
             assert ElementTree.fromstring(result.stdout.encode()).tag == "testsuites"
         case "--markdown":
