@@ -129,7 +129,9 @@ def test_limits_that_are_none_are_wrong_usage(tmp_path, fmnist, option, values):
 
 def test_junit_has_a_case_for_each_limit(tmp_path, reference):
     judgement = judge(
-        tmp_path, INT8, FLOAT32, "--reference", reference, "--max-drop", 0, "--junit", "parity.xml"
+        tmp_path,
+        *(INT8, FLOAT32, "--reference", reference, "--junit", "parity.xml"),
+        *("--max-drop", 0, "--max-confident-flips", 0),
     )
     root = ElementTree.parse(tmp_path / "parity.xml").getroot()
     suites = {suite.get("name"): suite for suite in root.findall("testsuite")}
@@ -181,7 +183,7 @@ def test_markdown_is_tables_of_even_rows(tmp_path, reference):
         assert {len(row) for row in rows} == {10}
         assert all(re.fullmatch(r" (:--|--:) ", cell) for cell in rows[1])
         assert [row[0] for row in rows[2:]] == [" model-int8.tflite ", " model-float32.onnx "]
-    assert [row[2].strip() for row in found[0][2:]] == ["FAIL", "FAIL"]
+    assert [row[2].strip() for row in found[0][2:]] == ["TOO FEW IMAGES", "FAIL"]
     assert "\n- model-int8.tflite: min-agreement: agreement is 99.98 %, 0.01 points short of" in text
     judge(tmp_path, INT8, "--reference", reference, *FLIPS, "--markdown", "parity.md")
     assert (tmp_path / "parity.md").read_text().startswith("### Parity: each may replace it\n")
