@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scipy import stats
 from support import run_fmnist
 
 
@@ -57,7 +58,14 @@ def broken_limits(entry: dict[str, Any]) -> list[str]:
         "min-agreement": answers["agreement"] < gate["min_agreement"],
         "max-difference": gate["max_difference"] is not None
         and entry["probabilities"]["max_difference"] > gate["max_difference"],
-        "max-confident-flips": gate["max_confident_flips"] is not None
-        and len(entry["changes"]["confident"]) > gate["max_confident_flips"],
+        "max-confident-flips": _changed_too_many(gate, len(entry["changes"]["confident"]), answers["images"]),
     }
     return [name for name, is_broken in broken.items() if is_broken]
+
+
+def _changed_too_many(gate: dict[str, Any], count: int, images: int) -> bool:
+    """Whether too many sure answers changed: by number, or surely by share."""
+    if gate["max_confident_flips"] is not None:
+        return bool(count > gate["max_confident_flips"])
+    share = gate["max_confident_share"]
+    return share is not None and stats.binomtest(count, images).proportion_ci(method="exact").low > share

@@ -10,7 +10,7 @@ from typing import Any
 from fmnist.bench.body import PERCENTILES
 from fmnist.bench.comparison import LEAST_CHANGE, MIN_PROCESSES
 from fmnist_runtime import trust
-from fmnist_runtime.parity.gates import GATES, UNKNOWN_GATE, Gate
+from fmnist_runtime.parity.gates import GATES, UNKNOWN_GATE, Gate, fewest_images
 from fmnist_runtime.parity.intervals import agreement_interval, tango_interval
 from fmnist_runtime.percentiles import least_samples
 
@@ -52,7 +52,7 @@ def _limits(gate: Gate) -> tuple[str, ...]:
         f"{100 * gate.max_drop:.1f} points",
         f"{100 * gate.min_agreement:g} %" if gate.min_agreement else "any",
         "any" if gate.max_difference is None else f"{gate.max_difference:g}",
-        "any" if gate.max_confident_flips is None else f"{gate.max_confident_flips}",
+        "any" if gate.max_confident_share is None else f"{100 * gate.max_confident_share:g} %",
     )
 
 
@@ -70,17 +70,9 @@ def needed() -> Rows:
     """The fewest images with which a scheme's gate can be passed at all."""
     rows: Rows = [("scheme", "loss to be ruled out", "images needed, where no answer changes")]
     return rows + [
-        (f"`{name}`", f"{100 * gate.max_drop:.1f} points", f"{_fewest(gate.max_drop):,}")
+        (f"`{name}`", f"{100 * gate.max_drop:.1f} points", f"{fewest_images(gate.max_drop):,}")
         for name, gate in GATES.items()
     ]
-
-
-def _fewest(drop: float) -> int:
-    low, high = 1, 1_000_000  # enough, and not enough
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (low, middle) if tango_interval(0, 0, middle).low > -drop else (middle, high)
-    return high
 
 
 def agreement() -> Rows:

@@ -48,7 +48,7 @@ def test_healthy_artifacts_of_every_format(tmp_path, tiny, fmnist):
         in result.stdout
     )
     record = json.loads((tmp_path / "parity.json").read_text())
-    assert (record["schema"], len(record["candidates"])) == ("fmnist.parity/3", len(HEALTHY))
+    assert (record["schema"], len(record["candidates"])) == ("fmnist.parity/4", len(HEALTHY))
     schemes = {candidate["name"]: candidate["scheme"] for candidate in record["candidates"]}
     assert [item["name"] for item in record["layers"]] == list(schemes)
     for item in record["layers"]:

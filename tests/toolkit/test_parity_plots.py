@@ -87,7 +87,7 @@ def test_where_no_answer_changed_there_are_the_two_diagrams_alone(tmp_path, fmni
 
 def test_json_stands_alone_on_stdout(fmnist):
     result = fmnist("parity", INT8, "--plots", "plots", "--json", "-")
-    assert json.loads(result.stdout)["schema"] == "fmnist.parity/3"
+    assert json.loads(result.stdout)["schema"] == "fmnist.parity/4"
     assert result.stderr.count(".png\n") == 3
 
 

@@ -71,7 +71,7 @@ def test_parity_of_the_newest_run_passes(tmp_path, tiny, fmnist, t10k):
     assert result.returncode == 0
     assert result.stdout.count(" pass ") == 6
     record = json.loads((tmp_path / "parity.json").read_text())
-    assert record["schema"] == "fmnist.parity/3"
+    assert record["schema"] == "fmnist.parity/4"
     reference = read_reference(tiny / "reference.npz")
     with load(INT8) as session:
         expected = compare(reference.scores, session.scores(t10k.images), t10k.targets, Gate(0.005))

@@ -57,7 +57,7 @@ def test_every_figure(tmp_path):
     [
         ("fmnist.bench/3", "is fmnist.bench/3, this fmnist reads fmnist.bench/2; update fmnist"),
         ("fmnist.bench/1", "is fmnist.bench/1, this fmnist reads fmnist.bench/2; run fmnist bench again"),
-        ("fmnist.parity/3", "is fmnist.parity/3, not a result of fmnist bench"),
+        ("fmnist.parity/4", "is fmnist.parity/4, not a result of fmnist bench"),
         ("other.bench/2", "is not a result of fmnist bench; give a file that its --json wrote"),
         (2, "is not a result of fmnist bench; give a file that its --json wrote"),
         (None, "is not a result of fmnist bench; give a file that its --json wrote"),

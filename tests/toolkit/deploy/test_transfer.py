@@ -51,7 +51,7 @@ def test_a_version_is_sent_installed_and_measured(deploy, pi, tiny):
     assert results == {
         "doctor.json": "fmnist.doctor/1",
         "eval.json": "fmnist.eval/1",
-        "parity.json": "fmnist.parity/3",
+        "parity.json": "fmnist.parity/4",
         "bench.json": "fmnist.bench/2",
     }
 
