@@ -251,7 +251,9 @@ def find_contradiction(
             trial for trial in others if _is_more_accurate(trial, own) and _tells(trial, targets[chosen])
         ]
         if better:
-            return FoundRange(max(better, key=lambda trial: trial.accuracy), own, len(ranges))
+            top = max(better, key=lambda trial: trial.accuracy)
+            best = min((trial for trial in better if not _is_more_accurate(top, trial)), key=_mean_loss)
+            return FoundRange(best, own, len(ranges))
         rivals = [
             trial.range
             for trial in others
