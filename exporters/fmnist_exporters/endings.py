@@ -65,7 +65,11 @@ def _of(tensor: Any) -> Ending:
     tensors = [_of(tensor) for tensor in arguments.keras_tensors]
     constant = len(keras.tree.flatten((arguments.args, arguments.kwargs))) > len(tensors)
     if name in _NORMALISING or name in _SCALING or name in _HANDING_ON or _is_linear(operation):
-        return _behind(operation, name, tensors, constant)
+        end = _behind(operation, name, tensors, constant)
+        units = {argument.shape[-1] for argument in arguments.keras_tensors}
+        if end.kind == "softmax" and units != {tensor.shape[-1]}:  # one softmax for each place or part
+            return Ending("other", f"layer {operation.name!r} is a {name}")
+        return end
     activation = getattr(operation, "activation", None)
     if activation is not None and keras.layers.Layer is not type(operation):
         said = getattr(activation, "__name__", type(activation).__name__)

@@ -18,6 +18,7 @@ from fmnist_runtime.range_search import candidates, find_contradiction, find_oth
 if TYPE_CHECKING:
     from fmnist_exporters.classifier import Classifier
     from fmnist_exporters.original import KerasSession
+    from fmnist_exporters.plain import loops
 
 _STEP_IMAGES = 1000
 """After so many images there is a word of progress."""
@@ -69,6 +70,13 @@ def examine(question: Question) -> Answers:
         _require_classes(len(session.info.labels), question)
         images = session.fit(question.held_out.images)
         taken, notes = question.input_range or RAW, session.info.notes
+        if names := ", ".join(map(repr, loops(session.model))):
+            # TensorFlow's own name of what it would be, which other converters' messages have.
+            loop = f"{names} computes in a loop, which TFLite has no operators for (TensorListReserve)"
+            notes = (
+                *notes,
+                f"{question.path}: {loop}; where a format has none, it is unrolled, as by unroll=True",
+            )
         if not question.sure:
             taken, note = _find_range(session.classifier, images, question)
             notes = (*notes, note) if note else notes

@@ -27,7 +27,9 @@ from functools import cache
 from importlib import import_module
 from typing import IO, Any
 
+import fmnist_exporters
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.sessions import ENGINES
 
 Work = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function of a module, and its arguments."""
@@ -144,6 +146,8 @@ def _begin(function: Callable[..., Any], arguments: tuple[Any, ...]) -> socket.s
     ours, theirs = socket.socketpair()
     with theirs, suppress(OSError):  # a server that is gone is noticed when the answer is read
         socket.send_fds(_server(), [b"w"], [theirs.fileno()])
+    # A format that was added from outside is added there, too, before what is of it is read.
+    _send(ours, (list(fmnist_exporters.__path__), dict(ENGINES)))
     _send(ours, (function, arguments))
     return ours
 
@@ -263,6 +267,8 @@ def _work(connection: socket.socket, log: IO[bytes], missing: ImportError | None
     _steps = connection
     answer: tuple[Any, Exception | None, str]
     try:
+        fmnist_exporters.__path__[:], engines = _receive(connection)
+        ENGINES.update(engines)
         function, arguments = _receive(connection)
         if missing is not None:
             raise missing

@@ -29,7 +29,7 @@ def images_at_once(model: keras.Model, itemsize: int = 4) -> int:
 
 def _shapes(model: keras.Model) -> Iterator[tuple[int, ...]]:
     """Shapes of what each operation gives, each time it is called, with 1 for sizes that are open."""
-    for operation in model.operations:
+    for operation in getattr(model, "operations", model.layers):  # a Sequential inside has layers only
         if is_model(operation):
             yield from _shapes(operation)
         for node in operation._inbound_nodes:

@@ -46,6 +46,12 @@ def is_recurrent(operation: Any) -> bool:
     return isinstance(operation, _RECURRENT)
 
 
+def loops(model: keras.Model) -> list[str]:
+    """Names of a model's layers that compute in a loop."""
+    layers = model._flatten_layers()
+    return [layer.name for layer in layers if isinstance(layer, keras.layers.RNN) and not layer.unroll]
+
+
 def set_plain_weights(layer: Any, plain: Any) -> None:
     """Give the plain form of a layer its weights.
 

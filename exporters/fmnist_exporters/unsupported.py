@@ -24,7 +24,7 @@ def unsupported(node: str, operator: str, format: str, model: keras.Model) -> Un
     """
     layer = node.split("/")[0]
     kind = next((type(found).__name__ for found in model.operations if found.name == layer), "")
-    what = f"layer {layer!r}{f', a {kind},' if kind else ''}"
+    what = f"layer {layer!r}{f' ({kind})' if kind else ''}"
     if operator.startswith(_LOOPS):
         return UnsupportedError(
             f"{what} computes in a loop that cannot be unrolled, and {format} has no operator for such; give "

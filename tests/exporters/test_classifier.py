@@ -69,6 +69,14 @@ def by_operation() -> keras.Model:
     return keras.Model(image, keras.ops.softmax(layers.Dense(10)(layers.Flatten()(image))))
 
 
+def by_parts() -> keras.Model:
+    image = keras.Input((28, 28))
+    x = layers.Flatten()(image)
+    return keras.Model(
+        image, layers.Concatenate()([layers.Dense(5, activation="softmax")(x) for _ in range(2)])
+    )
+
+
 ENDS = {
     "dense softmax": (lambda: sequential(layers.Dense(10, activation="softmax")), False),
     "softmax layer": (lambda: sequential(layers.Dense(10), layers.Softmax()), False),
@@ -136,13 +144,24 @@ def any_size() -> keras.Model:
 REFUSED = {
     "two inputs": (two_inputs, "has 2 inputs; a classifier has one"),
     "two outputs": (two_outputs, "has 2 outputs; a classifier has one"),
-    "one unit": (
-        lambda: sequential(layers.Dense(1, activation="sigmoid")),
-        "has one output unit; a classifier of two classes needs two units with softmax",
+    "one unit of softmax": (
+        lambda: sequential(layers.Dense(1, activation="softmax")),
+        "ends in softmax over one unit, which is always 1; .* one unit with sigmoid",
+    ),
+    "one unit of relu": (
+        lambda: sequential(layers.Dense(1, activation="relu")),
+        "has one unit of .* ends in relu.*, which is no probability",
     ),
     "NaN": (lambda: not_finite(np.nan), "its weight hidden/kernel holds NaN or infinity"),
     "infinity": (lambda: not_finite(np.inf), "its weight hidden/kernel holds NaN or infinity"),
-    "sigmoid": (lambda: sequential(layers.Dense(10, activation="sigmoid")), "a classifier ends in softmax"),
+    "sigmoid": (
+        lambda: sequential(layers.Dense(10, activation="sigmoid")),
+        "ends in sigmoid for each of 10 classes, which is the probability of each class by itself",
+    ),
+    "percent, shifted": (
+        lambda: sequential(layers.Dense(10, activation="softmax"), layers.Rescaling(100.0, offset=3)),
+        "scores that sum to 130 for each image",
+    ),
     "relu": (lambda: sequential(layers.Dense(10, activation="relu")), "a classifier ends in softmax"),
     "subclassed sigmoid": (lambda: subclassed("sigmoid"), "a classifier ends in softmax"),
     "any size": (any_size, r"no fixed size \(None, None, 1\); build it with fixed ones, as keras.Input"),
@@ -150,11 +169,15 @@ REFUSED = {
         lambda: sequential(layers.Dense(10), shape=(4, 7, 7, 4)),
         r"takes \(4, 7, 7, 4\), which is no image; \(height, width\) with or without channels is one",
     ),
+    "two softmaxes beside each other": (
+        by_parts,
+        "scores that sum to 2 for each image .layer 'concatenate.* is a Concatenate",
+    ),
     "softmax by place": (
         lambda: keras.Sequential(
             [keras.Input((28, 28, 1)), layers.Conv2D(5, 27, activation="softmax"), layers.Flatten()]
         ),
-        "a classifier ends in softmax",
+        "scores that sum to 4 for each image",
     ),
     "a map of scores": (
         lambda: keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(10, 3)]),
@@ -195,7 +218,9 @@ def test_damaged_files_are_refused(tmp_path):
 
 
 def test_other_suffixes_and_empty_files_are_refused(tmp_path):
-    with pytest.raises(ModelError, match=r"model\.pt: a Keras model's file ends in \.keras or \.h5"):
+    with pytest.raises(
+        ModelError, match=r"model\.pt: a Keras model's file ends in \.keras or \.h5 or \.hdf5"
+    ):
         KerasSession(damaged(tmp_path / "model.pt", b"x"))
     with pytest.raises(ModelError, match=r"empty\.h5: is empty"):
         KerasSession(damaged(tmp_path / "empty.h5", b""))
@@ -213,7 +238,7 @@ class Odd(layers.Layer):
 def test_an_operator_that_a_format_lacks_is_named_with_its_layer(format, name, tmp_path):
     inner = keras.Sequential([keras.Input((16,)), Odd(name="odd"), layers.Dense(10, name="head")])
     model = save(sequential(layers.Dense(16, name="hidden"), inner), tmp_path / "model.keras")
-    message = f"layer 'odd' uses Betainc, which {name} has no operator for; replace the layer"
+    message = rf"layer 'odd' \(Odd\) uses Betainc, which {name} has no operator for; replace the layer"
     with KerasSession(model) as session, pytest.raises(ModelError, match=message):
         converter(format).convert(session.classifier, "float32", None)
 

@@ -9,6 +9,7 @@ from keras import layers
 
 from fmnist_exporters.classifier import as_classifier
 from fmnist_exporters.inference import inference_function, reduce
+from fmnist_runtime.contract import parse_range
 
 # Probabilities of the same sums in float32, of weights that were rounded once more: the float32 gate of
 # the recipes.
@@ -170,17 +171,17 @@ def scramble(model: keras.Model) -> None:
             layer.finalize_state()
 
 
-@pytest.mark.parametrize("scale", [1, 1 / 255])
+@pytest.mark.parametrize("taken", ["0-255", "0-1", "1--1"])
 @pytest.mark.parametrize("name", MODELS)
-def test_it_answers_the_same_with_fewer_layers(name, scale, t10k):
+def test_it_answers_the_same_with_fewer_layers(name, taken, t10k):
     build, expected = MODELS[name]
     keras.utils.set_random_seed(3)
     model = build()
     scramble(model)
-    if scale == 1 and name.startswith("normalised"):
+    if taken == "0-255" and name.startswith("normalised"):
         model.layers[1].set_weights([weight / 255 for weight in model.layers[1].get_weights()])
     before = model.get_weights()
-    classifier = as_classifier(model, scale)
+    classifier = as_classifier(model, parse_range(taken))
     images = t10k.images[:100].reshape(-1, *model.input_shape[1:])
     whole = classifier.scores(images)
 
@@ -189,7 +190,7 @@ def test_it_answers_the_same_with_fewer_layers(name, scale, t10k):
     assert np.abs(scores - whole).max() <= TOLERANCE
     traced = inference_function(reduced)(keras.ops.convert_to_tensor(images.astype(np.float32)))
     assert np.abs(np.asarray(traced[0]) - whole).max() <= TOLERANCE
-    if expected and scale == 1:
+    if expected and taken == "0-255":
         assert [layer.name for layer in reduced.layers[1:]] == expected
 
     for weight in reduced.weights:
@@ -201,7 +202,7 @@ def test_0_to_1_costs_no_operator():
     model = keras.Sequential(
         [keras.Input((28, 28)), layers.Flatten(name="flatten"), layers.Dense(10, name="head")]
     )
-    reduced = reduce(as_classifier(model, 1 / 255))
+    reduced = reduce(as_classifier(model, parse_range("0-1")))
     assert [layer.name for layer in reduced.layers[1:]] == ["flatten", "head", "probabilities"]
     assert np.allclose(reduced.get_layer("head").kernel, model.get_layer("head").kernel / 255, rtol=1e-6)
 

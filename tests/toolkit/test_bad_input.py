@@ -217,7 +217,7 @@ def test_an_artifact_of_another_model(tiny, fmnist):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["export", INT8], "only a Keras model, .keras or .h5, can be exported"),
+        (["export", INT8], "only a Keras model, .keras or .h5 or .hdf5, can be exported"),
         (["export", "absent.keras"], "no such file"),
         (
             ["export", TINY / "model.keras", "--format", "all", "--out", "one.onnx"],
@@ -328,7 +328,7 @@ def test_images_that_do_not_fit_the_model(tmp_path, fails):
     write(own / "t10k-images-idx3-ubyte", idx_header(square) + square.tobytes())
     write(own / "t10k-labels-idx1-ubyte", idx_header(targets) + targets.tobytes())
     line = fails("eval", INT8, "--dataset", own)
-    assert "28×28, but these are 32×32; name the data set it was trained on with --dataset" in line
+    assert f"28×28, but these are 32×32, of {own}; name the one it was trained on with --dataset" in line
 
 
 def test_images_of_another_data_set_under_the_same_name(tmp_path, fails, t10k):
