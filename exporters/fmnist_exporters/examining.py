@@ -18,7 +18,6 @@ from fmnist_runtime.range_search import candidates, find_contradiction, find_oth
 if TYPE_CHECKING:
     from fmnist_exporters.classifier import Classifier
     from fmnist_exporters.original import KerasSession
-    from fmnist_exporters.plain import loops
 
 _STEP_IMAGES = 1000
 """After so many images there is a word of progress."""
@@ -64,6 +63,7 @@ def examine(question: Question) -> Answers:
         DatasetError: The images are of more classes than it has.
     """
     from fmnist_exporters.original import KerasSession
+    from fmnist_exporters.plain import loops
 
     note_step("loading the original")
     with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:
