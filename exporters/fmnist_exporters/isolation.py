@@ -100,6 +100,13 @@ def start() -> None:
     _server()
 
 
+def stop() -> None:
+    """Let go of the memory that loading took, when no more work comes."""
+    if _server.cache_info().currsize:
+        _server().close()
+        _server.cache_clear()
+
+
 def run(work: Work, on_step: Callable[[str], None] = lambda step: None) -> Outcome:
     """Call a function in a process of its own, and wait for it; see `run_all`."""
     [(_, outcome)] = run_all([work], 1, on_step)

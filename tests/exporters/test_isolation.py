@@ -30,6 +30,11 @@ def unsendable() -> None:
     raise LocalError("of a class that no other process has")
 
 
+def server() -> str:
+    """The process that this one's parent, which waits for its end, was forked off."""
+    return Path(f"/proc/{os.getppid()}/stat").read_text().rpartition(")")[2].split()[1]
+
+
 def linger() -> None:
     isolation.note_step(str(os.getpid()))
     time.sleep(600)
@@ -76,6 +81,14 @@ def test_too_much_memory_ends_the_work_alone():
     error = isolation.run((np.zeros, (2**45,))).error
     assert isinstance(error, MemoryError)
     assert isolation.run((abs, (-1,))).result() == 1
+
+
+def test_it_can_be_stopped_and_started_again():
+    first = isolation.run((server, ())).result()
+    assert isolation.run((server, ())).result() == first
+    isolation.stop()
+    isolation.start()
+    assert isolation.run((server, ())).result() != first
 
 
 def test_steps_are_told_as_they_are_taken():

@@ -31,6 +31,7 @@ from fmnist.report.writing import write_report
 from fmnist.results import plain, require_replaceable, schema, to_json
 from fmnist.runs import Run, read_json
 from fmnist.summary import SummaryRow, summarise
+from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import FmnistError, ResultError
@@ -111,6 +112,8 @@ class Pipeline:
             self._failures.append(error)
         else:
             self._failures += exported.failures
+        finally:
+            isolation.stop()  # what follows takes no TensorFlow
 
     def _evaluate(self) -> EvaluationBody:
         artifacts = evaluate_models(self._run.artifacts(), self._splits, self._how)

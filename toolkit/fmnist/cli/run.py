@@ -47,10 +47,13 @@ def run(
     from fmnist.pipeline import Pipeline
     from fmnist.runs import RUNS, Run, run_name
     from fmnist.training_step import train_or_keep
+    from fmnist_exporters import isolation
 
     given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
     settings = settings_of(preset, given)
     where = Run(out or RUNS / run_name(settings.dataset))
+    if not where.model.exists():
+        isolation.start()  # what exports need is loaded while this process trains
     train_or_keep(where, settings, data_dir, force)
     limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
     method = Method(seconds=duration, processes=processes)
