@@ -52,20 +52,32 @@ class Ending:
 
 def ending(model: keras.Model) -> Ending:
     """What a functional model's output is, as its layers tell."""
-    return _of(model.outputs[0])
+    return _of(model.outputs[0], {})
 
 
-def _of(tensor: Any) -> Ending:
+def _of(tensor: Any, known: dict[int, Ending]) -> Ending:
+    """What a tensor is.
+
+    Args:
+        tensor: A symbolic tensor of the model.
+        known: By their ids what other tensors are. Through residuals there are more ways than can be walked.
+    """
+    if id(tensor) not in known:
+        known[id(tensor)] = _find(tensor, known)
+    return known[id(tensor)]
+
+
+def _find(tensor: Any, known: dict[int, Ending]) -> Ending:
     history = tensor._keras_history
     operation = history.operation
     name = type(operation).__name__
     if is_model(operation):
-        return _of(operation.outputs[history.tensor_index])
+        return _of(operation.outputs[history.tensor_index], known)
     arguments = operation._inbound_nodes[history.node_index].arguments
-    tensors = [_of(tensor) for tensor in arguments.keras_tensors]
-    constant = len(keras.tree.flatten((arguments.args, arguments.kwargs))) > len(tensors)
     if name in _NORMALISING or name in _SCALING or name in _HANDING_ON or _is_linear(operation):
-        end = _behind(operation, name, tensors, constant)
+        inputs = [_of(tensor, known) for tensor in arguments.keras_tensors]
+        constant = len(keras.tree.flatten((arguments.args, arguments.kwargs))) > len(inputs)
+        end = _behind(operation, name, inputs, constant)
         units = {argument.shape[-1] for argument in arguments.keras_tensors}
         if end.kind == "softmax" and units != {tensor.shape[-1]}:  # one softmax for each place or part
             return Ending("other", f"layer {operation.name!r} is a {name}")

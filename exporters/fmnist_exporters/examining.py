@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -107,7 +107,7 @@ def _find_range(classifier: Classifier, images: NDArray[np.uint8], question: Que
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         note_step(f"trying pixels of {range}")
-        scores = replace(classifier, pixels=parse_range(range)).scores(images)
+        scores = classifier.taking(parse_range(range)).scores(images)
         return np.nan_to_num(scores)  # to be sure of nothing is to be wrong
 
     ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)

@@ -53,7 +53,8 @@ from fmnist_exporters.bias_correction import correct_biases
 from fmnist_exporters.onnx_blocks import BlockReader, blocks, scores
 
 _LINEAR = ("Gemm", "MatMul", "Conv")
-_RESHAPING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten")
+_MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Gather")
+"""What gives pixels in another order or shape; channels are gathered where blue is first."""
 _PIXELS = {"rmin": np.float32(0), "rmax": np.float32(255)}
 """Pixels are 0 to 255, whatever the calibration images hold; then they map one to one on uint8."""
 _GATES = ("Mul", "Div", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Erf")
@@ -140,10 +141,10 @@ def _quantise(
 
 
 def _pixel_tensors(graph: onnx.GraphProto) -> list[str]:
-    """The input, and what only reshapes it."""
+    """The input, and what only moves its pixels."""
     names = [graph.input[0].name]
     for node in graph.node:
-        if node.op_type in _RESHAPING and node.input[0] in names:
+        if node.op_type in _MOVING and node.input[0] in names:
             names.append(node.output[0])
     return names
 

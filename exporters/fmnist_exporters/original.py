@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.loading import load_keras
-from fmnist_exporters.memory import images_at_once
 from fmnist_runtime.contract import RAW, parse_range
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.sessions.base import BaseSession, image_writer
@@ -69,7 +68,7 @@ class KerasSession(BaseSession):
         if note := self._classifier.head.note:
             info = replace(info, notes=(*info.notes, f"{path}: {note}"))
         self._raw = replace(info.contract, range=RAW)  # what an export puts in front of it, it gets here
-        super().__init__(info, images_at_once(model), "none")
+        super().__init__(info, self._classifier.block, "none")
 
     @property
     def model(self) -> Any:

@@ -45,7 +45,7 @@ class Precision:
         """
         largest = 0.0
         try:
-            step = images_at_once(self._exact, _FLOAT64_BYTES)
+            step = images_at_once(self._exact, _FLOAT64_BYTES, graph=True)
             for start in range(0, len(images), step):
                 block = slice(start, start + step)
                 exact = self._compute(tf.constant(images[block], tf.float64)).numpy()
