@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from fmnist.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.carriers import format_suffix
-from fmnist_runtime.contract import RAW, UnfitRangeError, UnknownInputError
+from fmnist_runtime.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
 from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES, ModelInfo
@@ -182,6 +182,8 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
     Raises:
         UnknownInputError: They do not tell, or contradict what the file says of itself.
     """
+    import numpy as np
+
     from fmnist_runtime.evaluate import require_classes
     from fmnist_runtime.range_search import candidates, find_contradiction, find_range
 
@@ -196,6 +198,12 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
         progress.step()
+        if is_keras(info.path):  # whose file takes seconds to open
+            keras: Any = session
+            with images_of_a_dataset():
+                fitted = keras.fit(images)
+            scores: NDArray[np.float32] = keras.classifier.taking(parse_range(range)).scores(fitted)
+            return np.nan_to_num(scores)
         try:
             trial = _open(info.path, replace(how, input_range=range))
         except UnfitRangeError:
