@@ -9,6 +9,7 @@ from fmnist.evaluation import score_model
 from fmnist.models import Splits, dataset_of
 from fmnist.opening import Execution, describe, is_keras, open_on
 from fmnist.runs import Run, is_run, require_there, run_of
+from fmnist_exporters import isolation
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import format_suffix, read_metadata
 from fmnist_runtime.datasets import Dataset
@@ -132,8 +133,6 @@ def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, ta
     Raises:
         FmnistError: It cannot be scored, or the file cannot be written.
     """
-    from fmnist.training import score_original
-
     path, test = folder / f"{model.stem}{_SUFFIX}", splits.named(dataset, model)
     try:
         current = read_reference(path)
@@ -142,7 +141,14 @@ def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, ta
             return
     except FmnistError:
         pass  # not there yet
-    write_reference(path, score_original(model, test, taken))
+    # Where the exports were made: TensorFlow is loaded there, and a crash is told.
+    write_reference(path, isolation.run((_score_original, (model, test, taken))).result())
+
+
+def _score_original(model: Path, test: Dataset, taken: str) -> Reference:
+    from fmnist.training import score_original
+
+    return score_original(model, test, taken)
 
 
 def _recorded(path: Path) -> Reference:
