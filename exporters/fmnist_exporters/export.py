@@ -28,7 +28,7 @@ from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 
-_MEMORY_BYTES = 1_200_000_000
+_MEMORY_BYTES = 900_000_000
 """What conversions that run at the same time may take together."""
 
 
