@@ -126,7 +126,7 @@ def test_everything_is_in_the_run_directory(full):
 
 def test_only_its_own_words_are_printed(full):
     """Nothing of TensorFlow's, absl's or an engine's logging, on either stream."""
-    starts = ("epoch ", "train: ", "export: ", "eval: ", "parity: ", "bench: ", "bench ")
+    starts = ("epoch ", "train: ", "export: ", "export ", "eval: ", "parity: ", "bench: ", "bench ")
     assert [line for line in full.output.stderr.splitlines() if not line.startswith(starts)] == []
     starts = ("format", "─", *FORMATS, "times of 9 of 9 are not STABLE", "runs/fashion-mnist: ")
     *lines, last = full.output.stdout.splitlines()
