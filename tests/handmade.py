@@ -41,7 +41,7 @@ RESULTS: dict[str, Any] = {
     },
 }
 
-BREACH = {"gate": "max_drop", "text": "accuracy fell by 1.00 points; 0.50 are allowed"}
+BREACH = {"gate": "max_drop", "certain": True, "text": "accuracy fell by 1.00 points; 0.50 are allowed"}
 DRIFT = {"candidates": [candidate | {"breaches": [BREACH]} for candidate in RESULTS["parity"]["candidates"]]}
 """What parity finds of an artifact that answers otherwise than its original."""
 
