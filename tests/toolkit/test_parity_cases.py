@@ -81,7 +81,9 @@ class Workshop:
         """As `fmnist export` has it, which finds that the file answers like the model it was made from."""
         path, recipe = self.folder / f"{name}.keras", BY_NAME["tflite", scheme]
         model.save(path)
-        source = replace(SOURCE, path=path, load_training=lambda: training or self.training)
+        source = replace(
+            SOURCE, path=path, load_training=lambda: training or self.training, allow_chance=True
+        )
         return Exporter(source).export(recipe, recipe.artifact_path(name, self.folder)).path
 
 
