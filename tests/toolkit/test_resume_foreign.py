@@ -15,7 +15,7 @@ from support import DATA, run_fmnist
 
 from fmnist_runtime.datasets import load_dataset
 
-SCALINGS = {"0-1": (255, 0), "-1 to 1": (127.5, -1)}
+SCALINGS = {"0-1": (255, 0), "-1-1": (127.5, -1)}
 """What pixels are divided by, and what is added, to get to a range."""
 
 
@@ -57,8 +57,8 @@ def test_one_of_other_pixels_is_refused_and_the_line_to_type_mends_it(tmp_path, 
     refused = fmnist("train", "--resume", "own.keras", "--epochs", 1)
     assert refused.returncode == 1
     line = refused.stderr.splitlines()[-1]
-    assert line.startswith("fmnist: own.keras: gets ")
-    assert f"so it was trained on {name}; " in line
+    assert line.startswith(f"fmnist: own.keras: takes pixels of {name}, the best of 9 ranges on ")
+    assert "; training takes 0-255, so put the scaling into the model and --resume the file" in line
     assert "Traceback" not in refused.stderr
     assert [entry.name for entry in tmp_path.iterdir()] == ["own.keras"]
 
@@ -77,7 +77,7 @@ def test_one_that_lies_beside_a_runs_model_is_not_that_runs(tiny, trained, fmnis
     shutil.copy(trained["0-1"], tiny / "own.keras")
     refused = fmnist("train", "--resume", "runs/tiny/own.keras", "--epochs", 9)
     assert refused.returncode == 1
-    assert "so it was trained on 0-1; " in refused.stderr
+    assert "own.keras: takes pixels of 0-1, the best of 9 ranges on " in refused.stderr
 
 
 @pytest.mark.parametrize(
