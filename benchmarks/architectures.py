@@ -50,6 +50,8 @@ BLOCK = 1000
 REASON_LETTERS = 240
 """What is kept of a reason; TensorFlow's go on for pages."""
 Record = dict[str, Any]
+_PROGRESS = re.compile(r"export \d+ of \d+")
+"""How a line begins that says what is done, and not what came of it."""
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
 
@@ -142,7 +144,7 @@ def said(recipe: str, stderr: str, model: Path, alone: bool) -> str:
         alone: Whether no recipe made one. Then a line that names no format is for all of them.
     """
     format, scheme = recipe.split()
-    lines = [line for line in stderr.splitlines() if model.stem in line]
+    lines = [line for line in stderr.splitlines() if model.stem in line and not _PROGRESS.match(line)]
     marks = [f"{model.stem}-{scheme}.{format}", recipe, format]
     found = (line for mark in marks for line in lines if mark in line.lower())
     return next(found, lines[0] if alone and lines else "")

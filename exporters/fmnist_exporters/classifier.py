@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 
 from fmnist_exporters.copying import Copier, rebuild
 from fmnist_exporters.head import Head, find_head
-from fmnist_exporters.layers import is_model
-from fmnist_exporters.memory import MOST_IMAGES, images_at_once
+from fmnist_exporters.layers import MOST_IMAGES, images_at_once, is_model
 from fmnist_runtime.contract import RAW, PixelRange, UnfitRangeError, parse_range
 from fmnist_runtime.errors import ModelError
 
@@ -51,8 +50,11 @@ class Classifier:
     def _scores(self, images: NDArray[Any]) -> NDArray[np.float32]:
         run = self._graph if self._is_large and len(images) > _FEW else self._run
         outputs: Any = run(self.taken(images))
-        layer = self.head.layer()
-        return np.asarray(outputs if layer is None else layer(outputs), np.float32)
+        return np.asarray(outputs if self._behind is None else self._behind(outputs), np.float32)
+
+    @cached_property
+    def _behind(self) -> Any:
+        return self.head.layer()
 
     def taking(self, pixels: PixelRange) -> Classifier:
         """The same model for other pixels; its graph, which starts behind them, is made once."""

@@ -17,7 +17,6 @@ from fmnist_runtime.range_search import candidates, find_contradiction, find_oth
 
 if TYPE_CHECKING:
     from fmnist_exporters.classifier import Classifier
-    from fmnist_exporters.original import KerasSession
 
 _STEP_IMAGES = 1000
 """After so many images there is a word of progress."""
@@ -67,28 +66,41 @@ def examine(question: Question) -> Answers:
 
     note_step("loading the original")
     with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:
-        _require_classes(len(session.info.labels), question)
+        info, classifier = session.info, session.classifier
+        _require_classes(len(info.labels), question)
         images = session.fit(question.held_out.images)
-        taken, notes = question.input_range or RAW, session.info.notes
-        if names := ", ".join(map(repr, loops(session.model))):
-            # TensorFlow's own name of what it would be, which other converters' messages have.
-            loop = f"{names} computes in a loop, which TFLite has no operators for (TensorListReserve)"
-            notes = (
-                *notes,
-                f"{question.path}: {loop}; where a format has none, it is unrolled, as by unroll=True",
-            )
-        if not question.sure:
-            taken, note = _find_range(session.classifier, images, question)
-            notes = (*notes, note) if note else notes
-    with KerasSession(question.path, question.labels, input_range=taken) as session:
-        scores = [_scores_of(session, images, first) for first in range(0, len(images), _STEP_IMAGES)]
-        labels, shape = session.info.labels, session.info.input_shape
-    return Answers(labels, shape, taken, notes, np.concatenate(scores))
+        notes = (*info.notes, *_loop_notes(loops(session.model), question.path))
+    taken = question.input_range or RAW
+    if not question.sure:
+        taken, note = _find_range(classifier, images, question)
+        notes = (*notes, note) if note else notes
+    scores = _answer(classifier.taking(parse_range(taken)), images, question.path)
+    return Answers(info.labels, info.input_shape, taken, notes, scores)
 
 
-def _scores_of(session: KerasSession, images: NDArray[np.uint8], first: int) -> NDArray[np.float32]:
-    note_step(f"running the original on image {first:,} of {len(images):,}")
-    return session.scores(images[first : first + _STEP_IMAGES])
+def _loop_notes(layers: list[str], path: Path) -> list[str]:
+    """What is to be said of layers that compute in a loop."""
+    if not layers:
+        return []
+    # With TensorFlow's own name of what it would be, as other converters' messages have it.
+    loop = f"{', '.join(map(repr, layers))} computes in a loop, for which TFLite has no operators"
+    unrolled = "where a format has none, it is unrolled, as by unroll=True"
+    return [f"{path}: {loop} (TensorListReserve); {unrolled}"]
+
+
+def _answer(classifier: Classifier, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
+    """The original's probabilities of the images, with a word of progress now and then."""
+    scores = []
+    for first in range(0, len(images), _STEP_IMAGES):
+        note_step(f"running the original on image {first:,} of {len(images):,}")
+        scores.append(classifier.scores(images[first : first + _STEP_IMAGES]))
+    found = np.concatenate(scores)
+    if not np.isfinite(found).all():
+        raise ModelError(
+            f"{path}: answers NaN or infinity to held-out images; train it again, on pixels of a smaller "
+            "range"
+        )
+    return found
 
 
 def _require_classes(classes: int, question: Question) -> None:
@@ -112,9 +124,11 @@ def _find_range(classifier: Classifier, images: NDArray[np.uint8], question: Que
 
     ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
     if declared is None:
-        found, note = find_other_range(score, RAW, ranges, images, targets, path)
-        known = found.best.range == RAW and note.endswith(str(found))  # as it is said in the help
-        return found.best.range, "" if known else f"{path}: takes pixels of {note}"
+        found, doubt = find_other_range(score, RAW, ranges, images, targets, path)
+        taken = found.best.range
+        if doubt:
+            return taken, f"{path}: takes pixels of {taken}, as is usual: {doubt}"
+        return taken, "" if taken == RAW else f"{path}: takes pixels of {taken}, {found}"
     ranges = [range for range in ranges if range != declared]
     other = find_contradiction(score, declared, ranges, images, targets)
     if other is not None:

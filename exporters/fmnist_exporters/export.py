@@ -28,8 +28,9 @@ from fmnist_runtime.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 
-_MEMORY_BYTES = 900_000_000
-"""What conversions that run at the same time may take together."""
+_LITTLE_BYTES = 450_000_000
+"""Memory in which an original that is small answers, TensorFlow included. A conversion takes several times as
+much as the answers do, so that of a larger one two at a time would take gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Artifact:
 
 
 class Exporter:
-    """Exports one original. It and the training images are read once, and only if needed."""
+    """Exports one original. The training images are read once, and only if needed."""
 
     def __init__(
         self,
@@ -98,6 +99,8 @@ class Exporter:
         self._source, self._force = source, force
         self._tell, self._on_step = tell, on_step
         self._peak_bytes = 0
+        self.right: tuple[int, int] | None = None
+        """How many held-out images the original gets right, and of how many; None until it was asked."""
 
     def require_free(self, path: Path) -> None:
         """Check, before anything is converted, that an artifact may be written to a path.
@@ -134,7 +137,7 @@ class Exporter:
             `DatasetError`, there are no training images; `RejectedError`, what came out does not answer like
             the original.
         """
-        missing = {}
+        missing: dict[Recipe, tuple[Metadata, Draft]] = {}
         for recipe, path in targets.items():
             try:
                 self.require_free(path)
@@ -146,7 +149,7 @@ class Exporter:
             if current:
                 yield recipe, Artifact(path, recipe, current, path.stat().st_size, kept=True)
             else:
-                missing[recipe] = path
+                missing[recipe] = wanted, Draft(path)
         if not missing:
             return
         try:
@@ -156,18 +159,21 @@ class Exporter:
             return
         yield from self._make(missing)
 
-    def _make(self, targets: Mapping[Recipe, Path]) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
+    def _make(
+        self, missing: Mapping[Recipe, tuple[Metadata, Draft]]
+    ) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
         """Convert the original and prove what comes out, recipe by recipe."""
-        recipes, source = list(targets), self._source
+        source, work = self._source, []
         with ExitStack() as stack:
-            drafts = [stack.enter_context(Draft(path)) for path in targets.values()]
-            work = []
-            for recipe, draft in zip(recipes, drafts, strict=True):
-                metadata = replace(self._describe(recipe), source_range=self._answers.input_range)
+            for recipe, (wanted, draft) in missing.items():
+                stack.enter_context(draft)
+                metadata = replace(wanted, source_range=self._answers.input_range)
                 calibration = self._calibration if recipe.calibrated else None
                 work.append((proving.make, (source.path, metadata, recipe, calibration, draft, self._exam)))
+            recipes = list(missing)
             for number, outcome in isolation.run_all(work, self._at_once, self._on_step):
-                recipe, draft = recipes[number], drafts[number]
+                recipe = recipes[number]
+                draft = missing[recipe][1]
                 try:
                     metadata = _named(outcome, draft, recipe, source.path)
                 except FmnistError as error:
@@ -178,8 +184,8 @@ class Exporter:
 
     @property
     def _at_once(self) -> int:
-        """How many conversions may run at the same time: one for each core, if memory allows."""
-        return max(1, min(os.cpu_count() or 1, _MEMORY_BYTES // max(self._peak_bytes, 1)))
+        """How many conversions run at the same time: two of a small original, where there are two cores."""
+        return min(os.cpu_count() or 1, 2 if self._peak_bytes <= _LITTLE_BYTES else 1)
 
     @cached_property
     def _digest(self) -> str:
@@ -210,6 +216,7 @@ class Exporter:
         question = Question(
             source.path, source.labels, source.input_range, source.is_range_sure, self._held_out
         )
+        self._on_step("loading TensorFlow")
         outcome = isolation.run((examine, (question,)), self._on_step)
         self._peak_bytes = outcome.peak_bytes
         if isinstance(outcome.error, isolation.CrashedError | MemoryError):
@@ -232,6 +239,7 @@ class Exporter:
         """
         exam, path = self._exam, self._source.path
         right, images = int((exam.scores.argmax(axis=1) == exam.targets).sum()), len(exam.targets)
+        self.right = right, images
         largest = int(np.bincount(exam.targets).max())
         if right <= largest and not self._source.allow_chance:
             raise ModelError(
@@ -294,7 +302,7 @@ def _named(outcome: isolation.Outcome, draft: Draft, recipe: Recipe, source: Pat
             f"{source}: cannot be converted to {recipe.format} {recipe.scheme} ({_told(error)})"
         ) from error
     metadata: Metadata = outcome.value
-    proving.name(draft, metadata)
+    proving.finish(draft, metadata)
     return metadata
 
 

@@ -152,8 +152,12 @@ def run_all(
 def _begin(function: Callable[..., Any], arguments: tuple[Any, ...]) -> socket.socket:
     """Hand work to a new process. What comes from the connection are its steps, its answer and its end."""
     ours, theirs = socket.socketpair()
-    with theirs, suppress(OSError):  # a server that is gone is noticed when the answer is read
-        socket.send_fds(_server(), [b"w"], [theirs.fileno()])
+    with theirs:
+        try:
+            socket.send_fds(_server(), [b"w"], [theirs.fileno()])
+        except OSError:  # the server is gone, as when memory was short
+            _server.cache_clear()
+            socket.send_fds(_server(), [b"w"], [theirs.fileno()])
     # A format that was added from outside is added there, too, before what is of it is read.
     _send(ours, (list(fmnist_exporters.__path__), dict(ENGINES)))
     _send(ours, (function, arguments))
@@ -232,8 +236,8 @@ def serve(descriptor: int) -> None:
         descriptor: Of the socket over which connections come.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that started this one
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a process that waits for another
     missing = _load()
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a process that waits for another
     # Graphs refer to themselves, and are copied at each step of a conversion. Collected as usual, which is
     # seldom in a process with so many objects, those of EfficientNetB0 take 2.1 GB, and 1.3 so.
     gc.collect()

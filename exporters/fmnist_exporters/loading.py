@@ -15,7 +15,7 @@ import keras
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import KERAS_SUFFIXES
+from fmnist_runtime.sessions import KERAS_ENDINGS, KERAS_SUFFIXES
 
 _HDF5_SUFFIXES = KERAS_SUFFIXES[1:]
 _OWN_CODE = re.compile(r"(?:Could not locate|Unknown) (\w+):? '([^']+)'")
@@ -46,7 +46,7 @@ def load_keras(path: Path) -> Any:
         ModelError: The file is missing, damaged, or holds what this Keras cannot build.
     """
     if path.suffix.lower() not in KERAS_SUFFIXES:
-        raise ModelError(f"{path}: a Keras model's file ends in {' or '.join(KERAS_SUFFIXES)}")
+        raise ModelError(f"{path}: a Keras model's file ends in {KERAS_ENDINGS}")
     require_file(path, "a Keras model", ModelError)
     old = {"DepthwiseConv2D": _OldDepthwise} if path.suffix.lower() in _HDF5_SUFFIXES else None
     try:

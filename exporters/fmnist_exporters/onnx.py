@@ -68,11 +68,10 @@ def _has_operators(classifier: Classifier) -> bool:
 
     What tf2onnx does not recognise it converts to a loop, which our engines do not run.
     """
-    model = reduce(classifier, unroll=False)
-    if not any(is_recurrent(operation) for operation in model.operations):
+    if not any(is_recurrent(layer) for layer in classifier.model._flatten_layers()):
         return True
     try:
-        nodes = onnx.load_from_string(_convert(model)).graph.node
+        nodes = onnx.load_from_string(_convert(reduce(classifier, unroll=False))).graph.node
     except Exception:  # what tf2onnx raises has no common base but this
         return False
     return not any(attribute.HasField("g") for node in nodes for attribute in node.attribute)

@@ -1,4 +1,7 @@
-"""Images handed to ONNX Runtime in blocks, whose activations take a bounded memory."""
+"""Images handed to ONNX Runtime in blocks, whose activations take a bounded memory.
+
+All activations are counted, as those of Keras are; ONNX Runtime frees some before, so that it takes less.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +14,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationDataReader
 
-BLOCK_BYTES = 2**26
-"""What the activations of one block may take: 64 MB. All of them are counted, so what is alive at once is
-less."""
+from fmnist_exporters.layers import BLOCK_BYTES
 
 Feed = dict[str, NDArray[np.float32]]
 """What a session is given: by the input's name its tensor."""

@@ -51,9 +51,13 @@ class KerasSession(BaseSession):
             ModelError: The file is missing, damaged, or not an image classifier.
         """
         limit_threads(threads)
+        try:
+            pixels = parse_range(input_range or RAW)
+        except ValueError as error:
+            raise ModelError(f"{path}: {error}") from error
         self._engine = load_keras(path)
         try:
-            self._classifier = as_classifier(self._engine, parse_range(input_range or RAW))
+            self._classifier = as_classifier(self._engine, pixels)
         except ModelError as error:
             raise type(error)(f"{path}: {error}") from error
         except Exception as error:  # what somebody's layers raise when they are called

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.copying import Copier, rebuild
 from fmnist_exporters.inference import flatten
-from fmnist_exporters.memory import images_at_once
+from fmnist_exporters.layers import images_at_once
 from fmnist_runtime.parity.gates import FLOAT32_DIFFERENCE, ROUNDINGS
 
 _FLOAT64_BYTES = 8

@@ -121,7 +121,7 @@ def prove(
     return metadata
 
 
-def name(draft: Draft, metadata: Metadata) -> None:
+def finish(draft: Draft, metadata: Metadata) -> None:
     """Give a proven artifact its name, and one that failed another.
 
     Raises:

@@ -45,7 +45,8 @@ class Metadata:
     source_sha256: str
     """SHA-256 of the Keras file it was made from."""
     source_range: str
-    """Pixels that the original itself takes: ``0-255``, or ``0-1`` when the division by 255 was added."""
+    """Pixels that the original itself takes: ``0-255``, or another range that was put in front of it (see
+    `fmnist_runtime.contract`)."""
     calibration: dict[str, Any]
     """Which training images activations were calibrated on: ``split``, number of ``images``, ``seed``,
     ``indices``, and ``sha256`` of their pixels; empty for float schemes."""

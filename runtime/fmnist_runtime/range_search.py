@@ -163,7 +163,8 @@ def find_other_range(
         path: The model's file, for messages.
 
     Returns:
-        The range, and what is to be said of it.
+        The range, and why the usual one is taken though images do not speak for it; empty where they do, or
+        for another one.
 
     Raises:
         UnknownInputError: Images speak for several ranges; the text says what to type.
@@ -172,14 +173,14 @@ def find_other_range(
     found = FoundRange(search.best, _next(search.trials, search.best), len(ranges))
     if not search.tells:
         [own] = [trial for trial in search.trials if trial.range == usual]
-        text = f"{found.best} is the best of {len(ranges)} ranges, which tells nothing"
-        return FoundRange(own, found.best, len(ranges)), f"{usual}, as is usual: {text}"
+        text = f"no range is far enough from guessing to tell, of {len(ranges)} the best is {found.best}"
+        return FoundRange(own, found.best, len(ranges)), f"{text}; name another with --input-range"
     alike = [trial for trial in search.trials if trial is not found.best and _is_alike(found.best, trial)]
     if found.best.range == usual and alike and not _is_same(found.best, least := min(alike, key=_mean_loss)):
-        text = f"gives the same classes, and other probabilities, with {usual} and with {least.range}"
-        return found, f"{usual}, as is usual: it {text}; name the one it was trained on with --input-range"
+        text = f"it gives the same classes, and other probabilities, with {usual} and with {least.range}"
+        return found, f"{text}; name the one it was trained on with --input-range"
     _require_sure(search, len(targets), path)
-    return found, f"{found.best.range}, {found}"
+    return found, ""
 
 
 def _require_sure(search: _Search, images: int, path: object) -> None:

@@ -39,6 +39,14 @@ def fails(tmp_path, fmnist):
 
 
 @pytest.fixture
+def foreign(tmp_path) -> Path:
+    """The tiny model, outside of any run."""
+    path = tmp_path / "mine.keras"
+    path.write_bytes((TINY / "model.keras").read_bytes())
+    return path
+
+
+@pytest.fixture
 def without_matplotlib(tmp_path):
     """Run a command as if Matplotlib were not installed, which must name the extra and do no work."""
 

@@ -217,7 +217,7 @@ def test_an_artifact_of_another_model(tiny, fmnist):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["export", INT8], "only a Keras model, .keras or .h5 or .hdf5, can be exported"),
+        (["export", INT8], "only a Keras model, .keras, .h5 or .hdf5, can be exported"),
         (["export", "absent.keras"], "no such file"),
         (
             ["export", TINY / "model.keras", "--format", "all", "--out", "one.onnx"],

@@ -7,21 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from support import DATA, TINY
+from support import DATA
 
 from fmnist_runtime.artifact import Metadata
 from fmnist_runtime.carriers import read_metadata
 from fmnist_runtime.datasets import load_dataset
 
 OPTIONS = ("--dataset", "fashion-mnist", "--data-dir", DATA, "--quantize", "int8")
-
-
-@pytest.fixture
-def mine(tmp_path) -> Path:
-    """The tiny model, outside of any run."""
-    path = tmp_path / "mine.keras"
-    path.write_bytes((TINY / "model.keras").read_bytes())
-    return path
 
 
 @pytest.fixture
@@ -44,32 +36,32 @@ def sealed(folder: Path) -> Metadata:
     return metadata
 
 
-def test_the_option_that_a_rejection_names_accepts_it(fmnist, mine, tmp_path):
+def test_the_option_that_a_rejection_names_accepts_it(fmnist, foreign, tmp_path):
     """No int8 gives all answers of the original; who asks for them is told what there is."""
-    rejected = fmnist("export", mine, *OPTIONS, "--min-agreement", 1)
+    rejected = fmnist("export", foreign, *OPTIONS, "--min-agreement", 1)
     assert rejected.returncode == 3
     [(option, value)] = re.findall(r"; allow less with (--min-agreement) (0\.99\d*);", rejected.stderr)
-    accepted = fmnist("export", mine, *OPTIONS, option, value)
+    accepted = fmnist("export", foreign, *OPTIONS, option, value)
     assert accepted.returncode == 0, accepted.stderr
     assert " written " in accepted.stdout
     assert sealed(tmp_path).gate["min_agreement"] == float(value)
     assert sealed(tmp_path).proof["limits_of_the_user"] == "min_agreement"
-    assert " kept " in fmnist("export", mine, *OPTIONS, option, value).stdout
-    assert " written " in fmnist("export", mine, *OPTIONS).stdout
+    assert " kept " in fmnist("export", foreign, *OPTIONS, option, value).stdout
+    assert " written " in fmnist("export", foreign, *OPTIONS).stdout
     assert sealed(tmp_path).gate["min_agreement"] == 0.95
     assert "limits_of_the_user" not in sealed(tmp_path).proof
 
 
-def test_few_images_are_said_and_are_no_failure_of_an_export(fmnist, mine, few):
-    exported = fmnist("export", mine, "--dataset", few, "--quantize", "int8")
+def test_few_images_are_said_and_are_no_failure_of_an_export(fmnist, foreign, few):
+    exported = fmnist("export", foreign, "--dataset", few, "--quantize", "int8")
     assert exported.returncode == 0, exported.stderr
     assert "mine-int8.tflite: not shown on held-out images: max-drop: accuracy is " in exported.stderr
     assert "; 500 images are too few for any model and can show at best 0.76 points" in exported.stderr
 
 
-def test_few_images_do_not_pass_in_silence(fmnist, mine, few):
-    assert fmnist("export", mine, "--dataset", few).returncode == 0
-    artifact = mine.parent / "export" / "mine-float32.tflite"
+def test_few_images_do_not_pass_in_silence(fmnist, foreign, few):
+    assert fmnist("export", foreign, "--dataset", few).returncode == 0
+    artifact = foreign.parent / "export" / "mine-float32.tflite"
     judged = fmnist("parity", artifact, "--dataset", few, "--junit", "junit.xml")
     assert judged.returncode == 3
     assert "TOO FEW IMAGES" in judged.stdout
@@ -79,5 +71,5 @@ def test_few_images_do_not_pass_in_silence(fmnist, mine, few):
         "images are too few for any model and can show at best 0.76 points: take 3,838 at least, or "
         "allow more with --max-drop 0.77"
     ) in judged.stdout
-    assert 'type="too few images"' in (mine.parent / "junit.xml").read_text()
+    assert 'type="too few images"' in (foreign.parent / "junit.xml").read_text()
     assert fmnist("parity", artifact, "--dataset", few, "--max-drop", 0.77).returncode == 0

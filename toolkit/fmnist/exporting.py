@@ -25,11 +25,11 @@ from fmnist_runtime.errors import (
     RejectedError,
     needs_extra,
 )
-from fmnist_runtime.files import require_file, require_possible
+from fmnist_runtime.files import require_file, require_possible, sha256_file
 from fmnist_runtime.labels import read_distinct_labels
 from fmnist_runtime.manifest import MANIFEST
 from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES
+from fmnist_runtime.sessions import ENGINES, KERAS_ENDINGS
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact, Exporter, Source
@@ -63,6 +63,9 @@ class Export:
     """The files that are there now."""
     failures: tuple[FmnistError, ...]
     """Why others are not."""
+    right: tuple[int, int] | None
+    """How many held-out training images the original gets right, and of how many; None where it could not be
+    asked."""
 
     @property
     def doubts(self) -> dict[str, list[str]]:
@@ -75,14 +78,13 @@ class Export:
 
     @property
     def original(self) -> str:
-        """How often the original is right, for people; empty where nothing was exported."""
-        if not self.artifacts:
+        """How often the original is right, for people; empty where that is not known."""
+        if self.right is None:
             return ""
-        proof = self.artifacts[0].metadata.proof
-        right, images = round(proof["reference_accuracy"] * proof["images"]), proof["images"]
+        right, images = self.right
         return (
             f"the original gets {right:,} of {images:,} held-out training images right "
-            f"({percent(proof['reference_accuracy'])} accuracy)"
+            f"({percent(right / images)} accuracy)"
         )
 
 
@@ -137,7 +139,7 @@ def export_model(
     model = origin.model
     if not is_keras(model):
         require_there(model)
-        only = f"only a Keras model, {' or '.join(KERAS_SUFFIXES)}, can be exported"
+        only = f"only a Keras model, {KERAS_ENDINGS}, can be exported"
         if any(format_suffix(model) in suffixes for suffixes, _ in ENGINES.values()):
             only += f"; this runs as it is: fmnist predict {model} IMAGE"
         raise ModelError(f"{model}: {mistaken(model) or only}")
@@ -154,10 +156,11 @@ def export_model(
     _require_free(exporter, model, targets, folders, force)
     results: dict[Recipe, Artifact | FmnistError] = {}
     try:
-        for recipe, result in exporter.export_all(targets):
-            results[recipe] = result
-            if isinstance(result, Artifact):
-                on_artifact(result)
+        with needs_extra("train", "exporting"):
+            for recipe, result in exporter.export_all(targets):
+                results[recipe] = result
+                if isinstance(result, Artifact):
+                    on_artifact(result)
     finally:  # also when it is interrupted
         made = any(isinstance(result, Artifact | RejectedError) for result in results.values())
         _list_artifacts(folders if made else ())
@@ -172,7 +175,15 @@ def export_model(
                 record_reference(model, folder, splits, source.dataset, taken)
     except FmnistError as error:
         failures.append(error)
-    return Export(tuple(artifacts), tuple(failures))
+    return Export(tuple(artifacts), tuple(failures), exporter.right or _right_of(artifacts))
+
+
+def _right_of(artifacts: Iterable[Artifact]) -> tuple[int, int] | None:
+    """How many images the original got right when artifacts that were kept were made."""
+    for artifact in artifacts:
+        proof = artifact.metadata.proof
+        return round(proof["reference_accuracy"] * proof["images"]), proof["images"]
+    return None
 
 
 def _require_free(
@@ -229,7 +240,12 @@ def _source(origin: Origin) -> Source:
         read = read_distinct_labels(origin.labels)
         say_notes(read.notes)
         labels = read.names
-    trained_here = run is not None and run.model == origin.model.absolute() and origin.input_range is None
+    trained_here = (
+        origin.input_range is None
+        and run is not None
+        and run.model == origin.model.absolute()
+        and run.training()["model_sha256"] == sha256_file(origin.model)  # else somebody put another there
+    )
     taken = RAW if trained_here else origin.input_range
     return Source(
         path=origin.model,

@@ -87,6 +87,8 @@ def export(
     if rows:
         tell(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
         tell(f"{exported.original}; agreement: same class as the original on these")
+    elif exported.original:
+        tell(exported.original)
     for doubt, names in exported.doubts.items():
         say(f"{', '.join(names)}: not shown on held-out images: {doubt}; fmnist parity asks the test images")
     for note in size_notes({artifact.path: artifact.recipe for artifact in exported.artifacts}):

@@ -8,29 +8,20 @@ from fmnist_runtime.stored import Constant
 from fmnist_runtime.structure.flatbuffer import Content
 from fmnist_runtime.structure.tflite.graph import Graph, Operator, read_graph
 from fmnist_runtime.structure.tflite.layers import WEIGHTS
-from fmnist_runtime.structure.tflite.operators import BATCHES, DEPTHS, LSTM, PADS, RESIZES
+from fmnist_runtime.structure.tflite.operators import LSTM, MOVING
 from fmnist_runtime.structure.tflite.tensors import (
     BFLOAT16,
     FLOAT16,
     FLOAT32,
     FLOAT64,
-    INT2,
-    INT4,
-    INT8,
-    INT16,
     INT32,
     INT64,
-    UINT8,
+    QUANTISED,
     type_name,
 )
 
 _FLOATS = {FLOAT16, FLOAT32, FLOAT64, BFLOAT16}
-_SHORT_INTEGERS = {UINT8, INT16, INT8, INT4, INT2}
-"""What quantised numbers are stored as."""
-_MOVING = PADS | RESIZES | DEPTHS | BATCHES
-_MOVING |= {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "REVERSE_V2", "TILE", "BROADCAST_TO", "FILL"}
-_MOVING |= {"GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK"}
-_MOVING |= {"CONCATENATION", "SHAPE", "RANK", "ZEROS_LIKE", "CAST", "QUANTIZE", "DEQUANTIZE"}
+_MOVING = MOVING | {"CONCATENATION", "QUANTIZE", "DEQUANTIZE"}
 """Operators that compute nothing."""
 _HYBRID = WEIGHTS.keys() | {LSTM, "BATCH_MATMUL"}
 """Operators that quantise floats as they come where their weights are integers, and multiply integers
@@ -57,7 +48,7 @@ def _weights(graph: Graph) -> set[int]:
         bias = WEIGHTS[operator.name].bias if operator.name in WEIGHTS else -1
         for place, index in enumerate(operator.inputs):
             tensor = graph.tensors[index] if index >= 0 else None
-            if tensor and tensor.constant and (place == bias or tensor.kind in _FLOATS | _SHORT_INTEGERS):
+            if tensor and tensor.constant and (place == bias or tensor.kind in _FLOATS | QUANTISED):
                 found.add(index)
     return found
 
@@ -65,12 +56,12 @@ def _weights(graph: Graph) -> set[int]:
 def _is_integer(operator: Operator, graph: Graph) -> bool | None:
     """Whether an operator computes with quantised numbers; None where it has to do with shapes alone."""
     kinds = set(_kinds(operator.outputs, graph))
-    if operator.name in _HYBRID and set(_kinds(operator.inputs[1:], graph)) & _SHORT_INTEGERS:
+    if operator.name in _HYBRID and set(_kinds(operator.inputs[1:], graph)) & QUANTISED:
         return True
     kinds |= set(_kinds(operator.inputs, graph))
     if kinds & _FLOATS:
         return False
-    return True if kinds & _SHORT_INTEGERS else None if kinds <= {INT32, INT64} else False
+    return True if kinds & QUANTISED else None if kinds <= {INT32, INT64} else False
 
 
 def _kinds(indices: tuple[int, ...], graph: Graph) -> Iterator[int]:

@@ -22,6 +22,8 @@ _BITS = {
 """Bits of an element; of the shortest, several share a byte."""
 _ZERO_POINTS = {UINT8: (0, 255), INT16: (-32768, 32767), INT8: (-128, 127), INT4: (-8, 7)}
 """Range of a quantised type."""
+QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
+"""What quantised numbers are stored as."""
 _WHOLE = {INT32: "i", INT64: "q"}
 """Types of numbers that decide shapes, as ``struct`` calls them."""
 _LEAST_SCALE = 1e-30

@@ -9,12 +9,10 @@ from __future__ import annotations
 from fmnist_runtime.structure.tflite.graph import Operator
 from fmnist_runtime.structure.tflite.operators import (
     ARITHMETIC,
-    BATCHES,
     COMPARISONS,
-    DEPTHS,
     LOGIC,
-    PADS,
-    RESIZES,
+    LSTM,
+    MOVING,
     SEARCHES,
 )
 from fmnist_runtime.structure.tflite.tensors import (
@@ -28,6 +26,7 @@ from fmnist_runtime.structure.tflite.tensors import (
     INT16,
     INT32,
     INT64,
+    QUANTISED,
     UINT8,
     UINT16,
     UINT32,
@@ -36,23 +35,19 @@ from fmnist_runtime.structure.tflite.tensors import (
     type_name,
 )
 
-_QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
 _MAIN = {"TRANSPOSE_CONV": 2, "SPLIT": 1, "SELECT": 1, "SELECT_V2": 1, "FILL": 1, "ONE_HOT": 2}
 """Which input has the type of the output, where it is not the first."""
 _OUTPUTS = {
     **{name: {BOOL} for name in COMPARISONS},
     **{name: {INT32, INT64} for name in SEARCHES | {"SHAPE", "RANK"}},
     "DEQUANTIZE": {FLOAT32},
-    "QUANTIZE": {INT32, *_QUANTISED},
+    "QUANTIZE": {INT32, *QUANTISED},
     "CAST": {FLOAT16, FLOAT32, FLOAT64, BOOL, INT8, INT16, INT32, INT64, UINT8, UINT16, UINT32, UINT64},
 }
 """Types of the output, where they are not that of an input."""
 _ALIKE = ARITHMETIC | COMPARISONS | LOGIC | {"ADD_N", "PRELU", "PACK", "CONCATENATION"}
 """Operators all of whose inputs are of one type."""
-_MOVING = PADS | RESIZES | DEPTHS | BATCHES
-_MOVING |= {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "REVERSE_V2", "TILE", "BROADCAST_TO", "FILL"}
-_MOVING |= {"GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK"}
-_MOVING |= {"CAST", "SHAPE", "RANK", "ZEROS_LIKE", "SELECT", "SELECT_V2", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+_UNSCALED = MOVING | {"SELECT", "SELECT_V2", LSTM}
 """Operators that take small integers as they are, and so need no scale."""
 _WEIGHTS = {
     FLOAT32: {FLOAT32, UINT8, INT8, INT4, INT2},
@@ -85,9 +80,9 @@ def check_types(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
         raise ValueError(f"a {operator.name} into several types")
     if operator.name in _ALIKE and len({tensor.kind for tensor in inputs}) > 1:
         raise ValueError(f"a {operator.name} of several types")
-    if operator.name not in _MOVING:
+    if operator.name not in _UNSCALED:
         for tensor in (*inputs, *outputs):
-            if tensor.kind in _QUANTISED and not tensor.scales:
+            if tensor.kind in QUANTISED and not tensor.scales:
                 raise ValueError(f"a {operator.name} of integers without a scale")
 
 
