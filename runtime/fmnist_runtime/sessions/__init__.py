@@ -20,9 +20,9 @@ from fmnist_runtime.soundness import require_sound
 __all__ = ["ENGINES", "KERAS_SUFFIXES", "MAX_THREADS", "ModelInfo", "Prediction", "Session", "load"]
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
-KERAS_ENDINGS = ".keras, .h5 or .hdf5"
-"""The same, to be read."""
 """What originals end in, which a device does not run."""
+KERAS_ENDINGS = ".keras, .h5 or .hdf5"
+"""The same, for people."""
 ENGINES = {
     "tflite": ((".tflite",), "fmnist_runtime.sessions.tflite:TfliteSession"),
     "onnxruntime": ((".onnx",), "fmnist_runtime.sessions.onnx:OnnxSession"),
