@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
 from support import TINY
 
 from fmnist_runtime.stored import read_stored_types
@@ -48,6 +46,8 @@ def test_int8_full_computes_in_integers_alone():
 
 def test_operators_that_are_integers_by_their_names(tmp_path):
     """As other quantisers write them; what is about shapes is neither weight nor operator."""
+    onnx = pytest.importorskip("onnx")
+    helper, types = onnx.helper, onnx.TensorProto
     values = {
         "kernel": np.ones((4, 3), np.int8),
         "zero": np.array(0, np.int8),
@@ -59,23 +59,22 @@ def test_operators_that_are_integers_by_their_names(tmp_path):
         helper.make_node("Reshape", ["image", "shape"], ["flat"]),
         helper.make_node("DynamicQuantizeLinear", ["flat"], ["bytes", "step", "point"]),
         helper.make_node("MatMulInteger", ["bytes", "kernel", "point", "zero"], ["sums"]),
-        helper.make_node("Cast", ["sums"], ["floats"], to=TensorProto.FLOAT16),
+        helper.make_node("Cast", ["sums"], ["floats"], to=types.FLOAT16),
         helper.make_node("Mul", ["floats", "scale"], ["logits"]),
         helper.make_node("Gather", ["logits", "indices"], ["scores"], axis=1),
     ]
     graph = helper.make_graph(
         nodes,
         "classifier",
-        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 2, 2])],
-        [helper.make_tensor_value_info("scores", TensorProto.FLOAT16, [1, 2])],
-        [numpy_helper.from_array(value, name) for name, value in values.items()],
+        [helper.make_tensor_value_info("image", types.FLOAT, [1, 2, 2])],
+        [helper.make_tensor_value_info("scores", types.FLOAT16, [1, 2])],
+        [onnx.numpy_helper.from_array(value, name) for name, value in values.items()],
     )
     path = tmp_path / "model.onnx"
     onnx.save(helper.make_model(graph), path)
-    types = read_stored_types(path)
-    found = {entry.type: entry.weights for entry in types.weights}
-    assert found == {"int8": 13, "float16": 3}
-    assert types.summary == "81 % of weights int8, 1 of 2 operators integer"
+    stored = read_stored_types(path)
+    assert {entry.type: entry.weights for entry in stored.weights} == {"int8": 13, "float16": 3}
+    assert stored.summary == "81 % of weights int8, 1 of 2 operators integer"
 
 
 def test_of_what_cannot_be_read_nothing_is_told(tmp_path):
