@@ -27,7 +27,7 @@ from side_by_side import (
 )
 
 from fmnist_runtime import load
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 BLOCKS = (32, 64, 128, 256, 512, 1024, 10_000)
 SEARCH_ROUNDS = 5

@@ -35,8 +35,8 @@ from fmnist.render import ABSENT, percent
 from fmnist_exporters.manifest import rejected_path
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_metadata
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.parity.intervals import mcnemar_p
 
 PEAK_LIMIT_GB = 2

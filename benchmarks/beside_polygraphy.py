@@ -37,7 +37,7 @@ from trained import DATA, ROOT, artifacts, named_or_trained
 
 from fmnist.runs import Run
 from fmnist_runtime import load
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 PACKAGES = ("polygraphy==0.53.6", "numpy", "onnx", "onnxruntime")
 """Polygraphy names no requirements of its own; the others' versions are those of constraints.txt."""

@@ -39,7 +39,7 @@ PREDICT_SCRIPT = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 keras.saving.load_model(sys.argv[1]).predict(load_dataset(sys.argv[2], "test").images, verbose=0)
 """

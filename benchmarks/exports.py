@@ -26,8 +26,8 @@ from fmnist.parity.models import compare_models
 from fmnist.render import percent, points, table
 from fmnist.runs import Run
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_carried
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.data.datasets import load_dataset
 
 SEEDS = range(5)
 IMAGES = load_dataset("fashion-mnist", "test", DATA).images

@@ -20,8 +20,8 @@ from side_by_side import Measure, Times, in_turn, report
 from trained import DATA, TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.latency import time_block
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.timing import time_block
 
 ROUNDS, CALLS = 300, 1000
 LIMIT_US = 0.3

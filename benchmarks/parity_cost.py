@@ -22,7 +22,7 @@ from fmnist.parity.models import compare_models
 from fmnist.runs import Run
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import calibration
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.recorded import Reference
 
 ROUNDS, COMMAND_ROUNDS = 40, 10
 LIMIT = 3.0

@@ -18,8 +18,8 @@ from processes import FMNIST, peak_bytes
 from side_by_side import report
 from trained import DATA, TINY
 
-from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.images import MAX_JPEG_PIXELS, MAX_PIXELS
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.data.images import MAX_JPEG_PIXELS, MAX_PIXELS
 
 FEW, MANY, DIFFERENT = 300, 3000, 30
 PHOTOGRAPH = (640, 480)

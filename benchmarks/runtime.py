@@ -17,7 +17,7 @@ from claims import Part, conclude
 from trained import DATA, artifacts, named_or_trained
 
 from fmnist.runs import Run
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 """For NumPy, whose library reads it once, when it is loaded."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 RECIPES = ("tflite float16", "tflite dynamic", "tflite int8", "tflite int8-full", "onnx int8")
 """Those that the stock converters have something to set beside."""

@@ -35,7 +35,7 @@ import json, os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import keras
 from pathlib import Path
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 seed, scale = int(sys.argv[1]), float(sys.argv[2])
 training, test = (load_dataset("fashion-mnist", split, Path("data")) for split in ("train", "test"))

@@ -22,7 +22,7 @@ from side_by_side import (
 )
 from trained import ROOT
 
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 ROUNDS, LECTURE_ROUNDS = 25, 5
 IMPORTS = "import numpy, PIL.Image, typer, ai_edge_litert.interpreter"
@@ -38,7 +38,7 @@ import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 from pathlib import Path
 import keras
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 test = load_dataset("fashion-mnist", "test", Path("data"))
 model = keras.saving.load_model(sys.argv[1])

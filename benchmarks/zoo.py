@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from trained import DATA
 
-from fmnist_runtime.datasets import Split, file_names, load_dataset
-from fmnist_runtime.idx import idx_header
+from fmnist_runtime.data.datasets import Split, file_names, load_dataset
+from fmnist_runtime.data.idx import idx_header
 
 if TYPE_CHECKING:
     import keras

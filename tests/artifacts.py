@@ -10,8 +10,8 @@ from support import DATA, TINY
 from fmnist_exporters.export import Artifact, Exporter, Source
 from fmnist_exporters.metadata import embed_zip
 from fmnist_exporters.recipes import RECIPES, Recipe
-from fmnist_runtime.carriers import read_carried, read_metadata
-from fmnist_runtime.datasets import KNOWN, load_dataset
+from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.data.datasets import KNOWN, load_dataset
 
 _INT8 = TINY / "export" / "model-int8.tflite"
 BY_NAME = {(recipe.format, recipe.scheme): recipe for recipe in RECIPES}

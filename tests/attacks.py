@@ -8,7 +8,7 @@ import pytest
 
 from fmnist_runtime import load
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.soundness import require_sound
+from fmnist_runtime.safety.check import require_sound
 
 
 def refused(path: Path, content: bytes, complaint: str) -> None:

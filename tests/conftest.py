@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support import DATA, TINY, run_fmnist
 
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.data.datasets import Dataset, load_dataset
 
 
 def pytest_configure() -> None:

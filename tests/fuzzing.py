@@ -30,12 +30,12 @@ from strangers import tflite, with_metadata
 from support import TINY, peak_memory
 
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_carried, seal
+from fmnist_runtime.artifact.container import read_carried, seal
+from fmnist_runtime.data.idx import idx_header, read_idx
+from fmnist_runtime.data.images import read_image
+from fmnist_runtime.data.labels import fit_labels, read_labels
 from fmnist_runtime.errors import FmnistError
-from fmnist_runtime.idx import idx_header, read_idx
-from fmnist_runtime.images import read_image
-from fmnist_runtime.labels import fit_labels, read_labels
-from fmnist_runtime.reference import read_reference
+from fmnist_runtime.recorded import read_reference
 
 HANG_SECONDS = 10
 MOST_MEMORY = 1_000_000_000

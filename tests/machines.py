@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from unittest.mock import patch
 
-from fmnist_runtime.probe import Probe, read_probe
+from fmnist_runtime.machine.probe import Probe, read_probe
 
 CPUFREQ = "sys/devices/system/cpu/cpu0/cpufreq"
 ZONE = "sys/class/thermal/thermal_zone0"

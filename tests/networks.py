@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 from keras import layers
 
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 TRAINING_IMAGES, EPOCHS = 6_000, 3
 """Seven to eight of ten right, after a few seconds: answers that lie apart, as a real model's do."""

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.contract import parse_range
+from fmnist_runtime.artifact.contract import parse_range
 
 UINT8, INT8, INT16, INT32 = 3, 9, 7, 2
 """Of TensorType."""

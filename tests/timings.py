@@ -11,8 +11,8 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.processes import Process, Steady
 from fmnist.bench.result import Benchmark, Failure, Result
 from fmnist.opening import ModelFile
-from fmnist_runtime.latency import Samples, Timing, WarmUp
-from fmnist_runtime.machine import MachineState
+from fmnist_runtime.machine.state import MachineState
+from fmnist_runtime.timing import Samples, Timing, WarmUp
 
 STATE = MachineState(0, 2400.0, "performance", 40.0, False, None, 10.0, 1.0, 100.0)
 LATER = MachineState(0, 2400.0, "performance", 40.0, False, None, 10.5, 1.5, 100.5)

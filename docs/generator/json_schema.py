@@ -12,7 +12,7 @@ import numpy as np
 from kinds import Kind
 from layouts import fields_of, is_layout, text_of
 
-from fmnist_runtime.environment import Environment
+from fmnist_runtime.machine.environment import Environment
 
 Schema = dict[str, Any]
 _PLAIN: dict[Any, Schema] = {

@@ -21,7 +21,7 @@ from fmnist.runs import AdoptionBody, TrainingBody
 from fmnist.summary import SummaryBody
 from fmnist.verification import VerificationBody
 from fmnist_exporters.manifest import Manifest
-from fmnist_runtime.manifest import MANIFEST_SCHEMA
+from fmnist_runtime.artifact.manifest import MANIFEST_SCHEMA
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,12 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
 from fmnist_exporters.original_layers import Graph
-from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.engines import open_sound
+from fmnist_runtime.engines.numpy import NumpySession
+from fmnist_runtime.engines.opening import Opening
+from fmnist_runtime.engines.quantization import pixel_writer
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.quantization import pixel_writer
-from fmnist_runtime.sessions import open_sound
-from fmnist_runtime.sessions.numpy import NumpySession
-from fmnist_runtime.sessions.opening import Opening
 
 Values = dict[str, NDArray[np.float32]]
 """By layer of the reduced classifier what it gives, float32 ``[N, ...]``."""

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_exporters.recipes import RECIPES, Recipe
+from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
 from fmnist_runtime.errors import UnsupportedError
-from fmnist_runtime.stored import StoredTypes, read_stored_types
 
 _DYNAMIC_ELEMENTS = 1024
 """Weights of fewer elements TFLite's converter leaves in float32 in the dynamic scheme
@@ -26,7 +26,7 @@ def require_quantised(draft: Path, recipe: Recipe, path: Path) -> dict[str, Any]
         path: Where it will go, for the message.
 
     Returns:
-        Fields of `fmnist_runtime.stored.StoredTypes`; empty where the format is one that it does not read.
+        Fields of `fmnist_runtime.artifact.stored.StoredTypes`; empty where it does not read the format.
 
     Raises:
         UnsupportedError: The scheme is none of floats, and the file is float32 throughout.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact import Metadata
+from fmnist_runtime.artifact.metadata import Metadata
 
 if TYPE_CHECKING:
     from fmnist_exporters.classifier import Classifier

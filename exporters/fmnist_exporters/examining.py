@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.isolation import note_step
-from fmnist_runtime.contract import RAW, UnknownInputError, parse_range
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.artifact.contract import RAW, UnknownInputError, parse_range
+from fmnist_runtime.artifact.range_search import candidates, find_contradiction, find_other_range
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import DatasetError, ModelError
-from fmnist_runtime.range_search import candidates, find_contradiction, find_other_range
 
 if TYPE_CHECKING:
     from fmnist_exporters.classifier import Classifier
@@ -31,7 +31,7 @@ class Question:
     labels: tuple[str, ...] | None
     """Class names, by class index; None for numbers."""
     input_range: str | None
-    """Pixels it takes itself (see `fmnist_runtime.contract`); None where images are to tell."""
+    """Pixels it takes itself (see `fmnist_runtime.artifact.contract`); None where images are to tell."""
     sure: bool
     """Whether nobody need check the range."""
     held_out: Dataset

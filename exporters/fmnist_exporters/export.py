@@ -21,10 +21,10 @@ from fmnist_exporters.metadata import versions
 from fmnist_exporters.proving import Exam
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import SEED, Samples, choose_samples, subset
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import is_intact, read_metadata
-from fmnist_runtime.contract import RAW
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.artifact.container import is_intact, read_metadata
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 
@@ -40,7 +40,7 @@ class Source:
     path: Path
     """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     input_range: str | None
-    """Pixels it takes itself (see `fmnist_runtime.contract`); None where labelled images are to tell."""
+    """Pixels it takes (see `fmnist_runtime.artifact.contract`); None where labelled images are to tell."""
     dataset: str
     """Name of the data set it was trained on; empty when it is not known."""
     dataset_digest: str

@@ -17,7 +17,7 @@ from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.copying import Copier, rebuild, walk
 from fmnist_exporters.folding import fold
 from fmnist_exporters.layers import TRAINING_ONLY, ReversedChannels, StaticReshape, is_reshape
-from fmnist_runtime.contract import PixelRange
+from fmnist_runtime.artifact.contract import PixelRange
 
 
 @dataclass(frozen=True)

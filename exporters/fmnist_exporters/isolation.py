@@ -29,8 +29,8 @@ from importlib import import_module
 from typing import IO, Any
 
 import fmnist_exporters
+from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions import ENGINES
 
 Work = tuple[Callable[..., Any], tuple[Any, ...]]
 """A function of a module, and its arguments."""

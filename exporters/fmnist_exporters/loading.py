@@ -12,10 +12,10 @@ from typing import Any
 import h5py
 import keras
 
+from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.engines import KERAS_ENDINGS, KERAS_SUFFIXES
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
-from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import KERAS_ENDINGS, KERAS_SUFFIXES
 
 _HDF5_SUFFIXES = KERAS_SUFFIXES[1:]
 _OWN_CODE = re.compile(r"(?:Could not locate|Unknown) (\w+):? '([^']+)'")

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from fmnist_exporters.recipes import RECIPES, formats, position
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import REJECTED, read_carried, read_metadata
+from fmnist_runtime.artifact.container import REJECTED, read_carried, read_metadata
+from fmnist_runtime.artifact.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
+from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
-from fmnist_runtime.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
 
 
 class Entry(TypedDict):

@@ -1,4 +1,4 @@
-"""Writing an artifact's description of itself into it. `fmnist_runtime.carriers` says where and reads it."""
+"""Writing an artifact's description of itself into it, where `fmnist_runtime.artifact.container` reads it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import io
 import zipfile
 from importlib.metadata import version
 
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import (
+from fmnist_runtime.artifact.container import (
     LABELS_FILE,
     METADATA_FILE,
     METADATA_PROPS,
@@ -16,8 +15,9 @@ from fmnist_runtime.carriers import (
     SEAL_BYTES,
     seal,
 )
-from fmnist_runtime.environment import package_version
-from fmnist_runtime.structure.protobuf import field
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.machine.environment import package_version
+from fmnist_runtime.safety.protobuf import field
 
 
 def versions() -> dict[str, str]:

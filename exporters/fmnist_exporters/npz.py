@@ -1,4 +1,4 @@
-"""Keras → npz, dense layers in a row; `fmnist_runtime.dense.npz` says what the file holds."""
+"""Keras → npz, dense layers in a row; `fmnist_runtime.engines.dense_npz` says what the file holds."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from fmnist_exporters.head import Pair
 from fmnist_exporters.inference import reduce
 from fmnist_exporters.layers import StaticReshape
 from fmnist_exporters.metadata import embed_zip
-from fmnist_runtime.dense.network import ACTIVATIONS, Dense
-from fmnist_runtime.dense.npz import NETWORK_FILE, NETWORK_SCHEMA
+from fmnist_runtime.engines.dense import ACTIVATIONS, Dense
+from fmnist_runtime.engines.dense_npz import NETWORK_FILE, NETWORK_SCHEMA
 from fmnist_runtime.errors import UnsupportedError
 
 embed = embed_zip

@@ -13,11 +13,11 @@ import tensorflow as tf
 
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.loading import load_keras
-from fmnist_runtime.contract import RAW, parse_range
+from fmnist_runtime.artifact.contract import RAW, parse_range
+from fmnist_runtime.engines.base import BaseSession, image_writer
+from fmnist_runtime.engines.opening import USER, ImageTensor, Opening
+from fmnist_runtime.engines.plan import Plan
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions.base import BaseSession, image_writer
-from fmnist_runtime.sessions.opening import USER, ImageTensor, Opening
-from fmnist_runtime.sessions.plan import Plan
 
 
 def limit_threads(threads: int) -> None:
@@ -43,7 +43,7 @@ class KerasSession(BaseSession):
             path: The file.
             labels: Class names; numbers when not given.
             threads: Threads one inference may use, unless TensorFlow works already in this process.
-            input_range: What the model was trained on (see `fmnist_runtime.contract`); the session takes raw
+            input_range: What the model was trained on (see `artifact.contract`); the session takes raw
                 pixels all the same. None where it is not known, and nothing can be scored.
             known_from: Where that is known from.
 

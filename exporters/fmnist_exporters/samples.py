@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import DatasetError
 
 SEED = 0

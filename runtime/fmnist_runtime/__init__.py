@@ -12,7 +12,7 @@ import os
 # makers, unless this is set before it is imported (https://github.com/microsoft/onnxruntime/pull/27379).
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
+from fmnist_runtime.engines import ModelInfo, Prediction, Session, load
 from fmnist_runtime.errors import FmnistError
-from fmnist_runtime.sessions import ModelInfo, Prediction, Session, load
 
 __all__ = ["FmnistError", "ModelInfo", "Prediction", "Session", "load"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
+from fmnist_runtime.data.labels import is_numbered
+from fmnist_runtime.engines.session import Session
 from fmnist_runtime.errors import DatasetError, ModelError
-from fmnist_runtime.labels import is_numbered
-from fmnist_runtime.sessions.session import Session
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import require_file, write_atomically
-from fmnist_runtime.structure.archive import open_archive
+from fmnist_runtime.safety.zip import open_archive
 
 MAX_BYTES = 2**28
 """What a record may unfold to: 256 MB, a thousand scores each for 60,000 images."""

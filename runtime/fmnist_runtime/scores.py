@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ResultError
+from fmnist_runtime.recorded import Reference, check_reference
 from fmnist_runtime.records import MAX_BYTES, Kind, open_record, schema_of, write_record
-from fmnist_runtime.reference import Reference, check_reference
 
 SCHEMA = "fmnist.scores/1"
 _KIND = Kind(

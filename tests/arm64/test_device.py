@@ -12,7 +12,7 @@ from arm64.device import Device
 from predicting import T10K, encode
 from support import TINY, run_fmnist
 
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 FLOAT32 = 1e-5
 """By how much a probability may differ from that on x86-64: see test_same_answers.py."""

@@ -16,8 +16,8 @@ from fmnist_exporters.artifact_layers import artifact_activations
 from fmnist_exporters.classifier import Classifier, as_classifier
 from fmnist_exporters.convert import converter
 from fmnist_exporters.original_layers import original_activations
-from fmnist_runtime.contract import parse_range
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.contract import parse_range
+from fmnist_runtime.data.datasets import load_dataset
 
 LEAST_DB = {"float32": 100, "int8": 20}
 

@@ -19,8 +19,8 @@ from fmnist_exporters.export import Artifact
 from fmnist_exporters.original import KerasSession
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_metadata
-from fmnist_runtime.datasets import KNOWN, Dataset, load_dataset
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.data.datasets import KNOWN, Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, OutputError, UnsupportedError
 from fmnist_runtime.files import sha256_file
 

@@ -15,8 +15,8 @@ from support import DATA
 
 from fmnist_exporters.export import Artifact, Exporter, Source
 from fmnist_runtime import load
-from fmnist_runtime.contract import UnknownInputError, parse_range
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.artifact.contract import UnknownInputError, parse_range
+from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import FmnistError, ModelError
 
 RANGES = ("0-255", "0-1", "-1-1", "1-0", "mean=0.286,std=0.353")

@@ -19,10 +19,10 @@ from support import DATA
 from fmnist_exporters.convert import converter
 from fmnist_exporters.original import KerasSession
 from fmnist_runtime import load
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.engines import blocks
 from fmnist_runtime.parity import compare, default_gate
-from fmnist_runtime.sessions import blocks
-from fmnist_runtime.soundness import require_sound
+from fmnist_runtime.safety.check import require_sound
 
 IMAGES = 1000
 FORMATS = {

@@ -25,7 +25,7 @@ from fmnist_exporters.bias_correction import _correctable, _mean_errors, _side_b
 from fmnist_exporters.onnx_blocks import BlockReader, activation_bytes, blocks
 from fmnist_exporters.onnx_int8 import _quantise, quantize
 from fmnist_exporters.rounding import round_kernel
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 
 def tiny_weights() -> list[np.ndarray]:

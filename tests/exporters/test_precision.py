@@ -14,8 +14,8 @@ from support import DATA, TINY
 from fmnist_exporters.classifier import as_classifier
 from fmnist_exporters.original import KerasSession
 from fmnist_exporters.precision import Precision
-from fmnist_runtime.carriers import read_metadata
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.data.datasets import load_dataset
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,12 @@ from fmnist_exporters.manifest import is_ours, require_manifest_free, write_mani
 from fmnist_exporters.proving import Exam
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import read_carried, read_metadata
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.artifact.verify import verify
+from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import OutputError, RejectedError
 from fmnist_runtime.files import Draft
-from fmnist_runtime.verify import verify
 
 INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
 FLOAT32 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("onnx", "float32"))

@@ -15,7 +15,7 @@ from fmnist_exporters.classifier import Classifier
 from fmnist_exporters.inference import reduce
 from fmnist_exporters.original import KerasSession
 from fmnist_exporters.rounding import round_kernel, round_weights
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 DENSE = keras.layers.Dense
 

@@ -9,7 +9,7 @@ import pytest
 from support import DATA
 
 from fmnist_exporters.samples import choose_golden, choose_samples, subset
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError
 
 

@@ -11,10 +11,10 @@ from attacks import refused
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.carriers import is_intact, read_carried, seal
+from fmnist_runtime.artifact.container import is_intact, read_carried, seal
 from fmnist_runtime.errors import ModelError, ResultError
-from fmnist_runtime.reference import read_reference
-from fmnist_runtime.soundness import require_sound
+from fmnist_runtime.recorded import read_reference
+from fmnist_runtime.safety.check import require_sound
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 

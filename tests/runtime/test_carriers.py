@@ -12,9 +12,9 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact import parse_metadata
-from fmnist_runtime.carriers import is_intact, read_carried, read_metadata
-from fmnist_runtime.datasets import KNOWN
+from fmnist_runtime.artifact.container import is_intact, read_carried, read_metadata
+from fmnist_runtime.artifact.metadata import parse_metadata
+from fmnist_runtime.data.datasets import KNOWN
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import sha256_file
 

@@ -13,10 +13,10 @@ import pytest
 from support import DATA, TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.engines.base import BaseSession
+from fmnist_runtime.engines.plan import Plan
 from fmnist_runtime.errors import SessionBusyError
-from fmnist_runtime.sessions.base import BaseSession
-from fmnist_runtime.sessions.plan import Plan
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 IMAGE = np.zeros((1, 28, 28), np.uint8)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support import DATA
 
-from fmnist_runtime.datasets import KNOWN, file_names, load_dataset, search_path
+from fmnist_runtime.data.datasets import KNOWN, file_names, load_dataset, search_path
+from fmnist_runtime.data.idx import idx_header, idx_sha256
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.idx import idx_header, idx_sha256
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:

@@ -7,8 +7,8 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import load
+from fmnist_runtime.engines import blocks
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions import blocks
 
 EXPORT = TINY / "export"
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from support import DATA
 
+from fmnist_runtime.data.idx import idx_header, idx_sha256, read_idx, read_idx_shape
 from fmnist_runtime.errors import IdxError
-from fmnist_runtime.idx import idx_header, idx_sha256, read_idx, read_idx_shape
 
 GOOD = bytes([0, 0, 8, 2, 0, 0, 0, 2, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6])
 

@@ -14,8 +14,8 @@ from PIL import Image
 from support import ROOT, TINY
 
 from fmnist_runtime import load
+from fmnist_runtime.data.images import decode_picture, fit_picture, image_shape, read_image, read_picture
 from fmnist_runtime.errors import ImageError
-from fmnist_runtime.images import decode_picture, fit_picture, image_shape, read_image, read_picture
 
 
 def save(path, pixels, mode="L"):
@@ -292,7 +292,7 @@ def test_a_large_photograph_is_read_in_little_memory(tmp_path):
 import sys
 from pathlib import Path
 sys.path.append({str(ROOT / "tests")!r})
-from fmnist_runtime.images import read_picture
+from fmnist_runtime.data.images import read_picture
 from support import peak_memory
 before = peak_memory()
 assert read_picture(Path({str(path)!r}), (28, 28)).inverted

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
+from fmnist_runtime.data.labels import fit_labels, parse_labels, read_distinct_labels, read_labels
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.labels import fit_labels, parse_labels, read_distinct_labels, read_labels
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fmnist_runtime.machine import MachineState, busy_elsewhere, read_machine_state
+from fmnist_runtime.machine.state import MachineState, busy_elsewhere, read_machine_state
 
 CORE = 1
 # A name with blanks and a parenthesis, as `exec -a` can give it; then fields 3 to 41.
@@ -183,7 +183,9 @@ def test_the_firmwares_own_program_is_asked(tmp_path, monkeypatch, script, bits)
     program.write_text(f'#!/bin/sh\n[ "$*" = get_throttled ] || exit 2\n{script}\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr("fmnist_runtime.machine._VCGENCMD_SECONDS", 60)  # where tests keep the machine busy
+    monkeypatch.setattr(
+        "fmnist_runtime.machine.state._VCGENCMD_SECONDS", 60
+    )  # where tests keep the machine busy
     assert read_machine_state().throttled == bits
 
 

@@ -12,10 +12,10 @@ import pytest
 from support import DATA, TINY
 
 from fmnist_runtime import load
+from fmnist_runtime.data.idx import read_idx
+from fmnist_runtime.data.images import read_image
+from fmnist_runtime.data.labels import read_labels
 from fmnist_runtime.errors import DatasetError, FmnistError, IdxError, ImageError, ModelError
-from fmnist_runtime.idx import read_idx
-from fmnist_runtime.images import read_image
-from fmnist_runtime.labels import read_labels
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935\nsize 12345\n"
 PAGE = b"\n<!DOCTYPE html>\n<html lang=en><title>404</title></html>"

@@ -35,7 +35,7 @@ def test_both_engines_run_without_tensorflow():
     code = f"""
 from pathlib import Path
 import fmnist_runtime
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 images = load_dataset("fashion-mnist", "test", Path({str(DATA)!r})).images[:100]
 for name in ("model-int8.tflite", "model-float32.onnx"):
     with fmnist_runtime.load(Path({str(TINY)!r}) / "export" / name) as session:

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_carried
+from fmnist_runtime.artifact.container import read_carried
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 
 EXPORT = TINY / "export"

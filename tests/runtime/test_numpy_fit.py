@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from support import TINY
 
+from fmnist_runtime.engines.numpy_fit import require_fit
 from fmnist_runtime.errors import MissingExtraError
-from fmnist_runtime.numpy_fit import require_fit
 
 NUMPY_2 = not np.__version__.startswith("1.")
 LINE = "{} fails with numpy {}, as it was built for NumPy 1: {}"

@@ -18,12 +18,12 @@ from onnx import TensorProto, helper, numpy_helper
 from support import TINY
 
 from fmnist_runtime import load
+from fmnist_runtime.engines import blocks
+from fmnist_runtime.engines.onnx_memory import unbounded_optimizers
 from fmnist_runtime.errors import ModelError, OutputError, ShapeError
-from fmnist_runtime.operators import numpy as numpy_operators
-from fmnist_runtime.operators import onnx as onnx_operators
-from fmnist_runtime.operators import profile_operators
-from fmnist_runtime.sessions import blocks
-from fmnist_runtime.sessions.onnx_memory import unbounded_optimizers
+from fmnist_runtime.timing import operators_numpy as numpy_operators
+from fmnist_runtime.timing import operators_onnx as onnx_operators
+from fmnist_runtime.timing.operators import profile_operators
 
 EXPORT = TINY / "export"
 FLOAT32, NPZ = EXPORT / "model-float32.onnx", EXPORT / "model-float32.npz"

@@ -10,8 +10,8 @@ from foreign_npz import BIAS, KERNEL, network, write_network
 from foreign_onnx import logits
 
 from fmnist_runtime import load
+from fmnist_runtime.engines.plan import Plan, are_logits, as_run
 from fmnist_runtime.errors import NonFiniteScoresError
-from fmnist_runtime.sessions.plan import Plan, are_logits, as_run
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (300, 2, 2), np.uint8)
 

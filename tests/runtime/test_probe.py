@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from machines import ALPINE, CONTAINER, MASKED, N100, PI3_32_BIT, PI4, PI5, PI_ZERO, ZERO2W, read
 
-from fmnist_runtime.probe import read_probe
+from fmnist_runtime.machine.probe import read_probe
 
 CPUINFO = "proc/cpuinfo"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist_runtime.quantization import pixel_writer, score_reader
+from fmnist_runtime.engines.quantization import pixel_writer, score_reader
 
 PIXELS = np.arange(256, dtype=np.uint8).reshape(4, 8, 8)
 

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_runtime.datasets import KNOWN
+from fmnist_runtime.data.datasets import KNOWN
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.recorded import read_reference, write_reference
 
 
 def test_the_tiny_runs_reference_is_of_its_model_and_the_real_test_split(t10k):

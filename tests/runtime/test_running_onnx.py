@@ -8,10 +8,10 @@ from foreign_onnx import convolutions, onnx_models
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.sessions import blocks
-from fmnist_runtime.sessions.base import Plan
-from fmnist_runtime.sessions.onnx import OnnxSession
-from fmnist_runtime.structure.onnx.checks import check
+from fmnist_runtime.engines import blocks
+from fmnist_runtime.engines.base import Plan
+from fmnist_runtime.engines.onnx import OnnxSession
+from fmnist_runtime.safety.onnx.checks import check
 
 
 @pytest.mark.parametrize("number", range(4))

@@ -9,9 +9,9 @@ from foreign_tflite import Builder, computed_shape, convolutions, pack, shapes, 
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.structure.tflite.checks import check
-from fmnist_runtime.structure.tflite.cost import MAX_BYTES, cost
-from fmnist_runtime.structure.tflite.graph import read_graph
+from fmnist_runtime.safety.tflite.checks import check
+from fmnist_runtime.safety.tflite.cost import MAX_BYTES, cost
+from fmnist_runtime.safety.tflite.graph import read_graph
 
 
 @pytest.mark.parametrize("number", range(6))

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.reference import Reference, read_reference, write_reference
+from fmnist_runtime.recorded import Reference, read_reference, write_reference
 from fmnist_runtime.scores import ModelScores, ScoresFile, is_scores, read_scores, write_scores
 
 # Values that text, or float32 by way of anything, would lose: one bit, the least, and a zero with a sign.

@@ -10,11 +10,11 @@ from PIL import Image
 from support import TINY
 
 from fmnist_runtime import FmnistError, load
-from fmnist_runtime.artifact import parse_metadata
-from fmnist_runtime.carriers import METADATA_FILE
+from fmnist_runtime.artifact.container import METADATA_FILE
+from fmnist_runtime.artifact.metadata import parse_metadata
 from fmnist_runtime.errors import ModelError, ShapeError
 from fmnist_runtime.evaluate import evaluate
-from fmnist_runtime.reference import read_reference
+from fmnist_runtime.recorded import read_reference
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 FLOAT32 = [path for path in ARTIFACTS if "float32" in path.name]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_runtime.stored import read_stored_types
+from fmnist_runtime.artifact.stored import read_stored_types
 
 EXPORT = TINY / "export"
 HIDDEN, LAST = 784 * 16 + 16, 16 * 10 + 10

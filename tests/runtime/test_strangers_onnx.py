@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from strangers import EPSILON, sigmoid, softmax, weights
 
 from fmnist_runtime import load
-from fmnist_runtime.contract import UnknownInputError
+from fmnist_runtime.artifact.contract import UnknownInputError
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError, ShapeError
 
 NODE = helper.make_node

@@ -23,7 +23,7 @@ from strangers import (
 from support import DATA, TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.contract import UnknownInputError
+from fmnist_runtime.artifact.contract import UnknownInputError
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.parity import assert_parity
 

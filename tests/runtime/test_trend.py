@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fmnist_runtime.trend import kendall_tau, relative_change
+from fmnist_runtime.timing.trend import kendall_tau, relative_change
 
 SERIES = st.one_of(
     st.lists(st.integers(1, 5).map(float), min_size=2, max_size=40),  # full of ties

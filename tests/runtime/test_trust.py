@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fmnist_runtime.machine import MachineState
-from fmnist_runtime.trend import kendall_tau
-from fmnist_runtime.trust import DRIFTING, MIN_TAU, NOISY, STABLE, THROTTLED, Trust, judge
+from fmnist_runtime.machine.state import MachineState
+from fmnist_runtime.timing.trend import kendall_tau
+from fmnist_runtime.timing.trust import DRIFTING, MIN_TAU, NOISY, STABLE, THROTTLED, Trust, judge
 
 PROCESSES, BLOCKS, CALLS = 6, 10, 1000
 QUIET = MachineState(

@@ -11,9 +11,9 @@ import pytest
 from support import TINY
 
 from fmnist_exporters.convert import converter
-from fmnist_runtime.carriers import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.errors import ModelError, ShapeError
-from fmnist_runtime.verify import verify
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 

@@ -15,8 +15,8 @@ from support import run_fmnist
 
 from fmnist_exporters.recipes import FLOAT32_DIFFERENCE, RECIPES
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_carried
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.recorded import read_reference, write_reference
 
 FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32")]
 FORMATS = ("keras", "tflite", "onnx", "npz")

@@ -15,9 +15,9 @@ import pytest
 from support import DATA, TINY
 
 from fmnist_exporters.metadata import embed_zip
-from fmnist_runtime.carriers import read_carried, read_metadata
-from fmnist_runtime.idx import idx_header
-from fmnist_runtime.reference import read_reference
+from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.data.idx import idx_header
+from fmnist_runtime.recorded import read_reference
 
 INT8 = TINY / "export" / "model-int8.tflite"
 ONNX = TINY / "export" / "model-float32.onnx"

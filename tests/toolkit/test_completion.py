@@ -17,7 +17,7 @@ from fmnist.cli.choices import DATASETS, FORMATS, SCHEMES
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
 from fmnist.settings import PRESETS
 from fmnist_exporters.recipes import formats, schemes
-from fmnist_runtime.datasets import KNOWN
+from fmnist_runtime.data.datasets import KNOWN
 
 VERBS = list(get_command(app).commands)
 ENGINES = ["auto", "tflite", "onnxruntime", "numpy", "null"]

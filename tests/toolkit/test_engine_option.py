@@ -9,7 +9,7 @@ import pytest
 from support import TINY
 
 from fmnist.cli import options
-from fmnist_runtime.sessions import ENGINES
+from fmnist_runtime.engines import ENGINES
 
 EXPORT = TINY / "export"
 

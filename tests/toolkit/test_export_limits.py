@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from support import DATA
 
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import read_metadata
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.data.datasets import load_dataset
 
 OPTIONS = ("--dataset", "fashion-mnist", "--data-dir", DATA, "--quantize", "int8")
 

@@ -15,7 +15,7 @@ from PIL import Image
 from support import DATA, TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_metadata
+from fmnist_runtime.artifact.container import read_metadata
 
 OPTIONS = ("--dataset", "fashion-mnist", "--data-dir", DATA)
 

@@ -18,9 +18,9 @@ from support import DATA, run_fmnist
 
 from fmnist import download
 from fmnist.fetching import MIRRORS, fetch_dataset
-from fmnist_runtime.datasets import KNOWN, load_dataset
+from fmnist_runtime.data.datasets import KNOWN, load_dataset
+from fmnist_runtime.data.idx import idx_sha256, read_idx
 from fmnist_runtime.errors import MissingExtraError, OutputError
-from fmnist_runtime.idx import idx_sha256, read_idx
 
 FILES = [f"{name}.gz" for name in KNOWN["mnist"].sha256]
 FIRST = FILES[0]

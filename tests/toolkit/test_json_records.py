@@ -11,10 +11,10 @@ from support import TINY
 from fmnist.json_part import DamageError, Part
 from fmnist.json_records import read_record
 from fmnist.results import to_json
-from fmnist_runtime.environment import Environment, read_environment
 from fmnist_runtime.evaluate import Evaluation, evaluate
+from fmnist_runtime.machine.environment import Environment, read_environment
 from fmnist_runtime.parity import Parity, compare, default_gate
-from fmnist_runtime.reference import read_reference
+from fmnist_runtime.recorded import read_reference
 
 REFERENCE = read_reference(TINY / "reference.npz")
 

@@ -13,8 +13,8 @@ from artifacts import with_metadata
 from support import ROOT, TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.idx import idx_header
-from fmnist_runtime.reference import read_reference
+from fmnist_runtime.data.idx import idx_header
+from fmnist_runtime.recorded import read_reference
 from fmnist_runtime.scores import read_scores
 
 EXPORT = TINY / "export"

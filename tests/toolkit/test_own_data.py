@@ -13,8 +13,8 @@ from support import DATA
 
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
-from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.idx import idx_header
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.data.idx import idx_header
 
 LABELS = ("shirt", "trousers", "pullover", "dress", "coat")
 

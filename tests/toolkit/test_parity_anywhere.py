@@ -17,8 +17,8 @@ from support import DATA, ROOT, TINY
 
 from fmnist.training import score_original
 from fmnist_runtime import load, parity
-from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.data.datasets import Dataset
+from fmnist_runtime.recorded import read_reference, write_reference
 
 Entries = dict[str, dict[str, Any]]
 WITHOUT_TENSORFLOW = """

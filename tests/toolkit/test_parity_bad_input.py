@@ -12,11 +12,11 @@ from foreign_npz import write_network
 from support import DATA, TINY
 
 from fmnist_runtime import parity
-from fmnist_runtime.carriers import read_carried
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.errors import FmnistError
-from fmnist_runtime.idx import idx_header
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.recorded import read_reference, write_reference
 
 INT8 = TINY / "export" / "model-int8.tflite"
 REFERENCE = TINY / "reference.npz"

@@ -16,8 +16,8 @@ from support import DATA, TINY
 
 from fmnist_exporters.export import Exporter
 from fmnist_runtime import load
-from fmnist_runtime.datasets import Dataset, load_dataset
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.data.datasets import Dataset, load_dataset
+from fmnist_runtime.recorded import read_reference, write_reference
 
 REFERENCE = ("--reference", TINY / "reference.npz")
 INT8 = TINY / "export" / "model-int8.tflite"

@@ -13,7 +13,7 @@ import pytest
 from support import TINY
 
 from fmnist.inspection import inspect_model
-from fmnist_runtime.carriers import SEAL_BYTES, seal
+from fmnist_runtime.artifact.container import SEAL_BYTES, seal
 
 EXPORT = TINY / "export"
 HEALTHY = sorted(path for path in EXPORT.iterdir() if path.suffix != ".json")

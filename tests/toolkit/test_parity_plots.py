@@ -23,7 +23,7 @@ from fmnist_runtime import load
 from fmnist_runtime.parity import Gate, Parity, compare
 from fmnist_runtime.parity.calibration import reliability
 from fmnist_runtime.parity.changes import Flips
-from fmnist_runtime.reference import Reference, read_reference, write_reference
+from fmnist_runtime.recorded import Reference, read_reference, write_reference
 
 EXPORT = TINY / "export"
 FLOAT32, INT8, INT8_FULL = (EXPORT / f"model-{scheme}.tflite" for scheme in ("float32", "int8", "int8-full"))

@@ -12,7 +12,7 @@ from artifacts import with_metadata
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.carriers import read_carried
+from fmnist_runtime.artifact.container import read_carried
 from fmnist_runtime.scores import ScoresFile, read_scores, write_scores
 
 EXPORT = TINY / "export"

@@ -16,7 +16,7 @@ from judging import judge
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.recorded import read_reference, write_reference
 
 INT8 = TINY / "export" / "model-int8.tflite"
 FLOAT32 = TINY / "export" / "model-float32.onnx"

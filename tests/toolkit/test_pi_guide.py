@@ -16,7 +16,7 @@ GUIDE = (ROOT / "runtime" / "README.md").read_text(encoding="utf-8")
 [CAMERA] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 PICAMERA2 = """
 import numpy as np
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 class Picamera2:
     '''What it is of picamera2 that the example uses: a camera that sees test images, dark on light.'''

@@ -25,7 +25,7 @@ from fmnist.runs import Run
 from fmnist.weights import initial_weights, trained_weights, unit_images
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import evaluate
-from fmnist_runtime.reference import Reference, read_reference, write_reference
+from fmnist_runtime.recorded import Reference, read_reference, write_reference
 
 REFERENCE = read_reference(TINY / "reference.npz")
 PLOTS = ["history", "predictions", "weights", "confusion"]

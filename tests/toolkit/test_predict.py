@@ -12,7 +12,7 @@ from predicting import INT8, T10K, encode, rows
 from support import DATA, TINY, TRAINS
 
 from fmnist_runtime import Prediction
-from fmnist_runtime.idx import idx_header
+from fmnist_runtime.data.idx import idx_header
 
 
 @pytest.mark.parametrize(

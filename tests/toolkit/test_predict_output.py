@@ -13,7 +13,7 @@ from predicting import encode, on_a_terminal, rows
 from fmnist.prediction_output import cards, comma_separated, json_lines, table
 from fmnist.predictions import Answer
 from fmnist_runtime import Prediction
-from fmnist_runtime.images import Picture
+from fmnist_runtime.data.images import Picture
 
 
 def test_names_move_no_cursor(tmp_path, t10k):

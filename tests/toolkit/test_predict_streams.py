@@ -14,8 +14,8 @@ from PIL import Image
 from predicting import INT8, encode, on_a_terminal, rows
 
 from fmnist.image_stream import Frame, parse_frame, split_files
+from fmnist_runtime.data.images import fit_picture
 from fmnist_runtime.errors import ImageError
-from fmnist_runtime.images import fit_picture
 
 
 def test_a_stream_of_raw_frames(predict, t10k, answers):

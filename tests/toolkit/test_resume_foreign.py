@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from support import DATA, run_fmnist
 
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 
 SCALINGS = {"0-1": (255, 0), "-1-1": (127.5, -1)}
 """What pixels are divided by, and what is added, to get to a range."""

@@ -15,8 +15,8 @@ from support import DATA
 
 from fmnist.plots.sample import sample_figure
 from fmnist.terminal import INK, draw_grid, takes_half_blocks
-from fmnist_runtime.datasets import load_dataset
-from fmnist_runtime.idx import idx_header
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.data.idx import idx_header
 
 
 @pytest.fixture(scope="module")

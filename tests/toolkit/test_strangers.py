@@ -98,7 +98,7 @@ def linear(b):
     """Means of the training images of each class, less the mean of all: a classifier of one layer."""
     from support import DATA
 
-    from fmnist_runtime.datasets import load_dataset
+    from fmnist_runtime.data.datasets import load_dataset
 
     train = load_dataset("fashion-mnist", "train", DATA)
     images = train.images.reshape(-1, 784).astype(np.float32)

@@ -23,9 +23,9 @@ from fmnist.network import build_model
 from fmnist.runs import Run
 from fmnist.settings import PRESETS, TrainSettings
 from fmnist.training import train
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.errors import DatasetError, TrainingStoppedError
-from fmnist_runtime.idx import idx_header
 
 
 def write_split(folder: Path, stem: str, images: np.ndarray, targets: np.ndarray) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from support import DATA, TINY, TRAINS
 
+from fmnist_runtime.engines import load
 from fmnist_runtime.parity import Gate, compare
-from fmnist_runtime.reference import Reference, read_reference, write_reference
-from fmnist_runtime.sessions import load
+from fmnist_runtime.recorded import Reference, read_reference, write_reference
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"
@@ -120,7 +120,7 @@ def test_max_drop_is_in_percentage_points(tmp_path, fmnist):
     with load(INT8) as session:
         from support import DATA
 
-        from fmnist_runtime.datasets import load_dataset
+        from fmnist_runtime.data.datasets import load_dataset
 
         scores = session.scores(load_dataset("fashion-mnist", "test", DATA).images)
     wrong = np.flatnonzero(scores.argmax(axis=1) != reference.targets)[:50]

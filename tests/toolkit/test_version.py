@@ -10,7 +10,7 @@ from importlib import metadata
 import pytest
 
 from fmnist.cli.version import PACKAGES
-from fmnist_runtime.environment import package_versions
+from fmnist_runtime.machine.environment import package_versions
 
 RUN = """
 import importlib.metadata, sys

@@ -13,11 +13,11 @@ from fmnist.results import to_json
 from fmnist.runs import RUNS, AdoptionBody, Run, is_run
 from fmnist_exporters.adopt import Adopted, adopt
 from fmnist_exporters.manifest import require_manifest_free, write_manifest
-from fmnist_runtime.datasets import Dataset, dataset_reference
+from fmnist_runtime.data.datasets import Dataset, dataset_reference
+from fmnist_runtime.data.labels import is_numbered
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.files import require_writable, write_atomically
-from fmnist_runtime.labels import is_numbered
-from fmnist_runtime.reference import Reference, write_reference
+from fmnist_runtime.recorded import Reference, write_reference
 
 _FOLDER = Path("adopted")
 """Where a single file goes by default."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.recorded import Reference
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from fmnist.opening import Execution, ModelFile, describe, is_keras, open_on
 from fmnist.render import percent
 from fmnist.runs import Run
 from fmnist_runtime import Session
-from fmnist_runtime.contract import RAW
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.evaluate import Evaluation, evaluate, score_dataset
 from fmnist_runtime.parity.intervals import wilson_interval
 from fmnist_runtime.parity.models import source_of
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.recorded import Reference
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class EvaluatedModel(ModelFile):
     dataset: str
     """Name of the data set whose test split was scored."""
     dataset_digest: str
-    """Digest of that split, as of `fmnist_runtime.datasets.Dataset`."""
+    """Digest of that split, as of `fmnist_runtime.data.datasets.Dataset`."""
     images: int
     """How many images were scored."""
     correct: int

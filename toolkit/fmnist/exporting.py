@@ -14,9 +14,13 @@ from fmnist.references import record_reference, require_reference_free
 from fmnist.render import percent
 from fmnist.runs import require_there, run_of
 from fmnist_exporters.recipes import Recipe, formats
-from fmnist_runtime.carriers import format_suffix
-from fmnist_runtime.contract import RAW
-from fmnist_runtime.datasets import Dataset, dataset_reference, load_dataset
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.artifact.manifest import MANIFEST
+from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset
+from fmnist_runtime.data.labels import read_distinct_labels
+from fmnist_runtime.engines import ENGINES, KERAS_ENDINGS
 from fmnist_runtime.errors import (
     DatasetError,
     FmnistError,
@@ -26,10 +30,6 @@ from fmnist_runtime.errors import (
     needs_extra,
 )
 from fmnist_runtime.files import require_file, require_possible, sha256_file
-from fmnist_runtime.labels import read_distinct_labels
-from fmnist_runtime.manifest import MANIFEST
-from fmnist_runtime.mistaken import mistaken
-from fmnist_runtime.sessions import ENGINES, KERAS_ENDINGS
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact, Exporter, Source
@@ -48,7 +48,7 @@ class Origin:
     labels: Path | None = None
     """Text file of class names, one a line; the data set's own when None."""
     input_range: str | None = None
-    """Pixels that it takes itself (see `fmnist_runtime.contract`); found out where nobody says it."""
+    """Pixels that it takes (see `fmnist_runtime.artifact.contract`); found out where nobody says it."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `fmnist_runtime.parity.Gate` that replace those of each scheme's own."""
     allow_chance: bool = False

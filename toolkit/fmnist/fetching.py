@@ -13,9 +13,9 @@ from typing import get_args
 
 from fmnist.download import MAX_BYTES, DownloadError, download, writing
 from fmnist.progress import say
-from fmnist_runtime.datasets import KNOWN, Split, cache_folder, file_names, find_file
+from fmnist_runtime.data.datasets import KNOWN, Split, cache_folder, file_names, find_file
+from fmnist_runtime.data.idx import idx_sha256, read_idx, read_idx_shape
 from fmnist_runtime.errors import DatasetError, IdxError
-from fmnist_runtime.idx import idx_sha256, read_idx, read_idx_shape
 
 # Base addresses, to which a file's name with .gz is appended, in the order they are tried. They may
 # compress differently: what is checked is the SHA-256 of the decompressed bytes, so none needs trust.

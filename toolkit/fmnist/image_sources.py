@@ -11,8 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmnist_runtime.data.images import Picture, decode_picture, fit_picture, read_picture
 from fmnist_runtime.errors import FmnistError, ImageError
-from fmnist_runtime.images import Picture, decode_picture, fit_picture, read_picture
 
 if TYPE_CHECKING:
     from fmnist.image_stream import Frame
@@ -88,7 +88,7 @@ def read_images(
     Args:
         paths: Of `find_images`. Of an IDX file and standard input each image is named with its number.
         shape: The model's image shape.
-        invert: As of `fmnist_runtime.images.read_image`.
+        invert: As of `fmnist_runtime.data.images.read_image`.
         frame: How raw frames lie in standard input; None where image files come through it.
     """
     for path in paths:
@@ -162,7 +162,7 @@ def _natural(path: Path) -> tuple[list[list[str | int]], str]:
 
 
 def _read_idx(path: Path, shape: tuple[int, ...], invert: str) -> Iterator[Reading]:
-    from fmnist_runtime.idx import read_idx
+    from fmnist_runtime.data.idx import read_idx
 
     try:
         images = read_idx(path)

@@ -14,8 +14,8 @@ from io import BufferedReader
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_runtime.data.images import MAX_BYTES, MAX_PIXELS
 from fmnist_runtime.errors import ImageError
-from fmnist_runtime.images import MAX_BYTES, MAX_PIXELS
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8"

@@ -15,10 +15,10 @@ from fmnist.opening import Execution, ModelFile, describe, open_model
 from fmnist.readers import read_keras, read_npz, read_tflite
 from fmnist.runs import Run, is_run, newest_run, require_there, run_of
 from fmnist.weights import initial_weights
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.contract import InputContract
+from fmnist_runtime.artifact.contract import InputContract
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.stored import StoredTypes, read_stored_types
 
 _AS_IT_SAYS = Execution()
 

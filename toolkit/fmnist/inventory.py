@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, get_args
 
-from fmnist_runtime.datasets import KNOWN, Split, file_names, find_files, load_dataset
+from fmnist_runtime.data.datasets import KNOWN, Split, file_names, find_files, load_dataset
+from fmnist_runtime.data.idx import idx_sha256, read_idx_shape
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.idx import idx_sha256, read_idx_shape
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from fmnist.evaluation import ModelEvaluation
 from fmnist.opening import ModelFile, is_keras
-from fmnist_runtime.carriers import read_metadata
-from fmnist_runtime.environment import read_environment
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.data.labels import is_numbered
 from fmnist_runtime.errors import OutputError, ResultError
 from fmnist_runtime.files import require_writable
-from fmnist_runtime.labels import is_numbered
+from fmnist_runtime.machine.environment import read_environment
 from fmnist_runtime.parity.models import require_labels
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.recorded import Reference
 from fmnist_runtime.scores import ModelScores, ScoresFile, is_scores, write_scores
 
 

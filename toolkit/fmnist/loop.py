@@ -16,7 +16,7 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fmnist.settings import TrainSettings
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 
 def epoch_order(targets: NDArray[np.uint8], seed: int, epoch: int) -> NDArray[np.int32]:

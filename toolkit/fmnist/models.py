@@ -13,10 +13,10 @@ from fmnist.opening import images_of_a_dataset, is_model_file
 from fmnist.progress import say_notes
 from fmnist.runs import Run, is_run, newest_run, require_there, run_of, select_run
 from fmnist_runtime import Session
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.data.datasets import Dataset, load_dataset
+from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import DatasetError, MissingExtraError, ResultError
-from fmnist_runtime.sessions import ENGINES
 
 
 @dataclass(frozen=True)

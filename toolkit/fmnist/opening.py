@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from fmnist.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
-from fmnist_runtime.carriers import format_suffix
-from fmnist_runtime.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
+from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES, ModelInfo
+from fmnist_runtime.engines.opening import SEAL, USER
 from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
-from fmnist_runtime.sessions import ENGINES, KERAS_SUFFIXES, ModelInfo
-from fmnist_runtime.sessions.opening import SEAL, USER
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from fmnist_runtime.datasets import Dataset
-    from fmnist_runtime.range_search import FoundRange
+    from fmnist_runtime.artifact.range_search import FoundRange
+    from fmnist_runtime.data.datasets import Dataset
 
 _SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
 """What model files end in."""
@@ -65,9 +65,9 @@ class Execution:
     threads: int = 1
     """Threads one inference may use."""
     engine: str = "auto"
-    """What runs an artifact: a name in `fmnist_runtime.sessions.ENGINES`, or ``auto``."""
+    """What runs an artifact: a name in `fmnist_runtime.engines.ENGINES`, or ``auto``."""
     input_range: str | None = None
-    """What pixels become in front of a model that does not say it (see `fmnist_runtime.contract`)."""
+    """What pixels become in front of a model that does not say it (see `artifact.contract`)."""
     known_from: str = USER
     """Where that is known from."""
     labels: tuple[str, ...] | None = None
@@ -184,8 +184,8 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
     """
     import numpy as np
 
+    from fmnist_runtime.artifact.range_search import candidates, find_contradiction, find_range
     from fmnist_runtime.evaluate import require_classes
-    from fmnist_runtime.range_search import candidates, find_contradiction, find_range
 
     info, contract = session.info, session.info.contract
     if contract.known_from in (SEAL, RUN, how.known_from):

@@ -33,9 +33,9 @@ from fmnist.runs import Run, read_json
 from fmnist.summary import SummaryRow, summarise
 from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
-from fmnist_runtime.environment import package_versions
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.machine.environment import package_versions
 from fmnist_runtime.parity.gates import FAIL
 
 _IN_THE_WAY = "remove it, or --force replaces it"

@@ -10,8 +10,8 @@ import numpy as np
 
 from fmnist.image_sources import Reading
 from fmnist_runtime import Prediction, Session
+from fmnist_runtime.data.images import Picture
 from fmnist_runtime.errors import FmnistError
-from fmnist_runtime.images import Picture
 
 _BLOCK = 256
 """Most images that are kept to be scored at once."""

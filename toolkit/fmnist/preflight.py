@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fmnist.runs import Run
 from fmnist.settings import TrainSettings
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, OutputError
 
 _BYTES_PER_WEIGHT = 50

@@ -11,7 +11,7 @@ import numpy as np
 from fmnist.contents import Contents, Layer, Operator, Tensor, is_measurable, measure_weight
 
 if TYPE_CHECKING:
-    from fmnist_runtime.dense.network import Dense
+    from fmnist_runtime.engines.dense import Dense
 
 
 def read_keras(model: Any) -> Contents:
@@ -35,7 +35,7 @@ def read_keras(model: Any) -> Contents:
 
 def read_tflite(path: Path) -> Contents:
     """Operators, tensors and constants of a TFLite model."""
-    from fmnist_runtime.sessions.tflite import open_unallocated
+    from fmnist_runtime.engines.tflite import open_unallocated
 
     interpreter = open_unallocated(path)
     roles = {detail["index"]: "input" for detail in interpreter.get_input_details()}

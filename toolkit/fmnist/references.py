@@ -10,15 +10,15 @@ from fmnist.models import Splits, dataset_of
 from fmnist.opening import Execution, describe, is_keras, open_on
 from fmnist.runs import Run, is_run, require_there, run_of
 from fmnist_exporters import isolation
-from fmnist_runtime.artifact import Metadata
-from fmnist_runtime.carriers import format_suffix, read_metadata
-from fmnist_runtime.datasets import Dataset
-from fmnist_runtime.dense.npz import is_network
+from fmnist_runtime.artifact.container import format_suffix, read_metadata
+from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.data.datasets import Dataset
+from fmnist_runtime.engines import ENGINES
+from fmnist_runtime.engines.dense_npz import is_network
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError, ResultError, needs_extra
 from fmnist_runtime.files import require_file, require_writable, sha256_file
-from fmnist_runtime.reference import Reference, read_reference, write_reference
+from fmnist_runtime.recorded import Reference, read_reference, write_reference
 from fmnist_runtime.scores import is_scores, read_scores
-from fmnist_runtime.sessions import ENGINES
 
 _SUFFIX = "-reference.npz"
 """End of the name under which a foreign model's scores lie beside its artifacts."""

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_runtime.environment import read_environment
 from fmnist_runtime.errors import OutputError
 from fmnist_runtime.files import require_possible, require_writable, write_atomically
+from fmnist_runtime.machine.environment import read_environment
 
 _VERSIONS = {"parity": 4, "bench": 2}
 """Version of a kind's layout, where it is not the first."""

@@ -12,7 +12,7 @@ from fmnist.history import Epoch
 from fmnist.settings import TrainSettings
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
 from fmnist_runtime.files import require_file, require_writable, sha256_file
-from fmnist_runtime.reference import Reference, read_reference
+from fmnist_runtime.recorded import Reference, read_reference
 
 RUNS = Path("runs")
 TRAIN_SCHEMA, ADOPT_SCHEMA = "fmnist.train/1", "fmnist.adopt/1"
@@ -26,7 +26,7 @@ class TrainingBody(TypedDict):
     labels: tuple[str, ...]
     """Class names, by class index."""
     train_digest: str
-    """Digest of the training split, as of `fmnist_runtime.datasets.Dataset`."""
+    """Digest of the training split, as of `fmnist_runtime.data.datasets.Dataset`."""
     test_digest: str
     """Digest of the test split."""
     model_sha256: str
@@ -64,7 +64,7 @@ class AdoptionBody(TypedDict):
     labels: tuple[str, ...]
     """Class names, by class index."""
     test_digest: str
-    """Digest of the test split, as of `fmnist_runtime.datasets.Dataset`."""
+    """Digest of the test split, as of `fmnist_runtime.data.datasets.Dataset`."""
     test_accuracy: float
     """Accuracy on the test split, from 0 to 1."""
     finished: str

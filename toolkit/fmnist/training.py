@@ -36,12 +36,12 @@ from fmnist.runs import Run, TrainingBody
 from fmnist.settings import TrainSettings
 from fmnist_exporters.original import KerasSession, limit_threads
 from fmnist_exporters.precision import Precision
-from fmnist_runtime.contract import RAW
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
-from fmnist_runtime.reference import Reference, write_reference
+from fmnist_runtime.recorded import Reference, write_reference
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from fmnist.history import Epoch, read_history
 from fmnist.progress import Progress, say
 from fmnist.runs import Run, new_run, require_ours, require_there, run_of
 from fmnist.settings import PRESETS, TrainSettings
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import FmnistError, ModelError, ResultError, needs_extra
 from fmnist_runtime.files import require_file, sha256_file
 

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.runs import Run
+from fmnist_runtime.data.images import image_shape
 from fmnist_runtime.errors import ModelError, ResultError, needs_extra
 from fmnist_runtime.files import require_file
-from fmnist_runtime.images import image_shape
 
 Weights = dict[str, NDArray[Any]]
 """Arrays by Keras's path of the variable, such as ``hidden_1/kernel``, in the model's order."""

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from fmnist_runtime.engines.plan import are_logits
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity.answers import Answers, compare_answers
 from fmnist_runtime.parity.audit import Audit, audit_scores
@@ -15,7 +16,6 @@ from fmnist_runtime.parity.calibration import Calibration, compare_calibration
 from fmnist_runtime.parity.changes import Changes, find_changes
 from fmnist_runtime.parity.gates import Breach, Gate, find_breaches, verdict
 from fmnist_runtime.parity.probabilities import Probabilities, compare_probabilities
-from fmnist_runtime.sessions.plan import are_logits
 
 
 @dataclass(frozen=True)

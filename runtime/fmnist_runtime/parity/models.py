@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.datasets import Dataset, load_dataset
+from fmnist_runtime.data.datasets import Dataset, load_dataset
+from fmnist_runtime.data.labels import is_numbered
+from fmnist_runtime.engines import Session, load
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import score_dataset
-from fmnist_runtime.labels import is_numbered
 from fmnist_runtime.parity.comparison import Parity, compare
 from fmnist_runtime.parity.gates import Gate, default_gate
-from fmnist_runtime.reference import Reference, read_reference
-from fmnist_runtime.sessions import Session, load
+from fmnist_runtime.recorded import Reference, read_reference
 
 _SHOWN = 3
 """Classes of another name that a message shows."""

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from synthetic import Synthetic, drawn, images
 
-from fmnist_runtime.latency import WarmUp, time_block, time_calls, warm_up
-from fmnist_runtime.latency.calls import BLOCKS, block_sizes
+from fmnist_runtime.timing import WarmUp, time_block, time_calls, warm_up
+from fmnist_runtime.timing.calls import BLOCKS, block_sizes
 
 
 def constant(random, count):

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from fmnist_runtime.percentiles import interval_ranks, least_samples, percentile_rank
+from fmnist_runtime.timing.percentiles import interval_ranks, least_samples, percentile_rank
 
 
 def plain_ranks(count: int, percent: float) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from synthetic import Synthetic, images
 
-from fmnist_runtime.latency import time_periodic
+from fmnist_runtime.timing import time_periodic
 
 
 def test_calls_begin_when_they_are_due():

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmnist_runtime.latency import Samples, pooled_percentile
-from fmnist_runtime.percentiles import Percentile, interval_ranks
+from fmnist_runtime.timing import Samples, pooled_percentile
+from fmnist_runtime.timing.percentiles import Percentile, interval_ranks
 
 TIMES = st.lists(st.integers(0, 50), min_size=1, max_size=200).map(np.array)
 EXACTLY = settings(deadline=None, derandomize=True, database=None)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from synthetic import Synthetic, images
 
-from fmnist_runtime.latency import WarmUp, measure_throughput
+from fmnist_runtime.timing import WarmUp, measure_throughput
 
 
 def test_images_a_second():

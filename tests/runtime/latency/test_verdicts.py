@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from synthetic import Synthetic, drawn, images
 
-from fmnist_runtime.latency import Timing, pooled_percentile, time_calls, warm_up
-from fmnist_runtime.trust import DRIFTING, NOISY, STABLE, judge
+from fmnist_runtime.timing import Timing, pooled_percentile, time_calls, warm_up
+from fmnist_runtime.timing.trust import DRIFTING, NOISY, STABLE, judge
 
 PROCESSES, SECONDS = 6, 0.5
 WHOLE_NS = PROCESSES * (SECONDS + 0.1) * 1e9

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from synthetic import Synthetic, images
 
-from fmnist_runtime.latency import warm_up
+from fmnist_runtime.timing import warm_up
 
 
 def test_a_latency_that_falls_is_waited_for():

@@ -13,8 +13,8 @@ from fmnist.bench.processes import Process, Steady
 from fmnist.bench.report import benchmark_text
 from fmnist.bench.result import Benchmark, Result
 from fmnist.opening import ModelFile
-from fmnist_runtime.latency import Samples, Timing, WarmUp
-from fmnist_runtime.machine import MachineState
+from fmnist_runtime.machine.state import MachineState
+from fmnist_runtime.timing import Samples, Timing, WarmUp
 
 
 def state(clock_s: float, busy_s: float, own_s: float) -> MachineState:

@@ -18,7 +18,7 @@ from timings import STATE
 from fmnist.bench import worker
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.processes import run_worker
-from fmnist_runtime.machine import MachineState
+from fmnist_runtime.machine.state import MachineState
 
 NPZ = TINY / "export" / "model-float32.npz"
 PERIODIC = """

@@ -18,7 +18,7 @@ from fmnist.bundle.contents import Bundle, make_bundle
 from fmnist.bundle.writing import write_bundle
 from fmnist.devices.targets import BOARDS, Target
 from fmnist.runs import Run
-from fmnist_runtime.datasets import KNOWN
+from fmnist_runtime.data.datasets import KNOWN
 
 ANY = Target("any", "3.11")
 PI = Target("linux-aarch64", "3.13")

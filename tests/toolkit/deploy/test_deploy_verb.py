@@ -13,7 +13,7 @@ import pytest
 import sshd
 from support import TINY, run_fmnist
 
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.recorded import read_reference, write_reference
 
 QUICK = ("--format", "tflite", "--duration", "0.3", "--processes", "2", "--json", "deploy.json")
 TO_BOTH = ("--host", "pi", "--host", "shut")

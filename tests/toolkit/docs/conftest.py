@@ -25,9 +25,9 @@ from fmnist.report.reading import read_run
 from fmnist.results import to_json
 from fmnist.runs import Run
 from fmnist.summary import SummaryBody, SummaryRow
-from fmnist_runtime.datasets import load_dataset
+from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import DeviceError
-from fmnist_runtime.probe import read_probe
+from fmnist_runtime.machine.probe import read_probe
 
 Results = dict[str, list[dict[str, Any]]]
 """By kind, as a program reads them."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fmnist.devices.remote_probe import SCHEMA, read_reply
-from fmnist_runtime.environment import package_versions
+from fmnist_runtime.machine.environment import package_versions
 
 WITHOUT = "fmnist runs dense float32 networks without it: --engine numpy"
 ILLEGAL_INSTRUCTION = "import os, signal\nos.kill(os.getpid(), signal.SIGILL)\n"

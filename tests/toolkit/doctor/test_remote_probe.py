@@ -14,7 +14,7 @@ from machines import PI5, PI_ZERO, probe_of
 
 from fmnist.devices.remote_probe import SCHEMA, program, read_reply
 from fmnist_runtime.errors import DeviceError
-from fmnist_runtime.probe import read_probe
+from fmnist_runtime.machine.probe import read_probe
 
 OTHER_VERSION = "import sys\nsys.version_info = (3, 9, 2, 'final', 0)\n"
 

@@ -11,8 +11,8 @@ from fmnist.report.decision import decide
 from fmnist.report.results import ModelResults, Timing
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.parity import Gate, compare
-from fmnist_runtime.percentiles import Percentile
-from fmnist_runtime.trust import NOISY, STABLE
+from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.trust import NOISY, STABLE
 
 IMAGES = 4000
 TARGETS = np.zeros(IMAGES, np.uint8)

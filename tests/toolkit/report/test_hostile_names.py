@@ -10,7 +10,7 @@ from pathlib import Path
 
 from support import run_fmnist
 
-from fmnist_runtime.reference import read_reference, write_reference
+from fmnist_runtime.recorded import read_reference, write_reference
 
 HOSTILE = (
     "<script>window.hacked=1</script>",

@@ -25,8 +25,8 @@ import numpy as np
 
 from fmnist.bench.reading import Figures, Key, Recorded
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.percentiles import CONFIDENCE
-from fmnist_runtime.trust import STABLE
+from fmnist_runtime.timing.percentiles import CONFIDENCE
+from fmnist_runtime.timing.trust import STABLE
 
 FASTER, SLOWER, ALIKE, CANNOT_TELL = "faster", "slower", "alike", "cannot tell"
 LEAST_CHANGE = 0.05

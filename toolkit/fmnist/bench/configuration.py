@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Literal
 
 from fmnist.opening import is_keras
-from fmnist_runtime.carriers import format_suffix
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.sessions import ENGINES
 
 Scenario = Literal["latency", "throughput", "periodic", "cold-start"]
 

@@ -20,8 +20,8 @@ from fmnist.bench.reading import Figures, Key, Recorded, names_of, read_figures
 from fmnist.bench.result import Benchmark
 from fmnist.render import markdown_text, printable
 from fmnist.results import plain
-from fmnist_runtime.environment import read_environment
-from fmnist_runtime.percentiles import Percentile, least_samples
+from fmnist_runtime.machine.environment import read_environment
+from fmnist_runtime.timing.percentiles import Percentile, least_samples
 
 HOLDS, BROKEN, CANNOT_TELL = "holds", "is broken", "cannot be told"
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.inputs import Kept
 from fmnist.opening import ModelFile
-from fmnist_runtime.latency import WarmUp
-from fmnist_runtime.machine import MachineState
-from fmnist_runtime.operators import OperatorProfile
+from fmnist_runtime.machine.state import MachineState
+from fmnist_runtime.timing import WarmUp
+from fmnist_runtime.timing.operators import OperatorProfile
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from pathlib import Path
 from fmnist.models import Splits
 from fmnist.opening import FOUND, Execution, is_keras, open_model, open_on
 from fmnist.runs import run_of
-from fmnist_runtime.carriers import read_metadata
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError
 from fmnist_runtime.files import require_file
 

@@ -9,7 +9,7 @@ from fmnist.bench.naming import file_names
 from fmnist.bench.result import Result
 from fmnist.render import microseconds, percent, printable, table
 from fmnist_runtime.errors import FmnistError
-from fmnist_runtime.operators import OperatorProfile
+from fmnist_runtime.timing.operators import OperatorProfile
 
 Profile = OperatorProfile | FmnistError | None
 """What operators take, why that cannot be told, or None: the engine does not tell."""

@@ -16,8 +16,8 @@ from fmnist.plots.style import write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
 from fmnist.png import require_picture_free
 from fmnist.render import shortened
-from fmnist_runtime.percentiles import Percentile
-from fmnist_runtime.trust import STABLE
+from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.trust import STABLE
 
 _LONGEST = 38
 """Characters of a name that is followed by a verdict."""

@@ -17,11 +17,11 @@ import numpy as np
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.worker import OPERATORS, Job
 from fmnist.opening import FOUND, ModelFile
+from fmnist_runtime.engines.opening import USER
 from fmnist_runtime.errors import ModelError, UnsupportedError
-from fmnist_runtime.latency import Samples, Timing, WarmUp
-from fmnist_runtime.machine import MachineState, read_machine_state
-from fmnist_runtime.operators import OperatorProfile, OperatorTime
-from fmnist_runtime.sessions.opening import USER
+from fmnist_runtime.machine.state import MachineState, read_machine_state
+from fmnist_runtime.timing import Samples, Timing, WarmUp
+from fmnist_runtime.timing.operators import OperatorProfile, OperatorTime
 
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 """NumPy's library reads them once, when it is loaded: so its number of threads is said here, too."""

@@ -17,7 +17,7 @@ from fmnist.json_part import DamageError, Part
 from fmnist.results import schema
 from fmnist.runs import read_json
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.timing.percentiles import Percentile
 
 _SCHEMA = re.compile(r"fmnist\.([a-z-]+)/([0-9]{1,9})")
 _MOST_PROCESSES = 1000
@@ -65,7 +65,7 @@ class Figures:
     size_bytes: int
     """Size of the file."""
     verdict: str
-    """How far its bench trusts it: `fmnist_runtime.trust.STABLE`, or what is wrong."""
+    """How far its bench trusts it: `fmnist_runtime.timing.trust.STABLE`, or what is wrong."""
     process_medians_us: tuple[float, ...]
     """The median time of each process."""
     process_rates: tuple[float, ...]

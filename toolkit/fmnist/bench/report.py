@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from fmnist.bench.doubts import doubts
 from fmnist.bench.result import Benchmark, Result
 from fmnist.render import ABSENT, markdown, markdown_text, microseconds, milliseconds, printable, size, table
-from fmnist_runtime.percentiles import Percentile
-from fmnist_runtime.trust import STABLE
+from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.trust import STABLE
 
 Column = tuple[str, Callable[[Result], str]]
 """A title, and the cell of a result."""

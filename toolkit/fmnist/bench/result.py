@@ -12,9 +12,9 @@ from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.processes import Process, Steady
 from fmnist.opening import ModelFile
 from fmnist_runtime.errors import FmnistError
-from fmnist_runtime.latency import Samples, pooled_percentile
-from fmnist_runtime.percentiles import Percentile
-from fmnist_runtime.trust import Trust, judge
+from fmnist_runtime.timing import Samples, pooled_percentile
+from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.trust import Trust, judge
 
 
 @dataclass(frozen=True)

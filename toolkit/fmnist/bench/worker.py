@@ -24,16 +24,9 @@ from numpy.typing import NDArray
 from fmnist.opening import Execution, describe, images_of_a_dataset, open_model
 from fmnist_runtime import Session
 from fmnist_runtime.errors import FmnistError, UnsupportedError
-from fmnist_runtime.latency import (
-    Timing,
-    WarmUp,
-    measure_throughput,
-    time_calls,
-    time_periodic,
-    warm_up,
-)
-from fmnist_runtime.machine import MachineState, read_machine_state
-from fmnist_runtime.operators import profile_operators
+from fmnist_runtime.machine.state import MachineState, read_machine_state
+from fmnist_runtime.timing import Timing, WarmUp, measure_throughput, time_calls, time_periodic, warm_up
+from fmnist_runtime.timing.operators import profile_operators
 
 OPERATORS = "operators"
 """A job that times the operators, not the model."""

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from fmnist.devices.targets import Target
 from fmnist.progress import Progress
-from fmnist_runtime.datasets import cache_folder
+from fmnist_runtime.data.datasets import cache_folder
 from fmnist_runtime.errors import DeviceError, MissingExtraError, OutputError
 
 _GLIBC = range(28, 16, -1)

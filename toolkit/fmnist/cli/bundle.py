@@ -118,7 +118,9 @@ def _text(bundle: "Bundle", place: Path) -> str:
 
 def _part(name: str) -> str:
     """What a file of a bundle belongs to."""
-    from fmnist_runtime.manifest import MANIFEST  # not before: it loads NumPy, which --help does without
+    from fmnist_runtime.artifact.manifest import (
+        MANIFEST,  # not before: it loads NumPy, which --help does without
+    )
 
     match name.split("/"):
         case ["wheels", wheel]:

@@ -139,7 +139,7 @@ def show_images(
 
     from fmnist.png import require_picture_free
     from fmnist.terminal import draw_grid, takes_half_blocks
-    from fmnist_runtime.datasets import load_dataset
+    from fmnist_runtime.data.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
 
     if out is None:

@@ -34,7 +34,7 @@ def figures(row: "SummaryRow") -> list[str]:
 
 def doubt(rows: "Sequence[SummaryRow]") -> list[str]:
     """A line on times that are not to be trusted, where there are such."""
-    from fmnist_runtime.trust import STABLE
+    from fmnist_runtime.timing.trust import STABLE
 
     doubtful = sum(row.trust not in (None, STABLE) for row in rows)
     return [f"times of {doubtful} of {len(rows)} are not STABLE: bench.json says why"] if doubtful else []

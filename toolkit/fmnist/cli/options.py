@@ -49,7 +49,7 @@ def _engines(names: list[str]) -> list[str]:
 def _checked_range(text: str | None) -> str | None:
     """Refuse what is no range, before anything is opened."""
     if text is not None:
-        from fmnist_runtime.contract import parse_range
+        from fmnist_runtime.artifact.contract import parse_range
 
         try:
             return parse_range(text).text

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from fmnist.inspection import Inspection
-    from fmnist_runtime.artifact import Metadata
-    from fmnist_runtime.contract import InputContract
-    from fmnist_runtime.golden import Golden
-    from fmnist_runtime.stored import StoredTypes
+    from fmnist_runtime.artifact.contract import InputContract
+    from fmnist_runtime.artifact.golden import Golden
+    from fmnist_runtime.artifact.metadata import Metadata
+    from fmnist_runtime.artifact.stored import StoredTypes
 
 _MOST_LABELS = 20
 """Names of classes that one line has room for."""

@@ -122,7 +122,7 @@ def read_names(labels: Path | None) -> tuple[str, ...] | None:
     if labels is None:
         return None
     from fmnist.progress import say_notes
-    from fmnist_runtime.labels import read_labels
+    from fmnist_runtime.data.labels import read_labels
 
     read = read_labels(labels)
     say_notes(read.notes)

@@ -84,7 +84,7 @@ def predict(
     from fmnist.prediction_output import Layout, record
     from fmnist.predictions import predict_images
     from fmnist.progress import say
-    from fmnist_runtime.images import image_shape, require_image_shape
+    from fmnist_runtime.data.images import image_shape, require_image_shape
 
     images = images or []
     if model and not _is_model(model):

@@ -61,7 +61,7 @@ def given_settings(
     seed: int | None,
 ) -> dict[str, Any]:
     """The settings that were named on the command line."""
-    from fmnist_runtime.datasets import dataset_reference
+    from fmnist_runtime.data.datasets import dataset_reference
 
     named = {
         "dataset": dataset_reference(dataset) if dataset is not None else None,

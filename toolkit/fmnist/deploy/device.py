@@ -19,7 +19,7 @@ from fmnist.render import size
 from fmnist.runs import Run
 from fmnist.summary import SummaryRow
 from fmnist_runtime.errors import DeviceError, FmnistError, RejectedError
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine.probe import Probe
 
 _MAX_PROBE = 1_000_000
 _NO_PROGRAM = 127

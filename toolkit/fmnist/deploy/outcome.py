@@ -8,7 +8,7 @@ from typing import TypedDict
 
 from fmnist.summary import SummaryRow
 from fmnist_runtime.errors import FmnistError, RejectedError
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine.probe import Probe
 
 _NAME = 40
 """Letters; ``Raspberry Pi 4 Model B Rev 1.5`` has 30."""

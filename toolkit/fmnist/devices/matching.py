@@ -6,7 +6,7 @@ from fmnist.devices.pins import ENGINE_EXTRAS
 from fmnist.devices.targets import MIN_PYTHON, Target
 from fmnist.devices.wheels import PLATFORMS, dotted, obstacle, version_numbers
 from fmnist_runtime.errors import DeviceError
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine.probe import Probe
 
 MIN_NUMPY = (1, 24)
 """What pyproject.toml asks for."""

@@ -11,9 +11,10 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from fmnist.devices.matching import python_too_old
 from fmnist.devices.targets import MIN_PYTHON
-from fmnist_runtime import environment, machine, probe, processor
 from fmnist_runtime.errors import DeviceError
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine import environment, probe, processor
+from fmnist_runtime.machine import state as machine
+from fmnist_runtime.machine.probe import Probe
 
 SCHEMA = "fmnist.probe/1"
 _MOST = 10**18
@@ -33,7 +34,7 @@ package.__path__ = []
 for name, source in {sources}:
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(source, name, "exec"), module.__dict__)
-found = sys.modules["fmnist_runtime.probe"].read_probe()
+found = sys.modules["fmnist_runtime.machine.probe"].read_probe()
 print(json.dumps({{"schema": {schema!r}, "probe": dataclasses.asdict(found)}}))
 """
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fmnist.devices.pins import Extra
 from fmnist.devices.targets import PYTHONS, Platform
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine.probe import Probe
 
 PLATFORMS: dict[str, Platform] = {"aarch64": "linux-aarch64", "x86_64": "linux-x86_64"}
 """By the name that the kernel gives to the machine."""

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from fmnist.doctor.finding import Finding
 from fmnist.doctor.hardware import is_raspberry_pi
-from fmnist_runtime.machine import FIRMWARE_BITS
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine.probe import Probe
+from fmnist_runtime.machine.state import FIRMWARE_BITS
 
 _NEAR_LIMIT_C = 80.0
 """From here to 85 °C a Raspberry Pi makes its cores slower and slower.

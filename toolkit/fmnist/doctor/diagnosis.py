@@ -10,9 +10,9 @@ from fmnist.doctor import condition, hardware, software
 from fmnist.doctor.finding import Finding
 from fmnist.doctor.loading import Loading, Part
 from fmnist.settings import DEFAULT_DATASET
-from fmnist_runtime.datasets import find_files
+from fmnist_runtime.data.datasets import find_files
 from fmnist_runtime.errors import DatasetError, IdxError
-from fmnist_runtime.probe import Probe, read_probe
+from fmnist_runtime.machine.probe import Probe, read_probe
 
 
 @dataclass(frozen=True)

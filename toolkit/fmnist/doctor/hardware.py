@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from fmnist.doctor.finding import Finding
-from fmnist_runtime.probe import Probe
-from fmnist_runtime.processor import ARMV8_CORES, AVX512_VNNI, AVX_VNNI, DOT_PRODUCT
+from fmnist_runtime.machine.probe import Probe
+from fmnist_runtime.machine.processor import ARMV8_CORES, AVX512_VNNI, AVX_VNNI, DOT_PRODUCT
 
 SMALL_MEMORY = 700_000_000
 """A board of 512 MB has less, one of 1 GB more, after the graphics has had its share."""

@@ -130,7 +130,7 @@ def _tell(loading: Loading) -> None:
 
 def _run(loading: Loading) -> Loading:
     """Have a part that loaded answer golden images in this process."""
-    from fmnist_runtime.verify import verify
+    from fmnist_runtime.artifact.verify import verify
 
     try:
         failures = verify(Path(__file__).with_name("models") / _MODELS[loading.part]).failures
@@ -166,11 +166,11 @@ def _numpy() -> None:
 
 
 def _tflite() -> None:
-    import fmnist_runtime.sessions.tflite  # noqa: F401
+    import fmnist_runtime.engines.tflite  # noqa: F401
 
 
 def _onnx() -> None:
-    import fmnist_runtime.sessions.onnx  # noqa: F401
+    import fmnist_runtime.engines.onnx  # noqa: F401
 
 
 def _images() -> None:

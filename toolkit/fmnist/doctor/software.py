@@ -10,7 +10,7 @@ from fmnist.devices.wheels import WHEELS, obstacle
 from fmnist.doctor.finding import Finding, Verdict
 from fmnist.doctor.loading import Loading, Part
 from fmnist_runtime.errors import DeviceError
-from fmnist_runtime.probe import Probe
+from fmnist_runtime.machine.probe import Probe
 
 _MEANWHILE = "fmnist runs dense float32 networks without it: --engine numpy"
 

@@ -24,7 +24,7 @@ class Split(TypedDict):
     dataset: str
     """Name of the data set whose test split was scored."""
     dataset_digest: str
-    """Digest of that split, as of `fmnist_runtime.datasets.Dataset`."""
+    """Digest of that split, as of `fmnist_runtime.data.datasets.Dataset`."""
     labels: tuple[str, ...]
     """Class names, by class index."""
 

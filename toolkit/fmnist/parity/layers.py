@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fmnist.opening import Execution, is_keras, open_model, open_on
 from fmnist.parity.similarity import Similarity, compare_values
 from fmnist.runs import run_of
-from fmnist_runtime.contract import RAW
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra
 
 LAYER_IMAGES = 200

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from fmnist.models import Splits, distinct_names
 from fmnist.opening import Execution, ModelFile, describe, open_on
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
 from fmnist_runtime.parity.models import require_split, same_original, source_of
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.recorded import Reference
 
 OTHER_MODEL = "was made from another model than this reference"
 """What is said of an artifact that is of another original. No gate: the user may mean it."""

@@ -15,9 +15,9 @@ from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.parity import compare
 from fmnist_runtime.parity.models import require_labels, same_original
+from fmnist_runtime.recorded import SCHEMA as REFERENCE_SCHEMA
+from fmnist_runtime.recorded import Reference, read_reference
 from fmnist_runtime.records import schema_of
-from fmnist_runtime.reference import SCHEMA as REFERENCE_SCHEMA
-from fmnist_runtime.reference import Reference, read_reference
 from fmnist_runtime.scores import ModelScores, ScoresFile, read_scores
 
 

@@ -16,7 +16,7 @@ from fmnist.histogram import bin_step, log_histogram
 from fmnist.plots.speed import colour_of, speed_axis, title
 from fmnist.plots.style import GREY, new_figure
 from fmnist.render import shortened
-from fmnist_runtime.latency import Samples
+from fmnist_runtime.timing import Samples
 
 _WIDTH, _HEIGHT_OF_ROW, _HEIGHT_OF_REST = 9.6, 0.55, 1.6
 """Inches."""

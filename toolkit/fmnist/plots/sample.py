@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from fmnist.plots.style import new_figure, show_image
 from fmnist.render import shortened
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 _LONGEST = 16
 

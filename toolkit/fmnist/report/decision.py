@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from fmnist.evaluation import guessing
 from fmnist.render import microseconds, percent, points, size
 from fmnist.report.results import ModelResults
-from fmnist_runtime.percentiles import Percentile
-from fmnist_runtime.trust import STABLE
+from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.trust import STABLE
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from PIL import Image
 from fmnist.models import Splits
 from fmnist.parity.models import scored_split
 from fmnist.report.results import RunResults
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import DatasetError, ResultError
 from fmnist_runtime.parity.changes import Flips
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.recorded import Reference
 
 _PAGE_BYTES, _RUN_BYTES = 2_800_000, 180_000
 """What a page may have, so that it stays below 3 MB, and what a run of nine models and ten classes takes of

@@ -21,9 +21,9 @@ from fmnist.report.gallery import KINDS, PAGE, changes_data
 from fmnist.report.remedies import export_command, pictures_command, result_command
 from fmnist.report.results import RunResults
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
-from fmnist_runtime.environment import package_version
+from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.intervals import Interval, wilson_interval
-from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.timing.percentiles import Percentile
 
 MARK = "<!doctype html>\n<!-- fmnist.report/1 -->\n"
 """How every report begins, which tells ours from others' pages."""

@@ -15,11 +15,11 @@ from fmnist.report.records import Record, open_record, read_evaluation, read_par
 from fmnist.report.remedies import export_command, result_command
 from fmnist.report.results import DeviceResults, ModelResults, Rejected, RunResults
 from fmnist.runs import Run, read_json
-from fmnist_runtime.environment import Environment
+from fmnist_runtime.artifact.manifest import MANIFEST
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import sha256_file
-from fmnist_runtime.manifest import MANIFEST
-from fmnist_runtime.reference import Reference
+from fmnist_runtime.machine.environment import Environment
+from fmnist_runtime.recorded import Reference
 
 _TOLD = {
     "eval": "how often the artifacts are right",

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from fmnist.doctor.finding import Finding
 from fmnist.history import Epoch
-from fmnist_runtime.environment import Environment
 from fmnist_runtime.evaluate import Evaluation
+from fmnist_runtime.machine.environment import Environment
 from fmnist_runtime.parity import Parity
-from fmnist_runtime.percentiles import Percentile
+from fmnist_runtime.timing.percentiles import Percentile
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import numpy as np
 
 from fmnist_exporters.export import Exporter, Source
 from fmnist_exporters.recipes import select_recipes
-from fmnist_runtime.datasets import Dataset
+from fmnist_runtime.data.datasets import Dataset
 
 _LABELS = ("upper left", "upper right", "lower left", "lower right")
 _QUARTERS = np.kron(np.arange(4).reshape(2, 2), np.ones((2, 2), int)).ravel()

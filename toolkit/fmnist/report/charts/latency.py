@@ -25,8 +25,8 @@ from fmnist.report.charts.svg import (
     text_width,
 )
 from fmnist.report.results import ModelResults, Timing
-from fmnist_runtime.percentiles import Percentile
-from fmnist_runtime.trust import STABLE
+from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.trust import STABLE
 
 _WIDTH = 720.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 16.0, 4.0, 54.0

@@ -1,0 +1,1 @@
+"""What a model file says of itself: its seal, its labels and its input contract."""

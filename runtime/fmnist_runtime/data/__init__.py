@@ -1,0 +1,1 @@
+"""Data sets, label files and pictures."""

@@ -1,0 +1,337 @@
+"""What all sessions share: checks, blocks of images, and runs that are prepared once."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.artifact.contract import RAW, InputContract, parse_range
+from fmnist_runtime.artifact.metadata import Head
+from fmnist_runtime.engines.plan import HEAD_NOTES, Plan, Run, as_run, find_head, with_head, with_order
+from fmnist_runtime.engines.quantization import Writer, pixel_writer
+from fmnist_runtime.engines.session import ModelInfo, Prediction
+from fmnist_runtime.errors import (
+    FmnistError,
+    ModelError,
+    NonFiniteScoresError,
+    SessionBusyError,
+    ShapeError,
+)
+
+_KEPT_RUNS = 4
+"""Prepared runs that a session keeps: for one image, a whole block, a remainder, and one more."""
+_UINT8 = np.dtype(np.uint8)
+
+
+class BaseSession(ABC):
+    """All of a `Session` but the engine, which a subclass brings."""
+
+    _engine: Any
+    """The engine's own object; None once the session is closed."""
+
+    def __init__(self, info: ModelInfo, block: int, head: Head | None = "none", maker: str = "") -> None:
+        """Prepare for single images, which is what a device mostly runs.
+
+        Args:
+            info: What is known of the model.
+            block: How many images to run at once when there are many.
+            head: What follows the model, so that it gives probabilities; None where that is to be found out.
+            maker: The operator that gives the model's output its values.
+        """
+        self._info, self._block = info, block
+        self._runs: dict[tuple[int, ...], Run] = {}
+        # Whoever takes the one element has the session. A list is safe for that, as a lock is, and takes a
+        # sixth of the 90 ns that one costs.
+        self._turn = [None]
+        # Of what nothing is known no image is scored, and so nothing is prepared.
+        if head is None:
+            head = "none" if info.contract.range is None else self._find_head(maker)
+            info = replace(
+                info, notes=(*info.notes, *(f"{info.path}: {note}" for note in HEAD_NOTES.get(head, ())))
+            )
+        self._info = replace(info, head=head)
+        if info.contract.range is not None:
+            self._prepared((1, *info.input_shape))
+
+    def _find_head(self, maker: str) -> Head:
+        """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image.
+
+        A model that divides by an image's own deviation answers NaN to some of them.
+        """
+        run = as_run(self._prepare((1, *self._info.input_shape)), self._info.path)
+        noise = np.random.default_rng(0).integers(0, 256, (1, *self._info.input_shape), np.uint8)
+        images = (np.zeros_like(noise), np.full_like(noise, 255), noise)
+        answers = []
+        for image in images:
+            with suppress(NonFiniteScoresError):
+                answers.append(run(image, None))
+        return find_head(maker, np.concatenate(answers or [run(noise, None)]))
+
+    @abstractmethod
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        """Allocate all that running images of one shape takes.
+
+        Args:
+            shape: ``(N, …)`` with N at most the session's block. One image may have another shape than the
+                model's, if its pixels are the same in the same order.
+        """
+
+    @property
+    def info(self) -> ModelInfo:
+        """What is known of the model."""
+        return self._info
+
+    def scores(
+        self, images: NDArray[np.uint8], out: NDArray[np.float32] | None = None
+    ) -> NDArray[np.float32]:
+        """Class probabilities of images; see `Session.scores`."""
+        turn = self._turn
+        try:
+            turn.pop()
+        except IndexError:
+            raise self._busy() from None
+        except BaseException:  # Ctrl-C is raised where a call returns, and this one has
+            turn.append(None)
+            raise
+        try:
+            run = self._runs.get(images.shape)
+            if run is None or out is not None or images.dtype is not _UINT8:
+                return self._in_blocks(images, out)
+            return run(images, None)
+        except FmnistError:
+            raise
+        except Exception as error:  # what engines raise has no common base but this
+            if not isinstance(images, np.ndarray):
+                raise self._no_array(images) from error
+            raise ModelError(f"{self._info.path}: {self._info.engine} cannot run it ({error})") from error
+        finally:
+            turn.append(None)
+
+    def _in_blocks(self, images: NDArray[np.uint8], out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        if self._engine is None:
+            raise ModelError(f"{self._info.path}: its session is closed; load it again")
+        self._require_fit(images)
+        shape = (len(images), len(self._info.labels))
+        if out is None:
+            out = np.empty(shape, np.float32)
+        _require_room(out, shape)
+        for first in range(0, len(images), self._block):
+            block = images[first : first + self._block]
+            self._prepared(block.shape)(block, out[first : first + self._block])
+        return out
+
+    def _prepared(self, shape: tuple[int, ...]) -> Run:
+        """The run for a shape; the one that was asked for here longest ago makes room for a new one."""
+        run = self._runs.pop(shape, None)
+        if run is None:
+            if len(self._runs) == _KEPT_RUNS:
+                del self._runs[next(iter(self._runs))]
+            self._info.contract.require_range(self._info.path)
+            plan = with_order(with_head(self._prepare(shape), self._info.head), self._info.order)
+            run = as_run(plan, self._info.path)
+        self._runs[shape] = run
+        return run
+
+    def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
+        """The k most probable classes of one image; see `Session.top`."""
+        if k < 1:
+            raise ValueError(f"the {k} most probable classes; ask for 1 or more")
+        [scores] = self.scores(image[np.newaxis] if isinstance(image, np.ndarray) else image)
+        order = np.argsort(-scores, kind="stable")[:k]
+        return [Prediction(self._info.labels[i], int(i), float(scores[i])) for i in order]
+
+    def classify(self, image: NDArray[np.uint8]) -> Prediction:
+        """The most probable class of one image; see `Session.classify`."""
+        # What is no array is refused there; a call of one's own for this would take a fiftieth of the time.
+        scores = self.scores(image[np.newaxis] if isinstance(image, np.ndarray) else image)
+        index = int(scores.argmax())
+        return Prediction(self._info.labels[index], index, scores.item(index))
+
+    def _no_array(self, images: object) -> ShapeError:
+        return ShapeError(
+            f"{self._info.path}: takes a NumPy array of uint8, not {type(images).__name__}; np.array(images, "
+            "np.uint8) makes one, or fmnist_runtime.data.images.read_image of a file"
+        )
+
+    def close(self) -> None:
+        """Let go of the engine and its memory; what is closed stays closed.
+
+        Raises:
+            SessionBusyError: Another thread is using it.
+        """
+        try:
+            self._turn.pop()
+        except IndexError:
+            raise self._busy() from None
+        try:
+            self._runs.clear()
+            self._engine = None
+        finally:
+            self._turn.append(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """The images in the model's own shape: a channel axis of 1 and flattening are no obstacle.
+
+        Raises:
+            ShapeError: They are not uint8, or no such image.
+        """
+        self._require_fit(images)
+        return images.reshape(len(images), *self._info.input_shape)
+
+    def _require_fit(self, images: NDArray[np.uint8]) -> None:
+        shape, given = self._info.input_shape, images.shape[1:]
+        if images.dtype != np.uint8:
+            first = "multiply by 255 if they reach from 0 to 1, then " if images.dtype.kind == "f" else ""
+            raise ShapeError(
+                f"{self._info.path}: takes raw pixels, 0 to 255, as uint8, not {images.dtype}; {first}use "
+                ".astype(np.uint8)"
+            )
+        if not _is_alike(given, shape):
+            these = f"these are {_times(given)}"
+            if _is_alike(images.shape, shape):
+                these = "this is one: image[np.newaxis] is a batch"
+            raise ShapeError(f"{self._info.path}: takes images of shape {_times(shape)}, but {these}")
+
+    def _busy(self) -> SessionBusyError:
+        return SessionBusyError(
+            f"{self._info.path}: its session is in use by another thread; load one for each thread"
+        )
+
+
+def image_writer(
+    tensor: NDArray[Any],
+    shape: tuple[int, ...],
+    contract: InputContract,
+    scale: float = 0.0,
+    zero_point: int = 0,
+) -> Writer:
+    """What writes images into a model's input.
+
+    Args:
+        tensor: The input, ``[N, …]`` in the model's own layout.
+        shape: Shape of the images, ``(N, …)`` with N at most that of the tensor.
+        contract: What the model takes.
+        scale: Scale of an integer input; 0 where its numbers stand for themselves.
+        zero_point: Its zero point.
+
+    Raises:
+        ValueError: There is no such encoding.
+    """
+    pixels = parse_range(contract.range or RAW)
+    rows = tensor[: shape[0]]
+    if contract.layout != "CHW" or contract.shape[0] == 1:
+        return pixel_writer(rows.reshape(shape), scale, zero_point, pixels)
+    write = pixel_writer(np.moveaxis(rows, 1, -1), scale, zero_point, pixels)
+    upright = (shape[0], *contract.shape[1:], contract.shape[0])
+    return lambda images: write(images.reshape(upright))
+
+
+class Output(NamedTuple):
+    """An output of a model."""
+
+    name: str
+    """Its name in the file."""
+    shape: tuple[int | None, ...]
+    """Its shape; None for a size that is open."""
+    dtype: np.dtype[Any] | None
+    """Type of its elements; None for what is no array of numbers."""
+    maker: str
+    """The operator that gives it its values."""
+
+    @property
+    def holds_scores(self) -> bool:
+        """Whether it can hold a score for each class: one row of numbers for each image, or one number."""
+        if self.shape == (None,):
+            return self.dtype is not None and self.dtype.kind == "f"
+        plain = len(self.shape) >= 2 and len([size for size in self.shape[1:] if size != 1]) <= 1
+        return plain and self.dtype is not None and (self.dtype.kind == "f" or self.dtype.itemsize <= 2)
+
+    @property
+    def units(self) -> int | None:
+        """How many numbers it holds for an image, if it can hold scores; None where that is open."""
+        return next((size for size in self.shape[1:] if size != 1), 1)
+
+
+_PROBABILITIES = {"softmax", "logistic", "sigmoid", "logsoftmax", "zipmap", "normalizer", "linearclassifier"}
+_PROBABILITIES |= {"treeensembleclassifier", "svmclassifier"}
+"""Operators, without regard to case, that give probabilities."""
+
+
+def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
+    """The place of the output with the scores: the one that is named, else the only one that can be it.
+
+    Raises:
+        ValueError: There is none of that name, or more or fewer than one that can be it.
+    """
+    names = ", ".join(f"{output.name} {_times(output.shape)}" for output in outputs)
+    if wanted is not None:
+        places = [place for place, output in enumerate(outputs) if output.name == wanted]
+        if not places:
+            raise ValueError(f"it has no output {wanted!r}; it has {names}")
+    else:
+        places = [place for place, output in enumerate(outputs) if output.holds_scores]
+        places = [place for place in places if len(outputs[place].shape) > 1] or places
+        likely = [
+            place for place in places if outputs[place].maker.replace("_", "").lower() in _PROBABILITIES
+        ]
+        if len(places) > 1 and len(likely) == 1:
+            places = likely
+    if len(places) > 1:
+        raise ValueError(
+            f"it has {len(outputs)} outputs, and which of them the scores are is not clear: {names}; name it "
+            "with --output, in Python with load(path, output=…)"
+        )
+    if not places or not outputs[places[0]].holds_scores:
+        what = f"its output {wanted}" if wanted else "none of its outputs"
+        types = ", ".join(f"{output.name} {_times(output.shape)} {output.dtype}" for output in outputs)
+        raise ValueError(
+            f"{what} is a row of float, 8-bit or 16-bit scores for each image, as a classifier's is; it has "
+            f"{types}"
+        )
+    return places[0]
+
+
+def check_input(shape: Sequence[object]) -> None:
+    """A classifier takes images by the batch.
+
+    Raises:
+        ValueError: The tensor has no batch dimension.
+    """
+    if len(shape) < 2:
+        raise ValueError(f"its input has {len(shape)} dimensions, a classifier's has images and their pixels")
+
+
+def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise ShapeError(f"out is a {type(out).__name__}, not a NumPy array of float32 of shape {shape}")
+    if out.shape != shape or out.dtype != np.float32:
+        raise ShapeError(f"out is {out.dtype} of shape {out.shape}, the scores are float32 of shape {shape}")
+    if not out.flags.writeable:
+        raise ShapeError("out is read-only; give an array that can be written to")
+
+
+def _is_alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether two shapes have the same pixels in the same order, as with an axis of 1 more, or flattened."""
+    if len(shape) == 1:
+        return bool(given) and math.prod(given) == shape[0]
+    return [size for size in given if size != 1] == [size for size in shape if size != 1]
+
+
+def _times(shape: Sequence[int | None]) -> str:
+    return "×".join("?" if size is None else str(size) for size in shape) or "one number"

@@ -1,0 +1,98 @@
+"""Dense networks on NumPy alone: for boards that no engine has wheels for, and as an opinion of its own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from importlib import import_module
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.engines.base import BaseSession, image_writer
+from fmnist_runtime.engines.blocks import block_size
+from fmnist_runtime.engines.dense import ACTIVATIONS, Dense, Floats, Network
+from fmnist_runtime.engines.opening import ImageTensor, Opening
+from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.errors import ModelError, UnsupportedError
+
+_REFUSAL = "not a dense float32 network, which is all that engine 'numpy' runs ({}); leave out --engine numpy"
+_REFUSALS = {".npz": "not an npz model that fmnist export wrote ({})"}
+"""By suffix, where another engine would not run it, either."""
+
+
+class NumpySession(BaseSession):
+    """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
+
+    def __init__(self, opening: Opening) -> None:
+        path, suffix = opening.path, format_suffix(opening.path)
+        reader = import_module(f"fmnist_runtime.engines.dense_{suffix.removeprefix('.')}")
+        try:
+            network: Network = reader.read_network(path)
+        except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
+            kind = ModelError if suffix in _REFUSALS else UnsupportedError
+            what = mistaken(path) if suffix in _REFUSALS else ""
+            raise kind(f"{path}: {what or _REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
+        self._engine = network.layers
+        format = suffix.removeprefix(".")
+        if format == "npz" and opening.input_range is None:
+            opening = replace(opening, input_range=RAW)  # nobody else writes this format
+        last = network.layers[-1]
+        image = ImageTensor(network.input_shape, np.dtype(np.float32))
+        engine = f"numpy {np.__version__}"
+        info = opening.info(format, engine, image, max(last.bias.size, 2), threads=0)
+        block = block_size(network.values * np.dtype(np.float32).itemsize)
+        super().__init__(info, block, opening.head, last.activation)
+
+    @property
+    def layers(self) -> list[Dense]:
+        """The network."""
+        return list(self._engine)
+
+    def activations(self, images: NDArray[np.uint8]) -> list[Floats]:
+        """What every layer gives: float32 ``[N, units]`` of each."""
+        values, outputs = np.empty((len(images), *self._info.contract.shape), np.float32), []
+        image_writer(values, images.shape, self._info.contract)(images)
+        values = values.reshape(len(images), -1)
+        for layer in self._engine:
+            values = values @ layer.kernel + layer.bias
+            ACTIVATIONS[layer.activation](values)
+            outputs.append(values)
+        return outputs
+
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        pixels = np.empty((shape[0], math.prod(shape[1:])), np.float32)
+        outputs = [np.empty((shape[0], layer.bias.size), np.float32) for layer in self._engine]
+        steps = self._steps(pixels, outputs)
+
+        def multiply() -> None:
+            for step in steps:
+                step()
+
+        image = pixels.reshape(shape[0], *self._info.contract.shape)
+        return Plan(image_writer(image, shape, self._info.contract), multiply, outputs[-1])
+
+    def _steps(self, pixels: Floats, outputs: list[Floats]) -> list[Callable[[], object]]:
+        """A call for each layer, which reads what the one before it has written.
+
+        Args:
+            pixels: float32 ``[N, pixels]``, what the first layer reads.
+            outputs: float32 ``[N, units]`` of each layer, where they write.
+        """
+        return [
+            partial(_run, values, layer.kernel, layer.bias, output, ACTIVATIONS[layer.activation])
+            for layer, values, output in zip(self._engine, [pixels, *outputs], outputs, strict=False)
+        ]
+
+
+def _run(
+    values: Floats, kernel: Floats, bias: Floats, output: Floats, activation: Callable[[Floats], object]
+) -> None:
+    np.matmul(values, kernel, output)
+    output += bias
+    activation(output)

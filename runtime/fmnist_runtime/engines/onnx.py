@@ -1,0 +1,145 @@
+"""ONNX models, on ONNX Runtime."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fmnist_runtime.engines.base import BaseSession, Output, check_input, choose_output, image_writer
+from fmnist_runtime.engines.blocks import block_size
+from fmnist_runtime.engines.numpy_fit import require_fit
+from fmnist_runtime.engines.onnx_memory import bound_memory, unbounded_optimizers
+from fmnist_runtime.engines.opening import ImageTensor, Opening
+from fmnist_runtime.engines.plan import Plan, in_turn
+from fmnist_runtime.engines.quantization import score_reader
+from fmnist_runtime.errors import ModelError, needs_extra
+from fmnist_runtime.safety.onnx.running import Running, exposed
+
+with needs_extra("onnx", "running an .onnx model"):
+    require_fit("onnxruntime")
+    import onnxruntime
+
+_ENGINE = f"onnxruntime {onnxruntime.__version__}"
+_DTYPES = {
+    "tensor(float16)": np.float16,
+    "tensor(float)": np.float32,
+    "tensor(double)": np.float64,
+    "tensor(uint8)": np.uint8,
+    "tensor(int8)": np.int8,
+    "tensor(uint16)": np.uint16,
+    "tensor(int16)": np.int16,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+"""Types of tensors that can hold pixels or scores, as the engine calls them."""
+_FATAL = 4
+"""The engine's log level at which it prints nothing: what goes wrong is raised, and said once."""
+
+
+class OnnxSession(BaseSession):
+    """An ONNX model, whose input and output are bound to memory of our own."""
+
+    def __init__(self, opening: Opening) -> None:
+        path, running = opening.path, opening.running
+        try:
+            maps = running.maps
+            self._engine = onnxruntime.InferenceSession(
+                str(path) if not maps else path.read_bytes() + exposed(maps),
+                self._options(opening.threads),
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=unbounded_optimizers(),
+            )
+            pixels = _only(self._engine.get_inputs())
+            outputs = self._engine.get_outputs()
+            described = [_described(output, running) for output in outputs]
+            scores = described[choose_output(described, opening.wanted_output)]
+            shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
+            self._input_name, self._output_name = pixels.name, scores.name
+            self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
+            self._image = ImageTensor(shape, _dtype(pixels))
+            self._units, self._dtype = scores.units or self._count_units(), scores.dtype
+            self._row = tuple(size or self._units for size in scores.shape[1:])
+            info = opening.info(
+                "onnx",
+                _ENGINE,
+                self._image,
+                max(self._units, 2),
+                labels=running.labels(scores.name),
+                output=scores.name if len(outputs) > 1 else "",
+                weights=tuple(path.parent / name for name in running.files),
+            )
+            block = self._batch or block_size(running.image_bytes(info.input_shape))
+            super().__init__(info, block, opening.head, scores.maker)
+        except ModelError:
+            raise
+        except Exception as error:  # the engine's exceptions have no common base but this
+            from fmnist_runtime.engines.onnx_reasons import explain
+
+            raise ModelError(explain(error, path, _ENGINE)) from error
+
+    def _options(self, threads: int) -> Any:
+        """How the engine's own session is to run."""
+        options = onnxruntime.SessionOptions()
+        # Both said aloud: left to itself the engine pins threads to cores, which fails on some ARM boards.
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        options.log_severity_level = _FATAL
+        bound_memory(options)
+        return options
+
+    @property
+    def inference_session(self) -> Any:
+        """The engine's own session."""
+        return self._engine
+
+    def _count_units(self) -> int:
+        """How many numbers the model gives for an image, where the file does not say: it is run once."""
+        image = np.zeros((self._batch or 1, *self._image.shape), self._image.dtype)
+        [scores] = self._engine.run([self._output_name], {self._input_name: image})
+        return int(scores[0].size)
+
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        count = self._batch or shape[0]
+        pixels = np.zeros((count, *self._image.shape), self._image.dtype)
+        scores = np.empty((count, *self._row), self._dtype)
+        binding = self._engine.io_binding()
+        for bind, name, array in (
+            (binding.bind_input, self._input_name, pixels),
+            (binding.bind_output, self._output_name, scores),
+        ):
+            bind(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
+        write = image_writer(pixels, shape, self._info.contract)
+        read, floats = score_reader(scores.reshape(count, self._units)[: shape[0]], 0.0, 0)
+        invoke = partial(self._engine.run_with_iobinding, binding)
+        return Plan(write, in_turn(invoke, read), floats)
+
+
+def _only(tensors: list[Any]) -> Any:
+    """The single input of a classifier."""
+    if len(tensors) != 1:
+        raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
+    check_input(tensors[0].shape)
+    return tensors[0]
+
+
+def _described(tensor: Any, running: Running) -> Output:
+    dtype = _DTYPES.get(tensor.type)
+    shape = tuple(size if isinstance(size, int) else None for size in tensor.shape)
+    return Output(tensor.name, shape, None if dtype is None else np.dtype(dtype), running.maker(tensor.name))
+
+
+def _dtype(tensor: Any) -> np.dtype[Any]:
+    """Type of the input's elements."""
+    if tensor.type not in _DTYPES:
+        raise ValueError(f"it takes {tensor.type}; floats and integers are supported")
+    return np.dtype(_DTYPES[tensor.type])
+
+
+def _fixed(size: int | str | None, name: str) -> int:
+    if not isinstance(size, int):
+        raise ValueError(
+            f"{name!r} has a dimension of unknown size ({size}); export it with images of a fixed size"
+        )
+    return size

@@ -1,0 +1,1 @@
+"""The machine that this runs on: what it is, and the state it is in."""

@@ -1,0 +1,107 @@
+"""Which cores a processor has and what they can do, from Linux's /proc/cpuinfo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fmnist_runtime.machine.environment import read_text
+
+DOT_PRODUCT, AVX_VNNI, AVX512_VNNI = "dot product", "AVX-VNNI", "AVX-512 VNNI"
+"""Instructions that sum up products of int8 in int32 at once, of ARM and of x86-64."""
+
+_FEATURES = {
+    "neon": "NEON",
+    "asimd": "NEON",
+    "asimddp": DOT_PRODUCT,
+    "asimdhp": "fp16 arithmetic",
+    "i8mm": "int8 matrix product",
+    "sve": "SVE",
+    "avx2": "AVX2",
+    "f16c": "fp16 conversion",
+    "avx_vnni": AVX_VNNI,
+    "avx512_vnni": AVX512_VNNI,
+}
+"""What small networks gain from, by the kernel's names.
+
+https://docs.kernel.org/arch/arm64/elf_hwcaps.html and arch/x86/include/asm/cpufeatures.h; 32-bit ARM says
+``neon`` where 64-bit ARM says ``asimd``.
+"""
+_ARM = "0x41"
+_ARM_CORES = {
+    "0xb76": "ARM1176",
+    "0xc05": "Cortex-A5",
+    "0xc07": "Cortex-A7",
+    "0xc08": "Cortex-A8",
+    "0xc09": "Cortex-A9",
+    "0xc0f": "Cortex-A15",
+    "0xd03": "Cortex-A53",
+    "0xd04": "Cortex-A35",
+    "0xd05": "Cortex-A55",
+    "0xd07": "Cortex-A57",
+    "0xd08": "Cortex-A72",
+    "0xd09": "Cortex-A73",
+    "0xd0a": "Cortex-A75",
+    "0xd0b": "Cortex-A76",
+    "0xd0c": "Neoverse-N1",
+    "0xd0d": "Cortex-A77",
+    "0xd40": "Neoverse-V1",
+    "0xd41": "Cortex-A78",
+    "0xd42": "Cortex-A78AE",
+    "0xd46": "Cortex-A510",
+    "0xd47": "Cortex-A710",
+    "0xd49": "Neoverse-N2",
+    "0xd4d": "Cortex-A715",
+    "0xd4f": "Neoverse-V2",
+}
+"""Cores of boards and servers by the part number in their MIDR register, when Arm is the implementer.
+
+Each core's Technical Reference Manual says its own; they stand together in arch/arm64/include/asm/cputype.h
+of Linux and in sys-utils/lscpu-arm.c of util-linux.
+"""
+ARMV8_CORES = frozenset(name for part, name in _ARM_CORES.items() if part.startswith("0xd"))
+"""Those of the table that can run 64-bit programs."""
+
+
+def processor_name(root: Path, machine: str) -> str:
+    """The kinds of cores, such as ``Cortex-A76`` or ``AMD EPYC``; empty when unknown.
+
+    On ARM, /proc/cpuinfo gives numbers in place of a name. What it says of a processor of another kind, as it
+    does in emulation, is not told.
+
+    Args:
+        root: The folder that holds ``proc``.
+        machine: Architecture, such as x86_64 or aarch64.
+    """
+    if _is_arm(machine):
+        names = [_arm_core(core) for core in _cores(root) if "CPU part" in core]
+    else:
+        names = [core["model name"] for core in _cores(root) if "model name" in core]
+    return " + ".join(dict.fromkeys(names))
+
+
+def processor_features(root: Path, machine: str) -> tuple[str, ...]:
+    """What all cores can do of that which small networks gain from, by plain names; arguments as above."""
+    entry = "Features" if _is_arm(machine) else "flags"
+    flags = [set(core[entry].split()) for core in _cores(root) if entry in core]
+    common = set.intersection(*flags) if flags else set()
+    return tuple(dict.fromkeys(name for flag, name in _FEATURES.items() if flag in common))
+
+
+def _is_arm(machine: str) -> bool:
+    return machine.startswith(("aarch64", "arm"))
+
+
+def _cores(root: Path) -> list[dict[str, str]]:
+    """Entries of each block of /proc/cpuinfo: one for each core, on ARM also one for the board."""
+    blocks = read_text(root / "proc/cpuinfo").split("\n\n")
+    return [
+        {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in block.splitlines())}
+        for block in blocks
+    ]
+
+
+def _arm_core(core: dict[str, str]) -> str:
+    part, implementer = core["CPU part"], core.get("CPU implementer", "")
+    if implementer == _ARM and part in _ARM_CORES:
+        return _ARM_CORES[part]
+    return f"part {part} of implementer {implementer}"

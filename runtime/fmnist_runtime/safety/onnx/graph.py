@@ -1,0 +1,282 @@
+"""A walk through everything in an ONNX file that may hold graphs or tensors.
+
+Numbers of fields and types are those of https://github.com/onnx/onnx, ``onnx/onnx.proto``.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
+
+import numpy as np
+
+from fmnist_runtime.safety import AdvisedError
+from fmnist_runtime.safety.onnx.sizes import DECIDING, DECIDING_ATTRIBUTES, MAX_SIZE, REGION, times
+from fmnist_runtime.safety.protobuf import Field, fields, integers, varint
+
+MAX_BYTES = 2**29
+"""What a tensor may take that is not in the file as it is: 512 MB."""
+MAX_DEPTH = 8
+"""Graphs inside of graphs. Those of a classifier's conditions are two or three deep."""
+_LOOPS = {b"Loop", b"Scan", b"SequenceMap", b"BeamSearch", b"GreedySearch", b"Sampling", b"WhisperBeamSearch"}
+"""Operators that run a graph as often as the file says."""
+_CONVOLUTIONS = {b"Conv", b"ConvInteger", b"QLinearConv"}
+"""Operators whose strides make images smaller."""
+_DATA = {4, 5, 6, 7, 9, 10, 11}
+"""Fields of TensorProto that hold its elements: float, int32, string, int64, raw, double, uint64."""
+_INTEGERS = {5, 7}
+"""Those of them that are lists of integers."""
+_SHORT = 16 * 8
+"""Bytes of a constant that can be a shape, or the padding of one."""
+_CLASS_NUMBERS, _CLASS_NAMES = {b"classlabels_int64s", b"classlabels_ints"}, b"classlabels_strings"
+"""Attributes of ZipMap, LinearClassifier and their like (https://onnx.ai/onnx/operators/#ai-onnx-ml), by
+which scikit-learn's classifiers give names to probabilities."""
+_STRINGS, _OUTPUT = 9, 12
+"""Fields of AttributeProto and GraphProto."""
+_RAW, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 9, 2, 13, 14
+_BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64}
+_BITS |= {15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}
+"""Bits of an element in raw data, by TensorProto.DataType: FLOAT, UINT8, INT8, UINT16, …"""
+_DTYPES = {1: "<f4", 6: "<i4", 7: "<i8"}
+"""Types that sizes and scales have: FLOAT, INT32, INT64."""
+
+Call = tuple[bytes, bytes]
+"""Domain and name of an operator or of a local function."""
+
+
+class External(NamedTuple):
+    """Where a weight lies in another file."""
+
+    file: str
+    """Name of the file, which lies beside the model."""
+    offset: int
+    """Byte that it starts at."""
+    length: int
+    """Bytes it has."""
+
+
+class Maker(NamedTuple):
+    """The operator that makes a tensor of the model's own graph."""
+
+    name: str
+    """What it is called in its specification."""
+    source: str
+    """Its first input; empty where it has none."""
+    labels: tuple[str, ...]
+    """Class names, of what carries them; see `_CLASS_NAMES`."""
+
+
+@dataclass
+class Walk:
+    """What a walk has found; it ends in ValueError where the engine would read what is not there."""
+
+    content: mmap.mmap | bytes
+    """The whole file."""
+    calls: Counter[Call] = field(default_factory=Counter)
+    """How often the graph or function that is being walked calls each operator."""
+    constants: dict[bytes, list[float]] = field(default_factory=dict)
+    """By their names, the short constants that may be sizes."""
+    deciding: list[tuple[bytes, bytes]] = field(default_factory=list)
+    """Operator and tensor, for each that decides a shape."""
+    weights: set[tuple[int, ...]] = field(default_factory=set)
+    """Shapes of the tensors of two dimensions or more."""
+    stride: int = 0
+    """By how much the first convolution divides the number of pixels; 0 as long as there is none."""
+    makers: dict[str, Maker] = field(default_factory=dict)
+    """By the name of each tensor that the model's own graph computes."""
+    outputs: list[str] = field(default_factory=list)
+    """Names of the outputs of the model's own graph."""
+    external: list[External] = field(default_factory=list)
+    """The weights that lie in other files."""
+
+    def fields(self, message: Field) -> list[Field]:
+        """The fields of a message."""
+        return list(fields(self.content, message[2], message[3]))
+
+    def text(self, message: Field) -> bytes:
+        """A text, or bytes."""
+        return self.content[message[2] : message[3]]
+
+    def graph(self, graph: Field, depth: int) -> None:
+        """Walk through a graph; the model's own has a depth of 1."""
+        if depth > MAX_DEPTH:
+            raise ValueError(f"graphs inside of graphs, more than {MAX_DEPTH} deep")
+        for entry in self.fields(graph):
+            match entry[0]:
+                case 1:
+                    self.node(entry, depth)
+                case 5:
+                    self.constant(*self.tensor(entry))
+                case 15:
+                    self.sparse_tensor(entry)
+                case 11 | 12:
+                    name = self.value(entry)
+                    if entry[0] == _OUTPUT and depth == 1:
+                        self.outputs.append(name)
+
+    def node(self, node: Field, depth: int) -> None:
+        """Walk through a node of a graph of some depth."""
+        name = domain = b""
+        inputs: list[bytes] = []
+        outputs: list[bytes] = []
+        labels: tuple[str, ...] = ()
+        attributes: dict[bytes, list[float]] = {}
+        for entry in self.fields(node):
+            match entry[0]:
+                case 1:
+                    inputs.append(self.text(entry))
+                case 2:
+                    outputs.append(self.text(entry))
+                case 4:
+                    name = self.text(entry)
+                case 7:
+                    domain = self.text(entry)
+                case 5:
+                    attribute, values = self.attribute(entry, depth)
+                    attributes.setdefault(attribute, []).extend(values)
+                    labels = labels or self.class_labels(entry, attribute, values)
+        if name == b"Constant" and outputs:
+            self.constant(outputs[0], list(chain.from_iterable(attributes.values())))
+        self.deciding += [(name, inputs[place]) for place in DECIDING.get(name, ()) if place < len(inputs)]
+        self.deciding += [(REGION, region) for region in inputs[1:2] if name == b"Resize"]
+        if name in _LOOPS:
+            raise ValueError(f"it has a {name.decode()}, which no image classifier needs")
+        if name in _CONVOLUTIONS and not self.stride:
+            self.stride = int(max(1, min(math.prod(attributes.get(b"strides", ())), MAX_SIZE)))
+        self.calls[domain, name] += 1
+        if depth == 1:
+            source = inputs[0].decode(errors="replace") if inputs else ""
+            maker = Maker(name.decode(errors="replace"), source, labels)
+            self.makers |= {output.decode(errors="replace"): maker for output in outputs}
+
+    def class_labels(self, attribute: Field, name: bytes, values: Sequence[float]) -> tuple[str, ...]:
+        """The class names in an attribute of a classifier or a map of ai.onnx.ml; none in others."""
+        if name in _CLASS_NUMBERS:
+            return tuple(str(int(value)) for value in values)
+        if name != _CLASS_NAMES:
+            return ()
+        texts = [self.text(entry) for entry in self.fields(attribute) if entry[0] == _STRINGS]
+        return tuple(text.decode(errors="replace") for text in texts)
+
+    def attribute(self, attribute: Field, depth: int) -> tuple[bytes, list[float]]:
+        """Walk through an attribute, and tell its name and the numbers in it."""
+        name = b""
+        values: list[float] = []
+        for entry in self.fields(attribute):
+            match entry[0]:
+                case 1:
+                    name = self.text(entry)
+                case 3 | 8:
+                    values += self.numbers(entry)
+                case 5 | 10:
+                    values += self.tensor(entry)[1]
+                case 6 | 11:
+                    self.graph(entry, depth + 1)
+                case 22 | 23:
+                    self.sparse_tensor(entry)
+        if name in DECIDING_ATTRIBUTES and not all(abs(value) <= MAX_SIZE for value in values):
+            raise ValueError(f"an operator whose {name.decode()} are {times(values)}")
+        return name, values
+
+    def tensor(self, tensor: Field) -> tuple[bytes, list[float]]:
+        """Check a tensor, and tell its name and, when they are few, its numbers."""
+        name, kind, held = b"", 0, 0
+        raw: Field | None = None
+        elsewhere = False
+        place: dict[str, str] = {}
+        dims: list[float] = []
+        values: list[float] = []
+        for entry in self.fields(tensor):
+            number, _, start, end = entry
+            if number == 1:
+                dims += self.numbers(entry)
+            elif number == _DATA_TYPE:
+                kind = varint(self.content, start, end)[0]
+            elif number == 8:
+                name = self.text(entry)
+            elif number in _DATA:
+                held += end - start
+                raw = entry if number == _RAW else raw
+                values += self.numbers(entry) if number in _INTEGERS and end - start <= _SHORT else []
+            elif number == _EXTERNAL_DATA:
+                pair = {key[0]: self.text(key).decode(errors="replace") for key in self.fields(entry)}
+                place[pair.get(1, "")] = pair.get(2, "")
+            elif number == _DATA_LOCATION:
+                elsewhere = bool(varint(self.content, start, end)[0])
+        elements = _elements(dims)
+        if elsewhere or place:
+            self.external.append(_external(place, elements, kind, held))
+            held = int(elements)
+        if raw and kind in _BITS and -(-elements * _BITS[kind] // 8) != held:
+            raise ValueError(f"a tensor of shape {times(dims)} has {held:,} bytes")
+        if elements > 2 * held:  # the shortest element, of 4 bits, has half a byte
+            raise ValueError(f"a tensor of shape {times(dims)} has only {held:,} bytes")
+        if len(dims) > 1:
+            self.weights.add(tuple(map(int, dims)))
+        if raw and kind in _DTYPES and held <= _SHORT:
+            values = np.frombuffer(self.text(raw), _DTYPES[kind]).tolist()
+        return name, values
+
+    def constant(self, name: bytes, values: list[float]) -> None:
+        """Keep a short constant; of two of a name, both."""
+        if values:
+            self.constants[name] = self.constants.get(name, []) + values
+
+    def sparse_tensor(self, tensor: Field) -> None:
+        """Check a tensor of which only some elements are in the file; the engine makes room for all."""
+        dims: list[float] = []
+        for entry in self.fields(tensor):
+            if entry[0] == 3:
+                dims += self.numbers(entry)
+            else:
+                self.tensor(entry)
+        if 16 * _elements(dims) > MAX_BYTES:
+            raise ValueError(f"a sparse tensor of shape {times(dims)}")
+
+    def value(self, value: Field) -> str:
+        """An input or output, whose name is told; its shape is ``type.tensor_type.shape.dim.dim_value``."""
+        dims: list[float] = []
+        messages = [value]
+        for wanted in (2, 1, 2, 1):
+            messages = [entry for message in messages for entry in self.fields(message) if entry[0] == wanted]
+        for message in messages:
+            dims += [size for entry in self.fields(message) if entry[0] == 1 for size in self.numbers(entry)]
+        if 8 * _elements(dims) > MAX_BYTES:
+            raise ValueError(f"an input or output of shape {times(dims)}")
+        names = [self.text(entry) for entry in self.fields(value) if entry[0] == 1]
+        return b"".join(names[-1:]).decode(errors="replace")
+
+    def numbers(self, entry: Field) -> Sequence[int]:
+        """The signed integers of a field."""
+        return integers(self.content, entry)
+
+
+def _external(place: dict[str, str], elements: float, kind: int, held: int) -> External:
+    """Where a weight lies that is in another file, which must be beside the model and hold all of it."""
+    name = place.get("location", "")
+    if held or kind not in _BITS:
+        raise ValueError(f"a weight that is in the file {name!r} and here, or of type {kind}")
+    if not name or name in (".", "..") or set(name) & set("/\\:") or not name.isprintable():
+        raise AdvisedError(
+            f"its weights are in the file {name!r}, and only a file beside the model is read; "
+            "save the model with all of them in one"
+        )
+    try:
+        offset, length = (int(place.get(key, 0)) for key in ("offset", "length"))
+    except ValueError as error:
+        raise ValueError(f"a weight at no place in the file {name!r} ({error})") from error
+    size = int(-(-elements * _BITS[kind] // 8))
+    if offset < 0 or length not in (0, size):
+        raise ValueError(f"a weight of {size:,} bytes has {length:,} in the file {name!r}, from {offset:,}")
+    return External(name, offset, size)
+
+
+def _elements(dims: list[float]) -> float:
+    if min(dims, default=0) < 0:
+        raise ValueError(f"a tensor of shape {times(dims)}")
+    return math.prod(dims)

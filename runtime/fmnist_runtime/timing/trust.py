@@ -1,0 +1,169 @@
+"""Whether a measured latency can be trusted: what the times say of it, and what the machine does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.machine.state import FIRMWARE_BITS, MachineState, busy_elsewhere
+from fmnist_runtime.timing.trend import kendall_tau, relative_change
+
+STABLE = "STABLE"
+"""Another run would give the same median, within 5 %."""
+NOISY = "NOISY"
+"""The median depends on chance, or on what else the machine does; or there is too little to tell."""
+DRIFTING = "DRIFTING"
+"""The times rise or fall for as long as they are taken."""
+THROTTLED = "THROTTLED"
+"""The machine was slowed down by its temperature or its power supply."""
+
+MIN_PROCESSES = 5
+"""If a coin decides whether a process is fast or slow, five agree in 1 of 16 runs, and three in 1 of 4."""
+MAX_FREQUENCY_FALL = 0.10
+"""Turbo frequencies step by 100 MHz, some 3 %. Both are read under load, so no idle core is waking up."""
+MIN_TAU = 0.7
+"""Levels of six processes reach it, up or down, in 40 of 720 orders: by chance in 5.6 %."""
+MAX_CHANGE = 0.05
+"""From first to last. A steady trend of less would not move the median out of what STABLE promises."""
+MAX_DEVIATION = 0.05
+"""Of one process from the median of all."""
+MAX_MIDDLE_SPREAD = 0.05
+"""Between quartiles of the processes. Two levels with three processes each are only half as far from their
+median as from each other, and another run lands on either."""
+MAX_BLOCK_SPREAD = 0.10
+"""Between quartiles of a process's blocks, in the median of the processes. A block is short beside a process,
+so that its median scatters more."""
+MAX_BUSY = 0.25
+"""Cores. An idle desktop keeps some hundredths of one busy; a program that computes keeps a whole one."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What to think of a measured latency."""
+
+    verdict: str
+    """STABLE, NOISY, DRIFTING or THROTTLED: the strongest that has a reason."""
+    reasons: tuple[str, ...]
+    """All that was found, also for lesser verdicts, the strongest first; none when STABLE."""
+
+
+def judge(
+    block_medians: Sequence[NDArray[np.float64]], states: Sequence[tuple[MachineState, MachineState]]
+) -> Trust:
+    """Judge the times of one model that several fresh processes took one after the other.
+
+    What cannot be read of the machine counts neither way. Too few processes are NOISY: a check that cannot
+    fail would not be one.
+
+    Args:
+        block_medians: For each process, in the order they ran, the medians of its blocks of calls, float64
+            ``[blocks]`` in any unit; all blocks last equally long. One block is enough, as of a cold start;
+            nothing can be said of a trend inside the process then.
+        states: The machine before and after the timing of each process, both under load.
+    """
+    verdicts = {
+        THROTTLED: tuple(_slowed_down(states)),
+        DRIFTING: tuple(_drift(block_medians)),
+        NOISY: (*_scatter(block_medians), *_disturbance(states)),
+    }
+    reasons = tuple(reason for found in verdicts.values() for reason in found)
+    return Trust(next((verdict for verdict, found in verdicts.items() if found), STABLE), reasons)
+
+
+def _slowed_down(states: Sequence[tuple[MachineState, MachineState]]) -> Iterator[str]:
+    known = [
+        (before.frequency_mhz, after.frequency_mhz)
+        for before, after in states
+        # Cores may be of different kinds, and one that is slower by nature has not been slowed down.
+        if before.frequency_mhz and after.frequency_mhz and before.core == after.core
+    ]
+    before, after = min(known, key=lambda pair: pair[1] / pair[0], default=(1.0, 1.0))
+    fall = f"the processor fell from {before:,.0f} MHz to {after:,.0f} MHz within a process, by {{}}"
+    yield from _beyond(MAX_FREQUENCY_FALL, 1 - after / before, fall)
+    moments = [state for window in states for state in window]
+    if any(state.too_hot for state in moments):
+        hottest = max((state.temperature_c or 0 for state in moments if state.too_hot), default=0)
+        yield f"at {hottest:.0f} °C the machine is so hot that Linux slows it down"
+    yield from _firmware(moments)
+
+
+def _firmware(moments: Sequence[MachineState]) -> Iterator[str]:
+    """What holds now, and what has occurred since the state before, be it between two processes."""
+    bits = [state.throttled for state in moments if state.throttled is not None]
+    found = _named(bits) | _named([(later & ~earlier) >> 16 for earlier, later in pairwise(bits)])
+    for name in FIRMWARE_BITS:
+        if name in found:
+            yield f"the Raspberry Pi's firmware reports: {name}"
+
+
+def _named(bits: Sequence[int]) -> set[str]:
+    return {name for number, name in enumerate(FIRMWARE_BITS) if any(value >> number & 1 for value in bits)}
+
+
+def _drift(block_medians: Sequence[NDArray[np.float64]]) -> Iterator[str]:
+    """Through all processes, as when a machine heats up; or anew in each, as when warm-up was too short."""
+    medians = np.concatenate([*block_medians, np.empty(0)])
+    yield from _trend(kendall_tau(medians), relative_change(medians), "from the first process to the last")
+    if block_medians:
+        tau = float(np.mean([kendall_tau(blocks) for blocks in block_medians]))
+        change = float(np.median([relative_change(blocks) for blocks in block_medians]))
+        yield from _trend(tau, change, "within each process")
+
+
+def _trend(tau: float, change: float, where: str) -> Iterator[str]:
+    if abs(tau) >= MIN_TAU:
+        direction = "rise" if change > 0 else "fall"
+        yield from _beyond(MAX_CHANGE, abs(change), f"the times {direction} by {{}} {where}")
+
+
+def _scatter(block_medians: Sequence[NDArray[np.float64]]) -> Iterator[str]:
+    if len(block_medians) < MIN_PROCESSES:
+        yield f"too few processes to tell how far they differ: {len(block_medians)}; it takes {MIN_PROCESSES}"
+    levels = np.array([np.median(blocks) for blocks in block_medians])
+    if not np.all(levels > 0):
+        yield "the times are too short for the clock"
+    elif len(levels):
+        yield from _spreads(levels, np.array([_quartile_spread(blocks) for blocks in block_medians]))
+
+
+def _spreads(levels: NDArray[np.float64], within: NDArray[np.float64]) -> Iterator[str]:
+    deviation = np.max(np.abs(levels / np.median(levels) - 1))
+    yield from _beyond(MAX_DEVIATION, deviation, "one process is {} off the median of all")
+    yield from _beyond(
+        MAX_MIDDLE_SPREAD,
+        _quartile_spread(levels),
+        "the processes differ, the middle half of their medians by {}",
+    )
+    yield from _beyond(
+        MAX_BLOCK_SPREAD,
+        np.median(within),
+        "times differ within a process, the middle half of its blocks by {}",
+    )
+
+
+def _quartile_spread(values: NDArray[np.float64]) -> float:
+    low, middle, high = np.percentile(values, (25, 50, 75))
+    return float((high - low) / middle)
+
+
+def _disturbance(states: Sequence[tuple[MachineState, MachineState]]) -> Iterator[str]:
+    busy = busy_elsewhere(states)
+    if busy is not None and busy > MAX_BUSY:
+        yield f"other programs kept {busy:.2f} cores busy; {MAX_BUSY} is allowed"
+    governors = dict.fromkeys(state.governor for window in states for state in window if state.governor)
+    if len(governors) > 1:
+        yield f"the frequency governor changed: {' → '.join(governors)}"
+
+
+def _beyond(limit: float, found: float, sentence: str) -> Iterator[str]:
+    if found > limit:
+        yield sentence.format(_percent(found)) + f"; {_percent(limit)} is allowed"
+
+
+def _percent(fraction: float) -> str:
+    value = 100 * fraction
+    return f"{value:,.0f} %" if value >= 100 else f"{value:.3g} %"
