@@ -28,7 +28,7 @@ def measure(run: Run) -> dict[str, Part]:
     test = load_dataset("fashion-mnist", "test", DATA)
     files = artifacts(run)
     parts = {"whole_process": whole_process.measure(files["tflite int8"], run.model, test)}
-    from fmnist_exporters.original import KerasSession  # TensorFlow is kept out of the way until now
+    from fmnist_exporters.original.session import KerasSession  # TensorFlow is kept out of the way until now
 
     with KerasSession(run.model) as original:
         parts["one_image"] = one_image.measure(files, test.images, original.model)

@@ -14,11 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters import isolation, proving
-from fmnist_exporters.examining import Answers, Question, examine
+from fmnist_exporters import isolation
+from fmnist_exporters import proof as proving
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.metadata import versions
-from fmnist_exporters.proving import Exam
+from fmnist_exporters.original.examine import Answers, Question, examine
+from fmnist_exporters.proof import Exam
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import SEED, Samples, choose_samples, subset
 from fmnist_runtime.artifact.container import is_intact, read_metadata

@@ -39,11 +39,11 @@ _LOADED = (
     "tensorflow",
     "tf2onnx",
     "onnxruntime.quantization",
-    "fmnist_exporters.original",
-    "fmnist_exporters.tflite",
-    "fmnist_exporters.onnx",
-    "fmnist_exporters.npz",
-    "fmnist_exporters.precision",
+    "fmnist_exporters.original.session",
+    "fmnist_exporters.formats.tflite",
+    "fmnist_exporters.formats.onnx",
+    "fmnist_exporters.formats.npz",
+    "fmnist_exporters.original.precision",
 )
 """What the server loads, and no work has to load any more."""
 _LOG_BYTES = 64 * 1024

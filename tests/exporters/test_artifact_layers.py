@@ -11,11 +11,11 @@ from networks import NETWORKS, input_range
 from support import DATA
 
 from fmnist.parity.similarity import compare_values
-from fmnist_exporters import folding
-from fmnist_exporters.artifact_layers import artifact_activations
-from fmnist_exporters.classifier import Classifier, as_classifier
-from fmnist_exporters.convert import converter
-from fmnist_exporters.original_layers import original_activations
+from fmnist_exporters.formats import converter
+from fmnist_exporters.layer_drift.artifact import artifact_activations
+from fmnist_exporters.layer_drift.original import original_activations
+from fmnist_exporters.original import folding
+from fmnist_exporters.original.classifier import Classifier, as_classifier
 from fmnist_runtime.artifact.contract import parse_range
 from fmnist_runtime.data.datasets import load_dataset
 

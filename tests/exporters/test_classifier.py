@@ -14,8 +14,8 @@ from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 from support import TINY
 
-from fmnist_exporters.convert import converter
-from fmnist_exporters.original import KerasSession
+from fmnist_exporters.formats import converter
+from fmnist_exporters.original.session import KerasSession
 from fmnist_runtime.errors import ModelError
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from fmnist_exporters.convert import converter
-from fmnist_exporters.original import KerasSession
-from fmnist_exporters.precision import Precision
+from fmnist_exporters.formats import converter
+from fmnist_exporters.original.precision import Precision
+from fmnist_exporters.original.session import KerasSession
 from fmnist_runtime import load
 from fmnist_runtime.parity.gates import FLOAT32_DIFFERENCE, ROUNDINGS
 

@@ -14,9 +14,9 @@ from ai_edge_litert.interpreter import Interpreter
 from artifacts import BY_NAME, FLOAT32, SOURCE, make
 from support import DATA, TINY
 
-from fmnist_exporters import tflite
 from fmnist_exporters.export import Artifact
-from fmnist_exporters.original import KerasSession
+from fmnist_exporters.formats import tflite
+from fmnist_exporters.original.session import KerasSession
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_metadata

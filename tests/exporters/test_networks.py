@@ -16,8 +16,8 @@ from ai_edge_litert.interpreter import Interpreter
 from networks import NETWORKS, input_range, train
 from support import DATA
 
-from fmnist_exporters.convert import converter
-from fmnist_exporters.original import KerasSession
+from fmnist_exporters.formats import converter
+from fmnist_exporters.original.session import KerasSession
 from fmnist_runtime import load
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.engines import blocks
@@ -199,7 +199,7 @@ AGAIN = """
 import hashlib, sys
 from pathlib import Path
 from fmnist_exporters import onnx
-from fmnist_exporters.original import KerasSession
+from fmnist_exporters.original.session import KerasSession
 content = onnx.convert(KerasSession(Path(sys.argv[1]), input_range=sys.argv[2]).classifier, "float32")
 print(hashlib.sha256(content).hexdigest())
 """

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from fmnist_exporters import npz
-from fmnist_exporters.classifier import as_classifier
+from fmnist_exporters.formats import npz
+from fmnist_exporters.original.classifier import as_classifier
 from fmnist_runtime import load
 from fmnist_runtime.errors import UnsupportedError
 

@@ -20,11 +20,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_static
 from support import DATA, TINY
 
-from fmnist_exporters import onnx_blocks
-from fmnist_exporters.bias_correction import _correctable, _mean_errors, _side_by_side, correct_biases
-from fmnist_exporters.onnx_blocks import BlockReader, activation_bytes, blocks
-from fmnist_exporters.onnx_int8 import _quantise, quantize
-from fmnist_exporters.rounding import round_kernel
+from fmnist_exporters.formats import onnx_blocks
+from fmnist_exporters.formats.bias_correction import _correctable, _mean_errors, _side_by_side, correct_biases
+from fmnist_exporters.formats.onnx_blocks import BlockReader, activation_bytes, blocks
+from fmnist_exporters.formats.onnx_int8 import _quantise, quantize
+from fmnist_exporters.original.rounding import round_kernel
 from fmnist_runtime.data.datasets import load_dataset
 
 
@@ -174,7 +174,7 @@ def test_the_same_bytes_in_another_process(quantised, images, tmp_path):
     (tmp_path / "float32.onnx").write_bytes(classifier(tiny_weights()))
     np.save(tmp_path / "images.npy", images)
     script = (
-        "import hashlib, pathlib, numpy; from fmnist_exporters.onnx_int8 import quantize;"
+        "import hashlib, pathlib, numpy; from fmnist_exporters.formats.onnx_int8 import quantize;"
         "content = quantize(pathlib.Path('float32.onnx').read_bytes(), numpy.load('images.npy'));"
         "print(hashlib.sha256(content).hexdigest())"
     )

@@ -11,9 +11,9 @@ import pytest
 from artifacts import BY_NAME, SOURCE, make
 from support import DATA, TINY
 
-from fmnist_exporters.classifier import as_classifier
-from fmnist_exporters.original import KerasSession
-from fmnist_exporters.precision import Precision
+from fmnist_exporters.original.classifier import as_classifier
+from fmnist_exporters.original.precision import Precision
+from fmnist_exporters.original.session import KerasSession
 from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.data.datasets import load_dataset
 

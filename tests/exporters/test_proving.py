@@ -11,9 +11,9 @@ import onnx
 import pytest
 from support import DATA, TINY
 
-from fmnist_exporters import proving
+from fmnist_exporters import proof as proving
 from fmnist_exporters.manifest import is_ours, require_manifest_free, write_manifest
-from fmnist_exporters.proving import Exam
+from fmnist_exporters.proof import Exam
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_carried, read_metadata

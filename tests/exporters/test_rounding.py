@@ -9,12 +9,12 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 from support import DATA, TINY
 
-from fmnist_exporters import onnx as onnx_format
-from fmnist_exporters import tflite
-from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.inference import reduce
-from fmnist_exporters.original import KerasSession
-from fmnist_exporters.rounding import round_kernel, round_weights
+from fmnist_exporters.formats import onnx as onnx_format
+from fmnist_exporters.formats import tflite
+from fmnist_exporters.original.classifier import Classifier
+from fmnist_exporters.original.reduce import reduce
+from fmnist_exporters.original.rounding import round_kernel, round_weights
+from fmnist_exporters.original.session import KerasSession
 from fmnist_runtime.data.datasets import load_dataset
 
 DENSE = keras.layers.Dense
@@ -158,7 +158,7 @@ def test_onnx_stores_the_integers_that_were_chosen(chosen, images):
     classifier, integers = chosen
     graph = onnx.load_from_string(onnx_format.convert(classifier, "int8", images[0])).graph
     [stored] = [onnx.numpy_helper.to_array(tensor) for tensor in graph.initializer if 784 in tensor.dims]
-    assert stored.dtype == np.uint8  # 128 higher; see fmnist_exporters.onnx_int8
+    assert stored.dtype == np.uint8  # 128 higher; see fmnist_exporters.formats.onnx_int8
     assert np.array_equal(stored.astype(int) - 128, integers.T)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_exporters.convert import converter
+from fmnist_exporters.formats import converter
 from fmnist_runtime.artifact.container import read_carried, read_metadata
 from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.errors import ModelError, ShapeError

@@ -17,7 +17,7 @@ from fmnist.contents import measure_weight
 from fmnist.inspection import inspect_model
 from fmnist.results import to_json
 from fmnist.weights import trained_weights
-from fmnist_exporters.convert import converter
+from fmnist_exporters.formats import converter
 from fmnist_runtime.artifact.container import read_carried, read_metadata
 from fmnist_runtime.files import sha256_file
 

@@ -20,7 +20,7 @@ from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ModelError
 
 if TYPE_CHECKING:
-    from fmnist_exporters.original import KerasSession
+    from fmnist_exporters.original.session import KerasSession
 
 
 def require_raw_pixels(session: KerasSession, training: Dataset) -> None:

@@ -241,7 +241,7 @@ def _open(path: Path, how: Execution) -> Session:
         raise ModelError(f"{path}: is a Keras model, which Keras runs; leave out --engine {how.engine}")
     with needs_extra("train", "running a Keras model"):
         from fmnist.runs import run_of
-        from fmnist_exporters.original import KerasSession
+        from fmnist_exporters.original.session import KerasSession
     run = run_of(path)
     recorded = tuple(run.training()["labels"]) if run else None
     if how.input_range is None and run and run.model == path.absolute():

@@ -34,8 +34,8 @@ from fmnist.progress import say_notes
 from fmnist.results import to_json
 from fmnist.runs import Run, TrainingBody
 from fmnist.settings import TrainSettings
-from fmnist_exporters.original import KerasSession, limit_threads
-from fmnist_exporters.precision import Precision
+from fmnist_exporters.original.precision import Precision
+from fmnist_exporters.original.session import KerasSession, limit_threads
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError

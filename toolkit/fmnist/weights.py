@@ -27,7 +27,7 @@ def trained_weights(model: Path) -> tuple[Weights, tuple[int, ...]]:
         MissingExtraError: TensorFlow is not installed.
     """
     with needs_extra("train", "reading a .keras model"):
-        from fmnist_exporters.original import KerasSession
+        from fmnist_exporters.original.session import KerasSession
     with KerasSession(model) as session:
         weights = {weight.path: np.asarray(weight) for weight in session.model.trainable_weights}
         return weights, image_shape(session.info.input_shape)

@@ -105,8 +105,8 @@ def compare_layers(
         MissingExtraError: TensorFlow is not installed.
     """
     with needs_extra("train", "comparing layer by layer"):
-        from fmnist_exporters.artifact_layers import artifact_activations
-        from fmnist_exporters.original_layers import original_activations
+        from fmnist_exporters.layer_drift.artifact import artifact_activations
+        from fmnist_exporters.layer_drift.original import original_activations
     with open_model(original, Execution(input_range=input_range)) as session:
         keras: Any = session
         fitted = keras.fit(split.images[:LAYER_IMAGES])

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.copying import walk
-from fmnist_exporters.folding import fold, normalised
-from fmnist_exporters.inference import Flat, call_named, flatten
-from fmnist_exporters.layers import TRAINING_ONLY, is_reshape
+from fmnist_exporters.original.classifier import Classifier
+from fmnist_exporters.original.folding import fold, normalised
+from fmnist_exporters.original.layers import TRAINING_ONLY, is_reshape
+from fmnist_exporters.original.rebuild import walk
+from fmnist_exporters.original.reduce import Flat, call_named, flatten
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnxruntime import InferenceSession
 from onnxruntime.quantization import CalibrationDataReader
 
-from fmnist_exporters.layers import BLOCK_BYTES
+from fmnist_exporters.original.layers import BLOCK_BYTES
 
 Feed = dict[str, NDArray[np.float32]]
 """What a session is given: by the input's name its tensor."""

@@ -11,11 +11,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.head import Pair
-from fmnist_exporters.inference import reduce
-from fmnist_exporters.layers import StaticReshape
 from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.original.classifier import Classifier
+from fmnist_exporters.original.head import Pair
+from fmnist_exporters.original.layers import StaticReshape
+from fmnist_exporters.original.reduce import reduce
 from fmnist_runtime.engines.dense import ACTIVATIONS, Dense
 from fmnist_runtime.engines.dense_npz import NETWORK_FILE, NETWORK_SCHEMA
 from fmnist_runtime.errors import UnsupportedError

@@ -22,7 +22,7 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fmnist_exporters.onnx_blocks import Feed
+from fmnist_exporters.formats.onnx_blocks import Feed
 
 _BIASED = ("Conv", "Gemm")
 """Operators whose third input is a bias."""

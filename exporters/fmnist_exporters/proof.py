@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.contents import require_quantised
-from fmnist_exporters.convert import converter
+from fmnist_exporters.formats import converter
 from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
@@ -72,8 +72,8 @@ def make(
         ModelError: The original cannot be converted.
         OutputError: A file cannot be written.
     """
-    from fmnist_exporters.original import KerasSession
-    from fmnist_exporters.precision import Precision
+    from fmnist_exporters.original.precision import Precision
+    from fmnist_exporters.original.session import KerasSession
 
     note_step(f"loading the original for {recipe.format} {recipe.scheme}")
     session = KerasSession(source, metadata.labels, input_range=metadata.source_range)

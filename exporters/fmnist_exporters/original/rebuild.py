@@ -11,8 +11,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.layers import is_model
-from fmnist_exporters.plain import plain_config, plain_kind, set_plain_weights
+from fmnist_exporters.original.layers import is_model
+from fmnist_exporters.original.plain import plain_config, plain_kind, set_plain_weights
 
 _INPUT = "image"
 Call = Callable[..., Any]
@@ -20,7 +20,7 @@ Call = Callable[..., Any]
 
 
 class Copier:
-    """Calls copies of operations in their plain form (see `fmnist_exporters.plain`).
+    """Calls copies of operations in their plain form (see `fmnist_exporters.original.plain`).
 
     One that is called again, as a shared layer is, has one copy.
     """

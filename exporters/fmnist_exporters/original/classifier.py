@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fmnist_exporters.copying import Copier, rebuild
-from fmnist_exporters.head import Head, find_head
-from fmnist_exporters.layers import MOST_IMAGES, images_at_once, is_model
+from fmnist_exporters.original.head import Head, find_head
+from fmnist_exporters.original.layers import MOST_IMAGES, images_at_once, is_model
+from fmnist_exporters.original.rebuild import Copier, rebuild
 from fmnist_runtime.artifact.contract import RAW, PixelRange, UnfitRangeError, parse_range
 from fmnist_runtime.errors import ModelError
 

@@ -13,10 +13,10 @@ import keras
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.copying import Copier, rebuild, walk
-from fmnist_exporters.folding import fold
-from fmnist_exporters.layers import TRAINING_ONLY, ReversedChannels, StaticReshape, is_reshape
+from fmnist_exporters.original.classifier import Classifier
+from fmnist_exporters.original.folding import fold
+from fmnist_exporters.original.layers import TRAINING_ONLY, ReversedChannels, StaticReshape, is_reshape
+from fmnist_exporters.original.rebuild import Copier, rebuild, walk
 from fmnist_runtime.artifact.contract import PixelRange
 
 

@@ -49,8 +49,8 @@ from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_static
 from onnxruntime.quantization.quant_utils import add_pre_process_metadata
 
-from fmnist_exporters.bias_correction import correct_biases
-from fmnist_exporters.onnx_blocks import BlockReader, blocks, scores
+from fmnist_exporters.formats.bias_correction import correct_biases
+from fmnist_exporters.formats.onnx_blocks import BlockReader, blocks, scores
 
 _LINEAR = ("Gemm", "MatMul", "Conv")
 _MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Gather")

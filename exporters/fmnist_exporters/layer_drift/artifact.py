@@ -12,7 +12,7 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from fmnist_exporters.original_layers import Graph
+from fmnist_exporters.layer_drift.original import Graph
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.engines import open_sound
 from fmnist_runtime.engines.numpy import NumpySession

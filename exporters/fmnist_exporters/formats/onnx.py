@@ -10,15 +10,15 @@ import onnx
 import tf2onnx
 from numpy.typing import NDArray
 
-from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.gemm import fuse_gemm, ranks
-from fmnist_exporters.inference import inference_function, reduce
+from fmnist_exporters.formats.gemm import fuse_gemm, ranks
+from fmnist_exporters.formats.naming import rename
+from fmnist_exporters.formats.onnx_int8 import quantize
+from fmnist_exporters.formats.unsupported import unsupported
 from fmnist_exporters.metadata import embed_onnx
-from fmnist_exporters.naming import rename
-from fmnist_exporters.onnx_int8 import quantize
-from fmnist_exporters.plain import is_recurrent
-from fmnist_exporters.rounding import round_weights
-from fmnist_exporters.unsupported import unsupported
+from fmnist_exporters.original.classifier import Classifier
+from fmnist_exporters.original.plain import is_recurrent
+from fmnist_exporters.original.reduce import inference_function, reduce
+from fmnist_exporters.original.rounding import round_weights
 
 OPSET = 18
 IR_VERSION = 8

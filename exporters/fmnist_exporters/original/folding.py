@@ -13,9 +13,9 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.copying import Copier, float64, rebuild
-from fmnist_exporters.grouped import SplitConv2D
-from fmnist_exporters.layers import is_reshape, producer
+from fmnist_exporters.original.grouped import SplitConv2D
+from fmnist_exporters.original.layers import is_reshape, producer
+from fmnist_exporters.original.rebuild import Copier, float64, rebuild
 
 _LINEAR = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.DepthwiseConv2D, SplitConv2D)
 """These themselves: what is derived from them may compute something else with its weights."""

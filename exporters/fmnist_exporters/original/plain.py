@@ -11,8 +11,8 @@ from typing import Any
 
 import keras
 
-from fmnist_exporters.dequantizing import dequantize, is_quantized
-from fmnist_exporters.grouped import grouped_config, grouped_kind, grouped_weights
+from fmnist_exporters.original.dequantize import dequantize, is_quantized
+from fmnist_exporters.original.grouped import grouped_config, grouped_kind, grouped_weights
 
 _RECURRENT = (keras.layers.RNN, keras.layers.Bidirectional, keras.layers.TimeDistributed)
 _MERGED = ("lora_rank", "lora_alpha", "quantization_config")

@@ -29,7 +29,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.layers import images_at_once
+from fmnist_exporters.original.layers import images_at_once
 
 DAMPING = 0.01
 """Share of the inputs' mean variance that is added to the variance of each, as in GPTQ. Measured as above:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
-from fmnist_exporters.layers import TRAINING_ONLY, is_model
+from fmnist_exporters.original.layers import TRAINING_ONLY, is_model
 
 Meaning = Literal["logits", "softmax", "log softmax", "sigmoid", "tanh", "other", "unknown"]
 _ACTIVATIONS: dict[str, Meaning] = {

@@ -16,7 +16,7 @@ from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import DatasetError, ModelError
 
 if TYPE_CHECKING:
-    from fmnist_exporters.classifier import Classifier
+    from fmnist_exporters.original.classifier import Classifier
 
 _STEP_IMAGES = 1000
 """After so many images there is a word of progress."""
@@ -61,8 +61,8 @@ def examine(question: Question) -> Answers:
         ModelError: It cannot be loaded, is no classifier, or takes other pixels than declared.
         DatasetError: The images are of more classes than it has.
     """
-    from fmnist_exporters.original import KerasSession
-    from fmnist_exporters.plain import loops
+    from fmnist_exporters.original.plain import loops
+    from fmnist_exporters.original.session import KerasSession
 
     note_step("loading the original")
     with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:

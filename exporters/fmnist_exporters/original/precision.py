@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 from numpy.typing import NDArray
 
-from fmnist_exporters.classifier import Classifier
-from fmnist_exporters.copying import Copier, rebuild
-from fmnist_exporters.inference import flatten
-from fmnist_exporters.layers import images_at_once
+from fmnist_exporters.original.classifier import Classifier
+from fmnist_exporters.original.layers import images_at_once
+from fmnist_exporters.original.rebuild import Copier, rebuild
+from fmnist_exporters.original.reduce import flatten
 from fmnist_runtime.parity.gates import FLOAT32_DIFFERENCE, ROUNDINGS
 
 _FLOAT64_BYTES = 8

@@ -6,7 +6,7 @@ import re
 
 import onnx
 
-from fmnist_exporters.copying import free_name
+from fmnist_exporters.original.rebuild import free_name
 
 
 def rename(graph: onnx.GraphProto) -> None:

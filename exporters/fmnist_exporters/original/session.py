@@ -11,8 +11,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from fmnist_exporters.classifier import Classifier, as_classifier
-from fmnist_exporters.loading import load_keras
+from fmnist_exporters.original.classifier import Classifier, as_classifier
+from fmnist_exporters.original.load import load_keras
 from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.engines.base import BaseSession, image_writer
 from fmnist_runtime.engines.opening import USER, ImageTensor, Opening

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.artifact.metadata import Metadata
 
 if TYPE_CHECKING:
-    from fmnist_exporters.classifier import Classifier
+    from fmnist_exporters.original.classifier import Classifier
 
 
 class Converter(Protocol):
@@ -36,4 +36,4 @@ class Converter(Protocol):
 
 def converter(format: str) -> Converter:
     """The converter of a format. Loads TensorFlow."""
-    return cast(Converter, import_module(f"fmnist_exporters.{format}"))
+    return cast(Converter, import_module(f"fmnist_exporters.formats.{format}"))

@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.endings import Ending, ending
+from fmnist_exporters.original.endings import Ending, ending
 from fmnist_runtime.errors import ModelError
 
 Kind = Literal["none", "softmax", "exponential", "shares", "pair", "logistic pair", "tanh pair"]

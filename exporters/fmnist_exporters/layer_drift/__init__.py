@@ -1,0 +1,1 @@
+"""How far an artifact has drifted from its original, layer by layer."""

@@ -1,0 +1,1 @@
+"""The original: a Keras classifier, and what of it is converted."""
