@@ -31,7 +31,7 @@ from stock import RECIPES as STOCK
 from tree_memory import measure
 from zoo import NETWORKS, data_folder, trained, work_folder
 
-from fmnist.render import ABSENT, percent
+from fmnist.text.tables import ABSENT, percent
 from fmnist_exporters.manifest import rejected_path
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime import load

@@ -35,7 +35,7 @@ from processes import FMNIST, output, wall_time
 from side_by_side import Measure, Times, in_turn, milliseconds, ratio, report
 from trained import DATA, ROOT, artifacts, named_or_trained
 
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 from fmnist_runtime import load
 from fmnist_runtime.data.datasets import load_dataset
 

@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from side_by_side import report
 
-from fmnist.results import to_json, write_result
+from fmnist.results.write import to_json, write_result
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -19,7 +19,7 @@ from claims import Claim, conclude
 from numpy.typing import NDArray
 from side_by_side import progress, report
 
-from fmnist.bench.comparison import LEAST_CHANGE, MIN_PROCESSES, median_interval
+from fmnist.bench.compare import LEAST_CHANGE, MIN_PROCESSES, median_interval
 from fmnist_runtime.timing.percentiles import CONFIDENCE
 
 EXPERIMENTS, SEED, ERRORS = 2000, 0, 4

@@ -20,11 +20,11 @@ import numpy as np
 from claims import Claim, conclude
 from trained import DATA
 
-from fmnist.models import Splits
-from fmnist.opening import Execution
+from fmnist.models.open import Execution
+from fmnist.models.select import Splits
 from fmnist.parity.models import compare_models
-from fmnist.render import percent, points, table
-from fmnist.runs import Run
+from fmnist.runs.run import Run
+from fmnist.text.tables import percent, points, table
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_carried
 from fmnist_runtime.data.datasets import load_dataset

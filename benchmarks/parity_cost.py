@@ -16,10 +16,10 @@ from processes import FMNIST, wall_time
 from side_by_side import Measure, Times, in_turn, milliseconds, once, ratio, ratio_of_medians, report
 from trained import DATA, SIX, artifacts, named_or_trained
 
-from fmnist.models import Splits
-from fmnist.opening import Execution, open_model
+from fmnist.models.open import Execution, open_model
+from fmnist.models.select import Splits
 from fmnist.parity.models import compare_models
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 from fmnist_runtime.evaluate import score_dataset
 from fmnist_runtime.parity import calibration
 from fmnist_runtime.recorded import Reference

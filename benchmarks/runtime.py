@@ -16,7 +16,7 @@ import whole_process
 from claims import Part, conclude
 from trained import DATA, artifacts, named_or_trained
 
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 from fmnist_runtime.data.datasets import load_dataset
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from fmnist.render import table
+from fmnist.text.tables import table
 
 Measure = Callable[[int], list[float]]
 """Measures a contender's share of the times in a round, whose number it is given; in ns."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from fmnist.report.results import ModelResults, Timing
+from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import Evaluation
 from fmnist_runtime.timing.percentiles import Percentile
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from fmnist.bundle.contents import Bundle, BundleFile
 from fmnist.devices.targets import Target
-from fmnist.results import schema
+from fmnist.results.write import schema
 
 COMMAND = """#!/bin/sh
 case $1 in

@@ -10,7 +10,7 @@ import numpy as np
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.processes import Process, Steady
 from fmnist.bench.result import Benchmark, Failure, Result
-from fmnist.opening import ModelFile
+from fmnist.models.open import ModelFile
 from fmnist_runtime.machine.state import MachineState
 from fmnist_runtime.timing import Samples, Timing, WarmUp
 

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from fmnist.bench.comparison_body import ComparisonBody
-from fmnist.bench.layout import BenchmarkBody
+from fmnist.bench.record import BenchmarkBody
 from fmnist.bundle.contents import Description
+from fmnist.cli.verification import VerificationBody
+from fmnist.datasets.inventory import InventoryBody
+from fmnist.datasets.inventory import VerificationBody as VerifiedFiles
 from fmnist.deploy.outcome import DeploymentBody
-from fmnist.doctor.diagnosis import ExaminationBody
-from fmnist.evaluation import EvaluationBody
-from fmnist.inspection import InspectionBody
-from fmnist.inventory import InventoryBody
-from fmnist.inventory import VerificationBody as VerifiedFiles
+from fmnist.devices.doctor.diagnosis import ExaminationBody
+from fmnist.models.inspect import InspectionBody
 from fmnist.parity.body import ParityBody
-from fmnist.prediction_output import PredictionBody
-from fmnist.results import schema
-from fmnist.runs import AdoptionBody, TrainingBody
-from fmnist.summary import SummaryBody
-from fmnist.verification import VerificationBody
+from fmnist.predict.output import PredictionBody
+from fmnist.results.summary import SummaryBody
+from fmnist.results.write import schema
+from fmnist.runs.run import AdoptionBody, TrainingBody
+from fmnist.scoring.evaluate import EvaluationBody
 from fmnist_exporters.manifest import Manifest
 from fmnist_runtime.artifact.manifest import MANIFEST_SCHEMA
 

@@ -10,7 +10,7 @@ from json_schema import Schema
 from kinds import KINDS, Kind
 from layouts import in_json_words
 
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 
 _INTRODUCTION = """\
 # Results as JSON

@@ -6,10 +6,10 @@ Run from the repository's root: .venv/bin/python tests/models/generate.py
 import shutil
 from pathlib import Path
 
-from fmnist.exporting import Origin, export_model, plan_targets
-from fmnist.runs import Run
-from fmnist.settings import TrainSettings
-from fmnist.training import train
+from fmnist.export import Origin, export_model, plan_targets
+from fmnist.runs.run import Run
+from fmnist.runs.settings import TrainSettings
+from fmnist.training.train import train
 from fmnist_exporters.recipes import RECIPES
 
 KEPT = {

@@ -8,8 +8,8 @@ import subprocess
 import pytest
 from support import run_on_a_terminal
 
-from fmnist.colours import paint_outcome, paint_tables
-from fmnist.render import table
+from fmnist.text.colours import paint_outcome, paint_tables
+from fmnist.text.tables import table
 
 GREEN, YELLOW, RED, BOLD, RESET = "\x1b[32m", "\x1b[33m", "\x1b[31m", "\x1b[1m", "\x1b[0m"
 

@@ -15,7 +15,7 @@ from typer.main import get_command
 from fmnist.cli import app
 from fmnist.cli.choices import DATASETS, FORMATS, SCHEMES
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
-from fmnist.settings import PRESETS
+from fmnist.runs.settings import PRESETS
 from fmnist_exporters.recipes import formats, schemes
 from fmnist_runtime.data.datasets import KNOWN
 

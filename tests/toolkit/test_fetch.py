@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from support import DATA, run_fmnist
 
-from fmnist import download
-from fmnist.fetching import MIRRORS, fetch_dataset
+from fmnist.datasets import download
+from fmnist.datasets.fetch import MIRRORS, fetch_dataset
 from fmnist_runtime.data.datasets import KNOWN, load_dataset
 from fmnist_runtime.data.idx import idx_sha256, read_idx
 from fmnist_runtime.errors import MissingExtraError, OutputError

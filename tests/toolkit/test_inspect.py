@@ -13,10 +13,10 @@ import onnx
 import pytest
 from support import TINY
 
-from fmnist.contents import measure_weight
-from fmnist.inspection import inspect_model
-from fmnist.results import to_json
-from fmnist.weights import trained_weights
+from fmnist.models.contents import measure_weight
+from fmnist.models.inspect import inspect_model
+from fmnist.models.weights import trained_weights
+from fmnist.results.write import to_json
 from fmnist_exporters.formats import converter
 from fmnist_runtime.artifact.container import read_carried, read_metadata
 from fmnist_runtime.files import sha256_file

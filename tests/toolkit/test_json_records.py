@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist.json_part import DamageError, Part
-from fmnist.json_records import read_record
-from fmnist.results import to_json
+from fmnist.results.json_records import read_record
+from fmnist.results.read import DamageError, Part
+from fmnist.results.write import to_json
 from fmnist_runtime.evaluate import Evaluation, evaluate
 from fmnist_runtime.machine.environment import Environment, read_environment
 from fmnist_runtime.parity import Parity, compare, default_gate

@@ -15,7 +15,7 @@ import pytest
 from judging import judge
 from support import DATA, ROOT, TINY
 
-from fmnist.training import score_original
+from fmnist.training.train import score_original
 from fmnist_runtime import load, parity
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.recorded import read_reference, write_reference

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist.inspection import inspect_model
+from fmnist.models.inspect import inspect_model
 from fmnist_runtime.artifact.container import SEAL_BYTES, seal
 
 EXPORT = TINY / "export"

@@ -9,8 +9,8 @@ from support import DATA
 from fmnist.bench.configuration import Method
 from fmnist.cli.run import _text
 from fmnist.pipeline import Pipeline
-from fmnist.runs import Run
-from fmnist.summary import summarise
+from fmnist.results.summary import summarise
+from fmnist.runs.run import Run
 
 
 def test_a_benchmark_in_which_a_model_failed_is_made_again(tiny: Path):

@@ -14,15 +14,15 @@ import pytest
 from PIL import Image
 from support import DATA, TINY
 
-from fmnist.answers import confident_mistakes, first_answers
-from fmnist.history import Epoch, read_history
+from fmnist.figures.answers import confident_mistakes, first_answers
+from fmnist.models.weights import initial_weights, trained_weights, unit_images
 from fmnist.plots.confusion import confusion_figure
 from fmnist.plots.history import history_figure
 from fmnist.plots.predictions import predictions_figure
 from fmnist.plots.style import GREEN, RED, write_figure
 from fmnist.plots.weights import weights_figure
-from fmnist.runs import Run
-from fmnist.weights import initial_weights, trained_weights, unit_images
+from fmnist.runs.history import Epoch, read_history
+from fmnist.runs.run import Run
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.recorded import Reference, read_reference, write_reference

@@ -10,8 +10,8 @@ import re
 import numpy as np
 from predicting import encode, on_a_terminal, rows
 
-from fmnist.prediction_output import cards, comma_separated, json_lines, table
-from fmnist.predictions import Answer
+from fmnist.predict.output import cards, comma_separated, json_lines, table
+from fmnist.predict.predict import Answer
 from fmnist_runtime import Prediction
 from fmnist_runtime.data.images import Picture
 

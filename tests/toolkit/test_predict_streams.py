@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 from predicting import INT8, encode, on_a_terminal, rows
 
-from fmnist.image_stream import Frame, parse_frame, split_files
+from fmnist.predict.stream import Frame, parse_frame, split_files
 from fmnist_runtime.data.images import fit_picture
 from fmnist_runtime.errors import ImageError
 
@@ -112,7 +112,7 @@ class Endless(io.RawIOBase):
 
 
 def test_an_endless_stream_fills_no_memory(monkeypatch):
-    monkeypatch.setattr("fmnist.image_stream.MAX_BYTES", 2**20)  # 2**27 take their time
+    monkeypatch.setattr("fmnist.predict.stream.MAX_BYTES", 2**20)  # 2**27 take their time
     for start in (
         b"",
         b"\xff\xd8\xff\xda\x00\x02",

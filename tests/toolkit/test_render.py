@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from fmnist.progress import Progress, say
-from fmnist.render import markdown_text, microseconds, percent, points, size, table
+from fmnist.text.progress import Progress, say
+from fmnist.text.tables import markdown_text, microseconds, percent, points, size, table
 
 
 def test_numbers_as_a_person_writes_them():

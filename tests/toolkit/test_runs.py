@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from support import TINY
 
-from fmnist.runs import Run, new_run, newest_run, require_ours, run_name, run_of
-from fmnist.settings import TrainSettings
+from fmnist.runs.run import Run, new_run, newest_run, require_ours, run_name, run_of
+from fmnist.runs.settings import TrainSettings
 from fmnist_runtime.errors import OutputError, ResultError
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from support import DATA
 
 from fmnist.plots.sample import sample_figure
-from fmnist.terminal import INK, draw_grid, takes_half_blocks
+from fmnist.text.image_grid import INK, draw_grid, takes_half_blocks
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.data.idx import idx_header
 

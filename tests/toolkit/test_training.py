@@ -16,13 +16,13 @@ import numpy as np
 import pytest
 from support import DATA, TINY, run_fmnist
 
-from fmnist.checkpoints import latest_checkpoint
-from fmnist.history import read_history
-from fmnist.loop import EpochLoop, epoch_order
-from fmnist.network import build_model
-from fmnist.runs import Run
-from fmnist.settings import PRESETS, TrainSettings
-from fmnist.training import train
+from fmnist.runs.history import read_history
+from fmnist.runs.run import Run
+from fmnist.runs.settings import PRESETS, TrainSettings
+from fmnist.training.checkpoints import latest_checkpoint
+from fmnist.training.loop import EpochLoop, epoch_order
+from fmnist.training.network import build_model
+from fmnist.training.train import train
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.errors import DatasetError, TrainingStoppedError

@@ -10,27 +10,27 @@ from typing import Any
 
 from fmnist.bench.body import benchmark_body
 from fmnist.bench.configuration import Method, combine, harness
-from fmnist.bench.layout import BenchmarkBody
-from fmnist.bench.measurement import measure
+from fmnist.bench.measure import measure
 from fmnist.bench.models import shared_split, with_baseline
-from fmnist.evaluation import (
+from fmnist.bench.record import BenchmarkBody
+from fmnist.export import Origin, export_model, plan_targets
+from fmnist.models.open import Execution
+from fmnist.models.select import Splits
+from fmnist.parity.body import ParityBody, parity_body
+from fmnist.parity.models import compare_models
+from fmnist.report.writing import write_report
+from fmnist.results.inputs import Inputs, StepSettings
+from fmnist.results.summary import SummaryRow, summarise
+from fmnist.results.write import plain, require_replaceable, schema, to_json
+from fmnist.runs.run import Run, read_json
+from fmnist.scoring.evaluate import (
     EvaluationBody,
     evaluate_models,
     evaluate_original,
     evaluation_body,
     guessing,
 )
-from fmnist.exporting import Origin, export_model, plan_targets
-from fmnist.inputs import Inputs, StepSettings
-from fmnist.models import Splits
-from fmnist.opening import Execution
-from fmnist.parity.body import ParityBody, parity_body
-from fmnist.parity.models import compare_models
-from fmnist.progress import Progress, say
-from fmnist.report.writing import write_report
-from fmnist.results import plain, require_replaceable, schema, to_json
-from fmnist.runs import Run, read_json
-from fmnist.summary import SummaryRow, summarise
+from fmnist.text.progress import Progress, say
 from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.errors import FmnistError, ResultError

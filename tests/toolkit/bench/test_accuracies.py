@@ -11,9 +11,9 @@ from timings import benchmark, timed
 
 from fmnist.bench import pictures
 from fmnist.bench.accuracies import find_accuracies
-from fmnist.evaluation import evaluate_original
-from fmnist.models import Splits
-from fmnist.runs import Run
+from fmnist.models.select import Splits
+from fmnist.runs.run import Run
+from fmnist.scoring.evaluate import evaluate_original
 from fmnist_runtime.files import sha256_file
 
 NPZ = TINY / "export" / "model-float32.npz"

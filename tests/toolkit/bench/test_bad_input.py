@@ -17,7 +17,7 @@ import pytest
 from support import DATA, TINY, told
 
 from fmnist.bench.configuration import Configuration, Method, harness
-from fmnist.bench.measurement import measure
+from fmnist.bench.measure import measure
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"

@@ -10,7 +10,7 @@ import pytest
 from bench_files import SIX, document, entry, interval, recorded, write
 from scipy import stats
 
-from fmnist.bench.comparison import (
+from fmnist.bench.compare import (
     ALIKE,
     CANNOT_TELL,
     FASTER,
@@ -19,7 +19,7 @@ from fmnist.bench.comparison import (
     median_interval,
     ratio_of_medians,
 )
-from fmnist.bench.comparison_report import comparison_markdown, comparison_text
+from fmnist.bench.compare_report import comparison_markdown, comparison_text
 from fmnist.bench.reading import read_benchmark
 from fmnist_runtime.errors import ResultError
 

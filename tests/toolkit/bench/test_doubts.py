@@ -12,7 +12,7 @@ from fmnist.bench.doubts import ADVICE
 from fmnist.bench.processes import Process, Steady
 from fmnist.bench.report import benchmark_text
 from fmnist.bench.result import Benchmark, Result
-from fmnist.opening import ModelFile
+from fmnist.models.open import ModelFile
 from fmnist_runtime.machine.state import MachineState
 from fmnist_runtime.timing import Samples, Timing, WarmUp
 

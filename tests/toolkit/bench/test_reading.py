@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from bench_files import document, entry, interval, recorded, write
 
-from fmnist.bench.comparison import compare
+from fmnist.bench.compare import compare
+from fmnist.bench.compare_report import comparison_markdown, comparison_text
 from fmnist.bench.comparison_body import comparison_body
-from fmnist.bench.comparison_report import comparison_markdown, comparison_text
 from fmnist.bench.reading import Key, Machine, read_benchmark
-from fmnist.results import to_json
+from fmnist.results.write import to_json
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.timing.percentiles import Percentile
 

@@ -19,7 +19,7 @@ from fmnist.bench.comma_separated import benchmark_csv
 from fmnist.bench.configuration import Configuration
 from fmnist.bench.report import benchmark_markdown
 from fmnist.bench.result import Failure
-from fmnist.results import to_json
+from fmnist.results.write import to_json
 from fmnist_runtime.errors import ModelError
 
 INT8, NPZ = TINY / "export" / "model-int8.tflite", TINY / "export" / "model-float32.npz"

@@ -17,7 +17,7 @@ from support import DATA, TINY, run_fmnist
 from fmnist.bundle.contents import Bundle, make_bundle
 from fmnist.bundle.writing import write_bundle
 from fmnist.devices.targets import BOARDS, Target
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 from fmnist_runtime.data.datasets import KNOWN
 
 ANY = Target("any", "3.11")

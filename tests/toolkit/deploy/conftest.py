@@ -9,7 +9,7 @@ import pytest
 import sshd
 
 from fmnist.deploy.deployment import deploy as deploy_to
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 
 
 @pytest.fixture

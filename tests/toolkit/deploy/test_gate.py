@@ -9,7 +9,7 @@ from handmade import COMMAND, DRIFT, INSTALL, RESULTS, answering, drifting, hand
 
 from fmnist.deploy import transfer
 from fmnist.deploy.outcome import deployment_body
-from fmnist.results import schema
+from fmnist.results.write import schema
 from fmnist_runtime.errors import DeviceError, RejectedError
 
 

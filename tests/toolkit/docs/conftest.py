@@ -21,10 +21,10 @@ from fmnist.bundle.contents import make_bundle
 from fmnist.deploy.outcome import Outcome, deployment_body
 from fmnist.devices.targets import Target
 from fmnist.pipeline import Pipeline
-from fmnist.report.reading import read_run
-from fmnist.results import to_json
-from fmnist.runs import Run
-from fmnist.summary import SummaryBody, SummaryRow
+from fmnist.results.summary import SummaryBody, SummaryRow
+from fmnist.results.write import to_json
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import read_probe

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from machines import ALPINE, CONTAINER, MASKED, N100, PI3_32_BIT, PI4, PI5, PI_ZERO, ZERO2W, probe_of
 
-from fmnist.doctor.diagnosis import diagnose
-from fmnist.doctor.finding import Finding
-from fmnist.doctor.loading import Loading
+from fmnist.devices.doctor.diagnosis import diagnose
+from fmnist.devices.doctor.loading import Loading
+from fmnist.devices.finding import Finding
 
 NO_DOT_PRODUCT = "int8 kernels have to do without instructions that sum up products; fmnist bench compares"
 GOVERNOR = (

@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from fmnist.report.charts.drift import drift_table
-from fmnist.report.reading import read_run
-from fmnist.report.results import ModelResults
-from fmnist.runs import Run
+from fmnist.figures.drift import drift_table
+from fmnist.runs.reading import read_run
+from fmnist.runs.results import ModelResults
+from fmnist.runs.run import Run
 from fmnist_runtime.parity.changes import ClassChange
 
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from drawn import HOSTILE, NEAR, assert_ascending, model, of_class, parse, place, ticks, timing, titles
 
-from fmnist.render import microseconds
-from fmnist.report.charts.latency import latency_chart
-from fmnist.report.reading import read_run
-from fmnist.runs import Run
+from fmnist.figures.latency import latency_chart
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
+from fmnist.text.tables import microseconds
 
 
 def timed(name: str, *arguments, format: str = "tflite"):

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from drawn import HOSTILE, NEAR, assert_ascending, of_class, parse, place, ticks, titles
 
-from fmnist.report.charts.reliability import reliability_panels
-from fmnist.report.reading import read_run
-from fmnist.runs import Run
+from fmnist.figures.reliability import reliability_panels
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
 from fmnist_runtime.parity.calibration import Reliability
 
 

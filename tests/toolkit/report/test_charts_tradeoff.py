@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 import pytest
 from drawn import HOSTILE, NEAR, assert_ascending, model, of_class, parse, place, ticks, titles
 
-from fmnist.render import microseconds, percent, printable, size
-from fmnist.report.charts.tradeoff import tradeoff_chart
-from fmnist.report.reading import read_run
-from fmnist.runs import Run
+from fmnist.figures.tradeoff import tradeoff_chart
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
+from fmnist.text.tables import microseconds, percent, printable, size
 
 MODELS = [
     model("model.keras", 0.875, 1400, 1_250_000, "keras"),

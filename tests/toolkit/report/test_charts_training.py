@@ -7,10 +7,10 @@ import math
 import pytest
 from drawn import NEAR, assert_ascending, of_class, parse, place, ticks, titles
 
-from fmnist.history import Epoch
-from fmnist.report.charts.training import accuracy_curve, loss_curve
-from fmnist.report.reading import read_run
-from fmnist.runs import Run
+from fmnist.figures.training import accuracy_curve, loss_curve
+from fmnist.runs.history import Epoch
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
 
 NAN = math.nan
 PLAIN = [Epoch(number, 1 / number, 0.8 + number / 100, 1.1 / number, 0.79 + number / 100, 1.0) for number in

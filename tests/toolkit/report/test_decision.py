@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fmnist.report.decision import decide
-from fmnist.report.results import ModelResults, Timing
+from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.parity import Gate, compare
 from fmnist_runtime.timing.percentiles import Percentile

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from support import run_fmnist
 
-from fmnist.report.flipped import Flipped
-from fmnist.report.reading import read_run
+from fmnist.report.changed import Flipped
 from fmnist.report.views import view_runs
-from fmnist.runs import Run
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from PIL import Image
 from results_of import changed_answers, comparisons
 from support import DATA
 
-from fmnist.models import Splits
-from fmnist.report import flipped as module
-from fmnist.report.flipped import data_uri, find_flipped
-from fmnist.report.reading import read_run
-from fmnist.runs import Run
+from fmnist.models.select import Splits
+from fmnist.report import changed as module
+from fmnist.report.changed import data_uri, find_flipped
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
 
 FULL, INT8 = "model-int8-full.tflite", "model-int8.tflite"
 

@@ -9,12 +9,12 @@ from pathlib import Path
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.models import split_of
 from fmnist.bench.result import Benchmark
-from fmnist.evaluation import evaluate_models
-from fmnist.json_part import DamageError, Part
-from fmnist.models import Splits
-from fmnist.opening import Execution, ModelFile, is_keras
-from fmnist.results import schema
-from fmnist.runs import Run, read_json, run_of
+from fmnist.models.open import Execution, ModelFile, is_keras
+from fmnist.models.select import Splits
+from fmnist.results.read import DamageError, Part
+from fmnist.results.write import schema
+from fmnist.runs.run import Run, read_json, run_of
+from fmnist.scoring.evaluate import evaluate_models
 from fmnist_runtime.errors import FmnistError, ResultError
 from fmnist_runtime.evaluate import evaluate
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from fmnist.bench.configuration import Configuration
-from fmnist.bench.layout import BenchmarkBody, Estimate, NotTimed, ProcessFigures, Timed, TimedModel
 from fmnist.bench.processes import Process
+from fmnist.bench.record import BenchmarkBody, Estimate, NotTimed, ProcessFigures, Timed, TimedModel
 from fmnist.bench.result import Benchmark, Failure, Result
 from fmnist_runtime.timing.percentiles import Percentile
 

@@ -7,11 +7,11 @@ import io
 from typing import Any
 
 from fmnist.bench.body import PERCENTILES, key_of
-from fmnist.bench.layout import BenchmarkBody, Timed
-from fmnist.render import no_formula, printable
+from fmnist.bench.record import BenchmarkBody, Timed
+from fmnist.text.tables import no_formula, printable
 
 _COLUMNS = (
-    # Files that begin so are ours, by `fmnist.results`.
+    # Files that begin so are ours, by `fmnist.results.write`.
     "model",
     "format",
     "scheme",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from fmnist.bench.comparison import LEAST_CHANGE, Change, Comparison
+from fmnist.bench.compare import LEAST_CHANGE, Change, Comparison
 from fmnist.bench.reading import Figures, Key, Machine, Recorded
 
 

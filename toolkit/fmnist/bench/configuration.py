@@ -8,7 +8,7 @@ from itertools import product
 from pathlib import Path
 from typing import Literal
 
-from fmnist.opening import is_keras
+from fmnist.models.open import is_keras
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError

@@ -15,11 +15,11 @@ from pathlib import Path
 from fmnist.bench.assertions import Assertion
 from fmnist.bench.body import PERCENTILES, benchmark_body
 from fmnist.bench.configuration import Method
-from fmnist.bench.layout import AssertionOutcome
 from fmnist.bench.reading import Figures, Key, Recorded, names_of, read_figures
+from fmnist.bench.record import AssertionOutcome
 from fmnist.bench.result import Benchmark
-from fmnist.render import markdown_text, printable
-from fmnist.results import plain
+from fmnist.results.write import plain
+from fmnist.text.tables import markdown_text, printable
 from fmnist_runtime.machine.environment import read_environment
 from fmnist_runtime.timing.percentiles import Percentile, least_samples
 

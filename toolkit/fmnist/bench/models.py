@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from fmnist.models import Splits
-from fmnist.opening import FOUND, Execution, is_keras, open_model, open_on
-from fmnist.runs import run_of
+from fmnist.models.open import FOUND, Execution, is_keras, open_model, open_on
+from fmnist.models.select import Splits
+from fmnist.runs.run import run_of
 from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError

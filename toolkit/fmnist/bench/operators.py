@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fmnist.bench.layout import OperatorsOfModel
 from fmnist.bench.naming import file_names
+from fmnist.bench.record import OperatorsOfModel
 from fmnist.bench.result import Result
-from fmnist.render import microseconds, percent, printable, table
+from fmnist.text.tables import microseconds, percent, printable, table
 from fmnist_runtime.errors import FmnistError
 from fmnist_runtime.timing.operators import OperatorProfile
 

@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from fmnist.bench.accuracies import Accuracies, find_accuracies
 from fmnist.bench.body import benchmark_body
 from fmnist.bench.gate import HOLDS, Gate, Judgement, gate_body, gate_markdown, gate_text, judge_benchmark
-from fmnist.bench.layout import BenchmarkBody
-from fmnist.bench.measurement import profile
+from fmnist.bench.measure import profile
 from fmnist.bench.operators import Profile, operators_body, operators_text
+from fmnist.bench.record import BenchmarkBody
 from fmnist.bench.report import benchmark_markdown, benchmark_text
 from fmnist.bench.result import Benchmark, Result
-from fmnist.models import Splits
-from fmnist.progress import Progress
+from fmnist.models.select import Splits
+from fmnist.text.progress import Progress
 from fmnist_runtime.errors import FmnistError
 
 

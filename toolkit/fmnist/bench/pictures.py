@@ -14,8 +14,8 @@ from fmnist.bench.tradeoffs import TradeOff
 from fmnist.plots.latencies import Distribution, latencies_figure
 from fmnist.plots.style import write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
-from fmnist.png import require_picture_free
-from fmnist.render import shortened
+from fmnist.results.ours import require_picture_free
+from fmnist.text.tables import shortened
 from fmnist_runtime.timing.percentiles import Percentile
 from fmnist_runtime.timing.trust import STABLE
 

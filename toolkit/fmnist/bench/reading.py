@@ -13,9 +13,9 @@ import numpy as np
 
 from fmnist.bench.body import PERCENTILES, key_of
 from fmnist.bench.configuration import Scenario
-from fmnist.json_part import DamageError, Part
-from fmnist.results import schema
-from fmnist.runs import read_json
+from fmnist.results.read import DamageError, Part
+from fmnist.results.write import schema
+from fmnist.runs.run import read_json
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.timing.percentiles import Percentile
 

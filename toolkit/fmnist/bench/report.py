@@ -6,7 +6,16 @@ from collections.abc import Callable, Sequence
 
 from fmnist.bench.doubts import doubts
 from fmnist.bench.result import Benchmark, Result
-from fmnist.render import ABSENT, markdown, markdown_text, microseconds, milliseconds, printable, size, table
+from fmnist.text.tables import (
+    ABSENT,
+    markdown,
+    markdown_text,
+    microseconds,
+    milliseconds,
+    printable,
+    size,
+    table,
+)
 from fmnist_runtime.timing.percentiles import Percentile
 from fmnist_runtime.timing.trust import STABLE
 

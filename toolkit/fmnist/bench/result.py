@@ -10,7 +10,7 @@ import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.processes import Process, Steady
-from fmnist.opening import ModelFile
+from fmnist.models.open import ModelFile
 from fmnist_runtime.errors import FmnistError
 from fmnist_runtime.timing import Samples, pooled_percentile
 from fmnist_runtime.timing.percentiles import Percentile

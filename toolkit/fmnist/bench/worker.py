@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.opening import Execution, describe, images_of_a_dataset, open_model
+from fmnist.models.open import Execution, describe, images_of_a_dataset, open_model
 from fmnist_runtime import Session
 from fmnist_runtime.errors import FmnistError, UnsupportedError
 from fmnist_runtime.machine.state import MachineState, read_machine_state

@@ -16,10 +16,10 @@ from typing import BinaryIO, TypedDict
 from fmnist.bundle.guide import Guide
 from fmnist.bundle.run_files import artifacts_for, run_files, test_files
 from fmnist.bundle.wheel import own_wheel
-from fmnist.bundle.wheelhouse import fetch_wheels, installed_bytes
+from fmnist.bundle.wheels import fetch_wheels, installed_bytes
 from fmnist.devices.pins import ENGINE_EXTRAS, requirements
 from fmnist.devices.targets import Target
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
 

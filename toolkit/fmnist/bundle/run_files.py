@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.devices.targets import Target
-from fmnist.models import Splits, select_artifacts
-from fmnist.runs import Run, read_json
+from fmnist.models.select import Splits, select_artifacts
+from fmnist.runs.run import Run, read_json
 from fmnist_runtime.artifact.manifest import MANIFEST
 from fmnist_runtime.data.datasets import KNOWN, find_files
 from fmnist_runtime.errors import DeviceError, ResultError

@@ -35,7 +35,7 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,  # twice as fast to start, and help that any terminal can show
     pretty_exceptions_enable=False,
-    context_settings={"color": False},  # of what Typer says itself; ours is in fmnist.colours
+    context_settings={"color": False},  # of what Typer says itself; ours is in fmnist.text.colours
 )
 
 

@@ -10,7 +10,7 @@ from fmnist.cli import options
 from fmnist.cli.choices import DATASETS, completing
 
 if TYPE_CHECKING:
-    from fmnist.adoption import Adoption
+    from fmnist.adopt import Adoption
 
 
 def adopt(
@@ -40,10 +40,10 @@ def adopt(
     images, and is sealed. The model in it stays as it is, byte by byte. With a data set it becomes a run,
     which bundle and deploy take, too.
     """
-    from fmnist.adoption import adopt_model
+    from fmnist.adopt import adopt_model
     from fmnist.cli.output import read_names, tell
-    from fmnist.models import Splits
-    from fmnist.opening import Execution
+    from fmnist.models.open import Execution
+    from fmnist.models.select import Splits
 
     how = Execution(input_range=input_range, labels=read_names(labels), output=output)
     splits = Splits(dataset, data_dir) if dataset else None
@@ -51,7 +51,7 @@ def adopt(
 
 
 def _text(adoption: "Adoption") -> str:
-    from fmnist.render import percent
+    from fmnist.text.tables import percent
 
     metadata = adoption.adopted.metadata
     names = ", ".join(metadata.labels[:3]) + (", …" if len(metadata.labels) > 3 else "")

@@ -70,13 +70,13 @@ def bench(
 
     from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
-    from fmnist.bench.measurement import measure
+    from fmnist.bench.measure import measure
     from fmnist.bench.models import find_ranges, shared_split, with_baseline
     from fmnist.bench.outcome import examine
     from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale, show
-    from fmnist.models import Splits, select_artifacts
-    from fmnist.progress import Progress, say
-    from fmnist.results import write_result
+    from fmnist.models.select import Splits, select_artifacts
+    from fmnist.results.write import write_result
+    from fmnist.text.progress import Progress, say
 
     method = Method(scenario, duration, processes, hz or Method.hz, input_range)
     _require_pace(hz, method)
@@ -134,7 +134,7 @@ def _require_pace(hz: float | None, method: "Method") -> None:
 def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
     """What was asserted, and the older benchmark it is held against; before anything is measured."""
     from fmnist.bench.assertions import parse_assertion
-    from fmnist.bench.comparison import require_same_scenario
+    from fmnist.bench.compare import require_same_scenario
     from fmnist.bench.configuration import Method
     from fmnist.bench.gate import Gate
     from fmnist.bench.reading import read_benchmark
@@ -166,7 +166,7 @@ def _require_pictures_free(folder: Path) -> None:
 def _draw(outcome: "Outcome", folder: Path) -> None:
     """Write the pictures, and say so where it is in no result's way."""
     from fmnist.bench.pictures import write_pictures
-    from fmnist.progress import say
+    from fmnist.text.progress import say
 
     for line in write_pictures(outcome.benchmark, outcome.accuracies.accuracies, folder):
         say(line)

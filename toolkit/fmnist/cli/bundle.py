@@ -62,8 +62,8 @@ def bundle(
     from fmnist.bundle.contents import bundle_name, make_bundle
     from fmnist.bundle.writing import require_free, write_bundle
     from fmnist.cli.output import say_run_and_stale, tell
-    from fmnist.progress import say
-    from fmnist.runs import select_run
+    from fmnist.runs.run import select_run
+    from fmnist.text.progress import say
     from fmnist_exporters.recipes import formats
 
     options.require_choice("--format", format, (*formats(), "all"))
@@ -99,7 +99,7 @@ def _target(board: str | None, platform: Platform | None, python: str | None) ->
 
 def _text(bundle: "Bundle", place: Path) -> str:
     from fmnist.bundle.writing import is_archive
-    from fmnist.render import size, table
+    from fmnist.text.tables import size, table
 
     parts: dict[str, list[int]] = {}
     for file in bundle.files:

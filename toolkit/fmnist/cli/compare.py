@@ -23,12 +23,12 @@ def compare(
     It exits with 0 whatever it finds. What must not become slower is for fmnist bench with --assert
     'p50<=1.05*baseline' and --baseline OLD, which exits with 3.
     """
-    from fmnist.bench.comparison import compare as compare_benchmarks
+    from fmnist.bench.compare import compare as compare_benchmarks
+    from fmnist.bench.compare_report import comparison_markdown, comparison_text
     from fmnist.bench.comparison_body import comparison_body
-    from fmnist.bench.comparison_report import comparison_markdown, comparison_text
     from fmnist.bench.reading import read_benchmark
     from fmnist.cli.output import require_apart, require_kept, show
-    from fmnist.results import write_result
+    from fmnist.results.write import write_result
 
     require_apart(json, markdown)
     require_kept([old, *new], json, markdown)

@@ -7,7 +7,7 @@ import typer
 
 from fmnist.cli import options
 from fmnist.cli.choices import DATASETS, completing
-from fmnist.settings import DEFAULT_DATASET
+from fmnist.runs.settings import DEFAULT_DATASET
 
 app = typer.Typer(help="List, fetch, check and show data sets.", no_args_is_help=True)
 
@@ -18,8 +18,8 @@ _SIDE = 5
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
     """List the known data sets and their folders."""
     from fmnist.cli.output import show
-    from fmnist.inventory import InventoryBody, list_known
-    from fmnist.render import ABSENT, table
+    from fmnist.datasets.inventory import InventoryBody, list_known
+    from fmnist.text.tables import ABSENT, table
 
     entries = list_known(data_dir)
     rows = [
@@ -59,8 +59,8 @@ def verify(
     Its format and counts, and for known ones the published SHA-256.
     """
     from fmnist.cli.output import fail, show
-    from fmnist.inventory import VerificationBody, verifiable, verify_dataset
-    from fmnist.render import table
+    from fmnist.datasets.inventory import VerificationBody, verifiable, verify_dataset
+    from fmnist.text.tables import table
     from fmnist_runtime.errors import FmnistError
 
     files, failures = [], []
@@ -111,8 +111,8 @@ def fetch(
     kept. The published SHA-256 of each is checked.
     """
     from fmnist.cli.output import tell
-    from fmnist.fetching import fetch_dataset
-    from fmnist.render import ABSENT, table
+    from fmnist.datasets.fetch import fetch_dataset
+    from fmnist.text.tables import ABSENT, table
 
     for url in mirror or []:
         if not url.startswith(("http://", "https://")):
@@ -137,8 +137,8 @@ def show_images(
     import shutil
     import sys
 
-    from fmnist.png import require_picture_free
-    from fmnist.terminal import draw_grid, takes_half_blocks
+    from fmnist.results.ours import require_picture_free
+    from fmnist.text.image_grid import draw_grid, takes_half_blocks
     from fmnist_runtime.data.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
 

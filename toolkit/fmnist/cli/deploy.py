@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fmnist.deploy.outcome import Outcome
-    from fmnist.runs import Run
+    from fmnist.runs.run import Run
 
 
 def deploy(
@@ -39,7 +39,7 @@ def deploy(
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.deploy.deployment import Bundles, deploy
     from fmnist.deploy.outcome import deployment_body
-    from fmnist.runs import select_run
+    from fmnist.runs.run import select_run
     from fmnist_exporters.recipes import formats
 
     options.require_choice("--format", format, (*formats(), "all"))
@@ -79,7 +79,7 @@ def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     import shlex
 
     from fmnist.cli.figures import FIGURES, doubt, figures, verdict
-    from fmnist.render import ABSENT, printable, table
+    from fmnist.text.tables import ABSENT, printable, table
 
     cells = []
     for outcome in outcomes:
@@ -106,7 +106,7 @@ def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
 
 
 def _say_log(outcome: "Outcome") -> None:
-    from fmnist.progress import say
+    from fmnist.text.progress import say
 
     for line in outcome.log.splitlines():
         say(f"{outcome.host} | {line}")

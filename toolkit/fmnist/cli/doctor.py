@@ -7,7 +7,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.doctor.diagnosis import Examination
+    from fmnist.devices.doctor.diagnosis import Examination
 
 
 def doctor(json: options.Json = None) -> None:
@@ -18,12 +18,12 @@ def doctor(json: options.Json = None) -> None:
     """
     import sys
 
-    from fmnist.doctor.loading import load_parts
+    from fmnist.devices.doctor.loading import load_parts
 
     parts = load_parts()
     if not parts["numpy"].works:  # then nothing below could be imported
-        from fmnist.colours import error_line
-        from fmnist.render import printable
+        from fmnist.text.colours import error_line
+        from fmnist.text.tables import printable
 
         numpy = parts["numpy"]
         reason = (
@@ -35,14 +35,14 @@ def doctor(json: options.Json = None) -> None:
         raise typer.Exit(1)
 
     from fmnist.cli.output import show
-    from fmnist.doctor.diagnosis import examination_body, examine
+    from fmnist.devices.doctor.diagnosis import examination_body, examine
 
     examination = examine(parts)
     show(_text(examination), "doctor", examination_body(examination), json)
 
 
 def _text(examination: "Examination") -> str:
-    from fmnist.render import table
+    from fmnist.text.tables import table
 
     findings = examination.findings
     rows = [[finding.name, finding.verdict, finding.found] for finding in findings]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.evaluation import ModelEvaluation
+    from fmnist.scoring.evaluate import ModelEvaluation
 
 
 def evaluate(
@@ -25,10 +25,10 @@ def evaluate(
     Over all of them and by class; of a single model also which classes it takes for which.
     """
     from fmnist.cli.output import read_names, say_run_and_stale, show
-    from fmnist.evaluation import evaluate_models, evaluate_original, evaluation_body
-    from fmnist.kept_scores import keep_scores, require_one_split
-    from fmnist.models import Splits, select_models
-    from fmnist.opening import Execution
+    from fmnist.models.open import Execution
+    from fmnist.models.select import Splits, select_models
+    from fmnist.scoring.evaluate import evaluate_models, evaluate_original, evaluation_body
+    from fmnist.scoring.keep import keep_scores, require_one_split
 
     selection = select_models(models or [])
     say_run_and_stale(selection.run)
@@ -58,7 +58,7 @@ def _text(results: "list[ModelEvaluation]") -> str:
 
 
 def _accuracies(results: "list[ModelEvaluation]") -> str:
-    from fmnist.render import ABSENT, percent, size, table
+    from fmnist.text.tables import ABSENT, percent, size, table
 
     rows = [
         [
@@ -78,7 +78,7 @@ def _accuracies(results: "list[ModelEvaluation]") -> str:
 
 def _classes(results: "list[ModelEvaluation]") -> str:
     """Accuracy by class, for models of the same classes on the same images."""
-    from fmnist.render import percent, table
+    from fmnist.text.tables import percent, table
 
     schemes = [item.model.scheme for item in results]
     header = ["accuracy by class"]
@@ -92,7 +92,7 @@ def _classes(results: "list[ModelEvaluation]") -> str:
 
 
 def _confusion(result: "ModelEvaluation") -> str:
-    from fmnist.render import table
+    from fmnist.text.tables import table
 
     header = ["true class \\ answer", *(str(index) for index in range(len(result.scored.labels)))]
     rows = [

@@ -54,10 +54,10 @@ def export(
     original; it is kept as NAME.rejected.
     """
     from fmnist.cli.output import fail, say_run, tell
-    from fmnist.exporting import Origin, export_model, plan_targets
-    from fmnist.progress import Progress, say
-    from fmnist.render import percent, size, table
-    from fmnist.runs import Run, is_run, newest_run
+    from fmnist.export import Origin, export_model, plan_targets
+    from fmnist.runs.run import Run, is_run, newest_run
+    from fmnist.text.progress import Progress, say
+    from fmnist.text.tables import percent, size, table
     from fmnist_exporters.contents import contents_of, size_notes
     from fmnist_runtime.errors import UnsupportedError
 

@@ -4,21 +4,21 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fmnist.summary import SummaryRow
+    from fmnist.results.summary import SummaryRow
 
 FIGURES = ["accuracy", "points", "agreement", "p50 µs", "p99 µs"]
 
 
 def verdict(row: "SummaryRow") -> str:
     """Whether a model broke a gate; nothing of one that was compared with none."""
-    from fmnist.render import ABSENT
+    from fmnist.text.tables import ABSENT
 
     return row.verdict or ABSENT
 
 
 def figures(row: "SummaryRow") -> list[str]:
     """One cell for each of `FIGURES`."""
-    from fmnist.render import ABSENT, microseconds, percent, points
+    from fmnist.text.tables import ABSENT, microseconds, percent, points
 
     def optional(value: float | None, form: Callable[[float], str]) -> str:
         return ABSENT if value is None else form(value)

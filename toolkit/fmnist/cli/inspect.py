@@ -9,8 +9,8 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.contents import Contents, Operator, Shape, Weight
-    from fmnist.inspection import Inspection
+    from fmnist.models.contents import Contents, Operator, Shape, Weight
+    from fmnist.models.inspect import Inspection
 
 
 def inspect(
@@ -34,9 +34,9 @@ def inspect(
     Its layers, operators, tensors and weights, and where it comes from.
     """
     from fmnist.cli.output import say_run, show
-    from fmnist.inspection import inspect_model, inspection_body, select_model
-    from fmnist.opening import Execution
-    from fmnist.progress import say
+    from fmnist.models.inspect import inspect_model, inspection_body, select_model
+    from fmnist.models.open import Execution
+    from fmnist.text.progress import say
 
     path, run = select_model(model)
     say_run(run)
@@ -69,7 +69,7 @@ def _text(inspection: "Inspection") -> str:
 
 
 def _layers(contents: "Contents") -> str:
-    from fmnist.render import table
+    from fmnist.text.tables import table
 
     rows = [
         [layer.name, layer.kind, _shape(layer.output_shape), f"{layer.parameters:,}"]
@@ -80,7 +80,7 @@ def _layers(contents: "Contents") -> str:
 
 
 def _operators(operators: "Sequence[Operator]", size_bytes: int) -> str:
-    from fmnist.render import percent, table
+    from fmnist.text.tables import percent, table
 
     rows = [
         [
@@ -98,7 +98,7 @@ def _operators(operators: "Sequence[Operator]", size_bytes: int) -> str:
 
 
 def _tensors(contents: "Contents") -> str:
-    from fmnist.render import table
+    from fmnist.text.tables import table
 
     rows = [
         [
@@ -115,7 +115,7 @@ def _tensors(contents: "Contents") -> str:
 
 
 def _weights(title: str, weights: "Sequence[Weight]") -> str:
-    from fmnist.render import percent, table
+    from fmnist.text.tables import percent, table
 
     rows = [
         [
@@ -151,7 +151,7 @@ def _shape(shape: "Shape") -> str:
 
 def _range(values: Sequence[float]) -> str:
     """The one value, or the least and the greatest of those by channel."""
-    from fmnist.render import ABSENT
+    from fmnist.text.tables import ABSENT
 
     if not values:
         return ABSENT

@@ -9,7 +9,7 @@ import sys
 from typing import TextIO
 
 from fmnist.cli import app
-from fmnist.colours import error_line
+from fmnist.text.colours import error_line
 
 _COMPLETE = "_FMNIST_COMPLETE"
 """A shell sets this when it asks what may follow on its command line."""

@@ -17,7 +17,7 @@ _LONGEST_S = 86_400
 def _checked(ctx: typer.Context, path: Path | None) -> Path | None:
     """Found before anything is measured: that the result could not be written."""
     if path is not None and str(path) != "-" and not ctx.resilient_parsing:  # not where a shell completes
-        from fmnist.results import require_replaceable
+        from fmnist.results.write import require_replaceable
 
         require_replaceable(path)
     return path
@@ -63,7 +63,7 @@ def _checked_scores(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is not None and not ctx.resilient_parsing:
         if str(path) == "-":
             raise typer.BadParameter("scores are binary and take a file, such as scores.npz")
-        from fmnist.kept_scores import require_replaceable_scores
+        from fmnist.scoring.keep import require_replaceable_scores
 
         require_replaceable_scores(path)
     return path

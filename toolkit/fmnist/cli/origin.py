@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from fmnist.inspection import Inspection
+    from fmnist.models.inspect import Inspection
     from fmnist_runtime.artifact.contract import InputContract
     from fmnist_runtime.artifact.golden import Golden
     from fmnist_runtime.artifact.metadata import Metadata
@@ -17,7 +17,7 @@ _SHOWN_LABELS = 5
 
 def origin(inspection: "Inspection") -> str:
     """One fact a line."""
-    from fmnist.render import size
+    from fmnist.text.tables import size
 
     model, metadata = inspection.model, inspection.metadata
     facts = {
@@ -58,7 +58,7 @@ def _pixels(contract: "InputContract") -> str:
 
 def _types(types: "StoredTypes") -> dict[str, str]:
     """What the file holds, and its weights by type."""
-    from fmnist.render import percent, size
+    from fmnist.text.tables import percent, size
 
     weights = ", ".join(
         f"{entry.weights:,} {entry.type} ({percent(entry.share, 1)}, {size(entry.size_bytes)})"

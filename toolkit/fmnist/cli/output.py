@@ -17,14 +17,14 @@ def tell(text: str) -> None:
     """Print a verb's text, its verdicts in colour where standard output shows colours."""
     import sys
 
-    from fmnist.colours import paint_tables, takes_colours
+    from fmnist.text.colours import paint_tables, takes_colours
 
     print(paint_tables(text) if takes_colours(sys.stdout) else text)
 
 
 def show(text: str, kind: str, body: Mapping[str, Any], json: Path | None) -> None:
     """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
-    from fmnist.results import to_json, write_result
+    from fmnist.results.write import to_json, write_result
 
     try:
         if json is not None:
@@ -71,7 +71,7 @@ def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
 
     import typer
 
-    from fmnist.colours import error_line
+    from fmnist.text.colours import error_line
     from fmnist_runtime.errors import RejectedError
 
     for reason in _grouped(str(failure) for failure in failures):
@@ -100,7 +100,7 @@ def _grouped(reasons: Iterable[str]) -> list[str]:
 
 def say_run(run: Any) -> None:
     """Say which run a verb works on when the user named no file."""
-    from fmnist.progress import say
+    from fmnist.text.progress import say
 
     if run is not None:
         say(f"run: {run.folder}")
@@ -108,7 +108,7 @@ def say_run(run: Any) -> None:
 
 def say_run_and_stale(run: Any) -> None:
     """The same for a verb that works on a run's artifacts; also, which of the files there are none."""
-    from fmnist.progress import say
+    from fmnist.text.progress import say
 
     say_run(run)
     stale = run.stale_artifacts() if run is not None else []
@@ -121,7 +121,7 @@ def read_names(labels: Path | None) -> tuple[str, ...] | None:
     """Class names from the file that the user named, if any, and what is to be said of it."""
     if labels is None:
         return None
-    from fmnist.progress import say_notes
+    from fmnist.text.progress import say_notes
     from fmnist_runtime.data.labels import read_labels
 
     read = read_labels(labels)

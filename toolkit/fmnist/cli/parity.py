@@ -10,7 +10,7 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fmnist.models import Splits
+    from fmnist.models.select import Splits
     from fmnist.parity.models import ModelParity
 
 
@@ -53,15 +53,15 @@ def parity(
     Exit 3 when one drifts beyond its gate.
     """
     from fmnist.cli.output import GATE_FAILED, read_names, require_apart, show
-    from fmnist.models import Splits
-    from fmnist.opening import Execution
+    from fmnist.models.open import Execution
+    from fmnist.models.select import Splits
     from fmnist.parity.body import layers_body, parity_body
     from fmnist.parity.layer_report import layers_text
     from fmnist.parity.layers import ModelDrift, compare_layers, original_of
     from fmnist.parity.models import compare_models, scored_split
     from fmnist.parity.report import parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
-    from fmnist.references import find_reference, load_reference, range_of
+    from fmnist.scoring.references import find_reference, load_reference, range_of
 
     require_apart(json, junit, markdown)
     splits = Splits(dataset, data_dir)
@@ -115,7 +115,7 @@ def parity(
 def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...]:
     """The artifacts to compare, once it is known that pictures of them may be written."""
     from fmnist.cli.output import say_run_and_stale
-    from fmnist.models import select_artifacts
+    from fmnist.models.select import select_artifacts
 
     selection = select_artifacts(named or [])
     say_run_and_stale(selection.run)
@@ -136,7 +136,7 @@ def _write_reports(
 ) -> None:
     from fmnist.parity.junit import junit_xml
     from fmnist.parity.report import parity_markdown
-    from fmnist.results import write_result
+    from fmnist.results.write import write_result
 
     if junit:
         write_result(junit, junit_xml(results))
@@ -156,7 +156,7 @@ def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
     """Write the pictures, and say so where it is in no result's way."""
     from fmnist.parity.models import scored_split
     from fmnist.parity.pictures import write_pictures
-    from fmnist.progress import say
+    from fmnist.text.progress import say
 
     images = scored_split(results[0].reference, splits).images
     for item in results:

@@ -8,7 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.runs import Run
+    from fmnist.runs.run import Run
 
 app = typer.Typer(help="Draw training, answers and weights of a run.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def plot_history(run: options.NamedRun = None, out: _Out = None, force: options.
 
     Both in training and in validation.
     """
-    from fmnist.history import read_history
+    from fmnist.runs.history import read_history
     from fmnist_runtime.errors import needs_extra
 
     with needs_extra("train", "plotting"):
@@ -49,8 +49,8 @@ def plot_predictions(
 
     Each with its true class, what the model said, and how sure it was.
     """
-    from fmnist.answers import confident_mistakes, first_answers
-    from fmnist.models import Splits
+    from fmnist.figures.answers import confident_mistakes, first_answers
+    from fmnist.models.select import Splits
     from fmnist.parity.models import scored_split
     from fmnist_runtime.errors import ResultError, needs_extra
 
@@ -76,8 +76,8 @@ def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.
 
     Those before training stand beside those after.
     """
-    from fmnist.progress import say
-    from fmnist.weights import hidden_kernel, initial_weights, trained_weights, unit_images
+    from fmnist.models.weights import hidden_kernel, initial_weights, trained_weights, unit_images
+    from fmnist.text.progress import say
     from fmnist_runtime.errors import needs_extra
 
     with needs_extra("train", "plotting"):
@@ -100,7 +100,7 @@ def plot_confusion(run: options.NamedRun = None, out: _Out = None, force: option
 
     It counts the model's answers on the test images.
     """
-    from fmnist.render import percent
+    from fmnist.text.tables import percent
     from fmnist_runtime.errors import needs_extra
     from fmnist_runtime.evaluate import evaluate
 
@@ -118,8 +118,8 @@ def plot_confusion(run: options.NamedRun = None, out: _Out = None, force: option
 def _prepare(named: Path | None, name: str, out: Path | None, force: bool) -> "tuple[Run, Path]":
     """The run to draw of and the file to write, once it is known that it may be written."""
     from fmnist.cli.output import say_run
-    from fmnist.png import require_picture_free
-    from fmnist.runs import select_run
+    from fmnist.results.ours import require_picture_free
+    from fmnist.runs.run import select_run
 
     run = select_run(named)
     say_run(run)

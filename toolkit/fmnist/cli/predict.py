@@ -10,11 +10,11 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fmnist.image_sources import Found
-    from fmnist.image_stream import Frame
-    from fmnist.prediction_output import ImageAnswer, Layout, PredictionBody
-    from fmnist.predictions import Answer
-    from fmnist.progress import Progress
+    from fmnist.predict.output import ImageAnswer, Layout, PredictionBody
+    from fmnist.predict.predict import Answer
+    from fmnist.predict.sources import Found
+    from fmnist.predict.stream import Frame
+    from fmnist.text.progress import Progress
     from fmnist_runtime.errors import FmnistError
 
 _HANDFUL = 20
@@ -79,11 +79,11 @@ def predict(
     stderr, the others are answered, and the exit code is 1.
     """
     from fmnist.cli.output import read_names
-    from fmnist.image_sources import STDIN, find_images, read_images
-    from fmnist.opening import Execution, describe, is_model_file, open_model
-    from fmnist.prediction_output import Layout, record
-    from fmnist.predictions import predict_images
-    from fmnist.progress import say
+    from fmnist.models.open import Execution, describe, is_model_file, open_model
+    from fmnist.predict.output import Layout, record
+    from fmnist.predict.predict import predict_images
+    from fmnist.predict.sources import STDIN, find_images, read_images
+    from fmnist.text.progress import say
     from fmnist_runtime.data.images import image_shape, require_image_shape
 
     images = images or []
@@ -99,7 +99,7 @@ def predict(
     if found.passed_over:
         say(f"files passed over, as they are not named like images: {found.passed_over:,}")
     if model is None or not is_model_file(model):
-        from fmnist.models import select_artifact  # a tenth of the time of a whole prediction
+        from fmnist.models.select import select_artifact  # a tenth of the time of a whole prediction
 
         model, _ = select_artifact(model, engine)
         say(f"model: {model}")
@@ -130,7 +130,7 @@ def predict(
                 counts = f"{inverted:,} of {answered:,} images"
                 say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
         if records and json:
-            from fmnist.results import to_json, write_result
+            from fmnist.results.write import to_json, write_result
 
             body: PredictionBody = {"model": describe(session), "images": records}
             write_result(json, to_json("predict", body))
@@ -140,11 +140,11 @@ def predict(
 
 def _is_model(path: Path) -> bool:
     """Whether a path names a model file or a run; else it is of images."""
-    from fmnist.opening import is_model_file
+    from fmnist.models.open import is_model_file
 
     if is_model_file(path):
         return True
-    from fmnist.runs import Run
+    from fmnist.runs.run import Run
 
     return Run(path).record().exists()
 
@@ -155,8 +155,8 @@ def _tell(
     """Print each answer when it comes, and on stderr what went wrong, of which None is passed on."""
     import sys
 
-    from fmnist.colours import error_line
-    from fmnist.predictions import Answer
+    from fmnist.predict.predict import Answer
+    from fmnist.text.colours import error_line
 
     header = layout.header
     for answer in answers:
@@ -174,7 +174,7 @@ def _tell(
 def _frame(raw: str | None, streamed: bool) -> "Frame | None":
     if raw is None:
         return None
-    from fmnist.image_stream import parse_frame
+    from fmnist.predict.stream import parse_frame
 
     if not streamed:
         raise typer.BadParameter(
@@ -190,8 +190,8 @@ def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Fo
     import shutil
     import sys
 
-    from fmnist.prediction_output import cards, comma_separated, json_lines, table
-    from fmnist.terminal import takes_half_blocks
+    from fmnist.predict.output import cards, comma_separated, json_lines, table
+    from fmnist.text.image_grid import takes_half_blocks
 
     if form == "jsonl":
         return json_lines()
@@ -204,7 +204,7 @@ def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Fo
 
 def _progress(found: "Found") -> "Progress":
     """Progress where answers do not show it themselves, and where it is known how many there are."""
-    from fmnist.progress import Progress
+    from fmnist.text.progress import Progress
 
     silent = _on_terminal() or not found.countable or len(found.paths) <= _HANDFUL
     return Progress("images", 0 if silent else len(found.paths))

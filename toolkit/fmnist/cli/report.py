@@ -32,9 +32,9 @@ def report(
     and no other file.
     """
     from fmnist.cli.output import say_run
-    from fmnist.models import Splits
+    from fmnist.models.select import Splits
     from fmnist.report.writing import open_page, write_report
-    from fmnist.runs import select_run
+    from fmnist.runs.run import select_run
 
     selected = [select_run(run) for run in runs] if runs else [select_run(None)]
     for number, run in enumerate(selected):

@@ -10,7 +10,7 @@ from fmnist.cli import options, training_options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
-    from fmnist.summary import SummaryBody, SummaryRow
+    from fmnist.results.summary import SummaryBody, SummaryRow
 
 
 def run(
@@ -45,8 +45,8 @@ def run(
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline
-    from fmnist.runs import RUNS, Run, run_name
-    from fmnist.training_step import train_or_keep
+    from fmnist.runs.run import RUNS, Run, run_name
+    from fmnist.training.resume import train_or_keep
     from fmnist_exporters import isolation
 
     given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
@@ -68,7 +68,7 @@ def run(
 
 def _text(rows: "Sequence[SummaryRow]") -> str:
     from fmnist.cli.figures import FIGURES, doubt, figures, verdict
-    from fmnist.render import size, table
+    from fmnist.text.tables import size, table
 
     cells = [[row.format, row.scheme, verdict(row), size(row.size_bytes), *figures(row)] for row in rows]
     failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]

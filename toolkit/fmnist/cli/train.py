@@ -37,8 +37,8 @@ def train(
 
     Its answers on the test images are recorded, to compare artifacts with.
     """
-    from fmnist import training_step
-    from fmnist.runs import Run, new_run
+    from fmnist.runs.run import Run, new_run
+    from fmnist.training import resume as training_step
 
     given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
     if resume:
@@ -79,7 +79,7 @@ def settings_of(preset: str, given: dict[str, Any]) -> Any:
     """A preset with the settings that were named."""
     from dataclasses import replace
 
-    from fmnist.settings import PRESETS
+    from fmnist.runs.settings import PRESETS
 
     if preset not in PRESETS:
         raise typer.BadParameter(f"{preset!r} is not one of {', '.join(PRESETS)}", param_hint="--preset")

@@ -6,7 +6,7 @@ import typer
 
 from fmnist.cli.choices import DATASETS, completing, either
 from fmnist.cli.options import DATASET_HELP, number
-from fmnist.settings import DEFAULT_DATASET, PRESETS
+from fmnist.runs.settings import DEFAULT_DATASET, PRESETS
 
 Preset = Annotated[
     str,

@@ -27,8 +27,8 @@ def verify(
     answers to them, so that no data set is needed. Exit 3 when one differs.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
-    from fmnist.models import select_artifacts
-    from fmnist.verification import verification_body
+    from fmnist.cli.verification import verification_body
+    from fmnist.models.select import select_artifacts
     from fmnist_runtime.artifact.verify import verify as verify_artifact
     from fmnist_runtime.errors import FmnistError
 
@@ -46,7 +46,7 @@ def verify(
 
 
 def _text(results: "list[Verification]") -> str:
-    from fmnist.render import ABSENT, table
+    from fmnist.text.tables import ABSENT, table
 
     def figure(value: float | None) -> str:
         return ABSENT if value is None else f"{value:.2g}"

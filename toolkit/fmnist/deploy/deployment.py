@@ -11,10 +11,10 @@ from fmnist.bundle.contents import Bundle, make_bundle
 from fmnist.deploy.device import Deployment, Plan
 from fmnist.deploy.measuring import require_results_replaceable
 from fmnist.deploy.outcome import Outcome
+from fmnist.deploy.progress import Teller
 from fmnist.deploy.ssh import Ssh
-from fmnist.deploy.telling import Teller
 from fmnist.devices.targets import Target
-from fmnist.runs import Run
+from fmnist.runs.run import Run
 from fmnist_runtime.errors import FmnistError
 
 _MOST_AT_ONCE = 8

@@ -9,15 +9,15 @@ from fmnist.bundle.contents import Bundle
 from fmnist.deploy import ssh, transfer
 from fmnist.deploy.measuring import GATE_FAILED, KINDS, Measurement, results_folder
 from fmnist.deploy.outcome import Outcome
+from fmnist.deploy.progress import Teller
 from fmnist.deploy.ssh import Connection, Ssh
-from fmnist.deploy.telling import Teller
 from fmnist.devices import remote_probe
+from fmnist.devices.doctor.diagnosis import diagnose
 from fmnist.devices.matching import target_of
 from fmnist.devices.targets import Target
-from fmnist.doctor.diagnosis import diagnose
-from fmnist.render import size
-from fmnist.runs import Run
-from fmnist.summary import SummaryRow
+from fmnist.results.summary import SummaryRow
+from fmnist.runs.run import Run
+from fmnist.text.tables import size
 from fmnist_runtime.errors import DeviceError, FmnistError, RejectedError
 from fmnist_runtime.machine.probe import Probe
 

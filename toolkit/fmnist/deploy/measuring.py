@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 from fmnist.deploy import transfer
 from fmnist.deploy.ssh import Connection, Reply
-from fmnist.results import require_replaceable, schema
-from fmnist.runs import Run
-from fmnist.summary import SummaryRow, summarise
+from fmnist.results.summary import SummaryRow, summarise
+from fmnist.results.write import require_replaceable, schema
+from fmnist.runs.run import Run
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.files import write_atomically
 

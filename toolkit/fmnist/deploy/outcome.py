@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from fmnist.summary import SummaryRow
+from fmnist.results.summary import SummaryRow
 from fmnist_runtime.errors import FmnistError, RejectedError
 from fmnist_runtime.machine.probe import Probe
 

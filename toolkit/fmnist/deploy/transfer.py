@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
 from fmnist.deploy.program import program, start
 from fmnist.deploy.ssh import Connection, Reply
-from fmnist.json_part import DamageError, Part
+from fmnist.results.read import DamageError, Part
 from fmnist_runtime.errors import DeviceError
 
 _MAX_LINE = 1_000_000

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NotRequired, TypedDict
 
-from fmnist.inputs import Kept
-from fmnist.opening import ModelFile
+from fmnist.models.open import ModelFile
 from fmnist.parity.layers import LayerDrift, ModelDrift
 from fmnist.parity.models import ModelParity, shared_reference
 from fmnist.parity.scores import Holding
+from fmnist.results.inputs import Kept
 from fmnist_runtime.parity import Answers, Audit, Breach, Calibration, Changes, Gate, Probabilities
 
 

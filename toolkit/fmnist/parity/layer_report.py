@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fmnist.parity.layers import LayerDrift, ModelDrift
-from fmnist.render import ABSENT, table
+from fmnist.text.tables import ABSENT, table
 
 
 def layers_text(drift: ModelDrift) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.opening import Execution, is_keras, open_model, open_on
+from fmnist.models.open import Execution, is_keras, open_model, open_on
 from fmnist.parity.similarity import Similarity, compare_values
-from fmnist.runs import run_of
+from fmnist.runs.run import run_of
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra

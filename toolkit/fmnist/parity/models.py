@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models import Splits, distinct_names
-from fmnist.opening import Execution, ModelFile, describe, open_on
+from fmnist.models.open import Execution, ModelFile, describe, open_on
+from fmnist.models.select import Splits, distinct_names
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate

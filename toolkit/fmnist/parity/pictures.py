@@ -13,7 +13,7 @@ from fmnist.plots.changed import changed_figure
 from fmnist.plots.reliability import reliability_figure
 from fmnist.plots.scatter import scatter_figure
 from fmnist.plots.style import write_figure
-from fmnist.png import require_picture_free
+from fmnist.results.ours import require_picture_free
 from fmnist_runtime.errors import OutputError
 
 _KINDS = ("changed", "reliability", "probabilities")

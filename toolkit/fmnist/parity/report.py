@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from fmnist.parity.models import OTHER_MODEL, ModelParity, shared_reference
-from fmnist.render import ABSENT, markdown, markdown_text, percent, points, printable, table
+from fmnist.text.tables import ABSENT, markdown, markdown_text, percent, points, printable, table
 from fmnist_runtime.parity import Audit, Interval, Parity
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN
 

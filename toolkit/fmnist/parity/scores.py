@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist.opening import ModelFile
+from fmnist.models.open import ModelFile
 from fmnist.parity.models import ModelParity, limits_of
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file

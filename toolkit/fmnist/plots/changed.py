@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fmnist.plots.style import GREEN, GREY, RED, new_figure, show_image
-from fmnist.render import shortened
+from fmnist.text.tables import shortened
 from fmnist_runtime.parity.changes import Flips
 
 SHOWN = 30

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fmnist.plots.style import new_figure
-from fmnist.render import shortened
+from fmnist.text.tables import shortened
 
 _LONGEST = 24
 _MOST_COUNTED = 40

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from fmnist.history import Epoch
 from fmnist.plots.style import BLUE, RED, new_figure
+from fmnist.runs.history import Epoch
 
 
 def history_figure(history: Sequence[Epoch]) -> Figure:

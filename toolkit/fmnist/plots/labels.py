@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.text import Annotation, Text
 from matplotlib.transforms import Bbox, BboxBase
 
-from fmnist.placement import Anchor, Box, place_names
+from fmnist.figures.placement import Anchor, Box, place_names
 from fmnist.plots.style import DPI, GREY
 
 _GAP = 5

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from fmnist.histogram import bin_step, log_histogram
+from fmnist.figures.histogram import bin_step, log_histogram
 from fmnist.plots.speed import colour_of, speed_axis, title
 from fmnist.plots.style import GREY, new_figure
-from fmnist.render import shortened
+from fmnist.text.tables import shortened
 from fmnist_runtime.timing import Samples
 
 _WIDTH, _HEIGHT_OF_ROW, _HEIGHT_OF_REST = 9.6, 0.55, 1.6

@@ -8,9 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fmnist.answers import Answer
+from fmnist.figures.answers import Answer
 from fmnist.plots.style import GREEN, GREY, RED, new_figure, show_image
-from fmnist.render import percent, shortened
+from fmnist.text.tables import percent, shortened
 
 _COLUMNS = 5
 _LONGEST = 12

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fmnist.plots.style import BLUE, GREY, RED, new_figure
-from fmnist.render import shortened
+from fmnist.text.tables import shortened
 from fmnist_runtime.parity.calibration import BINS, Calibration, Reliability
 
 _LONGEST = 32

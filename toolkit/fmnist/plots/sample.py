@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from fmnist.plots.style import new_figure, show_image
-from fmnist.render import shortened
+from fmnist.text.tables import shortened
 from fmnist_runtime.data.datasets import Dataset
 
 _LONGEST = 16

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from fmnist.plots.style import RED, new_figure
-from fmnist.render import shortened
+from fmnist.text.tables import shortened
 from fmnist_runtime.parity.changes import Flips
 
 _CELLS = 512

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 
-from fmnist.png import MARK
+from fmnist.results.ours import MARK
 from fmnist_runtime.files import write_atomically
 
 # Of the palette of Okabe and Ito (https://jfly.uni-koeln.de/color/).

@@ -15,7 +15,7 @@ from fmnist.bench.tradeoffs import TradeOff, best
 from fmnist.plots.labels import Label, place_labels
 from fmnist.plots.speed import colour_of, speed_axis, title
 from fmnist.plots.style import DPI, GREY, boxes_for_missing_glyphs, new_figure
-from fmnist.render import shortened, size
+from fmnist.text.tables import shortened, size
 
 _WIDTH, _LEAST_HEIGHT, _HEIGHT_OF_LABEL = 9.6, 6.6, 0.35
 """Inches; the names of many points need room."""

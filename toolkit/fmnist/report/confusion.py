@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist.report.results import ModelResults
+from fmnist.runs.results import ModelResults
 from fmnist_runtime.evaluate import Evaluation
 
 MOST_CLASSES = 40

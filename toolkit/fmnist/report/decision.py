@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fmnist.evaluation import guessing
-from fmnist.render import microseconds, percent, points, size
-from fmnist.report.results import ModelResults
+from fmnist.runs.results import ModelResults
+from fmnist.scoring.evaluate import guessing
+from fmnist.text.tables import microseconds, percent, points, size
 from fmnist_runtime.timing.percentiles import Percentile
 from fmnist_runtime.timing.trust import STABLE
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from fmnist.report.changed import ChangedAnswer, Flipped
 from fmnist.report.decision import Decision
-from fmnist.report.flipped import ChangedAnswer, Flipped
-from fmnist.report.results import ModelResults, RunResults
+from fmnist.runs.results import ModelResults, RunResults
 from fmnist_runtime.parity import Parity
 
 PAGE = 60

@@ -13,14 +13,14 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from fmnist import render
-from fmnist.report.charts import CHARTS
+from fmnist.figures import CHARTS
+from fmnist.report.changed import Flipped
 from fmnist.report.confusion import confusion_data, most_confused
-from fmnist.report.flipped import Flipped
 from fmnist.report.gallery import KINDS, PAGE, changes_data
-from fmnist.report.remedies import export_command, pictures_command, result_command
-from fmnist.report.results import RunResults
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
+from fmnist.runs.remedies import export_command, pictures_command, result_command
+from fmnist.runs.results import RunResults
+from fmnist.text import tables as render
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.intervals import Interval, wilson_interval
 from fmnist_runtime.timing.percentiles import Percentile

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fmnist.render import microseconds, percent, points
+from fmnist.report.changed import Flipped
 from fmnist.report.decision import Decision, decide
-from fmnist.report.flipped import Flipped
 from fmnist.report.gallery import Gallery, open_gallery
-from fmnist.report.results import DeviceResults, ModelResults, RunResults
+from fmnist.runs.results import DeviceResults, ModelResults, RunResults
+from fmnist.text.tables import microseconds, percent, points
 
 
 @dataclass(frozen=True)

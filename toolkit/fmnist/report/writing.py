@@ -6,11 +6,11 @@ import webbrowser
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist.models import Splits
-from fmnist.progress import say
-from fmnist.report.reading import read_run
-from fmnist.results import require_replaceable
-from fmnist.runs import Run
+from fmnist.models.select import Splits
+from fmnist.results.write import require_replaceable
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
+from fmnist.text.progress import say
 from fmnist_runtime.errors import OutputError, needs_extra
 from fmnist_runtime.files import write_atomically
 
@@ -35,7 +35,7 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
         MissingExtraError: What fills the templates is not installed.
     """
     with needs_extra("report", "a report"):
-        from fmnist.report.flipped import find_flipped
+        from fmnist.report.changed import find_flipped
         from fmnist.report.page import render_page
     path = out or (runs[0].report if len(runs) == 1 else Path(runs[0].report.name))
     if path.suffix.lower() not in _SUFFIXES:  # also: no result that the page is made of

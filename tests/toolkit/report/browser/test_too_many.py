@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from support import DATA
 
-from fmnist.models import Splits
-from fmnist.report.flipped import find_flipped
+from fmnist.models.select import Splits
+from fmnist.report.changed import find_flipped
 from fmnist.report.page import render_page
-from fmnist.report.reading import read_run
-from fmnist.runs import Run
+from fmnist.runs.reading import read_run
+from fmnist.runs.run import Run
 from fmnist_runtime.parity import Parity
 from fmnist_runtime.parity.changes import find_changes
 

@@ -1,0 +1,167 @@
+"""The wheels of the packages that a device needs, fetched by pip once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from fmnist.devices.targets import Target
+from fmnist.text.progress import Progress
+from fmnist_runtime.data.datasets import cache_folder
+from fmnist_runtime.errors import DeviceError, MissingExtraError, OutputError
+
+_GLIBC = range(28, 16, -1)
+"""Minor versions of glibc 2 whose wheels are taken; 2.28 is what the newest of the pinned ones need, and
+2.17 the first that there are wheels for on ARM (https://peps.python.org/pep-0600, pep-0599)."""
+_BEGINNINGS = ("Collecting ", "Processing ")
+"""What pip says of each package as it turns to it: that it looks for it, or has it already."""
+_CANCELLED = "Operation cancelled by user"
+"""What pip says when it was interrupted."""
+_BY_DEVICE = "let the device fetch them: fmnist bundle --wheels none"
+
+
+def installed_bytes(wheel: Path) -> int:
+    """Size of a wheel's files when they are unpacked; each is read, and checked by its checksum.
+
+    Raises:
+        DeviceError: The wheel is damaged, or has files that belong elsewhere than with the others, as a
+            folder ``*.data`` says (https://packaging.python.org/en/latest/specifications/binary-distribution-format);
+            ``install.sh`` only unpacks.
+    """
+    entries = _entries(wheel)
+    if any(".data/" in entry.filename for entry in entries):
+        raise DeviceError(f"{wheel}: takes more than unpacking; {_BY_DEVICE}")
+    return sum(entry.file_size for entry in entries)
+
+
+def _entries(wheel: Path) -> list[zipfile.ZipInfo]:
+    """What is in a wheel, each file of which is read, and checked by its checksum.
+
+    Raises:
+        DeviceError: It is damaged.
+    """
+    broken = (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError)
+    with suppress(*broken), zipfile.ZipFile(wheel) as archive:
+        if archive.testzip() is None:
+            return archive.infolist()
+    raise DeviceError(f"{wheel}: is damaged; delete it, and try again")
+
+
+def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
+    """The wheels of exactly these versions, from the cache if all are there, else from the network.
+
+    Args:
+        pins: Such as ``numpy==2.4.6``.
+        target: What they are to run on.
+
+    Returns:
+        One for each, by name.
+
+    Raises:
+        DeviceError: There is no such wheel, or it cannot be fetched.
+        MissingExtraError: This Python has no pip.
+        OutputError: The cache cannot be written.
+    """
+    if find_spec("pip") is None:
+        raise MissingExtraError(
+            f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; or {_BY_DEVICE}"
+        )
+    cache = cache_folder() / "wheels"
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=cache) as folder:
+            known = _Download(pins, target, cache, Path(folder))
+            if not known.offline():
+                for wheel in cache.glob("*.whl"):  # pip stops at one that is damaged, and does not say which
+                    _entries(wheel)
+                known.online()
+            paths = [cache / path.name for path in sorted(Path(folder).iterdir())]
+            for path in paths:
+                (Path(folder) / path.name).replace(path)
+    except OSError as error:
+        raise OutputError(
+            f"{cache}: cannot be written ({error.strerror}); name another cache with XDG_CACHE_HOME"
+        ) from error
+    return paths
+
+
+@dataclass(frozen=True)
+class _Download:
+    """What pip is to bring, and where to."""
+
+    pins: Sequence[str]
+    target: Target
+    cache: Path
+    folder: Path
+
+    def offline(self) -> bool:
+        """Take everything from the cache; whether that has it all."""
+        own = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+        # No settings, which may name places on the network.
+        with self._pip("--no-index", environment={**own, "PIP_CONFIG_FILE": os.devnull}) as process:
+            output, _ = process.communicate()
+        if process.returncode == -signal.SIGINT or _CANCELLED in output:  # Ctrl-C is for pip, too
+            raise DeviceError(f"wheels for {self.target}: fetching them was interrupted; try again")
+        return process.returncode == 0
+
+    def online(self) -> None:
+        """Fetch what the cache does not have."""
+        progress = Progress(f"wheels for {self.target}", len(self.pins))
+        lines = []
+        with self._pip("--retries", "2", environment=dict(os.environ)) as process:
+            assert process.stdout is not None  # it is a pipe
+            for line in process.stdout:
+                lines.append(line)
+                if line.startswith(_BEGINNINGS):
+                    progress.step()
+        progress.remove()
+        if process.returncode:
+            raise DeviceError(self._reason(lines))
+
+    def _pip(self, *options: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+        command += ["--implementation", "cp", "--python-version", self.target.python]
+        command += [part for tag in _tags(self.target) for part in ("--platform", tag)]
+        command += ["--progress-bar", "off", "--no-color", "--disable-pip-version-check"]
+        command += ["--find-links", str(self.cache), "--dest", str(self.folder), *options, *self.pins]
+        return subprocess.Popen(
+            command,
+            env=environment | {"PYTHONUTF8": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+
+    def _reason(self, lines: Sequence[str]) -> str:
+        """Why pip failed, in one line."""
+        errors = [line.removeprefix("ERROR: ").strip() for line in lines if line.startswith("ERROR: ")]
+        if not errors or errors[-1] == "Exception:":  # which is followed by a page of pip's code
+            errors = [line.strip() for line in lines if line.strip()] or ["pip says nothing"]
+        last = errors[-1]
+        if any("connection broken by" in line for line in lines):
+            return (
+                f"wheels for {self.target}: the network cannot be reached ({last}); "
+                f"try again, or {_BY_DEVICE}"
+            )
+        return f"wheels for {self.target}: pip cannot fetch them ({last})"
+
+
+def _tags(target: Target) -> list[str]:
+    """Platforms of wheels that run on the target, those for the newest systems first."""
+    if target.platform == "any":
+        return ["any"]
+    machine = target.platform.removeprefix("linux-")
+    return [*(f"manylinux_2_{minor}_{machine}" for minor in _GLIBC), f"manylinux2014_{machine}"]

@@ -1,0 +1,1 @@
+"""Data sets: which are here, and fetching those that are not."""

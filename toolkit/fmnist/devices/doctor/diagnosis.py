@@ -1,0 +1,105 @@
+"""All findings of one machine: of this one, or of one that answered with a probe."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypedDict
+
+from fmnist.devices.doctor import condition, hardware, software
+from fmnist.devices.doctor.loading import Loading, Part
+from fmnist.devices.finding import Finding
+from fmnist.runs.settings import DEFAULT_DATASET
+from fmnist_runtime.data.datasets import find_files
+from fmnist_runtime.errors import DatasetError, IdxError
+from fmnist_runtime.machine.probe import Probe, read_probe
+
+
+@dataclass(frozen=True)
+class Examination:
+    """This machine, and what there is to say of it."""
+
+    probe: Probe
+    """What it is and how it is."""
+    parts: dict[Part, Loading]
+    """What loads, and runs a model."""
+    findings: tuple[Finding, ...]
+    """What to know, and what to do."""
+
+    @property
+    def runners(self) -> list[str]:
+        """What runs models here, by package and version."""
+        return [part.package for name, part in self.parts.items() if part.works and name != "images"]
+
+
+class ExaminationBody(TypedDict):
+    """The content of the JSON result."""
+
+    probe: Probe
+    """What the machine is and how it is."""
+    parts: list[Loading]
+    """What loads and works, of what runs models and reads images."""
+    findings: tuple[Finding, ...]
+    """What to know, and what to do."""
+
+
+def examination_body(examination: Examination) -> ExaminationBody:
+    """The content of the JSON result."""
+    return {
+        "probe": examination.probe,
+        "parts": list(examination.parts.values()),
+        "findings": examination.findings,
+    }
+
+
+def examine(parts: dict[Part, Loading]) -> Examination:
+    """Look at this machine.
+
+    Args:
+        parts: What loads here.
+    """
+    probe = read_probe()
+    return Examination(probe, parts, (*diagnose(probe, parts), _data_set(probe)))
+
+
+def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple[Finding, ...]:
+    """Say what a probe means. Depends on nothing but its arguments.
+
+    Args:
+        probe: Of this machine, or of any other.
+        parts: What loads there. None where nothing of ours is installed yet: then it is said what can be.
+    """
+    findings = [
+        hardware.board(probe),
+        hardware.architecture(probe),
+        hardware.processor(probe),
+        hardware.features(probe),
+        hardware.memory(probe),
+        hardware.disk(probe),
+        condition.governor(probe),
+        condition.temperature(probe),
+        condition.power(probe),
+        condition.clock(probe),
+        software.system(probe),
+        software.python(probe),
+    ]
+    if parts is None:
+        findings.append(software.wheels(probe))
+    else:
+        findings += [*software.engines(probe, parts), software.images(probe, parts["images"])]
+    return tuple(finding for finding in findings if finding is not None)
+
+
+def _data_set(probe: Probe) -> Finding:
+    """Whether the test images are there, which eval, parity and bench need."""
+    try:
+        images, _ = find_files(DEFAULT_DATASET, "test")
+    except IdxError as error:
+        return Finding("test images", "damaged", "problem", str(error))
+    except DatasetError:
+        fetch = f"fmnist data fetch {DEFAULT_DATASET}"
+        command = f"sudo apt install dataset-{DEFAULT_DATASET}" if "debian" in probe.distribution else fetch
+        return Finding(
+            "test images", "not found", "note", f"name their folder with --data-dir, or: {command}"
+        )
+    return Finding("test images", f"{DEFAULT_DATASET} in {images.parent}")

@@ -1,0 +1,260 @@
+"""Which files an export writes, and of which original."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmnist.models.open import is_keras
+from fmnist.models.select import Splits
+from fmnist.runs.run import require_there, run_of
+from fmnist.scoring.references import record_reference, require_reference_free
+from fmnist.text.progress import say_notes
+from fmnist.text.tables import percent
+from fmnist_exporters.recipes import Recipe, formats
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.contract import RAW
+from fmnist_runtime.artifact.manifest import MANIFEST
+from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset
+from fmnist_runtime.data.labels import read_distinct_labels
+from fmnist_runtime.engines import ENGINES, KERAS_ENDINGS
+from fmnist_runtime.errors import (
+    DatasetError,
+    FmnistError,
+    ModelError,
+    OutputError,
+    RejectedError,
+    needs_extra,
+)
+from fmnist_runtime.files import require_file, require_possible, sha256_file
+
+if TYPE_CHECKING:
+    from fmnist_exporters.export import Artifact, Exporter, Source
+
+
+@dataclass(frozen=True)
+class Origin:
+    """An original, and what the user says of it."""
+
+    model: Path
+    """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
+    dataset: str | None = None
+    """Data set it was trained on; by its run when None."""
+    data_dir: Path | None = None
+    """Where the data set lies, if not in one of the usual places."""
+    labels: Path | None = None
+    """Text file of class names, one a line; the data set's own when None."""
+    input_range: str | None = None
+    """Pixels that it takes (see `fmnist_runtime.artifact.contract`); found out where nobody says it."""
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Fields of `fmnist_runtime.parity.Gate` that replace those of each scheme's own."""
+    allow_chance: bool = False
+    """Whether to export also what is right no oftener than always naming the largest class."""
+
+
+@dataclass(frozen=True)
+class Export:
+    """What came of exporting a model by several recipes."""
+
+    artifacts: tuple[Artifact, ...]
+    """The files that are there now."""
+    failures: tuple[FmnistError, ...]
+    """Why others are not."""
+    right: tuple[int, int] | None
+    """How many held-out training images the original gets right, and of how many; None where it could not be
+    asked."""
+
+    @property
+    def doubts(self) -> dict[str, list[str]]:
+        """What the held-out images could not show, and of which files."""
+        found: dict[str, list[str]] = {}
+        for artifact in self.artifacts:
+            if doubt := artifact.metadata.proof.get("doubts"):
+                found.setdefault(doubt, []).append(artifact.path.name)
+        return found
+
+    @property
+    def original(self) -> str:
+        """How often the original is right, for people; empty where that is not known."""
+        if self.right is None:
+            return ""
+        right, images = self.right
+        return (
+            f"the original gets {right:,} of {images:,} held-out training images right "
+            f"({percent(right / images)} accuracy)"
+        )
+
+
+def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[Recipe, Path]:
+    """The file that each recipe writes.
+
+    Args:
+        model: The original.
+        recipes: What to make.
+        out: A file, when one recipe is to be written and the suffix is its own; else a folder;
+            ``export`` beside the original when None.
+
+    Raises:
+        OutputError: ``out`` names one file for several artifacts, or one of another format.
+    """
+    if out is not None:
+        require_possible(out)
+    if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
+        folder = model.parent / "export" if out is None else out
+        return {recipe: _default(recipe, model, folder) for recipe in recipes}
+    if len(recipes) > 1:
+        raise OutputError(
+            f"{out}: is one file, but {len(recipes)} artifacts are to be written; name a folder"
+        )
+    if out.suffix != f".{recipes[0].format}":
+        raise OutputError(f"{out}: a {recipes[0].format} artifact ends in .{recipes[0].format}")
+    return {recipes[0]: out}
+
+
+def export_model(
+    origin: Origin,
+    targets: Mapping[Recipe, Path],
+    force: bool = False,
+    on_artifact: Callable[[Artifact], None] = lambda artifact: None,
+    on_step: Callable[[str], None] = lambda step: None,
+) -> Export:
+    """Export a Keras model, and list what is there in a manifest. One recipe's failure stops no other.
+
+    A folder outside of a run also gets the original's scores, so that it can go to a device as it is.
+
+    Args:
+        origin: The original.
+        targets: The file that each recipe writes.
+        force: Replace files that are not ours, too, and make anew what is current.
+        on_artifact: Called with each artifact when its file is complete.
+        on_step: Called with what is done next.
+
+    Raises:
+        ModelError: The model is not a Keras file.
+        OutputError: A file is in the way; found before anything is converted.
+    """
+    model = origin.model
+    if not is_keras(model):
+        require_there(model)
+        only = f"only a Keras model, {KERAS_ENDINGS}, can be exported"
+        if any(format_suffix(model) in suffixes for suffixes, _ in ENGINES.values()):
+            only += f"; this runs as it is: fmnist predict {model} IMAGE"
+        raise ModelError(f"{model}: {mistaken(model) or only}")
+    require_file(model, "a Keras model", ModelError)
+    with needs_extra("train", "exporting"):
+        import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted
+
+        from fmnist_exporters.export import Artifact, Exporter
+    source = _source(origin)
+    exporter = Exporter(source, force, lambda note: say_notes([note]), on_step)
+    folders = {
+        path.parent for recipe, path in targets.items() if path == _default(recipe, model, path.parent)
+    }
+    _require_free(exporter, model, targets, folders, force)
+    results: dict[Recipe, Artifact | FmnistError] = {}
+    try:
+        with needs_extra("train", "exporting"):
+            for recipe, result in exporter.export_all(targets):
+                results[recipe] = result
+                if isinstance(result, Artifact):
+                    on_artifact(result)
+    finally:  # also when it is interrupted
+        made = any(isinstance(result, Artifact | RejectedError) for result in results.values())
+        _list_artifacts(folders if made else ())
+    in_order = [results[recipe] for recipe in targets]
+    artifacts = [result for result in in_order if isinstance(result, Artifact)]
+    failures = [result for result in in_order if isinstance(result, FmnistError)]
+    try:
+        for folder in folders if artifacts else ():
+            if not _lies_in_run(folder):
+                splits = Splits(None, origin.data_dir)
+                taken = artifacts[0].metadata.source_range
+                record_reference(model, folder, splits, source.dataset, taken)
+    except FmnistError as error:
+        failures.append(error)
+    return Export(tuple(artifacts), tuple(failures), exporter.right or _right_of(artifacts))
+
+
+def _right_of(artifacts: Iterable[Artifact]) -> tuple[int, int] | None:
+    """How many images the original got right when artifacts that were kept were made."""
+    for artifact in artifacts:
+        proof = artifact.metadata.proof
+        return round(proof["reference_accuracy"] * proof["images"]), proof["images"]
+    return None
+
+
+def _require_free(
+    exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path], force: bool
+) -> None:
+    """Check everything that is to be written before anything is converted."""
+    from fmnist_exporters.manifest import require_manifest_free
+
+    for folder in folders:
+        require_manifest_free(folder, force)
+        if not _lies_in_run(folder):
+            require_reference_free(model, folder, force)
+    for path in targets.values():
+        exporter.require_free(path)
+
+
+def _list_artifacts(folders: Iterable[Path]) -> None:
+    from fmnist_exporters.manifest import write_manifest
+
+    for folder in folders:
+        write_manifest(folder)
+
+
+def _lies_in_run(folder: Path) -> bool:
+    """Whether the original's scores are near, as a run's are."""
+    return run_of(folder / MANIFEST) is not None
+
+
+def _default(recipe: Recipe, model: Path, folder: Path) -> Path:
+    return recipe.artifact_path(model.stem, folder)
+
+
+def _source(origin: Origin) -> Source:
+    """What is known of an original: what the user says, else what its run says, else nothing."""
+    from fmnist_exporters.export import Source
+
+    run = run_of(origin.model)
+    name, digest, labels = "", "", None
+    if origin.dataset:
+        test = load_dataset(origin.dataset, "test", origin.data_dir)
+        name, digest, labels = dataset_reference(origin.dataset), test.digest, test.labels
+    elif run:
+        record = run.training()
+        name, digest, labels = record["settings"]["dataset"], record["test_digest"], tuple(record["labels"])
+
+    def load_training() -> Dataset:
+        if not name:
+            raise DatasetError(
+                f"{origin.model}: an export is checked on training images; name the data set with --dataset"
+            )
+        return load_dataset(name, "train", origin.data_dir)
+
+    if origin.labels:
+        read = read_distinct_labels(origin.labels)
+        say_notes(read.notes)
+        labels = read.names
+    trained_here = (
+        origin.input_range is None
+        and run is not None
+        and run.model == origin.model.absolute()
+        and run.training()["model_sha256"] == sha256_file(origin.model)  # else somebody put another there
+    )
+    taken = RAW if trained_here else origin.input_range
+    return Source(
+        path=origin.model,
+        input_range=taken,
+        dataset=name,
+        dataset_digest=digest,
+        labels=labels,
+        load_training=load_training,
+        is_range_sure=trained_here,
+        limits=origin.limits,
+        allow_chance=origin.allow_chance,
+    )

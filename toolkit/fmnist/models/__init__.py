@@ -1,0 +1,1 @@
+"""Models of whatever format: opened, selected and inspected."""

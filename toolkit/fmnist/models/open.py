@@ -1,0 +1,271 @@
+"""Opening a model behind one interface, whatever its format.
+
+Little is imported here, for a verb that opens one model and is done in a blink.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmnist.text.progress import Progress, say, say_notes
+from fmnist_runtime import Session, load
+from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
+from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES, ModelInfo
+from fmnist_runtime.engines.opening import SEAL, USER
+from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
+from fmnist_runtime.files import sha256_file
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fmnist_runtime.artifact.range_search import FoundRange
+    from fmnist_runtime.data.datasets import Dataset
+
+_SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
+"""What model files end in."""
+FOUND, RUN = "labelled images", "its run"
+"""Where a range is known from that was found out, or that training put into the model itself."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Which file a result is of."""
+
+    name: str
+    """Name of the file."""
+    format: str
+    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    scheme: str
+    """``original``, a quantisation scheme, or ``unknown``."""
+    engine: str
+    """What ran it, with version."""
+    threads: int
+    """Threads one inference may use; 0 where the engine decides."""
+    size_bytes: int
+    """Size of the file."""
+    sha256: str
+    """SHA-256 of the file; of a model with weights in files beside it, of all of them."""
+    input_range: str | None
+    """What pixels 0–255 become in front of it, such as ``0-1``; None where recorded scores were taken."""
+    range_known_from: str
+    """Where that is known from, such as ``its seal``; empty where recorded scores were taken."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How models are run."""
+
+    threads: int = 1
+    """Threads one inference may use."""
+    engine: str = "auto"
+    """What runs an artifact: a name in `fmnist_runtime.engines.ENGINES`, or ``auto``."""
+    input_range: str | None = None
+    """What pixels become in front of a model that does not say it (see `artifact.contract`)."""
+    known_from: str = USER
+    """Where that is known from."""
+    labels: tuple[str, ...] | None = None
+    """Class names, for a model that carries none or others."""
+    output: str | None = None
+    """Name of the output that the scores are, of a model that has several."""
+    order: tuple[str, ...] | None = None
+    """A file's own class names, in the order in which scores are wanted."""
+
+
+@contextmanager
+def images_of_a_dataset(named: str | None = None) -> Iterator[None]:
+    """Put into the command's terms what is to be done where a model takes images of another shape.
+
+    Args:
+        named: The data set that the user named; None where it is the model's own or a usual one.
+    """
+    try:
+        yield
+    except ShapeError as error:
+        what = (
+            f", of {named}; name the one it was trained on"
+            if named
+            else "; name the data set it was trained on"
+        )
+        raise ShapeError(f"{error}{what} with --dataset") from error
+
+
+def is_model_file(path: Path) -> bool:
+    """Whether a path names a model file, by its suffix; also where it is missing or damaged."""
+    return format_suffix(path) in _SUFFIXES
+
+
+def is_keras(path: Path) -> bool:
+    """Whether a path names a Keras model, by its suffix."""
+    return path.suffix.lower() in KERAS_SUFFIXES
+
+
+def open_model(path: Path, how: Execution = Execution()) -> Session:
+    """Open a model of any format: raw pixels in, probabilities out.
+
+    A Keras model has the labels of the run it lies in, and takes raw pixels there; elsewhere its classes have
+    numbers. What a person should know of how the file is taken is said.
+
+    Raises:
+        ModelError: The file is missing, damaged, not a classifier, or not for the engine.
+        MissingExtraError: What runs it is not installed.
+    """
+    session = _open(path, how)
+    _tell(session, how)
+    return session
+
+
+def _is_other_order(session: Session, dataset: Dataset) -> bool:
+    """Whether a model names the classes of a data set, and not in their order."""
+    labels, theirs = session.info.labels, dataset.labels
+    return labels != theirs and sorted(labels) == sorted(theirs)
+
+
+def _tell(session: Session, how: Execution) -> None:
+    """Say what a person should know of how a file is taken."""
+    path, contract = session.info.path, session.info.contract
+    say_notes(session.info.notes)
+    if contract.known_from not in ("", SEAL, RUN, how.known_from):
+        say(f"{path}: takes pixels of {contract.range}, known from {contract.known_from}")
+    if how.input_range not in (None, contract.range) and contract.known_from == SEAL:
+        say(f"{path}: takes pixels of {contract.range}, known from {SEAL}; --input-range is not for it")
+
+
+def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -> tuple[Session, Dataset]:
+    """Open a model to run it on labelled images, which tell its input range where nothing else does.
+
+    Args:
+        path: The model.
+        how: How it is run.
+        dataset: Finds the images for an open model.
+
+    Returns:
+        The model and the images. Its range is said if it was found out by them.
+
+    Raises:
+        UnknownInputError: The images do not tell, either.
+        FmnistError: As of `open_model`, or of finding the images.
+    """
+    session = _open(path, how)
+    try:
+        images = dataset(session)
+        if _is_other_order(session, images):
+            session.close()
+            session = _open(path, how := replace(how, order=images.labels))
+            say(
+                f"{path}: has the classes of {images.name} in another order by its labels; scores are put "
+                "into its order (--labels FILE names them otherwise)"
+            )
+        found = _find_range(session, how, images)
+        if found is None:
+            _tell(session, how)
+            return session, images
+    except BaseException:
+        session.close()
+        raise
+    session.close()
+    say(f"{path}: takes pixels of {found.best.range}, {found}")
+    session = _open(path, replace(how, input_range=found.best.range, known_from=FOUND))
+    say_notes(session.info.notes)
+    return session, images
+
+
+def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRange | None:
+    """The input range of a model, by labelled images; None where it is known and they do not contradict it.
+
+    Raises:
+        UnknownInputError: They do not tell, or contradict what the file says of itself.
+    """
+    import numpy as np
+
+    from fmnist_runtime.artifact.range_search import candidates, find_contradiction, find_range
+    from fmnist_runtime.evaluate import require_classes
+
+    info, contract = session.info, session.info.contract
+    if contract.known_from in (SEAL, RUN, how.known_from):
+        return None
+    require_classes(session, dataset)
+    images, targets = dataset.images, dataset.targets
+    colour = contract.layout in ("HWC", "CHW") and images.ndim == 4 and images.shape[-1] == 3
+    ranges = [range for range in candidates(3 if colour else 1) if range != contract.range]
+    progress = Progress("input range", 0)
+
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32] | None:
+        progress.step()
+        if is_keras(info.path):  # whose file takes seconds to open
+            keras: Any = session
+            with images_of_a_dataset():
+                fitted = keras.fit(images)
+            scores: NDArray[np.float32] = keras.classifier.taking(parse_range(range)).scores(fitted)
+            return np.nan_to_num(scores)
+        try:
+            trial = _open(info.path, replace(how, input_range=range))
+        except UnfitRangeError:
+            return None
+        with images_of_a_dataset(), trial:
+            return trial.scores(images)
+
+    if contract.range is None:
+        return find_range(score, ranges, images, targets, info.path)
+    other = find_contradiction(score, contract.range, ranges, images, targets)
+    if other is not None:
+        raise UnknownInputError(
+            f"{info.path}: takes pixels of {contract.range} by {contract.known_from}, but labelled images "
+            f"speak against it: {other.best}, {other.second}; name the right one, such as --input-range "
+            f"{other.best.range}"
+        )
+    return None
+
+
+def _open(path: Path, how: Execution) -> Session:
+    if not is_keras(path):
+        return load(
+            path,
+            threads=how.threads,
+            engine=how.engine,
+            labels=how.labels,
+            input_range=how.input_range,
+            output=how.output,
+            order=how.order,
+            known_from=how.known_from,
+        )
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; give the path of a model")
+    if how.engine != "auto":
+        raise ModelError(f"{path}: is a Keras model, which Keras runs; leave out --engine {how.engine}")
+    with needs_extra("train", "running a Keras model"):
+        from fmnist.runs.run import run_of
+        from fmnist_exporters.original.session import KerasSession
+    run = run_of(path)
+    recorded = tuple(run.training()["labels"]) if run else None
+    if how.input_range is None and run and run.model == path.absolute():
+        return KerasSession(path, how.labels or recorded, how.threads, RAW, RUN)
+    return KerasSession(path, how.labels or recorded, how.threads, how.input_range, how.known_from)
+
+
+def describe(session: Session) -> ModelFile:
+    """Which file a session runs, for a result."""
+    info = session.info
+    return ModelFile(
+        name=info.path.name,
+        format=info.format,
+        scheme=info.scheme,
+        engine=info.engine,
+        threads=info.threads,
+        size_bytes=info.size_bytes,
+        sha256=_sha256(info),
+        input_range=info.contract.range,
+        range_known_from=info.contract.known_from,
+    )
+
+
+def _sha256(info: ModelInfo) -> str:
+    """SHA-256 of the file; with weights in files beside it, of the digests of all of them in a row."""
+    digests = [sha256_file(path) for path in (info.path, *info.weights)]
+    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

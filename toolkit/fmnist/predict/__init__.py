@@ -1,0 +1,1 @@
+"""Classifying pictures: where they come from, and what is written of them."""

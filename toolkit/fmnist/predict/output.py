@@ -1,0 +1,146 @@
+"""A model's answers as text, each by itself, so that thousands need no more memory than one.
+
+What is made for people has no character in it that moves a terminal's cursor: names of files and of classes
+may be a stranger's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TypedDict
+
+from fmnist.models.open import ModelFile
+from fmnist.predict.predict import Answer
+from fmnist.results.write import plain
+from fmnist.text.image_grid import draw_grid
+from fmnist.text.tables import no_formula, percent, printable
+from fmnist_runtime import Prediction
+
+_WIDEST_PERCENT = len(percent(1, 1))
+_WIDEST_PICTURE = 64
+"""Characters; more shows no more of what is usually 28 pixels wide."""
+_WIDTH_OF_ANSWERS = 32
+"""Characters that are kept free beside a picture."""
+
+
+class ImageAnswer(TypedDict):
+    """What a model says of an image; with ``--as jsonl`` a line."""
+
+    file: str
+    """File of the image, or where it came from."""
+    predictions: list[Prediction]
+    """The most probable classes, best first; of equal ones the lowest index."""
+    inverted: bool
+    """Whether dark on light was turned into light on dark before the model saw it."""
+
+
+class PredictionBody(TypedDict):
+    """The content of the JSON result."""
+
+    model: ModelFile
+    """Which model answered."""
+    images: list[ImageAnswer]
+    """The images that could be read, in their order."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How answers are written."""
+
+    header: str
+    """What comes before the first, with its line ends; may be empty."""
+    text: Callable[[Answer], str]
+    """An answer, with its line ends."""
+
+
+def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
+    """A row an image. Its columns are as wide as the longest name that can stand in them.
+
+    Args:
+        labels: All that the model may answer.
+        top: How many classes are named.
+        name_width: Characters of the longest file name.
+    """
+    width = max(len(label) for label in labels) + 1 + _WIDEST_PERCENT
+    widths = [max(name_width, len("image")), *[width] * top]
+
+    def line(cells: Sequence[str]) -> str:
+        return "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip() + "\n"
+
+    def text(answer: Answer) -> str:
+        guesses = [f"{guess.label} {percent(guess.probability, 1)}" for guess in answer.predictions]
+        return line([printable(cell) for cell in (answer.name, *guesses)])
+
+    titles = ["image", *(f"{rank}." for rank in range(1, top + 1))]
+    return Layout(line(titles) + line(["─" * size for size in widths]), text)
+
+
+def cards(width: int, coloured: bool) -> Layout:
+    """What the model saw of each image, and its answers beside it.
+
+    Args:
+        width: Characters of the terminal's lines.
+        coloured: Draw with colour codes.
+    """
+    room = max(1, min(_WIDEST_PICTURE, width - _WIDTH_OF_ANSWERS))
+
+    def text(answer: Answer) -> str:
+        picture = answer.picture
+        done = "inverted to light on dark" if picture.inverted else "not inverted"
+        title = f"{printable(answer.name)}: {picture.width}×{picture.height} {picture.mode}, {done}"
+        drawn = draw_grid(picture.pixels[None], [""], 1, room, coloured).splitlines()[:-1]
+        longest = max(len(guess.label) for guess in answer.predictions)
+        beside = [
+            f"{printable(guess.label).ljust(longest)}  {percent(guess.probability, 1).rjust(_WIDEST_PERCENT)}"
+            for guess in answer.predictions
+        ]
+        across = picture.pixels.shape[1]
+        size = -(-across // -(-across // room))  # as wide as `draw_grid` has made it
+        rows = zip_longest((line.ljust(size) for line in drawn), beside, fillvalue="")
+        lines = [title, *(f"{line.ljust(size)}  {guess}".rstrip() for line, guess in rows), ""]
+        return "\n".join(lines) + "\n"
+
+    return Layout("", text)
+
+
+def comma_separated(top: int, for_terminal: bool) -> Layout:
+    """CSV with a header, of RFC 4180 but for its line ends: a row an image.
+
+    Args:
+        top: How many classes are named, each in three columns.
+        for_terminal: Whether people see it as it is.
+    """
+    import csv
+    import io
+
+    def line(cells: Sequence[str | int | float]) -> str:
+        row = io.StringIO()
+        csv.writer(row, lineterminator="\n").writerow(cells)
+        return row.getvalue()
+
+    def text(answer: Answer) -> str:
+        cells: list[str | int | float] = [no_formula(answer.name)]
+        for guess in answer.predictions:
+            cells += [guess.label, guess.index, guess.probability]
+        cells.append("true" if answer.picture.inverted else "false")
+        return line([printable(cell) if for_terminal and isinstance(cell, str) else cell for cell in cells])
+
+    columns = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("label", "index", "probability")]
+    return Layout(line(["file", *columns, "inverted"]), text)
+
+
+def json_lines() -> Layout:
+    """A JSON object a line: the file, its predictions, and whether it was inverted."""
+    import json
+
+    def text(answer: Answer) -> str:
+        return json.dumps(plain(record(answer))) + "\n"
+
+    return Layout("", text)
+
+
+def record(answer: Answer) -> ImageAnswer:
+    """An answer for a program."""
+    return {"file": answer.name, "predictions": answer.predictions, "inverted": answer.picture.inverted}

@@ -1,0 +1,206 @@
+"""Which images the user's arguments stand for, and reading them one at a time."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fmnist_runtime.data.images import Picture, decode_picture, fit_picture, read_picture
+from fmnist_runtime.errors import FmnistError, ImageError
+
+if TYPE_CHECKING:
+    from fmnist.predict.stream import Frame
+
+STDIN = Path("-")
+"""The argument that stands for standard input."""
+_READ = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
+IMAGE_SUFFIXES = (*_READ, ".avif", ".heic", ".heif")
+"""What image files in a folder are told by, also those that are not read: each is refused by its name."""
+
+_GLOB = re.compile(r"[*?\[]")
+_IDX = "-ubyte"
+"""In the name of every file of the MNIST family."""
+
+Reading = tuple[str, Picture | FmnistError]
+"""Name of an image, and the image, or why there is none."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The files that arguments stand for."""
+
+    paths: list[Path]
+    """Image files, files of many images, and `STDIN`, in the order of the arguments."""
+    passed_over: int
+    """Files of folders and patterns that are not named like images."""
+
+    @property
+    def countable(self) -> bool:
+        """Whether each path is one image."""
+        return not any(_holds_many(path) for path in self.paths)
+
+    @property
+    def name_width(self) -> int:
+        """Characters of the longest name of an image, as far as one can know."""
+        return max(len(str(path)) + (len("[10000]") if _holds_many(path) else 0) for path in self.paths)
+
+
+def find_images(named: Sequence[Path]) -> Found:
+    """The files that arguments stand for, each a file, a folder, a pattern or ``-``.
+
+    A folder stands for all image files below it, a pattern for those that it matches, both without hidden
+    ones and in natural order: 2 before 10. Whatever exists is taken by its name, not as a pattern.
+
+    Raises:
+        ImageError: A folder or pattern stands for no image, or standard input is named twice.
+    """
+    paths: list[Path] = []
+    passed_over = 0
+    for path in named:
+        if path == STDIN and path in paths:
+            raise ImageError("-: standard input can be read once only")
+        # os.path, as a name that no file can have is not there; Path would raise
+        folder = os.path.isdir(path)  # noqa: PTH112
+        if path == STDIN or not (folder or _is_pattern(path)):
+            paths.append(path)
+            continue
+        files = _below(path) if folder else _matching(path)
+        images = [file for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
+        if not images:
+            what = "is a directory without image files" if folder else "matches no image file"
+            raise ImageError(f"{path}: {what}; they end in .png, .jpg, .gif, .bmp, .tif, .webp or .ppm")
+        paths += sorted(images, key=_natural)
+        passed_over += len(files) - len(images)
+    return Found(paths, passed_over)
+
+
+def read_images(
+    paths: Sequence[Path], shape: tuple[int, ...], invert: str, frame: Frame | None = None
+) -> Iterator[Reading]:
+    """Read images for a model, one at a time.
+
+    Args:
+        paths: Of `find_images`. Of an IDX file and standard input each image is named with its number.
+        shape: The model's image shape.
+        invert: As of `fmnist_runtime.data.images.read_image`.
+        frame: How raw frames lie in standard input; None where image files come through it.
+    """
+    for path in paths:
+        if path == STDIN:
+            yield from _read_stdin(shape, invert, frame)
+        elif _is_idx(path):
+            yield from _read_idx(path, shape, invert)
+        else:
+            yield _attempt(str(path), partial(read_picture, path, shape, invert))
+
+
+def _holds_many(path: Path) -> bool:
+    return path == STDIN or _is_idx(path)
+
+
+def _is_idx(path: Path) -> bool:
+    return _IDX in path.name and path.suffix.lower() not in IMAGE_SUFFIXES
+
+
+def _is_pattern(path: Path) -> bool:
+    return bool(_GLOB.search(str(path))) and not os.path.lexists(path)
+
+
+def _below(folder: Path) -> list[Path]:
+    """All files in a folder and those in it, without hidden ones. Links to folders are not followed."""
+
+    def refuse(error: OSError) -> None:
+        raise ImageError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    return [
+        Path(parent, name)
+        for parent, names in _folders(folder, refuse)
+        for name in names
+        if not name.startswith(".")
+    ]
+
+
+def _matching(pattern: Path) -> list[Path]:
+    """All files that a pattern matches, each once.
+
+    ``**`` follows no links to folders, as `_below` follows none. That of `glob` does, and where two of them
+    lead back it finds 2⁴⁰ ways.
+    """
+    from glob import escape, glob
+
+    if "**" not in pattern.parts:
+        matches = glob(str(pattern))  # noqa: PTH207 - Path.glob takes no absolute pattern
+        return [path for path in map(Path, matches) if not path.is_dir()]
+    at = pattern.parts.index("**")
+    below = pattern.parts[at + 1 :] or ("*",)
+    files: dict[Path, None] = {}
+    for start in glob(str(Path(*pattern.parts[:at]))):  # noqa: PTH207
+        for folder, _ in _folders(start):
+            files |= dict.fromkeys(_matching(Path(escape(folder), *below)))
+    return list(files)
+
+
+def _folders(
+    start: str | Path, onerror: Callable[[OSError], object] | None = None
+) -> Iterator[tuple[str, list[str]]]:
+    """A folder and those below it, without hidden ones and links, and the names of what else is in each."""
+    for parent, folders, names in os.walk(start, onerror=onerror):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield parent, names
+
+
+def _natural(path: Path) -> tuple[list[list[str | int]], str]:
+    """What to sort by: numbers as numbers, letters of either case alike, and then the name itself."""
+    parts = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
+    return [[int(text) if at % 2 else text for at, text in enumerate(part)] for part in parts], str(path)
+
+
+def _read_idx(path: Path, shape: tuple[int, ...], invert: str) -> Iterator[Reading]:
+    from fmnist_runtime.data.idx import read_idx
+
+    try:
+        images = read_idx(path)
+        if images.ndim < 3:
+            raise ImageError(f"{path}: holds {images.ndim} dimensions; a file of images has 3 or 4")
+        if not len(images):
+            raise ImageError(f"{path}: holds no images")
+    except FmnistError as error:
+        yield str(path), error
+        return
+    for index, pixels in enumerate(images):
+        name = f"{path}[{index}]"
+        yield _attempt(name, partial(fit_picture, pixels, name, shape, invert))
+
+
+def _read_stdin(shape: tuple[int, ...], invert: str, frame: Frame | None) -> Iterator[Reading]:
+    """The images of standard input; a stream that does not go on as it should ends with the reason."""
+    from fmnist.predict.stream import open_stdin, split_files, split_frames
+
+    stream = open_stdin()
+    read = fit_picture if frame else decode_picture
+    images: Iterator[Any] = split_frames(stream, frame) if frame else split_files(stream)
+    for index in count():
+        name = f"stdin[{index}]"
+        try:
+            image = next(images, None)
+        except ImageError as error:
+            yield name, ImageError(f"{name}: {error}")
+            return
+        if image is None:
+            break
+        yield _attempt(name, partial(read, image, name, shape, invert))
+    if index == 0:
+        yield "stdin", ImageError("-: standard input is empty; pipe images into it")
+
+
+def _attempt(name: str, read: Callable[[], Picture]) -> Reading:
+    try:
+        return name, read()
+    except ImageError as error:
+        return name, error

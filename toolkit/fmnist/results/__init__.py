@@ -1,0 +1,1 @@
+"""Results as files: JSON that is written, read again and summed up."""

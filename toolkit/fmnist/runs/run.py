@@ -1,0 +1,326 @@
+"""Run directories: where everything one run made is, and which run is the newest."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict
+
+from fmnist.runs.history import Epoch
+from fmnist.runs.settings import TrainSettings
+from fmnist_runtime.errors import FmnistError, OutputError, ResultError
+from fmnist_runtime.files import require_file, require_writable, sha256_file
+from fmnist_runtime.recorded import Reference, read_reference
+
+RUNS = Path("runs")
+TRAIN_SCHEMA, ADOPT_SCHEMA = "fmnist.train/1", "fmnist.adopt/1"
+
+
+class TrainingBody(TypedDict):
+    """The content of ``train.json``."""
+
+    settings: TrainSettings
+    """What was trained, and how."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    train_digest: str
+    """Digest of the training split, as of `fmnist_runtime.data.datasets.Dataset`."""
+    test_digest: str
+    """Digest of the test split."""
+    model_sha256: str
+    """SHA-256 of ``model.keras``."""
+    parameters: int
+    """Number of the model's weights."""
+    test_accuracy: float
+    """Accuracy on the test split, from 0 to 1."""
+    epochs: tuple[Epoch, ...]
+    """The course of the training, as in ``history.csv``."""
+    finished: str
+    """When it was done: ISO 8601, UTC. The newest run is the one that was done last."""
+
+
+class AdoptedSettings(TypedDict):
+    """What an adopted model was scored on."""
+
+    dataset: str
+    """Data set: its name, or the folder of one's own."""
+
+
+class AdoptionBody(TypedDict):
+    """The content of ``adopt.json``."""
+
+    settings: AdoptedSettings
+    """What it was scored on."""
+    file: str
+    """Name of the file that was adopted."""
+    model_sha256: str
+    """SHA-256 of that file."""
+    input_range: str
+    """What pixels become in front of it."""
+    range_known_from: str
+    """Where that is known from."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+    test_digest: str
+    """Digest of the test split, as of `fmnist_runtime.data.datasets.Dataset`."""
+    test_accuracy: float
+    """Accuracy on the test split, from 0 to 1."""
+    finished: str
+    """When it was done: ISO 8601, UTC."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and the names of what is in it."""
+
+    folder: Path
+
+    @property
+    def model(self) -> Path:
+        """The original."""
+        return self.folder / "model.keras"
+
+    @property
+    def history(self) -> Path:
+        """Loss and accuracy of each epoch."""
+        return self.folder / "history.csv"
+
+    @property
+    def initial_weights(self) -> Path:
+        """The weights before training, an array for each trained variable, by its Keras path."""
+        return self.folder / "initial.npz"
+
+    @property
+    def train_json(self) -> Path:
+        """Settings and results of the training, and when it finished. Written last."""
+        return self.folder / "train.json"
+
+    @property
+    def adopt_json(self) -> Path:
+        """The same of somebody else's model that was adopted. Written last."""
+        return self.folder / "adopt.json"
+
+    def is_adopted(self) -> bool:
+        """Whether its model is somebody else's, so that there is no original and no training."""
+        return self.adopt_json.is_file() and not self.train_json.is_file()
+
+    def record(self) -> Path:
+        """What makes the folder a run: the record of its training, or of what was adopted."""
+        return self.adopt_json if self.is_adopted() else self.train_json
+
+    def require_trained(self) -> None:
+        """Check that there is an original and a training.
+
+        Raises:
+            ResultError: The run is of an adopted model.
+        """
+        if self.is_adopted():
+            raise ResultError(
+                f"{self.folder}: holds an adopted model, which has no Keras original and no training here; "
+                f"what there is to know of it: fmnist eval {self.folder}"
+            )
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of the state after the last epoch, from which a training goes on."""
+        return self.folder / "checkpoints"
+
+    @property
+    def reference(self) -> Path:
+        """The original's scores on the test split."""
+        return self.folder / "reference.npz"
+
+    @property
+    def exports(self) -> Path:
+        """Folder of the artifacts."""
+        return self.folder / "export"
+
+    def plot(self, name: str) -> Path:
+        """File of a picture: ``history``, ``predictions``, ``mistakes``, ``weights`` or ``confusion``."""
+        return self.folder / "plots" / f"{name}.png"
+
+    def result(self, kind: str) -> Path:
+        """File of a verb's result: ``eval``, ``parity`` or ``bench``."""
+        return self.folder / f"{kind}.json"
+
+    @property
+    def report(self) -> Path:
+        """The page for people."""
+        return self.folder / "report.html"
+
+    def training(self) -> dict[str, Any]:
+        """What the training recorded, or the adoption.
+
+        Raises:
+            ResultError: The record is missing, damaged, or not one of ours.
+        """
+        path, schema = self.record(), ADOPT_SCHEMA if self.is_adopted() else TRAIN_SCHEMA
+        record = read_json(path)
+        if record.get("schema") != schema:
+            raise ResultError(f"{path}: is not a record of fmnist ({schema})")
+        settings, labels = record.get("settings"), record.get("labels")
+        texts = [settings.get("dataset") if isinstance(settings, dict) else None, record.get("test_digest")]
+        texts += labels if isinstance(labels, list) else [None]
+        if not all(isinstance(text, str) for text in texts):
+            verb = "adopt" if self.is_adopted() else "train"
+            raise ResultError(f"{path}: is damaged; {verb} the run again")
+        return record
+
+    def recorded_scores(self) -> Reference:
+        """The original's scores on the test split.
+
+        Raises:
+            ResultError: They are missing, damaged, or of another model than the one that lies here.
+        """
+        reference = read_reference(self.reference)
+        if self.model.is_file() and sha256_file(self.model) != reference.model_sha256:
+            raise ResultError(f"{self.reference}: is not of {self.model.name}; train the run again")
+        return reference
+
+    def artifacts(self) -> list[Path]:
+        """The exported files of this run's model, in the order of the manifest.
+
+        None before an export, nor when the model was trained anew since.
+        """
+        paths = [path for path, current in self._exported() if current]
+        for artifact in paths:
+            if not artifact.is_file():
+                raise ResultError(f"{artifact}: is gone; make it again with: fmnist export {self.model}")
+        return paths
+
+    def stale_artifacts(self) -> list[Path]:
+        """The exported files that lie there still, but are of another model than the run's present one."""
+        return [path for path, current in self._exported() if not current and path.is_file()]
+
+    def _exported(self) -> list[tuple[Path, bool]]:
+        """The files that the manifest lists, each with whether it was made from the run's present model."""
+        path = self.exports / "manifest.json"
+        if not path.exists():
+            return []
+        digest = sha256_file(self.model) if self.model.is_file() else None
+        try:
+            return [
+                (self.exports / Path(entry["file"]).name, digest in (None, entry["source_sha256"]))
+                for entry in read_json(path)["artifacts"]
+            ]
+        except (KeyError, TypeError) as error:
+            raise ResultError(f"{path}: is damaged; run: fmnist export {self.model}") from error
+
+
+def newest_run() -> Run:
+    """The run under ``runs/`` whose training finished last.
+
+    Raises:
+        ResultError: There is none.
+    """
+    finished: list[tuple[str, Run]] = []
+    for path in (*RUNS.glob("*/train.json"), *RUNS.glob("*/adopt.json")):
+        run = Run(path.parent)
+        try:
+            finished.append((str(run.training().get("finished")), run))
+        except FmnistError:
+            continue  # damaged: not one to take unasked
+    if not finished:
+        raise ResultError(f"no finished run under {RUNS}/: name a model, or make one with: fmnist train")
+    return max(finished, key=lambda entry: entry[0])[1]
+
+
+def select_run(named: Path | None) -> Run:
+    """The run the user named, else the newest.
+
+    Raises:
+        ResultError: That is no run, or none is named and there is none.
+    """
+    if named is None:
+        return newest_run()
+    require_there(named)
+    if not Run(named).record().exists():
+        raise ResultError(
+            f"{named}: is not a run; give the folder that fmnist train wrote, or fmnist adopt with --dataset"
+        )
+    Run(named).training()
+    return Run(named)
+
+
+def require_there(named: Path) -> None:
+    """Check that a run or file that the user named exists.
+
+    Raises:
+        ResultError: It does not; the message names the runs that do.
+    """
+    if os.path.lexists(named):
+        return
+    runs = sorted(
+        {str(path.parent) for record in ("train", "adopt") for path in RUNS.glob(f"*/{record}.json")}
+    )
+    there = f"runs that are there: {', '.join(runs)}" if runs else f"there are no runs under {RUNS}/"
+    raise ResultError(f"{named}: no such run or file; {there}")
+
+
+def run_of(model: Path) -> Run | None:
+    """The run that a model or artifact lies in, if any."""
+    absolute = model.absolute()  # not resolved: a link stays in the run it lies in
+    for folder in (absolute.parent, absolute.parent.parent):
+        if is_run(folder):
+            return Run(folder)
+    return None
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds the record of a training, or of an adoption, that can be read."""
+    try:
+        return bool(Run(folder).training())
+    except FmnistError:
+        return False
+
+
+def new_run(dataset: str) -> Run:
+    """A run directory that does not exist yet: ``runs/DATASET``, else ``runs/DATASET-2`` and so on."""
+    name = run_name(dataset)
+    number = 1
+    while True:
+        folder = RUNS / (name if number == 1 else f"{name}-{number}")
+        if not folder.exists():
+            return Run(folder)
+        number += 1
+
+
+def run_name(dataset: str) -> str:
+    """The name of a data set's runs: its own, or that of its folder."""
+    return Path(dataset).resolve().name or "data"
+
+
+def require_ours(run: Run, force: bool) -> None:
+    """Check that a training may write into a run's folder: it is new, empty, or a run already.
+
+    Raises:
+        OutputError: It holds something else, or cannot be written.
+    """
+    require_writable(run.train_json)
+    if not force:
+        run.require_trained()
+    if not run.folder.exists() or force or is_run(run.folder):
+        return
+    begun = {run.initial_weights, run.checkpoints}  # by a training that was interrupted
+    if set(run.folder.iterdir()) - begun:
+        raise OutputError(f"{run.folder}: holds files, but no run; --out goes elsewhere, --force uses it")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ResultError: The file is missing or not a JSON object.
+    """
+    wanted = "a result in JSON"
+    require_file(path, wanted, ResultError)
+    try:
+        record = json.loads(path.read_bytes())
+    except (ValueError, OSError, RecursionError) as error:  # the last: of lists in lists in lists
+        reason = f"is damaged ({error}), or was never JSON"
+        raise ResultError(f"{path}: {reason}; give the path of {wanted}") from error
+    if not isinstance(record, dict):
+        raise ResultError(f"{path}: is not a JSON object; give the path of {wanted}")
+    return record

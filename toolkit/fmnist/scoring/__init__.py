@@ -1,0 +1,1 @@
+"""Scores of a model on a data set, and those of its original."""

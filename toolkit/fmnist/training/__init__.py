@@ -1,0 +1,1 @@
+"""Training the network, or going on with one."""

@@ -1,0 +1,105 @@
+"""Checkpoints: the state of a training after an epoch, which is there whole or not at all.
+
+Each is a folder ``checkpoints/epoch-0003`` with the model and its optimizer, the history up to that
+epoch, and what the training was. It is written under another name and renamed when complete.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fmnist.runs.history import Epoch, read_history
+from fmnist.runs.run import Run, read_json
+from fmnist.runs.settings import TrainSettings
+from fmnist_runtime.errors import OutputError, ResultError
+
+MODEL, HISTORY, STATE = "model.keras", "history.csv", "state.json"
+SCHEMA = "fmnist.checkpoint/1"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A state from which a training can go on."""
+
+    model: Path
+    """The ``.keras`` file, with the optimizer's state."""
+    epochs: tuple[Epoch, ...]
+    """The history so far."""
+    settings: TrainSettings | None
+    """What the training was; None for a model that came without a record."""
+    train_digest: str
+    """Digest of the training split; empty when it is not known."""
+
+
+def latest_checkpoint(run: Run) -> Checkpoint | None:
+    """The last checkpoint of a run; None when there is none.
+
+    Raises:
+        ResultError: It is damaged.
+    """
+    folders = sorted(run.checkpoints.glob("epoch-[0-9]*"))
+    if not folders:
+        return None
+    folder = folders[-1]
+    state = read_json(folder / STATE)
+    try:
+        if state["schema"] != SCHEMA:
+            raise ValueError(f"its schema is {state['schema']}")
+        settings = TrainSettings.from_record(state["settings"])
+        return Checkpoint(
+            model=folder / MODEL,
+            epochs=read_history(folder / HISTORY),
+            settings=settings,
+            train_digest=str(state["train_digest"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ResultError(f"{folder}: is damaged ({error}); delete it") from error
+
+
+def write_checkpoint(run: Run, epoch: int, files: dict[str, bytes]) -> None:
+    """Write a checkpoint, then remove the ones before it.
+
+    Args:
+        run: The run.
+        epoch: How many epochs are done.
+        files: Content by file name.
+
+    Raises:
+        OutputError: It cannot be written; the one before it is still there.
+    """
+    folder = run.checkpoints / f"epoch-{epoch:04}"
+    unfinished = run.checkpoints / f".{folder.name}"
+    try:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        for name, content in files.items():
+            with (unfinished / name).open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        unfinished.rename(folder)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); free some space") from error
+    for older in run.checkpoints.glob("epoch-[0-9]*"):
+        if older != folder:
+            shutil.rmtree(older, ignore_errors=True)
+
+
+def remove_checkpoints(run: Run) -> None:
+    """Forget an earlier training."""
+    shutil.rmtree(run.checkpoints, ignore_errors=True)
+
+
+def state_json(settings: TrainSettings, train_digest: str) -> bytes:
+    """The content of a checkpoint's ``state.json``."""
+    state: dict[str, Any] = {
+        "schema": SCHEMA,
+        "settings": settings.to_record(),
+        "train_digest": train_digest,
+    }
+    return (json.dumps(state, indent=1) + "\n").encode()

@@ -1,0 +1,148 @@
+"""The training loop: a whole epoch as one graph over tensors in memory.
+
+Model, loss, optimizer and the number of its steps are those of Keras's own `fit`; only the way from one
+step to the next is shorter. Best on one thread: the matrices of so small a network are too small to
+share, and two threads took 0.7 s for an epoch that one took 0.4 s for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+from numpy.typing import NDArray
+
+from fmnist.runs.settings import TrainSettings
+from fmnist_runtime.data.datasets import Dataset
+
+
+def epoch_order(targets: NDArray[np.uint8], seed: int, epoch: int) -> NDArray[np.int32]:
+    """The order in which an epoch sees the training images: shuffled, every class spread evenly over it.
+
+    With the classes left to chance, the last batches of an epoch pull the answers towards whichever they
+    hold more of: over five seeds the test accuracy then has a standard deviation of 0.65 points on
+    Fashion-MNIST and 0.37 on MNIST, instead of 0.37 and 0.17.
+
+    Args:
+        targets: uint8 ``[N]``, the class of each training image.
+        seed: Seed of the training.
+        epoch: Number of the epoch, from 0.
+
+    Returns:
+        int32 ``[N]``, each image's number once.
+    """
+    random = np.random.default_rng([seed, epoch])
+    order = random.permutation(len(targets))
+    place = np.empty(len(targets))
+    for target in np.unique(targets):
+        own = np.flatnonzero(targets[order] == target)
+        place[own] = (np.arange(len(own)) + random.random(len(own))) / len(own)
+    return order[np.argsort(place)].astype(np.int32)
+
+
+class EpochLoop:
+    """Trains a compiled model epoch by epoch.
+
+    Shuffling and dropout depend on the seed and the number of the epoch alone, so that 5 epochs and
+    5 more are the same, bit for bit, as 10.
+    """
+
+    def __init__(self, model: keras.Model, training: Dataset, settings: TrainSettings) -> None:
+        """Put the data set into memory; as Keras splits it, the last of the images are for validation.
+
+        Args:
+            model: A compiled classifier with a built optimizer or none.
+            training: The training split.
+            settings: Batch size, validation split, seed, loss and learning rate.
+        """
+        self._model, self._settings = model, settings
+        self._count = int(len(training.images) * (1 - settings.validation_split))
+        images, targets = tf.constant(training.images), tf.constant(training.targets.astype(np.int32))
+        self._images, self._targets = images[: self._count], targets[: self._count]
+        self._validation = images[self._count :], targets[self._count :]
+        self._labels = training.targets[: self._count]
+        self._classes = len(training.labels)
+        self._loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
+        model.optimizer.build(model.trainable_variables)
+        self._train = tf.function(self._train_epoch)
+        self._validate = tf.function(self._score)
+
+    def run(self, epoch: int) -> dict[str, float]:
+        """Train one epoch.
+
+        Args:
+            epoch: Its number, from 0.
+
+        Returns:
+            loss and accuracy on the training images (dropout on, as the weights move), val_loss and
+            val_accuracy on the validation images after it, NaN where there are none.
+        """
+        self._seed_dropout(epoch)
+        self._model.optimizer.learning_rate = self._learning_rate(epoch)
+        order = epoch_order(self._labels, self._settings.seed, epoch)
+        size = self._settings.batch_size
+        full = len(order) // size * size
+        loss, correct = self._train(tf.constant(order[:full].reshape(-1, size)), tf.constant(order[full:]))
+        return {
+            "loss": float(loss) / self._count,
+            "accuracy": int(correct) / self._count,
+            **self._validation_figures(),
+        }
+
+    def _validation_figures(self) -> dict[str, float]:
+        images, targets = self._validation
+        if not len(targets):
+            return {"val_loss": math.nan, "val_accuracy": math.nan}
+        loss, correct = self._validate(images, targets, training=False)
+        return {"val_loss": float(loss), "val_accuracy": int(correct) / len(targets)}
+
+    def _learning_rate(self, epoch: int) -> float:
+        rate = self._settings.learning_rate
+        if not self._settings.cosine_decay:
+            return rate
+        return rate * (1 + math.cos(math.pi * epoch / self._settings.epochs)) / 2
+
+    def _seed_dropout(self, epoch: int) -> None:
+        for number, layer in enumerate(self._model.layers):
+            if isinstance(layer, keras.layers.Dropout) and layer.rate:
+                state = np.random.SeedSequence([self._settings.seed, epoch, number]).generate_state(2)
+                layer.seed_generator.state.assign(state)
+
+    def _train_epoch(self, batches: Any, rest: Any) -> tuple[Any, Any]:
+        """All steps of an epoch.
+
+        Args:
+            batches: int32 ``[steps, batch size]``, numbers of training images.
+            rest: int32, the numbers that do not fill a batch; may be empty.
+
+        Returns:
+            Sums over the images of their losses and of their right answers.
+        """
+        loss, correct = tf.constant(0.0), tf.constant(0)
+        for step in tf.range(tf.shape(batches)[0]):
+            batch_loss, batch_correct = self._step(batches[step])
+            loss += batch_loss
+            correct += batch_correct
+        if rest.shape[0]:
+            batch_loss, batch_correct = self._step(rest)
+            loss += batch_loss
+            correct += batch_correct
+        return loss, correct
+
+    def _step(self, numbers: Any) -> tuple[Any, Any]:
+        with tf.GradientTape() as tape:
+            images, targets = tf.gather(self._images, numbers), tf.gather(self._targets, numbers)
+            loss, correct = self._score(images, targets, training=True)
+        weights = self._model.trainable_variables
+        self._model.optimizer.apply(tape.gradient(loss, weights), weights)
+        return loss * tf.cast(tf.size(numbers), tf.float32), correct
+
+    def _score(self, images: Any, targets: Any, training: bool) -> tuple[Any, Any]:
+        """Mean loss and number of right answers."""
+        scores = self._model(tf.cast(images, tf.float32), training=training)
+        loss = self._loss(tf.one_hot(targets, self._classes), scores)
+        answers = tf.argmax(scores, axis=1, output_type=tf.int32)
+        return loss, tf.reduce_sum(tf.cast(answers == targets, tf.int32))

@@ -1,0 +1,159 @@
+"""Which training a run still needs: all of it, the rest, or none."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from fmnist.runs.history import Epoch, read_history
+from fmnist.runs.run import Run, new_run, require_ours, require_there, run_of
+from fmnist.runs.settings import PRESETS, TrainSettings
+from fmnist.text.progress import Progress, say
+from fmnist.training.checkpoints import Checkpoint, latest_checkpoint
+from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.errors import FmnistError, ModelError, ResultError, needs_extra
+from fmnist_runtime.files import require_file, sha256_file
+
+
+def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, force: bool) -> None:
+    """Train into a run directory; keep the training that is there, or go on with it, if it is the same.
+
+    Raises:
+        OutputError: The folder holds something else than a run.
+        FmnistError: The training could not be done.
+    """
+    require_ours(run, force)
+    if _is_trained(run, settings, data_dir):
+        say(f"train: kept {run.model}")
+        return
+    start = _unfinished(run, settings, data_dir)
+    if start:
+        say(f"train: going on after epoch {len(start.epochs)}")
+    _train(settings, run, data_dir, start)
+
+
+def resume(
+    source: Path, given: Mapping[str, Any], out: Path | None, data_dir: Path | None, force: bool
+) -> None:
+    """Go on with a training, up to a total of epochs.
+
+    Args:
+        source: A run, which is gone on with in place; or a ``.keras`` file, which begins a new run.
+        given: The settings that the user named; all others are those of the source.
+        out: Folder of the new run; by the data set's name when None.
+        data_dir: Where the data set lies, if not in one of the usual places.
+        force: Use a folder that holds other files.
+
+    Raises:
+        ResultError: There is nothing to go on from, or the settings are not those it was trained with.
+        FmnistError: The training could not be done.
+    """
+    in_place = source.is_dir()
+    if in_place:
+        Run(source).require_trained()
+    start = _state_of_run(Run(source)) if in_place else _state_of_file(source)
+    known = start.settings or replace(PRESETS["lecture"], epochs=0)
+    if start.settings:
+        _require_same(source, known, given)
+    settings = replace(known, **given)
+    done = len(start.epochs)
+    # Killed between its last epoch and the end, a training has nothing left to do but to be finished.
+    unfinished = in_place and settings.epochs == done and not _is_trained(Run(source), settings, data_dir)
+    if settings.epochs <= done and not unfinished:
+        raise ResultError(
+            f"{source}: has done {done} epochs; go on with --epochs {done + 10}, or any above {done}"
+        )
+    if known.cosine_decay and start.settings and settings.epochs != known.epochs:
+        raise ResultError(
+            f"{source}: its learning rate has fallen to 0 at epoch {known.epochs}; "
+            f"train anew with --preset best --epochs {settings.epochs}"
+        )
+    run = Run(source) if in_place else Run(out) if out else new_run(settings.dataset)
+    require_ours(run, force or in_place)
+    say(f"train: {run.folder}, going on after epoch {done}")
+    _train(settings, run, data_dir, start)
+
+
+def _train(settings: TrainSettings, run: Run, data_dir: Path | None, start: Checkpoint | None) -> None:
+    with needs_extra("train", "training"):
+        from fmnist.training.train import train
+    progress = Progress("train", settings.epochs - (len(start.epochs) if start else 0))
+    result = train(
+        settings,
+        run,
+        data_dir,
+        lambda epoch: progress.step(_line(epoch, settings.epochs)),
+        start,
+    )
+    say(
+        f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f} %"
+    )
+
+
+def _line(epoch: Epoch, total: int) -> str:
+    line = f"epoch {epoch.epoch:2}/{total}  loss {epoch.loss:.4f}  accuracy {epoch.accuracy:.4f}"
+    if not math.isnan(epoch.val_loss):
+        line += f"  val_loss {epoch.val_loss:.4f}  val_accuracy {epoch.val_accuracy:.4f}"
+    return f"{line}  {epoch.seconds:.1f} s"
+
+
+def _is_trained(run: Run, settings: TrainSettings, data_dir: Path | None) -> bool:
+    try:
+        record = run.training()
+    except ResultError:
+        return False
+    files = run.model.is_file() and run.reference.is_file() and run.history.is_file()
+    return (
+        files
+        and TrainSettings.from_record(record["settings"]) == settings
+        and record["model_sha256"] == sha256_file(run.model)
+        and record["train_digest"] == load_dataset(settings.dataset, "train", data_dir).digest
+        and record["test_digest"] == load_dataset(settings.dataset, "test", data_dir).digest
+    )
+
+
+def _unfinished(run: Run, settings: TrainSettings, data_dir: Path | None) -> Checkpoint | None:
+    """The state of the same training that was interrupted, if there is one."""
+    try:
+        start = latest_checkpoint(run)
+    except FmnistError:
+        return None  # damaged: train anew
+    if start is None or start.settings != settings or len(start.epochs) > settings.epochs:
+        return None
+    digest = load_dataset(settings.dataset, "train", data_dir).digest
+    return start if start.train_digest == digest else None
+
+
+def _state_of_run(run: Run) -> Checkpoint:
+    start = latest_checkpoint(run)
+    if start:
+        return start
+    return _state_of_file(run.model)
+
+
+def _state_of_file(path: Path) -> Checkpoint:
+    if not path.suffix:
+        require_there(path)
+    require_file(path, "a run or a .keras model", ModelError)
+    run = run_of(path)
+    if run is None or path.name != run.model.name:
+        return Checkpoint(path, (), None, "")
+    record = run.training()
+    return Checkpoint(
+        model=path,
+        epochs=read_history(run.history),
+        settings=TrainSettings.from_record(record["settings"]),
+        train_digest=str(record["train_digest"]),
+    )
+
+
+def _require_same(source: Path, known: TrainSettings, given: Mapping[str, Any]) -> None:
+    for name, value in given.items():
+        if name != "epochs" and getattr(known, name) != value:
+            raise ResultError(
+                f"{source}: was trained with {name} {getattr(known, name)}, not {value}; "
+                "of a training that goes on only --epochs can change"
+            )
