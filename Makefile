@@ -12,14 +12,15 @@ BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predic
 	compare_coverage parity_cost runtime repeatability emulated_pi exports training export_memory architectures
 
 # All that is beneath a device's verbs, and the verbs that need no other program to be tested with.
-DEVICE_TESTS := tests/runtime tests/toolkit/doctor $(patsubst %,tests/toolkit/test_%.py,adopt engine_option \
-	help parity_bad_input parity_scores predict predict_output predict_streams strangers verbs)
+DEVICE_TESTS := tests/runtime tests/toolkit/devices tests/toolkit/predict $(patsubst %,tests/toolkit/%.py, \
+	cli/test_engine_option cli/test_help cli/test_strangers cli/test_verbs export/test_adopt parity/test_bad_input \
+	parity/test_scores)
 
 # NumPy's OpenBLAS has kernels for AVX2, for AVX-512 and for neither, and takes those of the processor it finds.
 KERNELS := Haswell SkylakeX Prescott
 PRODUCT := import numpy; numpy.eye(99, dtype="f") @ numpy.eye(99, dtype="f")
 # Whether a mutant is refused or used does not depend on how its products are rounded.
-KERNEL_TESTS := tests/runtime tests/exporters --ignore tests/runtime/test_hostile.py
+KERNEL_TESTS := tests/runtime tests/exporters --ignore tests/runtime/safety/test_hostile.py
 PYTEST := -m pytest --numprocesses auto --dist loadfile
 
 .PHONY: demo test test-kernels test-device test-arm64 emulated-pi lint format docs bench clean

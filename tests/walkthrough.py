@@ -13,8 +13,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from documents import Block, Step, blocks
 from support import ROOT
+from support.documents import Block, Step, blocks
 
 HOME = "/home/me/fmnist"
 """What a page calls the folder that its reader is in."""

@@ -12,9 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sshd
 from arm64.emulated_pi import EmulatedPi
-from support import TINY, run_fmnist
+from support import TINY, run_fmnist, sshd
 
 QUICK = ("--duration", "0.2", "--processes", "1", "--json", "deploy.json")
 CUT = 10_000_000

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 from arm64.device import Device
-from predicting import T10K, encode
 from support import TINY, run_fmnist
+from support.predicting import T10K, encode
 
 from fmnist_runtime.data.datasets import Dataset
 

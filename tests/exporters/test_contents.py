@@ -7,8 +7,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from artifacts import BY_NAME
 from keras import layers
+from support.artifacts import BY_NAME
 
 from fmnist_exporters.contents import contents_of, require_quantised, size_notes
 from fmnist_exporters.formats import converter

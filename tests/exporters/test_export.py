@@ -11,8 +11,8 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from artifacts import BY_NAME, FLOAT32, SOURCE, make
 from support import DATA, TINY
+from support.artifacts import BY_NAME, FLOAT32, SOURCE, make
 
 from fmnist_exporters.export import Artifact
 from fmnist_exporters.formats import tflite

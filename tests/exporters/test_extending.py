@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from documents import DOCS, blocks
 from support import DATA, TINY
+from support.documents import DOCS, blocks
 
 PAGE = (DOCS / "how-to" / "add-a-format.md").read_text(encoding="utf-8")
 FILES = {block.said: block.text for block in blocks(PAGE) if block.remark == "file"}

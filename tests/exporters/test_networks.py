@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert.interpreter import Interpreter
-from networks import NETWORKS, input_range, train
 from support import DATA
+from support.networks import NETWORKS, input_range, train
 
 from fmnist_exporters.formats import converter
 from fmnist_exporters.original.session import KerasSession

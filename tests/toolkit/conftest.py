@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from predicting import INT8, encode
 from support import TINY, run_fmnist
+from support.predicting import INT8, encode
 
 from fmnist_runtime import load
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy import stats
-from score_matrices import models, quick
+from support.score_matrices import models, quick
 
 from fmnist_runtime.parity.answers import compare_answers
 from fmnist_runtime.parity.intervals import agreement_interval, exact_low, tango_interval

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 from hypothesis import given
-from score_matrices import models, quick
+from support.score_matrices import models, quick
 
 from fmnist_runtime.parity.audit import audit_scores
 from fmnist_runtime.parity.probabilities import FLOAT_STEP, output_step

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from scipy import stats
-from score_matrices import answer, models, quick
+from support.score_matrices import answer, models, quick
 
 from fmnist_runtime.parity import calibration
 from fmnist_runtime.parity.calibration import RESAMPLES, compare_calibration, reliability

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from score_matrices import answer, models, quick
+from support.score_matrices import answer, models, quick
 
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN, PairChange, find_changes
 

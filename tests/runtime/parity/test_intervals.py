@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import brentq
-from score_matrices import quick
+from support.score_matrices import quick
 
 from fmnist_runtime.parity.intervals import Z, agreement_interval, mcnemar_p, tango_interval, wilson_interval
 

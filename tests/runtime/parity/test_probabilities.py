@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
-from score_matrices import models, quick
+from support.score_matrices import models, quick
 
 from fmnist_runtime.parity.probabilities import FLOAT_STEP, compare_probabilities, output_step
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support import DATA, TINY
-from timings import benchmark, timed
+from support.timings import benchmark, timed
 
 from fmnist.bench import pictures
 from fmnist.bench.accuracies import find_accuracies

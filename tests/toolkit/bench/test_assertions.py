@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bench_files import document, entry, write
 from support import TINY
+from support.bench_files import document, entry, write
 
 from fmnist.bench.assertions import FIGURES, parse_assertion
 

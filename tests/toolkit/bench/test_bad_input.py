@@ -11,10 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import foreign_onnx
 import numpy as np
 import pytest
-from support import DATA, TINY, told
+from support import DATA, TINY, foreign_onnx, told
 
 from fmnist.bench.configuration import Configuration, Method, harness
 from fmnist.bench.measure import measure

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timings import benchmark, timed
+from support.timings import benchmark, timed
 
 from fmnist.bench.report import benchmark_text
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from bench_files import SIX, document, entry, interval, recorded, write
 from scipy import stats
+from support.bench_files import SIX, document, entry, interval, recorded, write
 
 from fmnist.bench.compare import (
     ALIKE,

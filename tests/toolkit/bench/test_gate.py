@@ -6,8 +6,8 @@ import json
 import shutil
 
 import pytest
-from bench_files import document, entry, interval, recorded, write
 from support import TINY
+from support.bench_files import document, entry, interval, recorded, write
 
 from fmnist.bench.assertions import parse_assertion
 from fmnist.bench.configuration import Method

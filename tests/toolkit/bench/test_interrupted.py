@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import TINY
-from timings import benchmark, timed
+from support.timings import benchmark, timed
 
 from fmnist.bench import outcome
 from fmnist.bench.gate import Gate

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from timings import timed
+from support.timings import timed
 
 from fmnist.bench.naming import file_names, short_names
 

@@ -15,7 +15,7 @@ from matplotlib.colors import to_hex
 from matplotlib.text import Annotation, Text
 from PIL import Image
 from support import TINY, told
-from timings import benchmark, timed
+from support.timings import benchmark, timed
 
 from fmnist.bench import pictures
 from fmnist.bench.tradeoffs import TradeOff, best

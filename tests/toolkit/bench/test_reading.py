@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from bench_files import document, entry, interval, recorded, write
+from support.bench_files import document, entry, interval, recorded, write
 
 from fmnist.bench.compare import compare
 from fmnist.bench.compare_report import comparison_markdown, comparison_text

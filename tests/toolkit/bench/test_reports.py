@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support import TINY, told
-from timings import benchmark, timed
+from support.timings import benchmark, timed
 
 from fmnist.bench.body import benchmark_body
 from fmnist.bench.comma_separated import benchmark_csv

@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 from support import DATA, ROOT, TINY
-from timings import STATE
+from support.timings import STATE
 
 from fmnist.bench import worker
 from fmnist.bench.configuration import Configuration, Method

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from bundling import HERE, PYTHON, Device
 from support import TINY, run_fmnist
+from support.bundling import HERE, PYTHON, Device
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ import zlib
 from pathlib import Path
 
 import pytest
-from bundling import HERE, NOWHERE
 from support import DATA, TINY
+from support.bundling import HERE, NOWHERE
 
 OPTIONS = ("--wheels", "none", "--no-data")
 

@@ -15,9 +15,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from bundling import HERE, PYTHON
 from PIL import Image
 from support import ROOT, TINY, run_fmnist
+from support.bundling import HERE, PYTHON
 
 from fmnist.devices.pins import requirements
 

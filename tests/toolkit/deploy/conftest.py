@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import sshd
+from support import sshd
 
 from fmnist.deploy.deployment import deploy as deploy_to
 from fmnist.runs.run import Run

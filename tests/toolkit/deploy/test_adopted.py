@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from foreign_tflite import pack
-from strangers import tflite
 from support import run_fmnist
+from support.foreign_tflite import pack
+from support.strangers import tflite
 
 QUICK = ("--format", "tflite", "--duration", "0.1", "--processes", "1", "--json", "deploy.json")
 

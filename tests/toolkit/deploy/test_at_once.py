@@ -9,7 +9,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from handmade import INSTALL, answering, handmade
+from support.handmade import INSTALL, answering, handmade
 
 WAIT = 'echo > "$HOME/begun"; cat "$HOME/go on"'
 """Says when it has begun, and waits until it is told to go on."""
@@ -20,7 +20,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 import fmnist.deploy.deployment
-from handmade import handmade
+from support.handmade import handmade
 from test_at_once import waiting_at
 fmnist.deploy.deployment.make_bundle = lambda *_, **__: waiting_at({step!r})
 sys.argv = ["fmnist", "deploy", {run!r}, "--host", "pi"]

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import sshd
-from support import TINY, run_fmnist
+from support import TINY, run_fmnist, sshd
 
 from fmnist_runtime.recorded import read_reference, write_reference
 

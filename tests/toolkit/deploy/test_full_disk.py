@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from handmade import INSTALL, handmade
+from support.handmade import INSTALL, handmade
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from handmade import COMMAND, DRIFT, INSTALL, RESULTS, answering, drifting, handmade
+from support.handmade import COMMAND, DRIFT, INSTALL, RESULTS, answering, drifting, handmade
 
 from fmnist.deploy import transfer
 from fmnist.deploy.outcome import deployment_body

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import sshd
-from handmade import handmade
+from support import sshd
+from support.handmade import handmade
 
 
 def reason(deploy, host="pi"):

@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from handmade import INSTALL, handmade
+from support.handmade import INSTALL, handmade
 
 from fmnist.bundle.contents import BundleFile
 from fmnist_runtime.errors import DeviceError
@@ -315,7 +315,7 @@ def test_what_is_no_result_is_not_brought_back(deploy, pi, tiny, command, reason
 
 @pytest.mark.parametrize("accuracy", ["'87 %'", None, [1], pytest.param(10**400, id="huge")])
 def test_figures_that_are_none_are_refused(deploy, pi, accuracy):
-    from handmade import MODEL, RESULTS
+    from support.handmade import MODEL, RESULTS
 
     outcome = deploy(handmade(results=RESULTS | {"eval": {"models": [MODEL | {"accuracy": accuracy}]}}))
 

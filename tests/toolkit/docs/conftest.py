@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from foreign_tflite import pack
-from predicting import encode
-from strangers import tflite
 from support import DATA, TINY, run_fmnist
+from support.foreign_tflite import pack
+from support.predicting import encode
+from support.strangers import tflite
 from walkthrough import Given
 
 from fmnist.bench.configuration import Method

@@ -7,8 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from documents import DOCS, Block, blocks, pages, prose
 from support import ROOT
+from support.documents import DOCS, Block, blocks, pages, prose
 from typer.main import get_command
 from walkthrough import Walkthrough, align, check
 

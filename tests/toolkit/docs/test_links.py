@@ -6,8 +6,8 @@ import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from documents import DOCS, anchors, links
 from support import ROOT
+from support.documents import DOCS, anchors, links
 
 PAGES = sorted(
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from documents import DOCS
+from support.documents import DOCS
 from walkthrough import Walkthrough, check
 
 

@@ -7,7 +7,7 @@ import io
 
 import numpy as np
 from PIL import Image
-from results_of import changed_answers, comparisons, evaluations, number_of
+from support.results_of import changed_answers, comparisons, evaluations, number_of
 
 FULL = "model-int8-full.tflite"
 FIGURES = ".changed figure.flip"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from results_of import evaluations
+from support.results_of import evaluations
 
 MODELS = ("model.keras", "model-int8.tflite", "model-int8-full.tflite")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from results_of import model_names
+from support.results_of import model_names
 
 SECTIONS = ("Artifacts", "Confusion", "Changed answers", "Where this comes from")
 

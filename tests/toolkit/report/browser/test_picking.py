@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from results_of import model_names, number_of
+from support.results_of import model_names, number_of
 
 ROWS = "section[aria-labelledby=artifacts-0] tbody tr"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from results_of import comparisons, evaluations, model_names, timings
+from support.results_of import comparisons, evaluations, model_names, timings
 
 TABLE = "section[aria-labelledby=artifacts-0] table"
 COLUMNS = 12
