@@ -2,10 +2,10 @@
 
 Processes have levels of their own: log-normal around the run's, or, by a coin that is not always fair, half
 as long again, as memory that came to lie badly makes them. A run has a level, too, which no process of it
-shows: nothing, or log-normal with 1 %. Counted is how often the 95 % interval has the truth in it while runs
+shows: nothing, or log-normal with 1%. Counted is how often the 95% interval has the truth in it while runs
 have no level of their own, how often the same model is called faster or slower, by `fmnist compare` and by
-the mere interval, and how often a model that takes 10 % or 20 % longer is called slower. Exits 1 when an
-interval of as many processes as a verdict asks for covers less than 95 %, by more than four standard errors,
+the mere interval, and how often a model that takes 10% or 20% longer is called slower. Exits 1 when an
+interval of as many processes as a verdict asks for covers less than 95%, by more than four standard errors,
 or when the same model is called different too often. Writes results/compare_coverage.json.
 """
 
@@ -51,7 +51,7 @@ class Found:
     covered: float
     """Runs without a level of their own whose interval has 1 in it."""
     beyond_one: float
-    """The same model, whose runs differ by 1 %: the interval has not 1 in it."""
+    """The same model, whose runs differ by 1%: the interval has not 1 in it."""
     alarms: float
     """The same of those that the verdict would be faster or slower for."""
     seen: tuple[float, ...]
@@ -69,7 +69,7 @@ def claims(found: list[Found]) -> list[Claim]:
     even = max(item.alarms for item in judged if not item.levels.slow_share)
     most = max(item.alarms for item in judged)
     return [
-        Claim("the least coverage, from 95 %", least, "standard errors", -ERRORS, at_least=True),
+        Claim("the least coverage, from 95%", least, "standard errors", -ERRORS, at_least=True),
         Claim("the same model called different", 100 * even, "%", MOST_ALARMS),
         Claim("the same where some processes are half as slow again", 100 * most, "%", MOST_ALARMS_OF_TWO),
     ]
@@ -120,8 +120,8 @@ def main() -> None:
     rows = [
         [
             f"{item.processes}",
-            f"{100 * item.levels.sigma:g} %",
-            f"{100 * item.levels.slow_share:g} %",
+            f"{100 * item.levels.sigma:g}%",
+            f"{100 * item.levels.slow_share:g}%",
             *(f"{100 * share:.1f}" for share in (item.covered, item.beyond_one, item.alarms, *item.seen)),
         ]
         for item in found
@@ -131,7 +131,7 @@ def main() -> None:
         "their sigma",
         "half as slow again",
         "covered %",
-        "same beyond 1 %",
+        "same beyond 1%",
         "false alarms %",
     ]
     header += [f"{change:g} times seen %" for change in CHANGES]

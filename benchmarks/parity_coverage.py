@@ -1,7 +1,7 @@
 """Whether the interval that parity judges by keeps its word: how often it covers what is true.
 
 Two models answer 10,000 images, a known share of which only one of them has right. In 10,000 simulated
-experiments each, counted is how often Tango's 95 % interval has the true difference in it, and how often a
+experiments each, counted is how often Tango's 95% interval has the true difference in it, and how often a
 model that is truly worse by as much as a gate allows passes. Beside the simulated share stands the exact one,
 summed over all counts that can come about: it tells the simulation's chance from what is the interval's own,
 and is taken at many more rates. Exits 1 when a limit is broken. Writes results/parity_coverage.json.
@@ -168,18 +168,18 @@ def main() -> None:
     scenarios = []
     for rate in RATES:
         scenarios += [measure(rate, drop, random) for drop in DROPS if drop <= rate]
-        progress(f"{100 * rate:g} % done")
+        progress(f"{100 * rate:g}% done")
     rows = [
         [f"{100 * item.discordance:g}", f"{100 * item.drop:g}", *cells(item.covered), *cells(item.passed)]
         for item in scenarios
     ]
     header = ["discordant %", "points worse", "covered %", "exactly", "passes %", "exactly"]
-    report(f"Tango's 95 % interval, {EXPERIMENTS:,} experiments of {IMAGES:,} images each", header, rows)
+    report(f"Tango's 95% interval, {EXPERIMENTS:,} experiments of {IMAGES:,} images each", header, rows)
     extremes = between()
     print(
-        f"\nAt every {100 * STEP_BETWEEN:g} % of discordance in between, it covers exactly "
-        f"{100 * extremes['least_covered']:.2f} to {100 * extremes['most_covered']:.2f} %, "
-        f"and at most {100 * extremes['most_passing']:.2f} % pass"
+        f"\nAt every {100 * STEP_BETWEEN:g}% of discordance in between, it covers exactly "
+        f"{100 * extremes['least_covered']:.2f} to {100 * extremes['most_covered']:.2f}%, "
+        f"and at most {100 * extremes['most_passing']:.2f}% pass"
     )
     figures = {
         "images": IMAGES,

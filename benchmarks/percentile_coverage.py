@@ -1,12 +1,12 @@
 """Whether the intervals of percentiles keep their word, whatever way latencies are distributed.
 
 Samples are drawn of distributions whose true percentiles are known, as long-tailed and as many-peaked as
-latencies are. Counted is how often the 95 % interval has the true percentile in it. Its ranks are whole
+latencies are. Counted is how often the 95% interval has the true percentile in it. Its ranks are whole
 numbers, so that it covers somewhat more; how much more is known exactly, and stands beside it.
 
 Processes differ from each other, and samples of one are alike in that. So the same is counted for what six
 processes found together, with the interval that spans their own figures and, for comparison, with the one
-that takes all samples for independent. Exits 1 when a share is below 95 % or not the exact one, by more than
+that takes all samples for independent. Exits 1 when a share is below 95% or not the exact one, by more than
 four standard errors; of a p99 of processes that differ nothing is promised. Writes
 results/percentile_coverage.json.
 """
@@ -117,10 +117,10 @@ def claims(found: list[Coverage], processes: list[Together]) -> list[Claim]:
     least = min((item.covered - CONFIDENCE) / item.standard_error for item in found)
     furthest = max(abs(item.covered - item.exact) / item.standard_error for item in found)
     return [
-        Claim("the least coverage, from 95 %", least, "standard errors", -ERRORS, at_least=True),
+        Claim("the least coverage, from 95%", least, "standard errors", -ERRORS, at_least=True),
         Claim("coverage furthest from the exact", furthest, "standard errors", ERRORS),
         Claim(
-            "the least coverage of p50 of six processes, from 95 %",
+            "the least coverage of p50 of six processes, from 95%",
             min(
                 (item.covered - CONFIDENCE) / item.standard_error for item in processes if item.percent == 50
             ),
@@ -169,11 +169,11 @@ def main() -> None:
         for item in found
     ]
     header = ["latencies", "samples", "percentile", "covered %", "exactly"]
-    report(f"95 % intervals of percentiles, {EXPERIMENTS:,} experiments each", header, rows)
+    report(f"95% intervals of percentiles, {EXPERIMENTS:,} experiments each", header, rows)
     processes = [item for spread in SPREADS for item in together(spread, random)]
     rows = [
         [
-            f"{100 * item.spread:g} %",
+            f"{100 * item.spread:g}%",
             f"p{item.percent:g}",
             f"{100 * item.covered:.2f} ± {100 * item.standard_error:.2f}",
             f"{100 * item.taken_for_independent:.2f}",

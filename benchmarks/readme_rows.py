@@ -52,7 +52,7 @@ def training() -> list[Row]:
         "the second lecture on MNIST digits (5 epochs)": "second lecture on MNIST",
     }
     rows = [
-        (text, f"{epoch(ways[name]):.2f} s", f"{100 * accuracy(ways[name]):.2f} %")
+        (text, f"{epoch(ways[name]):.2f} s", f"{100 * accuracy(ways[name]):.2f}%")
         for text, name in names.items()
     ]
     return [("way to train", "time per epoch", "test accuracy, mean of five seeds"), *rows]
@@ -208,7 +208,7 @@ def measuring() -> list[Row]:
         ),
         (
             "`fmnist bench` twice in a row, on three artifacts",
-            say("{:.1f} % apart at most", claimed("repeatability", "medians of two runs differ by")),
+            say("{:.1f}% apart at most", claimed("repeatability", "medians of two runs differ by")),
             say(
                 "{:.0f} of six verdicts are STABLE, {:.0f} beside a process that keeps a core busy; "
                 "six artifacts and their original take {:.0f} s",

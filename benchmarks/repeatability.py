@@ -2,7 +2,7 @@
 
 The command runs twice in a row on three artifacts, with its defaults; then twice more beside a process that
 computes on one core; then once on six artifacts and their original, for the time that takes. Exits 1 when
-medians of the quiet runs differ by more than 5 %, a verdict beside the busy process is STABLE, or the sweep
+medians of the quiet runs differ by more than 5%, a verdict beside the busy process is STABLE, or the sweep
 takes more than two minutes. Writes results/repeatability.json. Usage: repeatability.py [RUN], a trained and
 fully exported run; without it one is made in a temporary folder.
 """

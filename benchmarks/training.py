@@ -125,10 +125,10 @@ def main() -> None:
     for seed in SEEDS:
         for name, train in ways.items():
             results[name].append(train(seed))
-            print(f"seed {seed}  {name}: {100 * results[name][-1]['accuracy']:.2f} %", file=sys.stderr)
+            print(f"seed {seed}  {name}: {100 * results[name][-1]['accuracy']:.2f}%", file=sys.stderr)
     for name, runs in results.items():
         figures = " ".join(f"{100 * run['accuracy']:.2f}" for run in runs)
-        print(f"{name:27} {epoch(runs):5.2f} s/epoch  {100 * accuracy(runs):.2f} % mean of {figures}")
+        print(f"{name:27} {epoch(runs):5.2f} s/epoch  {100 * accuracy(runs):.2f}% mean of {figures}")
     conclude("training", claims(results), {"ways": results})
 
 

@@ -133,7 +133,7 @@ def _train(folder: Path, name: str) -> None:
     draft = folder / f".{name}.keras"
     model.save(draft)
     draft.rename(folder / f"{name}.keras")
-    print(f"{name}: trained, {100 * history['accuracy'][-1]:.1f} % in its last epoch", file=sys.stderr)
+    print(f"{name}: trained, {100 * history['accuracy'][-1]:.1f}% in its last epoch", file=sys.stderr)
 
 
 BATCH = 64

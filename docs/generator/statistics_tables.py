@@ -50,9 +50,9 @@ def gates() -> Rows:
 def _limits(gate: Gate) -> tuple[str, ...]:
     return (
         f"{100 * gate.max_drop:.1f} points",
-        f"{100 * gate.min_agreement:g} %" if gate.min_agreement else "any",
+        f"{100 * gate.min_agreement:g}%" if gate.min_agreement else "any",
         "any" if gate.max_difference is None else f"{gate.max_difference:g}",
-        "any" if gate.max_confident_share is None else f"{100 * gate.max_confident_share:g} %",
+        "any" if gate.max_confident_share is None else f"{100 * gate.max_confident_share:g}%",
     )
 
 
@@ -77,11 +77,11 @@ def needed() -> Rows:
 
 def agreement() -> Rows:
     """What is sure of the agreement where all answers agree, and where one in a hundred does not."""
-    rows: Rows = [("test images", "all agree: at least", "1 in 100 does not: 95 % interval")]
+    rows: Rows = [("test images", "all agree: at least", "1 in 100 does not: 95% interval")]
     for images in (100, 1000, 10_000):
         alike, most = agreement_interval(images, images), agreement_interval(images - images // 100, images)
-        span = f"{100 * most.low:.2f} to {100 * most.high:.2f} %"
-        rows.append((f"{images:,}", f"{100 * alike.low:.2f} %", span))
+        span = f"{100 * most.low:.2f} to {100 * most.high:.2f}%"
+        rows.append((f"{images:,}", f"{100 * alike.low:.2f}%", span))
     return rows
 
 
@@ -93,15 +93,15 @@ def tango_coverage() -> Rows:
     for item in _result("parity_coverage")["scenarios"]:
         shares = [_share(item["covered"]), _share(item["passed"])]
         cells = [cell for share in shares for cell in share]
-        rows.append((f"{100 * item['discordance']:g} %", f"{100 * item['drop']:g} points", *cells))
+        rows.append((f"{100 * item['discordance']:g}%", f"{100 * item['drop']:g} points", *cells))
     return rows
 
 
 def _share(share: dict[str, float] | None) -> tuple[str, str]:
     if share is None:
         return "-", "-"
-    simulated = f"{100 * share['simulated']:.1f} ± {100 * share['standard_error']:.1f} %"
-    return simulated, f"{100 * share['exact']:.1f} %"
+    simulated = f"{100 * share['simulated']:.1f} ± {100 * share['standard_error']:.1f}%"
+    return simulated, f"{100 * share['exact']:.1f}%"
 
 
 def samples() -> Rows:
@@ -114,16 +114,16 @@ def processes() -> Rows:
     """What six processes cover, and what they would if their calls were taken for independent."""
     rows: Rows = [("processes differ by", "percentile", "covered", "if all calls were taken for independent")]
     for item in _result("percentile_coverage")["processes"]:
-        covered = f"{100 * item['covered']:.1f} ± {100 * item['standard_error']:.1f} %"
-        alone = f"{100 * item['taken_for_independent']:.1f} %"
-        rows.append((f"{100 * item['spread']:g} %", f"p{item['percent']:g}", covered, alone))
+        covered = f"{100 * item['covered']:.1f} ± {100 * item['standard_error']:.1f}%"
+        alone = f"{100 * item['taken_for_independent']:.1f}%"
+        rows.append((f"{100 * item['spread']:g}%", f"p{item['percent']:g}", covered, alone))
     return rows
 
 
 def verdicts() -> Rows:
     """What each verdict is given for."""
     fall, change, deviation, middle, block = (
-        f"{100 * limit:g} %"
+        f"{100 * limit:g}%"
         for limit in (
             trust.MAX_FREQUENCY_FALL,
             trust.MAX_CHANGE,
@@ -147,7 +147,7 @@ def verdicts() -> Rows:
         f"{block}, other programs kept more than {trust.MAX_BUSY} cores busy, or the frequency governor "
         "changed"
     )
-    stable = f"nothing of that is so: another run would give the same median, within {100 * LEAST_CHANGE:g} %"
+    stable = f"nothing of that is so: another run would give the same median, within {100 * LEAST_CHANGE:g}%"
     found = {
         trust.THROTTLED: throttled,
         trust.DRIFTING: drifting,
@@ -179,9 +179,9 @@ def comparisons() -> Rows:
         rows.append(
             (
                 str(item["processes"]),
-                f"{100 * levels['sigma']:g} %",
-                f"{100 * levels['slow_share']:g} %",
-                *(f"{100 * share:.1f} %" for share in shares),
+                f"{100 * levels['sigma']:g}%",
+                f"{100 * levels['slow_share']:g}%",
+                *(f"{100 * share:.1f}%" for share in shares),
             )
         )
     return rows

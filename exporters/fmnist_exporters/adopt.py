@@ -139,8 +139,8 @@ def _proof(
     if evaluation.correct <= commonest:
         share = 100 * commonest / evaluation.images
         raise ModelError(
-            f"{session.info.path}: gets {100 * evaluation.accuracy:.2f} % of {evaluation.images:,} test "
-            f"images of {dataset.name} right, always naming one class {share:.2f} %; check --dataset, the "
+            f"{session.info.path}: gets {100 * evaluation.accuracy:.2f}% of {evaluation.images:,} test "
+            f"images of {dataset.name} right, always naming one class {share:.2f}%; check --dataset, the "
             f"order of --labels, and --input-range {session.info.contract.range}"
         )
     return {"split": "test", "images": evaluation.images, "accuracy": evaluation.accuracy}

@@ -64,7 +64,7 @@ def test_int8_of_a_single_layer_is_refused(tmp_path):
     [
         ("float32", "all weights float32, operators float"),
         ("float16", "all weights float16, operators float"),
-        ("int8-full", "93 % of weights int8, operators integer"),
+        ("int8-full", "93% of weights int8, operators integer"),
     ],
 )
 def test_what_is_in_the_file(scheme, contents, tmp_path):
@@ -91,7 +91,7 @@ def test_int8_that_is_larger_than_float32_is_said(tmp_path):
     int8, recipe = convert(recurrent(), "onnx", "int8", tmp_path)
     sizes = f"{int8.stat().st_size:,} bytes to {float32.stat().st_size:,}"
     [beside] = size_notes({int8: recipe})
-    assert beside.startswith(f"{int8}: is larger than m-float32.onnx, {sizes}: 89 % of ")
+    assert beside.startswith(f"{int8}: is larger than m-float32.onnx, {sizes}: 89% of ")
     assert size_notes({float32: BY_NAME["onnx", "float32"], int8: recipe}) == [beside]
     float32.unlink()
     assert size_notes({int8: recipe}) == []  # its weights are no larger, and nothing else is known

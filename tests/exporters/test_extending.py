@@ -44,7 +44,7 @@ def extended(tmp_path):
 
 
 def test_one_row_and_a_module_make_a_format(extended, tmp_path):
-    assert "100.00 %" in extended("export", "run", "--format", "text")
+    assert "100.00%" in extended("export", "run", "--format", "text")
     artifact = Path("run/export/model-float32.text")
     assert "kept" in extended("export", "run", "--format", "text")
     manifest = json.loads((tmp_path / "run/export/manifest.json").read_text())

@@ -50,7 +50,7 @@ def ticks(svg: ElementTree.Element, direction: str) -> dict[float, float]:
 
 def number(text: str) -> float:
     """A number as it is written."""
-    return float(text.removesuffix(" %").replace(",", "")) / (100 if text.endswith(" %") else 1)
+    return float(text.removesuffix("%").replace(",", "")) / (100 if text.endswith("%") else 1)
 
 
 def place(value: float, along: dict[float, float], logarithmic: bool = False) -> float:

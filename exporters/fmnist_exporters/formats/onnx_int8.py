@@ -25,11 +25,11 @@ probability, on 3,000 training images, of networks of ten convolutions (depthwis
     ======================================= ================ ================
     what is done                            hard swish       SiLU
     ======================================= ================ ================
-    onnxruntime's defaults                  94.47 %, 0.0092  96.20 %, 0.0062
-    all operators integer                   92.20 %, 0.0127  96.97 %, 0.0047
-    the same, biases corrected              96.90 %, 0.0056  98.00 %, 0.0031
-    activations in float                    97.00 %, 0.0049  97.30 %, 0.0044
-    the same, biases corrected              96.17 %, 0.0062  98.23 %, 0.0029
+    onnxruntime's defaults                  94.47%, 0.0092  96.20%, 0.0062
+    all operators integer                   92.20%, 0.0127  96.97%, 0.0047
+    the same, biases corrected              96.90%, 0.0056  98.00%, 0.0031
+    activations in float                    97.00%, 0.0049  97.30%, 0.0044
+    the same, biases corrected              96.17%, 0.0062  98.23%, 0.0029
     ======================================= ================ ================
 
 One seed each, all 500 images to calibrate on and to correct with. It is not the type of the activations:

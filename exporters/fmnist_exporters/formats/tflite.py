@@ -157,7 +157,7 @@ def _with_full_input_range(calibrated: bytes) -> bytes:
 def _last_layer_tensors(content: bytes) -> list[str]:
     """Names of the outputs of the last linear operator and of those after it, which int8 leaves in float.
 
-    With integers to the end, the scores of 2–3 % of the test images tie and one answer in a hundred
+    With integers to the end, the scores of 2–3% of the test images tie and one answer in a hundred
     changes. A float last layer costs four bytes a weight of the smallest layer, and changes one in a
     thousand.
     """

@@ -64,7 +64,7 @@ class Trial:
 
     def __str__(self) -> str:
         return (
-            f"{100 * self.accuracy:.2f} % right and a mean loss of {self.losses.mean():.3g} with {self.range}"
+            f"{100 * self.accuracy:.2f}% right and a mean loss of {self.losses.mean():.3g} with {self.range}"
         )
 
 
@@ -134,7 +134,7 @@ def find_range(
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
             f"{path}: does not say which numbers it takes for pixels, and is not right with any of "
-            f"{len(ranges)} ranges: {top} is the best, {commonest:.2f} % are of one class; name the data "
+            f"{len(ranges)} ranges: {top} is the best, {commonest:.2f}% are of one class; name the data "
             "set it was trained on with --dataset, or its range with --input-range"
         )
     _require_sure(search, len(targets), path)

@@ -67,7 +67,7 @@ class StoredTypes:
 
     @property
     def summary(self) -> str:
-        """In a few words, as ``99 % of weights int8, 5 of 6 operators integer``."""
+        """In a few words, as ``99% of weights int8, 5 of 6 operators integer``."""
         integer, count = self.integer_operators, self.integer_operators + self.float_operators
         operators = {0: "operators float", count: "operators integer"}.get(
             integer, f"{integer} of {count} operators integer"
@@ -75,7 +75,7 @@ class StoredTypes:
         if not self.weights:
             return f"no weights, {operators}"
         first = self.weights[0]
-        share = "all" if len(self.weights) == 1 else f"{int(100 * first.share)} % of"
+        share = "all" if len(self.weights) == 1 else f"{int(100 * first.share)}% of"
         return f"{share} weights {first.type}, {operators}"
 
 

@@ -23,7 +23,7 @@ class Answers:
     accuracy_difference: float
     """candidate_accuracy − reference_accuracy; negative when the converted model is worse."""
     accuracy_difference_interval: Interval
-    """Tango's 95 % score interval of it."""
+    """Tango's 95% score interval of it."""
     mcnemar_p: float
     """Exact two-sided p-value: how often chance alone would part worse and better at least so unevenly."""
     worse: int
@@ -35,7 +35,7 @@ class Answers:
     agreement: float
     """Share of images that both give the same class, right or wrong."""
     agreement_interval: Interval
-    """95 % interval of it: Wilson's, or by the rule of three where all agree."""
+    """95% interval of it: Wilson's, or by the rule of three where all agree."""
     error_growth: float | None
     """By how much the error rate grew, relative to the original's: 0.1 is a tenth more errors. None where
     the original makes none, and the converted model does."""

@@ -65,7 +65,7 @@ class Calibration:
     ece_difference: float
     """candidate_ece − reference_ece; positive when the conversion made it worse."""
     ece_difference_interval: Interval
-    """95 % interval of it, of a paired bootstrap: both models on the same 1,000 resamples of the images,
+    """95% interval of it, of a paired bootstrap: both models on the same 1,000 resamples of the images,
     from the 2.5th percentile of the differences to the 97.5th. No gate rests on it: where a model is almost
     calibrated, its error is overestimated (Roelofs et al., Mitigating Bias in Calibration Error Estimation,
     AISTATS 2022), on resamples even more so, and the interval has the true difference in it less often."""

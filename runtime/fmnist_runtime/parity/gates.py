@@ -41,7 +41,7 @@ class Gate:
 
     max_drop: float
     """Loss of accuracy that must be ruled out, as a fraction (0.005 is half a percentage point): the lower
-    end of the 95 % interval of the difference must lie above its negative."""
+    end of the 95% interval of the difference must lie above its negative."""
     max_difference: float | None = None
     """Largest difference of any one probability; None where the scheme rounds too coarsely for one."""
     min_agreement: float = 0.0
@@ -51,7 +51,7 @@ class Gate:
     """How many answers may change that the original gave at a margin of 0.5 or more; None where it is not a
     number that is limited. It stands in place of the share."""
     max_confident_share: float | None = None
-    """The same as a share of all images, as a fraction: the lower end of its exact 95 % interval must not lie
+    """The same as a share of all images, as a fraction: the lower end of its exact 95% interval must not lie
     above. None for any number."""
 
     def allowing(self, rounding: float) -> Gate:
@@ -190,7 +190,7 @@ def _agreement(limit: float, answers: Answers) -> Breach | None:
         return None
     certain = answers.agreement_interval.high < limit
     short = 100 * (limit - answers.agreement)
-    text = f"agreement is {100 * answers.agreement:.2f} %, {short:.2f} points short of {100 * limit:g} %; "
+    text = f"agreement is {100 * answers.agreement:.2f}%, {short:.2f} points short of {100 * limit:g}%; "
     if not certain:
         text += f"{_count(answers.images)} too few to tell: take more, or "
     text += f"allow less with --min-agreement {math.floor(10_000 * answers.agreement) / 10_000:g}"
@@ -223,8 +223,8 @@ def _confident(gate: Gate, confident: tuple[int, ...], images: int) -> Breach | 
     elif gate.max_confident_share is not None:
         limit, measured = gate.max_confident_share, least
         text += (
-            f"{100 * count / images:.2g} % of all: surely {100 * least:.2g} % or more (95 % interval), "
-            f"and {100 * limit:g} % is allowed"
+            f"{100 * count / images:.2g}% of all: surely {100 * least:.2g}% or more (95% interval), "
+            f"and {100 * limit:g}% is allowed"
         )
     else:
         return None

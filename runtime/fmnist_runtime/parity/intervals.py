@@ -1,4 +1,4 @@
-"""How sure a count of paired answers is: confidence intervals and a test, all of 95 %."""
+"""How sure a count of paired answers is: confidence intervals and a test, all of 95%."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 Z = 1.959963984540054
-"""Of the standard normal distribution, 97.5 % lie below it."""
+"""Of the standard normal distribution, 97.5% lie below it."""
 _TAIL = 0.025
 """Share of all samples that may lie beyond one end of an interval."""
 _HALVINGS = 60
@@ -17,7 +17,7 @@ _HALVINGS = 60
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95 % confidence interval, in the unit of what it is of."""
+    """A 95% confidence interval, in the unit of what it is of."""
 
     low: float
     """Its lower end."""
@@ -28,7 +28,7 @@ class Interval:
 def tango_interval(worse: int, better: int, images: int) -> Interval:
     """Score interval of a difference of paired proportions, ``(better - worse) / images``.
 
-    Of all differences, those that a score test would not reject at 5 %, with the other parameter at its
+    Of all differences, those that a score test would not reject at 5%, with the other parameter at its
     most likely value for that difference: Tango, Statistics in Medicine 17 (1998), 891-908. Unlike
     Wald's it has a width where nothing is discordant, and covers as it says at a handful of pairs.
 
@@ -74,7 +74,7 @@ def wilson_interval(count: int, images: int) -> Interval:
 def agreement_interval(agreeing: int, images: int) -> Interval:
     """Interval of a share of agreeing answers; where all agree, by the rule of three.
 
-    That is: none of n images disagreed, so with 95 % confidence less than ``1 - 0.05 ** (1 / n)``, about
+    That is: none of n images disagreed, so with 95% confidence less than ``1 - 0.05 ** (1 / n)``, about
     3 / n, of all do. Hanley and Lippman-Hand, JAMA 249 (1983), 1743-1745.
     """
     if agreeing == images:
@@ -83,7 +83,7 @@ def agreement_interval(agreeing: int, images: int) -> Interval:
 
 
 def exact_low(count: int, images: int) -> float:
-    """Lower end of the exact 95 % interval of a proportion, ``count / images``.
+    """Lower end of the exact 95% interval of a proportion, ``count / images``.
 
     Clopper and Pearson, Biometrika 26 (1934), 404-413. Of a smaller share, so many or more would be found in
     less than 2.5 of 100 samples. Unlike Wilson's it keeps that at a handful, where his is too high.

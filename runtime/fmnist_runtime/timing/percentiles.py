@@ -24,7 +24,7 @@ class Percentile:
     value: float
     """The smallest sample that so many percent do not exceed."""
     low: float
-    """Lower end of the 95 % interval: a sample itself."""
+    """Lower end of the 95% interval: a sample itself."""
     high: float
     """Upper end of the same."""
 
@@ -39,7 +39,7 @@ def interval_ranks(count: int, percent: float) -> tuple[int, int] | None:
     """Ranks, from 1, of the samples that a percentile's interval lies between.
 
     With B samples below the true percentile, the interval from rank l to rank u has it in it if
-    ``l <= B < u``; either side is missed with 2.5 % at most.
+    ``l <= B < u``; either side is missed with 2.5% at most.
 
     Args:
         count: How many samples there are.

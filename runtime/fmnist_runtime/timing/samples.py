@@ -65,11 +65,11 @@ def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentil
     Processes differ by more than their samples let one expect: in where memory came to lie, and in what
     else the machine did meanwhile. So the interval spans that of all samples, and that of the median process:
     between the least and the greatest of six processes' own percentiles, the third and the tenth of twelve.
-    Of fewer than six it is that, too, but less than 95 % sure.
+    Of fewer than six it is that, too, but less than 95% sure.
 
-    In simulations of six processes that differ by 1 to 10 % it covers the true p50 in 96 to 97 % of the
-    cases; samples taken for independent, in 5 to 21 %. A p99 it covers in 95, 83 and 37 % where processes
-    differ by 1, 3 and 10 %: it lies with the slow processes, of which there may be none among six
+    In simulations of six processes that differ by 1 to 10% it covers the true p50 in 96 to 97% of the
+    cases; samples taken for independent, in 5 to 21%. A p99 it covers in 95, 83 and 37% where processes
+    differ by 1, 3 and 10%: it lies with the slow processes, of which there may be none among six
     (benchmarks/percentile_coverage.py). Such are not called STABLE.
     """
     pooled = Samples.merged(processes).percentile(percent)

@@ -37,7 +37,7 @@ def relative_change(values: ArrayLike) -> float:
         values: Finite numbers ``[n]`` at even distances of time; of more than 600, some are looked at.
 
     Returns:
-        0.1 for a rise by 10 % of the median. 0 when there are fewer than two, and when the median is 0, of
+        0.1 for a rise by 10% of the median. 0 when there are fewer than two, and when the median is 0, of
         which nothing is a fraction.
     """
     numbers = _thinned(values)

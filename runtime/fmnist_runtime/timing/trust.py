@@ -13,7 +13,7 @@ from fmnist_runtime.machine.state import FIRMWARE_BITS, MachineState, busy_elsew
 from fmnist_runtime.timing.trend import kendall_tau, relative_change
 
 STABLE = "STABLE"
-"""Another run would give the same median, within 5 %."""
+"""Another run would give the same median, within 5%."""
 NOISY = "NOISY"
 """The median depends on chance, or on what else the machine does; or there is too little to tell."""
 DRIFTING = "DRIFTING"
@@ -24,9 +24,9 @@ THROTTLED = "THROTTLED"
 MIN_PROCESSES = 5
 """If a coin decides whether a process is fast or slow, five agree in 1 of 16 runs, and three in 1 of 4."""
 MAX_FREQUENCY_FALL = 0.10
-"""Turbo frequencies step by 100 MHz, some 3 %. Both are read under load, so no idle core is waking up."""
+"""Turbo frequencies step by 100 MHz, some 3%. Both are read under load, so no idle core is waking up."""
 MIN_TAU = 0.7
-"""Levels of six processes reach it, up or down, in 40 of 720 orders: by chance in 5.6 %."""
+"""Levels of six processes reach it, up or down, in 40 of 720 orders: by chance in 5.6%."""
 MAX_CHANGE = 0.05
 """From first to last. A steady trend of less would not move the median out of what STABLE promises."""
 MAX_DEVIATION = 0.05
@@ -166,4 +166,4 @@ def _beyond(limit: float, found: float, sentence: str) -> Iterator[str]:
 
 def _percent(fraction: float) -> str:
     value = 100 * fraction
-    return f"{value:,.0f} %" if value >= 100 else f"{value:.3g} %"
+    return f"{value:,.0f}%" if value >= 100 else f"{value:.3g}%"

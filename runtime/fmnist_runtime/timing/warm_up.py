@@ -44,7 +44,7 @@ def warm_up(
     """Run a model: by number, by time, and until the median of its calls has settled.
 
     Calls are watched in windows of 10 ms or three calls. It takes until 10 calls were made, 0.1 s have
-    passed, and the medians of three windows in a row differ by 2 % at most; after 1 s it ends anyway.
+    passed, and the medians of three windows in a row differ by 2% at most; after 1 s it ends anyway.
 
     Args:
         call: The model.

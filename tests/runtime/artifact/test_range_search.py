@@ -70,8 +70,8 @@ def test_red_comes_first_where_that_cannot_be_told():
 
 
 def test_what_guesses_under_every_range_tells_none():
-    """A quarter of the way from 10.6 %, the largest class, to 100 % are 33 %."""
-    with pytest.raises(UnknownInputError, match=r"is not right with any of 2 ranges: 30\.\d\d % right"):
+    """A quarter of the way from 10.6%, the largest class, to 100% are 33%."""
+    with pytest.raises(UnknownInputError, match=r"is not right with any of 2 ranges: 30\.\d\d% right"):
         search(["0-255", "0-1"], **{"0_to_255": 0.1, "0_to_1": 0.30})
     assert search(["0-255", "0-1"], **{"0_to_255": 0.1, "0_to_1": 0.40}).best.range == "0-1"
 

@@ -35,13 +35,13 @@ def test_int8_keeps_its_last_layer_in_float(name, integer):
     }
     types = read_stored_types(EXPORT / name)
     assert (types.integer_operators, types.float_operators) == (1, 2)  # hidden; last layer and softmax
-    assert types.summary == f"98 % of weights {integer}, 1 of 3 operators integer"
+    assert types.summary == f"98% of weights {integer}, 1 of 3 operators integer"
     assert sum(entry.share for entry in types.weights) == pytest.approx(1)
 
 
 def test_int8_full_computes_in_integers_alone():
     types = read_stored_types(EXPORT / "model-int8-full.tflite")
-    assert types.summary == "99 % of weights int8, operators integer"
+    assert types.summary == "99% of weights int8, operators integer"
 
 
 def test_operators_that_are_integers_by_their_names(tmp_path):
@@ -74,7 +74,7 @@ def test_operators_that_are_integers_by_their_names(tmp_path):
     onnx.save(helper.make_model(graph), path)
     stored = read_stored_types(path)
     assert {entry.type: entry.weights for entry in stored.weights} == {"int8": 13, "float16": 3}
-    assert stored.summary == "81 % of weights int8, 1 of 2 operators integer"
+    assert stored.summary == "81% of weights int8, 1 of 2 operators integer"
 
 
 def test_of_what_cannot_be_read_nothing_is_told(tmp_path):

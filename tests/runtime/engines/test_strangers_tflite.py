@@ -62,7 +62,7 @@ def test_floats_of_any_range_and_layout(range, shape, tmp_path, images, t10k):
         assert close(session.scores(images), expected)
         assert close(session.scores(images[:1]), expected[:1])
     right = (expected.argmax(axis=1) == t10k.targets[:200]).mean()
-    assert right > 0.8  # it is what the model was made for: 84.22 % of all
+    assert right > 0.8  # it is what the model was made for: 84.22% of all
 
 
 def test_of_a_float_input_nothing_is_known(tmp_path, images):

@@ -310,13 +310,13 @@ def test_a_model_that_changes_too_many_answers_fails_though_it_loses_none(scores
     assert compare(scores, changed, targets, Gate(1.0, min_agreement=0.9)).passed
     [unsure] = compare(scores, changed, targets, Gate(1.0, min_agreement=0.901)).breaches
     assert str(unsure) == (
-        "min-agreement: agreement is 90.00 %, 0.10 points short of 90.1 %; 1,000 images are too few to tell: "
+        "min-agreement: agreement is 90.00%, 0.10 points short of 90.1%; 1,000 images are too few to tell: "
         "take more, or allow less with --min-agreement 0.9"
     )
     assert not unsure.certain
     [sure] = compare(scores, changed, targets, Gate(1.0, min_agreement=0.95)).breaches
     assert str(sure) == (
-        "min-agreement: agreement is 90.00 %, 5.00 points short of 95 %; allow less with --min-agreement 0.9"
+        "min-agreement: agreement is 90.00%, 5.00 points short of 95%; allow less with --min-agreement 0.9"
     )
     assert sure.certain
 

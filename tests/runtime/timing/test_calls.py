@@ -25,7 +25,7 @@ def long_tail(random, count):
 
 @pytest.mark.parametrize("draw", [constant, two_peaks, long_tail])
 def test_percentiles_of_a_known_distribution(draw):
-    """Within 2 %, as the standard error of a p99 of 100,000 samples of these is 1 % at most."""
+    """Within 2%, as the standard error of a p99 of 100,000 samples of these is 1% at most."""
     engine = Synthetic(drawn(draw))
     warm = warm_up(engine.call, images(), engine.clock)
     timing = time_calls(engine.call, images(), 0.5, warm, engine.clock)

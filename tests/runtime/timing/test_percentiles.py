@@ -9,7 +9,7 @@ from fmnist_runtime.timing.percentiles import interval_ranks, least_samples, per
 
 
 def plain_ranks(count: int, percent: float) -> tuple[int, int] | None:
-    """As one would write it down: the innermost ranks that miss with at most 2.5 % on either side."""
+    """As one would write it down: the innermost ranks that miss with at most 2.5% on either side."""
     below = stats.binom(count, percent / 100)
     low = [rank for rank in range(1, count + 1) if below.cdf(rank - 1) <= 0.025]
     high = [rank for rank in range(1, count + 1) if below.cdf(rank - 1) >= 0.975]
@@ -23,7 +23,7 @@ def test_ranks_are_those_of_the_binomial_distribution(count, percent):
 
 
 def test_the_median_of_ten_as_in_the_tables():
-    """From the 2nd to the 9th of ten: 97.85 % (David and Nagaraja; any table of the sign test)."""
+    """From the 2nd to the 9th of ten: 97.85% (David and Nagaraja; any table of the sign test)."""
     assert interval_ranks(10, 50) == (2, 9)
 
 

@@ -42,7 +42,7 @@ def test_value_and_interval_are_those_of_the_ordered_times(times, percent):
 
 @pytest.mark.parametrize(("percent", "least"), [(50, 6), (90, 36), (99, 368), (99.9, 3688)])
 def test_a_percentile_is_withheld_until_there_are_samples_enough(percent, least):
-    """The largest of n samples is above the true percentile p with 1 - pⁿ, which must be 97.5 %."""
+    """The largest of n samples is above the true percentile p with 1 - pⁿ, which must be 97.5%."""
     assert 1 - (percent / 100) ** (least - 1) < 0.975 <= 1 - (percent / 100) ** least
     times = np.arange(least)
     assert Samples.of(times[:-1]).percentile(percent) is None
@@ -60,7 +60,7 @@ def test_the_interval_of_several_processes_spans_what_each_found():
 
 
 def test_more_processes_tell_more():
-    """Of twelve, the third and the tenth are the 95 % interval of the median (tables of the sign test)."""
+    """Of twelve, the third and the tenth are the 95% interval of the median (tables of the sign test)."""
     parts = [Samples.of(np.full(1000, 100 + number)) for number in range(12)]
     found = pooled_percentile(parts, 50)
     assert found is not None

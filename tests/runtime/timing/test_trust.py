@@ -52,10 +52,10 @@ def when(process: int, block: int) -> float:
 ENGINES = {
     "constant": (STABLE, lambda rng, process, block: np.full(CALLS, 20.0)),
     "moderate noise": (STABLE, lambda rng, process, block: 20 * noise(rng)),
-    # 60 % of the calls are at the lower peak, and so is every median of a thousand.
+    # 60% of the calls are at the lower peak, and so is every median of a thousand.
     "two peaks": (STABLE, lambda rng, process, block: np.where(rng.random(CALLS) < 0.6, 20, 30) * noise(rng)),
     "long tail": (STABLE, lambda rng, process, block: 20 * (1 + rng.pareto(1.1, CALLS) / 10)),
-    "drift of 4 %": (STABLE, lambda rng, process, block: 20 * (1 + 0.04 * when(process, block)) * noise(rng)),
+    "drift of 4%": (STABLE, lambda rng, process, block: 20 * (1 + 0.04 * when(process, block)) * noise(rng)),
     "two peaks by process": (NOISY, lambda rng, process, block: (20, 30)[process % 2] * noise(rng)),
     "two peaks near each other by process": (
         NOISY,
@@ -65,15 +65,15 @@ ENGINES = {
     "step in the middle": (NOISY, lambda rng, process, block: (20 if process < 3 else 24) * noise(rng)),
     "periodic": (NOISY, lambda rng, process, block: 20 * (1 + 0.2 * np.sin(2 * block)) * noise(rng)),
     "heavy noise": (NOISY, lambda rng, process, block: 20 * rng.lognormal(0, 0.15) * noise(rng)),
-    "drift of 20 %": (
+    "drift of 20%": (
         DRIFTING,
         lambda rng, process, block: 20 * (1 + 0.2 * when(process, block)) * noise(rng),
     ),
-    "drift of -20 %": (
+    "drift of -20%": (
         DRIFTING,
         lambda rng, process, block: 20 * (1 - 0.2 * when(process, block)) * noise(rng),
     ),
-    "drift of 8 %": (
+    "drift of 8%": (
         DRIFTING,
         lambda rng, process, block: 20 * (1 + 0.08 * when(process, block)) * noise(rng),
     ),
@@ -94,33 +94,33 @@ def test_verdict_on_an_engine(name, seed):
 def test_reasons_name_the_figure_and_the_limit():
     blocks = [np.full(BLOCKS, level) for level in (100.0, 100.0, 112.0, 100.0, 100.0, 100.0)]
     assert judge(blocks, WINDOWS) == Trust(
-        NOISY, ("one process is 12 % off the median of all; 5 % is allowed",)
+        NOISY, ("one process is 12% off the median of all; 5% is allowed",)
     )
     near = [np.full(BLOCKS, level) for level in (100.0, 108.0) * 3]
     assert judge(near, WINDOWS).reasons == (
-        "the processes differ, the middle half of their medians by 7.69 %; 5 % is allowed",
+        "the processes differ, the middle half of their medians by 7.69%; 5% is allowed",
     )
     alternating = [np.array([100.0, 120.0] * 5)] * PROCESSES
     assert judge(alternating, WINDOWS).reasons == (
-        "times differ within a process, the middle half of its blocks by 18.2 %; 10 % is allowed",
+        "times differ within a process, the middle half of its blocks by 18.2%; 10% is allowed",
     )
     far = [np.full(BLOCKS, level) for level in (*[100.0] * 5, 1250.0)]
-    assert judge(far, WINDOWS).reasons == ("one process is 1,150 % off the median of all; 5 % is allowed",)
+    assert judge(far, WINDOWS).reasons == ("one process is 1,150% off the median of all; 5% is allowed",)
     rising = [
         np.linspace(90, 110, PROCESSES * BLOCKS)[i * BLOCKS : (i + 1) * BLOCKS] for i in range(PROCESSES)
     ]
     assert judge(rising, WINDOWS).reasons[0] == (
-        "the times rise by 20 % from the first process to the last; 5 % is allowed"
+        "the times rise by 20% from the first process to the last; 5% is allowed"
     )
     falling = [np.linspace(105.0, 95.0, BLOCKS)] * PROCESSES
-    assert judge(falling, WINDOWS).reasons == ("the times fall by 10 % within each process; 5 % is allowed",)
+    assert judge(falling, WINDOWS).reasons == ("the times fall by 10% within each process; 5% is allowed",)
 
 
 SLOWED = {
     "frequency": (
         {},
         {"frequency_mhz": 1200},
-        "the processor fell from 1,500 MHz to 1,200 MHz within a process, by 20 %; 10 % is allowed",
+        "the processor fell from 1,500 MHz to 1,200 MHz within a process, by 20%; 10% is allowed",
     ),
     "too hot before": (
         {"too_hot": True, "temperature_c": 85},
@@ -164,7 +164,7 @@ def test_what_occurred_between_two_processes_counts():
 @pytest.mark.parametrize(
     "change",
     [
-        {"frequency_mhz": 1350},  # 10 % less: allowed
+        {"frequency_mhz": 1350},  # 10% less: allowed
         {"frequency_mhz": 2000},
         {"throttled": 0x50000},  # since boot
         {"temperature_c": 84},
@@ -178,7 +178,7 @@ def test_what_is_no_reason(change):
 
 def test_of_a_machine_that_tells_nothing_the_times_are_judged():
     assert judge(CONSTANT, []) == Trust(STABLE, ())
-    assert judge(engine(ENGINES["drift of 20 %"][1]), []).verdict == DRIFTING
+    assert judge(engine(ENGINES["drift of 20%"][1]), []).verdict == DRIFTING
 
 
 def test_a_program_that_burns_a_core_is_noise_even_if_the_times_do_not_show_it():
@@ -235,7 +235,7 @@ def test_one_figure_of_each_process_is_enough():
     levels = [100.0, 101.0, 99.0, 100.0, 102.0, 100.0]
     assert judge([np.array([level]) for level in levels], []) == Trust(STABLE, ())
     worse = judge([np.array([level]) for level in (*levels[:5], 130.0)], [])
-    assert worse == Trust(NOISY, ("one process is 29.4 % off the median of all; 5 % is allowed",))
+    assert worse == Trust(NOISY, ("one process is 29.4% off the median of all; 5% is allowed",))
 
 
 def test_times_that_the_clock_cannot_tell_from_nothing_are_never_stable():
@@ -251,12 +251,12 @@ def test_how_often_levels_of_six_processes_look_like_a_trend():
 
 
 def simulate(levels: NDArray[np.float64], rng: np.random.Generator) -> list[NDArray[np.float64]]:
-    """Processes at these levels, whose blocks scatter by 1 %."""
+    """Processes at these levels, whose blocks scatter by 1%."""
     return [level * rng.normal(1, 0.01, BLOCKS) for level in levels]
 
 
 def test_a_quiet_machine_is_stable():
-    """A/A: the same model run again and again, processes 1 % apart (standard deviation)."""
+    """A/A: the same model run again and again, processes 1% apart (standard deviation)."""
     rng = np.random.default_rng(0)
     verdicts = [judge(simulate(rng.normal(1, 0.01, PROCESSES), rng), WINDOWS).verdict for _ in range(1000)]
     assert verdicts.count(STABLE) >= 995
@@ -265,8 +265,8 @@ def test_a_quiet_machine_is_stable():
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
 @pytest.mark.parametrize("step", [0.06, 0.08, 0.1, 0.15, 0.5])
 def test_stable_means_that_another_run_gives_the_same_median(share, step):
-    """Processes that are slow by chance, the hardest case: at most 5 % of all runs are called stable though
-    the next run's median is more than 5 % off. All six are on one level in 2 · 0.5⁶ = 3 % at least."""
+    """Processes that are slow by chance, the hardest case: at most 5% of all runs are called stable though
+    the next run's median is more than 5% off. All six are on one level in 2 · 0.5⁶ = 3% at least."""
     rng = np.random.default_rng(0)
     runs = [simulate(1 + step * (rng.random(PROCESSES) < share), rng) for _ in range(300)]
     medians = [np.percentile(np.concatenate(run), 50, method="inverted_cdf") for run in runs]

@@ -1,4 +1,4 @@
-"""The whole measurement on engines whose latency is known: figures within 2 %, and the right verdict.
+"""The whole measurement on engines whose latency is known: figures within 2%, and the right verdict.
 
 Six processes run one after the other on a clock that moves with the engine alone. Each warms up and is timed
 for half a second, as `fmnist bench` does.

@@ -66,7 +66,7 @@ def test_a_ratio_is_of_medians_over_processes():
     [(1.0, ALIKE), (1.06, CANNOT_TELL), (1.5, SLOWER), (0.94, CANNOT_TELL), (0.5, FASTER)],
 )
 def test_a_verdict_needs_the_whole_interval_beyond_5_percent_or_within(changed, factor, verdict):
-    """The processes differ by 4 %, so that 6 % may be 5."""
+    """The processes differ by 4%, so that 6% may be 5."""
     change = changed(entry(), entry(times(factor)))
     assert change.ratio.value == pytest.approx(factor, rel=1e-12)
     assert change.ratio.low < factor < change.ratio.high
@@ -75,7 +75,7 @@ def test_a_verdict_needs_the_whole_interval_beyond_5_percent_or_within(changed, 
 
 
 def test_processes_that_agree_exactly():
-    """Then the interval is the ratio; 5 % itself is not beyond 5 %."""
+    """Then the interval is the ratio; 5% itself is not beyond 5%."""
     for new, verdict in ((10.5, False), (10.51, True)):
         ratio = ratio_of_medians([new] * 6, [10.0] * 6)
         assert ratio.low == ratio.high == ratio.value
@@ -182,7 +182,7 @@ def test_the_command(pair, fmnist):
     assert lines[0] == "old: old.json: 2026-11-22T09:30:00+00:00, Cortex-A76, aarch64, 4 cores, Linux 6.12"
     assert lines[1] == "new: new.json: 2026-11-22T09:30:00+00:00, EPYC, x86_64, 1 core, Linux"
     assert lines[2] == "the machines differ: new/old is of machines and models together"
-    header = "model engine old p50 µs new p50 µs new/old 95 % interval verdict"
+    header = "model engine old p50 µs new p50 µs new/old 95% interval verdict"
     assert " ".join(lines[4].split()) == header
     row = " ".join(lines[6].split())
     engines = "ai-edge-litert 2.3.0, then ai-edge-litert 2.4.0"

@@ -66,7 +66,7 @@ def test_thousands_are_one_figure():
         results.append(replace(even, processes=tuple(slowed)))
     assert doubts(*results) == [
         "all: the processor fell from 1,500 to 2,400 MHz to 1,100 to 1,200 MHz within a process, "
-        "by 20 to 54.2 %; 10 % is allowed"
+        "by 20 to 54.2%; 10% is allowed"
     ]
 
 
@@ -76,7 +76,7 @@ def test_a_reason_of_some_names_them():
         result("a.tflite", 1, EVEN, 0), result("a.tflite", 2, off, 0), result("b.tflite", 1, off, 0.5)
     )
     assert found == [
-        "a.tflite 2 threads, b.tflite 1 thread: one process is 30 % off the median of all; 5 % is allowed",
+        "a.tflite 2 threads, b.tflite 1 thread: one process is 30% off the median of all; 5% is allowed",
         "b.tflite 1 thread: other programs kept 0.50 cores busy; 0.25 is allowed",
     ]
 

@@ -62,7 +62,7 @@ def test_throughput_must_not_be_less():
     found = judged("throughput>1200/s", rates=rates, method=method)
     assert found.outcome == BROKEN
     assert found.text == (
-        "throughput is 1,100 images/s (95 % interval 1,000 images/s to 1,200 images/s), "
+        "throughput is 1,100 images/s (95% interval 1,000 images/s to 1,200 images/s), "
         "and must be > 1,200 images/s"
     )
 
@@ -75,7 +75,7 @@ def test_throughput_of_fewer_than_six_processes_has_no_interval():
 
 
 def test_what_is_said():
-    measured = "p99 is 20 µs (95 % interval 15 µs to 40 µs), and must be"
+    measured = "p99 is 20 µs (95% interval 15 µs to 40 µs), and must be"
     assert judged("p99<10us").text == f"{measured} < 10 µs"
     assert judged("p99<0.03ms").text == f"{measured} < 30 µs{QUIET}"
     assert judged("load<15ms").text == "load is 15.64 ms, and must be < 15 ms"
@@ -120,7 +120,7 @@ def test_the_baseline_is_the_same_configuration(tmp_path):
         assert found.outcome == outcome
         assert found.limit == pytest.approx(found.assertion.number * 9.5)
     assert found.text == (
-        "p50 is 10 µs (95 % interval 9.8 µs to 10.2 µs), and must be <= 9.5 µs, of 9.5 µs in the baseline"
+        "p50 is 10 µs (95% interval 9.8 µs to 10.2 µs), and must be <= 9.5 µs, of 9.5 µs in the baseline"
     )
 
 
@@ -176,7 +176,7 @@ def test_as_json():
         "threads": 1,
         "batch": 1,
         "outcome": "cannot be told",
-        "reason": f"p99 is 20 µs (95 % interval 15 µs to 40 µs), and must be < 30 µs{QUIET}",
+        "reason": f"p99 is 20 µs (95% interval 15 µs to 40 µs), and must be < 30 µs{QUIET}",
         "value": 20.0,
         "low": 15.0,
         "high": 40.0,

@@ -32,7 +32,7 @@ def test_eval_of_one_model(tmp_path, fmnist, t10k, name):
         answers = session.scores(t10k.images).argmax(axis=1)
     accuracy = (answers == t10k.targets).mean()
     [row] = lines_starting(result.stdout, name)
-    assert f"{100 * accuracy:.2f} %" in row
+    assert f"{100 * accuracy:.2f}%" in row
     assert "true class \\ answer" in result.stdout
     record = json.loads((tmp_path / "eval.json").read_text())
     assert record["schema"] == "fmnist.eval/1"
@@ -58,7 +58,7 @@ def test_eval_of_the_newest_run_has_the_original_first(tiny, fmnist, t10k):
     ]
     reference = read_reference(tiny / "reference.npz")
     accuracy = (reference.scores.argmax(axis=1) == t10k.targets).mean()
-    assert f"{100 * accuracy:.2f} %" in lines_starting(result.stdout, "model.keras")[0]
+    assert f"{100 * accuracy:.2f}%" in lines_starting(result.stdout, "model.keras")[0]
 
 
 def test_json_on_stdout_stands_alone(fmnist):

@@ -91,7 +91,7 @@ def test_few_test_images_rule_out_little(tmp_path, fmnist):
 
 
 def test_a_model_that_learned_nothing_is_not_shipped(tmp_path, fmnist):
-    """Of each class 70 % are said to be shirts, so that nothing beats always answering that."""
+    """Of each class 70% are said to be shirts, so that nothing beats always answering that."""
     folder = write_own(tmp_path / "own", (20, 24))
     for stem in ("train", "t10k"):
         path = folder / f"{stem}-labels-idx1-ubyte"

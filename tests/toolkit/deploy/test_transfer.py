@@ -313,7 +313,7 @@ def test_what_is_no_result_is_not_brought_back(deploy, pi, tiny, command, reason
     assert not list((tiny / "devices").glob("*/*"))
 
 
-@pytest.mark.parametrize("accuracy", ["'87 %'", None, [1], pytest.param(10**400, id="huge")])
+@pytest.mark.parametrize("accuracy", ["'87%'", None, [1], pytest.param(10**400, id="huge")])
 def test_figures_that_are_none_are_refused(deploy, pi, accuracy):
     from support.handmade import MODEL, RESULTS
 

@@ -60,7 +60,7 @@ def test_a_new_result_makes_new_figures_and_a_new_date(copy):
     assert readme_table(copy, "--check").returncode == 1
     assert readme_table(copy).returncode == 0
     text = (copy / "README.md").read_text("utf-8")
-    assert "| `fmnist train` | 0.25 s | 50.00 % |\n" in text
+    assert "| `fmnist train` | 0.25 s | 50.00% |\n" in text
     assert "\nMeasured 2031-05-06: " in text
 
 

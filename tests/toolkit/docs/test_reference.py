@@ -79,7 +79,7 @@ def test_a_new_simulation_makes_new_figures(tmp_path):
     path.write_text(json.dumps(found), "utf-8")
     assert make_reference(tmp_path).returncode == 0
     page = (tmp_path / "docs" / "explanation" / "statistics.md").read_text("utf-8")
-    assert "| 1 % | p50 | 96.5 ± 0.3 % | 12.3 % |\n" in page
+    assert "| 1% | p50 | 96.5 ± 0.3% | 12.3% |\n" in page
 
 
 def test_a_figure_of_a_simulation_that_stands_in_the_text():

@@ -221,4 +221,4 @@ def test_what_cannot_be_adopted(fails, tmp_path):
     )
     assert "is not right with any of" in fails("adopt", "stranger.tflite", "--dataset", "mnist")
     line = fails("adopt", "stranger.tflite", "--dataset", "mnist", "--input-range", "0-1")
-    assert "right, always naming one class 11.35 %; check --dataset, the order of --labels" in line
+    assert "right, always naming one class 11.35%; check --dataset, the order of --labels" in line

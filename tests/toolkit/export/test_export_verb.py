@@ -83,7 +83,7 @@ def test_where_all_is_rejected_the_original_is_judged_all_the_same(fmnist, colla
     result = fmnist("export", collapsing, "--quantize", "int8", *OPTIONS)
     assert result.returncode == 3
     assert re.fullmatch(
-        r"the original gets 8,\d{3} of 10,000 held-out training images right \(8\d\.\d\d % accuracy\)\n",
+        r"the original gets 8,\d{3} of 10,000 held-out training images right \(8\d\.\d\d% accuracy\)\n",
         result.stdout,
     )
 
@@ -144,7 +144,7 @@ def test_declared_it_takes_raw_pixels(fmnist, unit_range, t10k):
     # Neither data set nor range need be said again: the artifact knows.
     result = fmnist("parity", artifact, "--reference", unit_range, "--data-dir", DATA)
     assert result.returncode == 0, result.stdout
-    assert "100.00 %" in result.stdout
+    assert "100.00%" in result.stdout
 
 
 @pytest.mark.parametrize("verb", ["eval", "predict", "bench", "inspect"])

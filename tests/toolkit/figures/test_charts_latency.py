@@ -89,7 +89,7 @@ def test_what_was_really_measured_is_told(tiny_run):
             if percentile:
                 low, high = microseconds(percentile.low), microseconds(percentile.high)
                 value = microseconds(percentile.value)
-                assert f"{name}: {value} µs (95 % interval {low} to {high})" in told
+                assert f"{name}: {value} µs (95% interval {low} to {high})" in told
         assert len(told) == 2 + sum(each is not None for each in found.percentiles.values())
         if found.p50:
             [median] = of_class(rows[mark], "median")

@@ -94,7 +94,7 @@ def test_the_heat_table_has_the_numbers_of_the_json(page, tiny_run):
 
 def test_the_numbers_behind_the_charts_are_written_too(page, tiny_run):
     for epoch in json.loads((tiny_run / "train.json").read_text())["epochs"]:
-        row = f"{epoch['epoch']}{100 * epoch['accuracy']:.2f} %{100 * epoch['val_accuracy']:.2f} %"
+        row = f"{epoch['epoch']}{100 * epoch['accuracy']:.2f}%{100 * epoch['val_accuracy']:.2f}%"
         assert f"{row}{epoch['loss']:.4f}{epoch['val_loss']:.4f}" in page.text("training-0")
     for model in json.loads((tiny_run / "bench.json").read_text())["models"]:
         assert f"{model['name']} is {model['verdict']}: {'; '.join(model['reasons'])}." in page.text(

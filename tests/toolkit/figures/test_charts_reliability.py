@@ -33,7 +33,7 @@ def test_a_panel_for_each_artifact_with_both_curves(run):
     for panel, model in zip(panels, run.artifacts, strict=True):
         svg = parse(panel.svg)
         across = ticks(svg, "x")
-        # 100 % is left out: the axis of images below has a 1, too.
+        # 100% is left out: the axis of images below has a 1, too.
         upwards = {value: y for value, y in ticks(svg, "y").items() if value < 1}
         assert_ascending(across)
         found = model.parity.calibration
@@ -51,8 +51,8 @@ def test_bars_tell_how_many_images(run):
     heights = [float(bar.get("height")) for bar in of_class(bars, "count")]
     counts = [count for count in bins.images if count]
     assert sorted(heights) == [height for _, height in sorted(zip(counts, heights, strict=True))]
-    last = f"confidence 93 to 100 %: {bins.images[14]:,} images, "
-    last += f"{100 * bins.confidence[14]:.1f} % sure, {100 * bins.accuracy[14]:.1f} % right"
+    last = f"confidence 93 to 100%: {bins.images[14]:,} images, "
+    last += f"{100 * bins.confidence[14]:.1f}% sure, {100 * bins.accuracy[14]:.1f}% right"
     assert titles(bars)[-1] == last
 
 
@@ -77,7 +77,7 @@ def test_all_images_in_one_bin(run):
     [panel] = reliability_panels([model])
     svg = parse(panel.svg)
     assert len(curves(svg, "original")) == len(curves(svg, model.format)) == 1
-    assert titles(svg)[0] == "confidence 93 to 100 %: 3 images, 95.0 % sure, 100.0 % right"
+    assert titles(svg)[0] == "confidence 93 to 100%: 3 images, 95.0% sure, 100.0% right"
 
 
 def test_without_a_comparison_there_is_no_panel(run):

@@ -77,8 +77,8 @@ def test_the_best_are_filled_and_the_message_tells_them():
     assert {name.get("data-mark") for name in of_class(svg, "name", "best")} == {"1", "2", "4"}
     assert svg.get("role") == "img"
     assert svg.get("aria-label") == (
-        "Accuracy against median time. Best trade-offs: int8.tflite with 87.40 %, 2.50 µs and 118.0 kB; "
-        "float32.tflite with 87.50 %, 5.00 µs and 410.0 kB; int8.onnx with 87.40 %, 7.00 µs and 117.0 kB."
+        "Accuracy against median time. Best trade-offs: int8.tflite with 87.40%, 2.50 µs and 118.0 kB; "
+        "float32.tflite with 87.50%, 5.00 µs and 410.0 kB; int8.onnx with 87.40%, 7.00 µs and 117.0 kB."
     )
     assert tradeoff_chart(MODELS).sizes == (117_000, 1_250_000)
 
@@ -146,7 +146,7 @@ def test_one_model_alone():
     svg = parse(tradeoff_chart([model("a", 1.0, 3.0)]).svg)
     assert_ascending(ticks(svg, "x"))
     assert_ascending(ticks(svg, "y"))
-    assert max(ticks(svg, "y")) <= 1  # there is nothing beyond 100 %
+    assert max(ticks(svg, "y")) <= 1  # there is nothing beyond 100%
     [(_, _, radius, is_best)] = circles(svg).values()
     assert (radius, is_best) == (20, True)
 

@@ -51,10 +51,10 @@ def test_marks_lie_where_the_ticks_say(draw, figure, tiny_run):
 
 def test_figures_are_told():
     svg = parse(accuracy_curve(PLAIN))
-    assert titles(svg)[:2] == ["epoch 1: training 81.00 %", "epoch 2: training 82.00 %"]
-    assert titles(svg)[-1] == "epoch 10: validation 89.00 %"
+    assert titles(svg)[:2] == ["epoch 1: training 81.00%", "epoch 2: training 82.00%"]
+    assert titles(svg)[-1] == "epoch 10: validation 89.00%"
     assert svg.get("aria-label") == (
-        "Accuracy in epochs 1 to 10: training 81.00 % to 90.00 %; validation 80.00 % to 89.00 %."
+        "Accuracy in epochs 1 to 10: training 81.00% to 90.00%; validation 80.00% to 89.00%."
     )
     assert parse(loss_curve(PLAIN)).get("aria-label") == (
         "Loss in epochs 1 to 10: training 1.0000 to 0.1000; validation 1.1000 to 0.1100."
@@ -67,7 +67,7 @@ def test_without_validation_there_is_one_line():
     assert not of_class(svg, "validation")
     assert len(marks(svg, "training")) == 3
     assert "nan" not in accuracy_curve(epochs) + loss_curve(epochs)
-    assert svg.get("aria-label") == "Accuracy in epochs 1 to 3: training 80.00 % to 80.00 %."
+    assert svg.get("aria-label") == "Accuracy in epochs 1 to 3: training 80.00% to 80.00%."
 
 
 def test_a_single_epoch_is_a_mark():

@@ -161,7 +161,7 @@ def test_predictions_carry_answer_probability_and_a_mark(t10k):
     for number, axes in enumerate(figure.axes):
         scores, true = REFERENCE.scores[number], t10k.labels[t10k.targets[number]]
         right = t10k.labels[scores.argmax()] == true
-        label = f"{t10k.labels[scores.argmax()]} {100 * scores.max():.1f} %"
+        label = f"{t10k.labels[scores.argmax()]} {100 * scores.max():.1f}%"
         assert axes.get_title() == f"{'✓' if right else '✗'} {label}"
         assert axes.title.get_color() == (GREEN if right else RED)
         assert axes.get_xlabel() == f"is {true} · no. {number}"

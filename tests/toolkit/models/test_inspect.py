@@ -44,7 +44,7 @@ def test_the_newest_run_shows_its_original(tiny, fmnist):
     kernel = weights["hidden_1/kernel"].astype(np.float64)
     expected = [f"{value:.3g}" for value in (kernel.min(), kernel.max(), kernel.mean(), kernel.std())]
     assert row(result.stdout, "hidden_1/kernel") == [
-        "hidden_1/kernel", "784×16", "float32", *expected, "0.0 %",
+        "hidden_1/kernel", "784×16", "float32", *expected, "0.0%",
     ]  # fmt: skip
     assert "before training" not in result.stdout
 
@@ -118,7 +118,7 @@ def test_operators_with_what_their_weights_take(tmp_path, fmnist, name, kinds, h
     [layer] = [step for step in operators if step["weight_bytes"] == hidden]
     shown = row(result.stdout, f"{layer['number']} {layer['kind']}")
     assert shown[1:] == [
-        layer["output"], "?×16", f"{hidden:,}", f"{100 * hidden / path.stat().st_size:.1f} %",
+        layer["output"], "?×16", f"{hidden:,}", f"{100 * hidden / path.stat().st_size:.1f}%",
     ]  # fmt: skip
     total = sum(step["weight_bytes"] for step in operators)
     assert f"total: {total:,} bytes of weights" in result.stdout

@@ -53,9 +53,9 @@ def test_it_succeeds_and_prints_one_row_a_model(full):
 
 
 def test_the_original_reaches_what_the_lecture_promises(full):
-    """The lecture's code as written, without its normalisation, reaches 72.5 %.
+    """The lecture's code as written, without its normalisation, reaches 72.5%.
 
-    Five seeds gave 87.6 % with a standard deviation of 0.4; another processor rounds differently,
+    Five seeds gave 87.6% with a standard deviation of 0.4; another processor rounds differently,
     which is like another seed: three deviations below.
     """
     [original] = [m for m in full.result("eval")["models"] if m["format"] == "keras"]
@@ -73,7 +73,7 @@ def test_float32_gives_the_same_answers(full, format, scheme):
 
 @pytest.mark.parametrize("format", ["tflite", "onnx"])
 def test_int8_agrees_and_is_as_accurate(full, format):
-    """benchmarks/exports.py: 99.89 to 99.95 % over five seeds, and at most 0.03 points less accurate."""
+    """benchmarks/exports.py: 99.89 to 99.95% over five seeds, and at most 0.03 points less accurate."""
     answers = full.parity(format, "int8")["answers"]
     assert answers["agreement"] >= 0.997
     assert answers["accuracy_difference"] >= -0.002

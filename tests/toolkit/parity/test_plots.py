@@ -228,7 +228,7 @@ def test_reliability_of_both_with_the_errors_and_their_difference(parity, int8_f
     ]
     assert legend.get_title().get_text() == (
         f"ECE changes by {calibration.ece_difference:+.4f}\n"
-        f"(95 % interval {interval.low:+.4f} to {interval.high:+.4f})"
+        f"(95% interval {interval.low:+.4f} to {interval.high:+.4f})"
     )
     diagonal, *lines = accuracy.lines
     assert list(diagonal.get_xdata()) == list(diagonal.get_ydata()) == [0, 1]
@@ -245,7 +245,7 @@ def test_no_difference_of_calibration_has_no_minus(int8_full):
     almost = type(same.ece_difference_interval)(-1e-9, 1e-9)
     tiny = replace(same, ece_difference=-1e-9, ece_difference_interval=almost)
     legend = reliability_figure(tiny, NAMES).axes[0].get_legend()
-    assert legend.get_title().get_text() == "ECE changes by +0.0000\n(95 % interval +0.0000 to +0.0000)"
+    assert legend.get_title().get_text() == "ECE changes by +0.0000\n(95% interval +0.0000 to +0.0000)"
 
 
 def test_scatter_counts_every_probability_where_it_lies(parity, int8_full):

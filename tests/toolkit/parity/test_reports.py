@@ -70,7 +70,7 @@ def lost(t10k) -> list[int]:
             "--min-agreement",
             0.9999,
             0.9998,
-            "min-agreement: agreement is 99.98 %, 0.01 points short of 99.99 %; 10,000 images are too few to "
+            "min-agreement: agreement is 99.98%, 0.01 points short of 99.99%; 10,000 images are too few to "
             "tell: take more, or allow less with --min-agreement 0.9998",
         ),
         (
@@ -184,7 +184,7 @@ def test_markdown_is_tables_of_even_rows(tmp_path, reference):
         assert all(re.fullmatch(r" (:--|--:) ", cell) for cell in rows[1])
         assert [row[0] for row in rows[2:]] == [" model-int8.tflite ", " model-float32.onnx "]
     assert [row[2].strip() for row in found[0][2:]] == ["TOO FEW IMAGES", "FAIL"]
-    assert "\n- model-int8.tflite: min-agreement: agreement is 99.98 %, 0.01 points short of" in text
+    assert "\n- model-int8.tflite: min-agreement: agreement is 99.98%, 0.01 points short of" in text
     judge(tmp_path, INT8, "--reference", reference, *FLIPS, "--markdown", "parity.md")
     assert (tmp_path / "parity.md").read_text().startswith("### Parity: each may replace it\n")
 

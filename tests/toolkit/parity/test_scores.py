@@ -79,7 +79,7 @@ def test_one_level_in_a_few_rows_is_found(tmp_path, fmnist, kept):
     assert result.returncode == 3
     [breach] = [line for line in result.stdout.splitlines() if ": min-agreement: " in line]
     assert breach == (
-        "model-int8-full.tflite: min-agreement: agreement is 99.91 %, 0.09 points short of 100 %; allow less "
+        "model-int8-full.tflite: min-agreement: agreement is 99.91%, 0.09 points short of 100%; allow less "
         "with --min-agreement 0.9991"
     )
     assert f"{other} (aarch64) was held against {kept} (" in result.stdout

@@ -45,7 +45,7 @@ def test_labels_of_any_kind():
     [row] = csv.DictReader(io.StringIO(layout.header + layout.text(answer), newline=""))
     assert [row[f"label_{rank}"] for rank in range(1, 7)] == labels
     assert [guess["label"] for guess in json.loads(json_lines().text(answer))["predictions"]] == labels
-    cells = ["boot.png", *(f"{label} 12.5 %" for label in ("=1+1", "a,b", 'c"d', "ü", "?", "?[2J"))]
+    cells = ["boot.png", *(f"{label} 12.5%" for label in ("=1+1", "a,b", 'c"d', "ü", "?", "?[2J"))]
     assert re.split(r" {2,}", table(labels, 6, 8).text(answer).rstrip("\n")) == cells
 
 
@@ -103,4 +103,4 @@ def test_show_of_a_large_model_leaves_room_for_answers():
     picture = Picture(np.zeros((224, 224, 3), np.uint8), False, 640, 480, "RGB")
     text = cards(80, False).text(Answer("a.png", picture, [Prediction("Bag", 8, 0.5)]))
     # 224 pixels by fives, the least whole factor that fits in 80 - 32 characters, are 45.
-    assert text.splitlines()[1] == " " * 45 + "  Bag   50.0 %"
+    assert text.splitlines()[1] == " " * 45 + "  Bag   50.0%"

@@ -133,8 +133,8 @@ def test_what_it_costs():
         (
             "accuracy",
             "-0.20 points",
-            f"99.80 %; the difference is {100 * interval.low:+.2f} to {100 * interval.high:+.2f} "
-            "with 95 % confidence",
+            f"99.80%; the difference is {100 * interval.low:+.2f} to {100 * interval.high:+.2f} "
+            "with 95% confidence",
         ),
         ("answers changed", "8 of 4,000", "8 worse, 0 better, 0 wrong to wrong"),
         ("file", "1.0 kB", "1.25 MB as model.keras"),
@@ -194,11 +194,11 @@ def guesser(right: int, images: int, largest: int) -> ModelResults:
 @pytest.mark.parametrize(
     ("right", "images", "largest", "low"),
     [
-        (500, 1000, 500, "46.91 %"),  # at chance
-        (700, 1000, 700, "67.09 %"),  # always the same answer
-        (100, 1000, 600, "8.29 %"),  # worse than that
-        (515, 1000, 500, "48.40 %"),  # luckier, which chance explains
-        (5, 5, 3, "56.55 %"),  # all right, of too few
+        (500, 1000, 500, "46.91%"),  # at chance
+        (700, 1000, 700, "67.09%"),  # always the same answer
+        (100, 1000, 600, "8.29%"),  # worse than that
+        (515, 1000, 500, "48.40%"),  # luckier, which chance explains
+        (5, 5, 3, "56.55%"),  # all right, of too few
     ],
 )
 def test_nothing_is_shipped_of_an_original_that_may_be_guessing(right, images, largest, low):
@@ -207,14 +207,14 @@ def test_nothing_is_shipped_of_an_original_that_may_be_guessing(right, images, l
     assert decision.model is None
     assert decision.costs == decision.alternatives == ()
     [reason] = decision.reasons
-    assert f"accuracy {100 * right / images:.2f} % (with 95 % confidence {low} or more)" in reason
-    assert f"{100 * largest / images:.2f} %, which always naming the largest class gives" in reason
+    assert f"accuracy {100 * right / images:.2f}% (with 95% confidence {low} or more)" in reason
+    assert f"{100 * largest / images:.2f}%, which always naming the largest class gives" in reason
     assert "train it longer" in reason
 
 
 @pytest.mark.parametrize(("right", "images", "largest"), [(540, 1000, 500), (10, 10, 5), (760, 1000, 700)])
 def test_one_that_is_surely_better_than_guessing_may_be_replaced(right, images, largest):
-    """Their lower ends are 50.90, 72.25 and 73.26 %."""
+    """Their lower ends are 50.90, 72.25 and 73.26%."""
     chosen = artifact("a", 0, 1.0)
     assert decide(guesser(right, images, largest), [chosen]).model is chosen
 

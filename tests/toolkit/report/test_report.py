@@ -37,9 +37,9 @@ def test_the_page_has_every_figure_of_the_table(run):
     compared = {entry["name"]: entry for entry in json.loads((run / "parity.json").read_text())["candidates"]}
     for model in evaluated:
         assert model["name"] in page
-        assert f"{100 * model['accuracy']:.2f} %" in page
+        assert f"{100 * model['accuracy']:.2f}%" in page
         if model["name"] in compared:
-            assert f"{100 * compared[model['name']]['answers']['agreement']:.2f} %" in page
+            assert f"{100 * compared[model['name']]['answers']['agreement']:.2f}%" in page
     assert decision_of(page) in compared
     assert (run / "report.html").stat().st_size < MOST_BYTES
 
@@ -214,7 +214,7 @@ def test_the_page_opens_in_the_browser_that_is_named(run, fmnist, tmp_path):
     browser = tmp_path / "browser"
     browser.write_text(f'#!/bin/sh\necho "$1" > {seen}\n')
     browser.chmod(0o755)
-    result = fmnist("report", run, "--open", environment={"BROWSER": f"{browser} %s"})
+    result = fmnist("report", run, "--open", environment={"BROWSER": f"{browser}%s"})
     assert result.returncode == 0, result.stderr
     assert seen.read_text() == f"{(run / 'report.html').as_uri()}\n"
 

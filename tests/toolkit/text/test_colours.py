@@ -111,7 +111,7 @@ def test_no_name_is_taken_for_a_verdict(name):
 
 
 def test_text_around_tables_is_left_alone():
-    words = "pass\n\nverdict pass\nFAIL: m: 3 % is more than 2 %"
+    words = "pass\n\nverdict pass\nFAIL: m: 3% is more than 2%"
     assert paint_tables(words) == words
     both = table(["verdict"], [["pass"]]) + "\n\nFAIL"
     assert paint_tables(both).splitlines()[-1] == "FAIL"

@@ -11,7 +11,7 @@ from fmnist.text.tables import markdown_text, microseconds, percent, points, siz
 
 
 def test_numbers_as_a_person_writes_them():
-    assert percent(0.87634) == "87.63 %"
+    assert percent(0.87634) == "87.63%"
     assert [points(value) for value in (-0.0014, 0.0001, -0.00004)] == ["-0.14", "+0.01", "+0.00"]
     assert [size(count) for count in (0, 112_300, 1_250_000)] == ["-", "112.3 kB", "1.25 MB"]
     assert [microseconds(value) for value in (3.34, 99.94, 1490.4)] == ["3.34", "99.9", "1,490"]

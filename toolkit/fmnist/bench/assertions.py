@@ -66,7 +66,7 @@ def _percentile(name: str) -> Callable[[Figures], Percentile | None]:
 
 
 def _throughput(figures: Figures) -> Percentile | None:
-    """The least and the greatest of fewer processes are no 95 % interval of their median."""
+    """The least and the greatest of fewer processes are no 95% interval of their median."""
     return figures.images_per_second if len(figures.process_rates) >= least_samples(50) else None
 
 

@@ -5,15 +5,15 @@ opinions. So the interval of a ratio is a bootstrap over processes: as many as t
 each side, with replacement, and the ratio of their medians is taken, 9,999 times (Efron and Tibshirani, An
 Introduction to the Bootstrap, 1993, chapters 8 and 13).
 
-It knows nothing of what moves a whole run, such as the state of the machine on another day. If that is 1 %,
+It knows nothing of what moves a whole run, such as the state of the machine on another day. If that is 1%,
 two runs of the same model are called different in up to 6 of 10 cases, should an interval only have to lie
-beyond 1. So a verdict asks for more: the whole interval must lie beyond 5 %, within which STABLE promises
-another run. One that lies wholly within those 5 % is told as well: the two are alike.
+beyond 1. So a verdict asks for more: the whole interval must lie beyond 5%, within which STABLE promises
+another run. One that lies wholly within those 5% is told as well: the two are alike.
 
-Then two runs of the same model, of six processes each, are called faster or slower in 0.1 % of the cases
-where processes scatter by up to 5 % and runs by 1 %, and in 1.8 % where every other process, by chance, takes
-half as long again. A model that takes 10 % longer is called slower in 82 % where processes scatter by 2 %,
-and in 27 % where they do by 5 %; of twelve each, in 93 and 47 (`benchmarks/compare_coverage.py`).
+Then two runs of the same model, of six processes each, are called faster or slower in 0.1% of the cases
+where processes scatter by up to 5% and runs by 1%, and in 1.8% where every other process, by chance, takes
+half as long again. A model that takes 10% longer is called slower in 82% where processes scatter by 2%,
+and in 27% where they do by 5%; of twelve each, in 93 and 47 (`benchmarks/compare_coverage.py`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FASTER, SLOWER, ALIKE, CANNOT_TELL = "faster", "slower", "alike", "cannot tell"
 LEAST_CHANGE = 0.05
 """What two runs may differ by of which both are STABLE, and so the least that a verdict tells of."""
 MIN_PROCESSES = 5
-"""On each side. Of four the interval has the truth in it in 92 to 93 %, of three in 88 to 90."""
+"""On each side. Of four the interval has the truth in it in 92 to 93%, of three in 88 to 90."""
 RESAMPLES = 9999
 _SEED = 0
 
@@ -44,7 +44,7 @@ class Ratio:
     value: float
     """Of times or of images per second; 1 where nothing changed."""
     low: float | None
-    """Lower end of the 95 % interval; None where a side has too few processes for one."""
+    """Lower end of the 95% interval; None where a side has too few processes for one."""
     high: float | None
     """Upper end of the same."""
 
@@ -138,7 +138,7 @@ def ratio_of_medians(new: Sequence[float], old: Sequence[float]) -> Ratio:
 def median_interval(
     new: Sequence[float], old: Sequence[float], resamples: int = RESAMPLES
 ) -> tuple[float, float]:
-    """The 95 % bootstrap interval of a ratio of medians, for any number of processes."""
+    """The 95% bootstrap interval of a ratio of medians, for any number of processes."""
     random = np.random.default_rng(_SEED)
     drawn = [
         np.median(np.asarray(side)[random.integers(0, len(side), (resamples, len(side)))], axis=1)

@@ -84,7 +84,7 @@ def _table(comparisons: Sequence[Comparison]) -> Table:
         (f"old {what}", lambda row: cell(row[1].old)),
         (f"new {what}", lambda row: cell(row[1].new)),
         ("new/old", lambda row: _ratio(row[1].ratio.value)),
-        ("95 % interval", lambda row: _interval(row[1])),
+        ("95% interval", lambda row: _interval(row[1])),
         ("verdict", lambda row: row[1].verdict),
     ]
     return [title for title, _ in columns], [[cell(row) for _, cell in columns] for row in rows], len(which)
@@ -145,7 +145,7 @@ def _remarks(comparisons: Sequence[Comparison]) -> list[str]:
     return [*doubts, *missing, _HOW]
 
 
-_WITHIN = f"{100 * LEAST_CHANGE:g} %"
+_WITHIN = f"{100 * LEAST_CHANGE:g}%"
 _HOW = (
     f"old and new: medians over processes; new/old: their ratio; {FASTER} or {SLOWER} is what lies beyond "
     f"{_WITHIN} with its whole interval, {ALIKE} what lies within, as two runs of the same may be "

@@ -61,7 +61,7 @@ class ComparedModel(Key):
     ratio: float
     """New by old: of ``median_us``, or for throughput of ``median_images_per_second``."""
     low: float | None
-    """Lower end of its 95 % interval; None where a side has fewer than 5 processes."""
+    """Lower end of its 95% interval; None where a side has fewer than 5 processes."""
     high: float | None
     """Upper end of the same."""
     verdict: str
@@ -87,7 +87,7 @@ class ComparisonBody(TypedDict):
     """The content of the JSON of `fmnist compare`."""
 
     least_change: float
-    """What an interval must lie beyond for faster or slower, and within for alike; 0.05 is 5 %."""
+    """What an interval must lie beyond for faster or slower, and within for alike; 0.05 is 5%."""
     old: ComparedFile
     """The benchmark that is compared with."""
     comparisons: list[ComparedPair]

@@ -39,7 +39,7 @@ class Method:
     seconds: float = 3.0
     """How long each is timed, in all processes together."""
     processes: int = 6
-    """Fresh processes for each. Of six medians the least and the greatest are an interval of 97 %."""
+    """Fresh processes for each. Of six medians the least and the greatest are an interval of 97%."""
     hz: float = 30.0
     """Calls a second, when they are periodic."""
     input_range: str | None = None

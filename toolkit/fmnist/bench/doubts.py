@@ -9,7 +9,7 @@ from fmnist.bench.naming import file_names
 from fmnist.bench.result import Result
 
 ADVICE = (
-    "what is not STABLE may be more than 5 % off in another run: "
+    "what is not STABLE may be more than 5% off in another run: "
     "let nothing else run beside it, or give a longer --duration or more --processes"
 )
 """What to do about reasons."""

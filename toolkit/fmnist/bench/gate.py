@@ -1,6 +1,6 @@
 """Whether a benchmark keeps what was asserted of it.
 
-It is kept only if it is certain to be: the end of the 95 % interval on the wrong side must keep the limit,
+It is kept only if it is certain to be: the end of the 95% interval on the wrong side must keep the limit,
 too. What has no interval (max, load, first, memory, size) is taken as it was measured, and so is the figure
 of the baseline, which is what was promised.
 """
@@ -51,7 +51,7 @@ class Judgement:
     value: float | None = None
     """The figure in its quantity's unit; None where there is none."""
     low: float | None = None
-    """Lower end of its 95 % interval, where it has one."""
+    """Lower end of its 95% interval, where it has one."""
     high: float | None = None
     """Upper end of the same."""
     limit: float | None = None
@@ -191,7 +191,7 @@ def _limit(assertion: Assertion, key: Key, baseline: Recorded | None) -> tuple[f
 def _said(assertion: Assertion, value: float, low: float | None, high: float | None, limit: float) -> str:
     """The figure beside its limit."""
     show = assertion.figure.quantity.show
-    interval = "" if low is None or high is None else f" (95 % interval {show(low)} to {show(high)})"
+    interval = "" if low is None or high is None else f" (95% interval {show(low)} to {show(high)})"
     allowed = f"{assertion.operator} {show(limit)}"
     if assertion.of_baseline:
         allowed += f", of {show(limit / assertion.number)} in the baseline"

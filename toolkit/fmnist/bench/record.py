@@ -24,7 +24,7 @@ class Estimate:
     value: float
     """The figure."""
     low: float
-    """Lower end of the interval: of 95 % for a percentile, the slowest process for throughput."""
+    """Lower end of the interval: of 95% for a percentile, the slowest process for throughput."""
     high: float
     """Upper end of the same: for throughput, the fastest process."""
 
@@ -160,7 +160,7 @@ class AssertionOutcome:
     value: float | None
     """The figure, in ``unit``; None where there is none."""
     low: float | None
-    """Lower end of its 95 % interval; None where it has none."""
+    """Lower end of its 95% interval; None where it has none."""
     high: float | None
     """Upper end of the same."""
     limit: float | None

@@ -154,10 +154,10 @@ _SCHEME: Column = ("scheme", lambda result: result.model.scheme if result.model 
 _ENGINE: Column = ("engine", lambda result: result.model.engine if result.model else ABSENT)
 _LATENCY: list[Column] = [
     ("p50 µs", _value(50)),
-    ("95 % interval", _interval(50)),
+    ("95% interval", _interval(50)),
     ("p90", _value(90)),
     ("p99", _value(99)),
-    ("95 % interval", _interval(99)),
+    ("95% interval", _interval(99)),
     ("p99.9", _value(99.9)),
     ("max", _longest),
 ]
@@ -167,7 +167,7 @@ _THROUGHPUT: list[Column] = [
 ]
 _COLD_START: list[Column] = [
     ("p50 ms", _value(50, milliseconds)),
-    ("95 % interval", _interval(50, milliseconds)),
+    ("95% interval", _interval(50, milliseconds)),
     ("max", lambda result: ABSENT if result.max_us is None else milliseconds(result.max_us)),
 ]
 _CALLS: Column = ("calls", lambda result: f"{result.calls:,}")

@@ -59,12 +59,12 @@ def bench(
     """Time inference, and say how far to trust it.
 
     It is timed on real test images, in fresh processes. With --threads, --engine or --batch given again,
-    every combination is. STABLE means that another run would tell the same median, within 5 %. NOISY,
+    every combination is. STABLE means that another run would tell the same median, within 5%. NOISY,
     DRIFTING and THROTTLED do not, and the lines below the tables say why.
 
     --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
     then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
-    if the 95 % interval keeps the limit, too. An original that is timed beside the models need not keep it.
+    if the 95% interval keeps the limit, too. An original that is timed beside the models need not keep it.
     """
     from dataclasses import replace
 

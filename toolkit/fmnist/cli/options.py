@@ -226,7 +226,7 @@ MaxConfidentFlips = Annotated[
         metavar="N",
         min=0,
         help="Answers that may change at a margin of 0.5 or more. Default: what is by chance no more than a "
-        "share of all, by scheme 0.01 to 0.1 %; of a foreign file any number.",
+        "share of all, by scheme 0.01 to 0.1%; of a foreign file any number.",
     ),
 ]
 

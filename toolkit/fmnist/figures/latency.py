@@ -139,7 +139,7 @@ def _marks(timing: Timing) -> Iterator[tuple[str, float, str]]:
 
 def _with_interval(found: Percentile) -> str:
     low, high = microseconds(found.low), microseconds(found.high)
-    return f"{microseconds(found.value)} µs (95 % interval {low} to {high})"
+    return f"{microseconds(found.value)} µs (95% interval {low} to {high})"
 
 
 def _mark(name: str, told: str, x: float, y: float) -> Markup:

@@ -17,7 +17,7 @@ _LEFT, _RIGHT, _TOP = 48.0, 20.0, 10.0
 """What axes take on each side."""
 _FLOOR, _ROOF, _GROUND = 225.0, 240.0, 285.0
 """Where the curve ends below, and where the bars begin and end under it."""
-_TICKS = [(share, f"{100 * share:g} %") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+_TICKS = [(share, f"{100 * share:g}%") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
 _ORIGINAL, _CANDIDATE = 5.0, 3.0
 """Radii of marks: where both are the same, the original's is seen around the other's."""
 _ACROSS = Axis(0, 1, _LEFT, _WIDTH - _RIGHT)
@@ -112,6 +112,6 @@ def _told(number: int, bins: Reliability) -> str:
     assert was is not None
     low, high = 100 * number / BINS, 100 * (number + 1) / BINS
     return (
-        f"confidence {low:.0f} to {high:.0f} %: {bins.images[number]:,} images, "
-        f"{100 * said:.1f} % sure, {100 * was:.1f} % right"
+        f"confidence {low:.0f} to {high:.0f}%: {bins.images[number]:,} images, "
+        f"{100 * said:.1f}% sure, {100 * was:.1f}% right"
     )

@@ -77,7 +77,7 @@ class _Point:
 def tradeoff_chart(models: Sequence[ModelResults]) -> TradeoffChart:
     """A circle for each model: filled where no other is as good in all three and better in one.
 
-    A bar across is the 95 % interval of the median; one upwards is that of the difference in accuracy from
+    A bar across is the 95% interval of the median; one upwards is that of the difference in accuracy from
     the original, on the same images, from the accuracy of the original on.
 
     Args:
@@ -139,7 +139,7 @@ def _draw(shown: Sequence[_Point]) -> Markup:
             upwards,
             _LEFT,
             _WIDTH - _RIGHT,
-            [(value, f"{100 * value:.10g} %") for value in upwards.ticks() if 0 <= value <= 1],
+            [(value, f"{100 * value:.10g}%") for value in upwards.ticks() if 0 <= value <= 1],
         ),
         *circles,
         *names,

@@ -58,7 +58,7 @@ def accuracy_curve(epochs: Sequence[Epoch]) -> Markup:
         Series("training", tuple(epoch.accuracy for epoch in epochs)),
         Series("validation", tuple(epoch.val_accuracy for epoch in epochs)),
     )
-    return _draw("Accuracy", epochs, series, percent, lambda value: f"{100 * value:g} %")
+    return _draw("Accuracy", epochs, series, percent, lambda value: f"{100 * value:g}%")
 
 
 def loss_curve(epochs: Sequence[Epoch]) -> Markup:

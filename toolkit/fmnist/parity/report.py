@@ -59,7 +59,7 @@ def _others(results: Sequence[ModelParity]) -> list[str]:
 
 
 def _verdicts(results: Sequence[ModelParity]) -> Table:
-    header = ["model", "scheme", "verdict", "original", "accuracy", "points", "95 % interval", "allowed"]
+    header = ["model", "scheme", "verdict", "original", "accuracy", "points", "95% interval", "allowed"]
     header += ["McNemar p", "errors"]
     rows = []
     for item in results:
@@ -76,14 +76,14 @@ def _verdicts(results: Sequence[ModelParity]) -> Table:
                 _interval(answers.accuracy_difference_interval, points),
                 f"-{100 * item.parity.gate.max_drop:.2f}",
                 "<1e-99" if answers.mcnemar_p < 1e-99 else f"{answers.mcnemar_p:.2g}",
-                ABSENT if growth is None else f"{100 * growth:+.1f} %",
+                ABSENT if growth is None else f"{100 * growth:+.1f}%",
             ]
         )
     return header, rows, 3
 
 
 def _answers(results: Sequence[ModelParity]) -> Table:
-    header = ["answers", "scheme", "agreement", "95 % interval", "changed", "worse", "better"]
+    header = ["answers", "scheme", "agreement", "95% interval", "changed", "worse", "better"]
     header += ["wrong to wrong", "near ties", f"at margin ≥ {CONFIDENT_MARGIN}"]
     rows = []
     for item in results:
@@ -103,7 +103,7 @@ def _answers(results: Sequence[ModelParity]) -> Table:
 
 def _probabilities(results: Sequence[ModelParity]) -> Table:
     header = ["probabilities", "scheme", "max diff", "mean diff", "KL", "JS", "ECE", "change"]
-    header += ["bootstrap 95 %", "confidence"]
+    header += ["bootstrap 95%", "confidence"]
     rows = []
     for item in results:
         drift, calibration = item.parity.probabilities, item.parity.calibration

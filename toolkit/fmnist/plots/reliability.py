@@ -34,7 +34,7 @@ def reliability_figure(calibration: Calibration, names: tuple[str, str]) -> Figu
     interval = calibration.ece_difference_interval
     legend = accuracy.legend(
         title=f"ECE changes by {calibration.ece_difference:+z.4f}\n"
-        f"(95 % interval {interval.low:+z.4f} to {interval.high:+z.4f})",
+        f"(95% interval {interval.low:+z.4f} to {interval.high:+z.4f})",
         alignment="left",
     )
     for text in legend.get_texts():

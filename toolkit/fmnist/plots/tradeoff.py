@@ -73,7 +73,7 @@ def _limit(axes: Axes, points: Sequence[TradeOff], speed: str) -> None:
 
 
 def _percent(value: float, _: object) -> str:
-    return f"{100 * value:.4g} %" if -1e-9 < value < 1 + 1e-9 else ""
+    return f"{100 * value:.4g}%" if -1e-9 < value < 1 + 1e-9 else ""
 
 
 def _draw(axes: Axes, point: TradeOff, is_best: bool, diameter_pt: float) -> None:
@@ -121,7 +121,7 @@ def _bars(axes: Axes, points: Sequence[TradeOff]) -> list[Bbox]:
 
 def _legend(figure: Figure, points: Sequence[TradeOff]) -> None:
     """What filled, hollow, the bar and the area mean."""
-    interval = "between processes" if points[0].more_is_faster else "95 % interval"
+    interval = "between processes" if points[0].more_is_faster else "95% interval"
     sizes = {each(point.size_bytes for point in points) for each in (min, max)}
     handles = [
         _marker("best trade-off", 9, GREY),

@@ -53,7 +53,7 @@ class Decision:
 def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decision:
     """Take the fastest of those that may replace the original.
 
-    Where the 95 % interval of a median overlaps that of the fastest, chance may explain the difference; of
+    Where the 95% interval of a median overlaps that of the fastest, chance may explain the difference; of
     those it is the one that gives the most answers of the original, and then the smallest. It is none where
     the original itself may be guessing.
     """
@@ -157,7 +157,7 @@ def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
             "accuracy",
             f"{points(answers.accuracy_difference)} points",
             f"{percent(answers.candidate_accuracy)}; the difference is "
-            f"{points(interval.low)} to {points(interval.high)} with 95 % confidence",
+            f"{points(interval.low)} to {points(interval.high)} with 95% confidence",
         ),
         Cost(
             "answers changed",

@@ -145,14 +145,14 @@ def guessing(original: Evaluation) -> str | None:
     """What says that an original may have learned nothing; None where it is surely better than guessing.
 
     Its artifacts may well answer as it does, but that is no reason to use them. Guessing is to name the
-    largest class of the test images always. Wilson's 95 % interval of the accuracy must lie above that.
+    largest class of the test images always. Wilson's 95% interval of the accuracy must lie above that.
     """
     largest = int(original.confusion.sum(axis=1).max()) / original.images
     low = wilson_interval(original.correct, original.images).low
     if low > largest:
         return None
     return (
-        f"accuracy {percent(original.accuracy)} (with 95 % confidence {percent(low)} or more) is not surely "
+        f"accuracy {percent(original.accuracy)} (with 95% confidence {percent(low)} or more) is not surely "
         f"above {percent(largest)}, which always naming the largest class gives; train it longer, look at "
         "images and labels with fmnist data show, or test on more images"
     )

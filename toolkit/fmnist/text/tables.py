@@ -63,8 +63,8 @@ def no_formula(name: str) -> str:
 
 
 def percent(fraction: float, digits: int = 2) -> str:
-    """A fraction in per cent, such as ``87.63 %``; of nothing, which is NaN, there is none."""
-    return ABSENT if math.isnan(fraction) else f"{100 * fraction:.{digits}f} %"
+    """A fraction in per cent, such as ``87.63%``; of nothing, which is NaN, there is none."""
+    return ABSENT if math.isnan(fraction) else f"{100 * fraction:.{digits}f}%"
 
 
 def points(fraction: float) -> str:

@@ -88,9 +88,7 @@ def _train(settings: TrainSettings, run: Run, data_dir: Path | None, start: Chec
         lambda epoch: progress.step(_line(epoch, settings.epochs)),
         start,
     )
-    say(
-        f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f} %"
-    )
+    say(f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f}%")
 
 
 def _line(epoch: Epoch, total: int) -> str:

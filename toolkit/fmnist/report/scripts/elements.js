@@ -19,5 +19,5 @@ function reveal(parent, selector) {
 }
 
 const counted = (number) => number.toLocaleString("en");
-const percent = (share, digits) => `${(100 * share).toFixed(digits)} %`;
+const percent = (share, digits) => `${(100 * share).toFixed(digits)}%`;
 
