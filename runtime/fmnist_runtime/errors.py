@@ -100,7 +100,7 @@ _EXTRA_PACKAGES = {
     "onnx": {"onnxruntime"},
     "images": {"PIL"},
     "report": {"jinja2", "markupsafe", "PIL"},
-    "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch", "matplotlib"},
+    "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch"},
 }
 
 

@@ -25,9 +25,9 @@ HOSTILE = (
 """Names that end an element or an attribute, are too long, not to be seen, or wide."""
 
 
-def parse(svg: str) -> ElementTree.Element:
-    """The chart; that it is well-formed is part of every test."""
-    return ElementTree.fromstring(svg)
+def parse(svg: object) -> ElementTree.Element:
+    """The drawing or picture; that it is well-formed is part of every test."""
+    return ElementTree.fromstring(str(svg).replace(' xmlns="http://www.w3.org/2000/svg"', ""))
 
 
 def of_class(element: ElementTree.Element, *classes: str) -> list[ElementTree.Element]:

@@ -20,7 +20,7 @@ HEAVY = {
     "onnxruntime",
     "ai_edge_litert",
     "PIL",
-    "matplotlib",
+    "markupsafe",
     "numpy",
 }
 GROUPS = get_command(app).commands

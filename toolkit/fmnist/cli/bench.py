@@ -158,7 +158,7 @@ def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float |
 def _require_pictures_free(folder: Path) -> None:
     from fmnist_runtime.errors import needs_extra
 
-    with needs_extra("train", "plotting"):
+    with needs_extra("report", "plotting"):
         from fmnist.bench.pictures import require_pictures_free
     require_pictures_free(folder)
 

@@ -129,7 +129,7 @@ def show_images(
     dataset: options.KnownDataset = DEFAULT_DATASET,
     data_dir: options.DataDir = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PNG file. Default: a picture in the terminal.")
+        Path | None, typer.Option(metavar="FILE", help="SVG file. Default: a picture in the terminal.")
     ] = None,
     force: options.Force = False,
 ) -> None:
@@ -137,7 +137,7 @@ def show_images(
     import shutil
     import sys
 
-    from fmnist.results.ours import require_picture_free
+    from fmnist.results.write import require_picture_free
     from fmnist.text.image_grid import draw_grid, takes_half_blocks
     from fmnist_runtime.data.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
@@ -148,9 +148,9 @@ def show_images(
         width, _ = shutil.get_terminal_size()
         print(draw_grid(training.images[: _SIDE**2], labels, _SIDE, width, takes_half_blocks(sys.stdout)))
         return
-    with needs_extra("train", "plotting"):
-        from fmnist.plots.sample import sample_figure
-        from fmnist.plots.style import write_figure
+    with needs_extra("report", "plotting"):
+        from fmnist.figures.grids import sample_picture
+        from fmnist.figures.standalone import write_picture
     require_picture_free(out, force)
-    write_figure(out, sample_figure(load_dataset(dataset, "train", data_dir), _SIDE))
+    write_picture(out, sample_picture(load_dataset(dataset, "train", data_dir), _SIDE))
     print(out)

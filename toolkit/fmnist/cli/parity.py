@@ -147,7 +147,7 @@ def _write_reports(
 def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
     from fmnist_runtime.errors import needs_extra
 
-    with needs_extra("train", "plotting"):
+    with needs_extra("report", "plotting"):
         from fmnist.parity.pictures import require_pictures_free
     require_pictures_free(folder, models)
 

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
+from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
+from fmnist.figures.grids import data_uri
 from fmnist.models.select import Splits
 from fmnist.parity.models import scored_split
-from fmnist.runs.results import RunResults
+from fmnist.report.decision import Decision
+from fmnist.runs.results import ModelResults, RunResults
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import DatasetError, ResultError
+from fmnist_runtime.parity import Parity
 from fmnist_runtime.parity.changes import Flips
 from fmnist_runtime.recorded import Reference
 
@@ -28,8 +26,11 @@ _MOST_PICTURE_BYTES, _LEAST_PICTURE_BYTES = 1_200_000, 20_000
 """Room for all pictures of a page where few runs share it, and for those of one run however many do."""
 _ANSWERS = 10_000
 """Changed answers that a page lists at most: some 40 bytes each."""
-_LONGEST_SIDE = 64
-"""Pixels. Larger images are scaled down; of two models' quarrel one sees as much in a small one."""
+
+PAGE = 60
+"""Images that are shown at once; more on demand."""
+KINDS = {"worse": "✗ worse", "better": "✓ better", "wrong": "· wrong to wrong"}
+"""What the page calls each kind of `ChangedAnswer`."""
 
 
 @dataclass(frozen=True)
@@ -137,16 +138,69 @@ def _pictures(split: Dataset, numbers: Iterator[int], room: int) -> dict[int, st
     return pictures
 
 
-def data_uri(image: NDArray[np.uint8]) -> str:
-    """An image as a PNG that stands in the page itself.
+@dataclass(frozen=True)
+class Gallery:
+    """The changed images of the model that the page opens with."""
 
-    Args:
-        image: uint8 ``[H, W]`` or ``[H, W, C]``; other than three channels are shown as their mean, in grey.
+    index: int
+    """The model's number among the run's models, of which the original is 0."""
+    model: ModelResults
+    """The model."""
+    parity: Parity
+    """How it compares with the original."""
+    why: str
+    """Why it is this one."""
+    answers: tuple[ChangedAnswer, ...]
+    """The first of its changed answers."""
+
+
+def open_gallery(run: RunResults, decision: Decision, flipped: Flipped) -> Gallery | None:
+    """The model to ship where it changed any answer, else that which changed the most; None if none did."""
+    changed = [
+        (index, model, model.parity)
+        for index, (model, answers) in enumerate(zip(run.artifacts, flipped.answers, strict=True), start=1)
+        if model.parity and answers
+    ]
+    if not changed:
+        return None
+    index, model, parity = max(
+        changed, key=lambda item: (item[1] is decision.model, len(item[2].changes.flips.images))
+    )
+    why = "the one to ship" if model is decision.model else "of all artifacts it changes the most answers"
+    return Gallery(index, model, parity, why, flipped.answers[index - 1][:PAGE])
+
+
+def changes_data(run: RunResults, flipped: Flipped, gallery: Gallery | None) -> dict[str, Any]:
+    """What the script shows: counts of all changes, and the answers that the page has room for.
+
+    The pictures that stand in the page already are not repeated; the script takes them from there.
     """
-    if image.ndim == 3 and image.shape[2] != 3:
-        image = image.mean(axis=2).astype(np.uint8)
-    picture = Image.fromarray(image)
-    picture.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-    buffer = io.BytesIO()
-    picture.save(buffer, format="PNG", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    there = {answer.image for answer in gallery.answers} if gallery else set()
+    models: list[dict[str, Any] | None] = [None]
+    for model, answers in zip(run.artifacts, flipped.answers, strict=True):
+        models.append(_model_data(model.parity, answers) if model.parity else None)
+    return {
+        "changes": models,
+        "opens": [gallery.index, gallery.why] if gallery else None,
+        "absent": bool(flipped.absent),
+        "pictures": {number: uri for number, uri in flipped.pictures.items() if number not in there},
+    }
+
+
+def _model_data(parity: Parity, answers: tuple[ChangedAnswer, ...]) -> dict[str, Any]:
+    found = parity.answers
+    moves = {(answer.before, answer.after) for answer in answers}  # of many classes not all have room
+    listed = (pair for pair in parity.changes.pairs if (pair.reference, pair.candidate) in moves)
+    return {
+        "kinds": {"worse": found.worse, "better": found.better, "wrong": found.wrong_to_wrong},
+        "pairs": [[pair.reference, pair.candidate, pair.images] for pair in listed],
+        "answers": [
+            [item.image, item.true, item.before, item.after, *_rounded(item.before_margin, item.after_margin)]
+            for item in answers
+        ],
+    }
+
+
+def _rounded(*margins: float) -> list[float]:
+    """As exact as they are shown."""
+    return [round(margin, 3) for margin in margins]

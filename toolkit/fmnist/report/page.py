@@ -14,9 +14,8 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist.figures import CHARTS
-from fmnist.report.changed import Flipped
-from fmnist.report.confusion import confusion_data, most_confused
-from fmnist.report.gallery import KINDS, PAGE, changes_data
+from fmnist.figures.confusion import confusion_data, most_confused
+from fmnist.report.changed import KINDS, PAGE, Flipped, changes_data
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
 from fmnist.runs.remedies import export_command, pictures_command, result_command
 from fmnist.runs.results import RunResults
@@ -42,7 +41,7 @@ def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
         flipped: The changed answers of each.
     """
     views = view_runs(runs, flipped)
-    style = _asset("report.css") + _asset("charts.css")
+    style = _asset("figures.css", "fmnist.figures") + _asset("report.css")
     script = "".join(_asset(f"scripts/{name}.js") for name in _SCRIPTS)
     page = (
         _templates()
@@ -132,8 +131,8 @@ def _templates() -> jinja2.Environment:
     return environment
 
 
-def _asset(name: str) -> str:
-    return files("fmnist.report").joinpath(name).read_text(encoding="utf-8")
+def _asset(name: str, package: str = "fmnist.report") -> str:
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:

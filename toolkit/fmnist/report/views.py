@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fmnist.report.changed import Flipped
+from fmnist.report.changed import Flipped, Gallery, open_gallery
 from fmnist.report.decision import Decision, decide
-from fmnist.report.gallery import Gallery, open_gallery
 from fmnist.runs.results import DeviceResults, ModelResults, RunResults
 from fmnist.text.tables import microseconds, percent, points
 

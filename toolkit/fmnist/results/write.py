@@ -28,6 +28,8 @@ _STARTS = (
     b"<!doctype html>\n<!-- fmnist.report/",
 )
 """How every result begins, as JSON, JUnit XML, Markdown, CSV and HTML, which tells ours from others'."""
+PICTURE_START = '<svg xmlns="http://www.w3.org/2000/svg" data-generator="fmnist"'
+"""How every picture of ours begins."""
 _RECORDS = tuple(f'{{\n "schema": "fmnist.{kind}/'.encode() for kind in ("train", "manifest", "bundle"))
 """How what is no result begins, but what a run or a bundle cannot do without."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
@@ -66,6 +68,26 @@ def require_replaceable(path: Path, force: bool = False, remedy: str = "choose a
     Raises:
         OutputError: A file is there that is not one of our results, or none can be written there.
     """
+    _require_ours(path, force, _STARTS, f"is not a result of fmnist; {remedy}")
+
+
+def require_picture_free(
+    path: Path, force: bool = False, remedy: str = "choose another name, or --force"
+) -> None:
+    """Check, before anything is drawn, that a picture may be written to a path; arguments as of a result.
+
+    Raises:
+        OutputError: The name is not that of an SVG file, a file is there that is not a picture of ours, or
+            none can be written there.
+    """
+    require_possible(path)
+    if path.suffix.lower() != ".svg":
+        raise OutputError(f"{path}: pictures are SVG files; give a name that ends in .svg")
+    _require_ours(path, force, (PICTURE_START.encode(),), f"is not a picture of fmnist; {remedy}")
+
+
+def _require_ours(path: Path, force: bool, starts: tuple[bytes, ...], complaint: str) -> None:
+    """Check that no file is at a path, or one that begins as one of ours, and that it can be written."""
     require_possible(path)
     if path.is_dir():
         raise OutputError(f"{path}: is a directory; name a file in it")
@@ -73,9 +95,9 @@ def require_replaceable(path: Path, force: bool = False, remedy: str = "choose a
     if not path.is_file() or force or path.stat().st_size == 0:
         return
     with path.open("rb") as file:
-        start = file.read(max(map(len, (*_STARTS, *_RECORDS))))
-    if not start.startswith(_STARTS) or start.startswith(_RECORDS):
-        raise OutputError(f"{path}: exists and is not a result of fmnist; {remedy}")
+        start = file.read(max(map(len, (*starts, *_RECORDS))))
+    if not start.startswith(starts) or start.startswith(_RECORDS):
+        raise OutputError(f"{path}: exists and {complaint}")
 
 
 def write_result(path: Path, text: str) -> None:

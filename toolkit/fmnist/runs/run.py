@@ -139,7 +139,7 @@ class Run:
 
     def plot(self, name: str) -> Path:
         """File of a picture: ``history``, ``predictions``, ``mistakes``, ``weights`` or ``confusion``."""
-        return self.folder / "plots" / f"{name}.png"
+        return self.folder / "plots" / f"{name}.svg"
 
     def result(self, kind: str) -> Path:
         """File of a verb's result: ``eval``, ``parity`` or ``bench``."""

@@ -9,10 +9,11 @@ from xml.etree import ElementTree
 import pytest
 from support.drawn import HOSTILE, NEAR, assert_ascending, model, of_class, parse, place, ticks, titles
 
-from fmnist.figures.tradeoff import tradeoff_chart
+from fmnist.figures.tradeoff import WIDE, TradeOff, best, draw_tradeoffs, tradeoff_chart
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
 from fmnist.text.tables import microseconds, percent, printable, size
+from fmnist_runtime.timing.percentiles import Percentile
 
 MODELS = [
     model("model.keras", 0.875, 1400, 1_250_000, "keras"),
@@ -161,5 +162,51 @@ def test_hostile_names_are_text_and_short():
     assert not [*svg.iter("script")]
     assert not [each for each in svg.iter() if any(key.startswith("on") for key in each.attrib)]
     assert [title.split(": accuracy")[0] for title in titles(svg)] == list(map(printable, HOSTILE))
-    assert max(len(name.text) for name in of_class(svg, "label")) == 32
+    assert max(len(name.text) for name in of_class(svg, "label")) == 50
     assert "a??[31m?b" in {name.text for name in of_class(svg, "label")}
+
+
+def point(label: str, accuracy: float, speed: float, **options) -> TradeOff:
+    """A configuration of a benchmark, of which no comparison with an original is known."""
+    return TradeOff(
+        label, "tflite", accuracy, Percentile(50, speed, 0.9 * speed, 1.2 * speed), 1000, **options
+    )
+
+
+def test_of_a_benchmark_the_interval_of_the_speed_is_drawn_alone():
+    points = [point("a", 0.875, 5.0), point("b", 0.87, 2.5)]
+    svg = parse(draw_tradeoffs(points, "p50 of a call, µs", WIDE))
+    across = ticks(svg, "x")
+    [title] = of_class(svg, "title")
+    assert title.text == "p50 of a call, µs"
+    for each, drawn in zip(points, of_class(svg, "point"), strict=True):
+        assert drawn.get("data-mark") is None
+        [bar] = of_class(drawn, "interval")
+        ends = [place(end, across, logarithmic=True) for end in (each.speed.low, each.speed.high)]
+        assert [float(bar.get(key)) for key in ("x1", "x2")] == pytest.approx(ends, abs=NEAR)
+    assert titles(svg)[0] == "a: accuracy 87.50%, median 5.00 µs (4.50 to 6.00), 1.0 kB"
+
+
+def test_of_throughput_more_is_faster():
+    points = [point("slow", 0.9, 1000, unit="images/s", more_is_faster=True),
+              point("fast", 0.9, 2000, unit="images/s", more_is_faster=True)]  # fmt: skip
+    svg = parse(draw_tradeoffs(points, "images a second"))
+    assert [name.text for name in of_class(svg, "label") if name.text] == ["fast", "slow"]
+    assert svg.get("aria-label") == (
+        "Accuracy against throughput. Best trade-offs: fast with 90.00%, 2,000 images/s and 1.0 kB."
+    )
+
+
+def test_names_of_a_sweep_do_not_hide_each_other():
+    points = [
+        point(f"tflite int8, {threads} threads, batch {batch}", 0.875, 2.5 * batch**0.7 / threads**0.2)
+        for threads in (1, 2, 4)
+        for batch in (1, 8, 64, 256)
+    ]
+    assert sum(best(points)) == 1
+    assert_apart(parse(draw_tradeoffs(points, "µs", WIDE)))
+
+
+def test_accuracies_are_ticked_up_to_100_percent():
+    found = ticks(parse(draw_tradeoffs([point("a", 0.975, 3), point("b", 0.1, 1)], "µs")), "y")
+    assert list(found) == [0, 0.5, 1]

@@ -66,7 +66,7 @@ def test_without_validation_there_is_one_line():
     svg = parse(accuracy_curve(epochs))
     assert not of_class(svg, "validation")
     assert len(marks(svg, "training")) == 3
-    assert "nan" not in accuracy_curve(epochs) + loss_curve(epochs)
+    assert "nan" not in f"{accuracy_curve(epochs)}{loss_curve(epochs)}"
     assert svg.get("aria-label") == "Accuracy in epochs 1 to 3: training 80.00% to 80.00%."
 
 

@@ -1,4 +1,4 @@
-"""Where names stand beside points, so that they hide neither a point nor each other."""
+"""Places for names beside points, so that no name hides a point or another name."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _LINES = 15
-"""How many lines of text away from its point a name may stand."""
+"""Largest distance of a name from its point, in lines of text."""
 _LEAD = np.linspace(0.1, 1, 25)[:, None]
-"""Where a line from a point to its name is looked at; it begins in the point."""
+"""Parts of the line from a point to its name that are checked for collisions."""
 
 Pixels = NDArray[np.float64]
 """A place or a size: ``[2]``."""
@@ -19,51 +19,51 @@ Pixels = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Box:
-    """A rectangle that stands straight."""
+    """An upright rectangle."""
 
     low: Pixels
-    """Its corner of the smallest coordinates."""
+    """Corner of the smallest coordinates."""
     high: Pixels
-    """The one opposite."""
+    """Opposite corner."""
 
     @classmethod
     def around(cls, middle: Pixels, size: float | Pixels) -> Box:
-        """One of a size, around a place."""
+        """Return a box of a size around a place."""
         return cls(middle - np.asarray(size) / 2, middle + np.asarray(size) / 2)
 
     def overlaps(self, other: Box) -> bool:
-        """Whether they have a place in common."""
+        """Return whether the boxes have a place in common."""
         return bool((self.low <= other.high).all() and (other.low <= self.high).all())
 
     def holds(self, other: Box) -> bool:
-        """Whether the other one lies inside."""
+        """Return whether the other box lies inside."""
         return bool((self.low <= other.low).all() and (other.high <= self.high).all())
 
     def is_crossed(self, line: Pixels) -> bool:
-        """Whether one of a line's places, ``[N, 2]``, lies inside."""
+        """Return whether any place of a line, ``[N, 2]``, lies inside."""
         return bool(((line > self.low) & (line < self.high)).all(axis=1).any())
 
 
 @dataclass(frozen=True)
 class Anchor:
-    """A point that wants its name beside it."""
+    """A point with a name."""
 
     centre: Pixels
-    """Where it is."""
+    """Place of the point."""
     radius: float
-    """Of its marker."""
+    """Radius of its marker."""
     size: Pixels
-    """Width and height of the name, with what is to be kept free around it."""
+    """Width and height of the name, with the margin around it."""
 
 
 def place_names(anchors: Sequence[Anchor], obstacles: Sequence[Box], inside: Box) -> list[Pixels]:
-    """The middle of each name, as near to its point as there is room; the first point has the first choice.
+    """Return the middle of each name, as near to its point as there is room; the first point chooses first.
 
-    Where no place is free a name takes the one with the least in its way.
+    Where no place is free, a name takes the place with the fewest collisions.
 
     Args:
         anchors: The points.
-        obstacles: What is rather not to be hidden, besides points and names.
+        obstacles: What names should not hide, besides points and other names.
         inside: Where names may stand.
     """
     taken = _Taken([Box.around(anchor.centre, 2 * anchor.radius) for anchor in anchors], obstacles)
@@ -76,7 +76,7 @@ def place_names(anchors: Sequence[Anchor], obstacles: Sequence[Box], inside: Box
 
 
 def _offsets(radius: float, size: Pixels) -> Iterator[Pixels]:
-    """Where a name may stand from its point, the nearest first: beside it, above and below, in between."""
+    """Yield places relative to the point, nearest first: beside it, then above and below, then between."""
     width, height = size / 2
     for line in range(_LINES):
         away = radius + line * height
@@ -86,7 +86,7 @@ def _offsets(radius: float, size: Pixels) -> Iterator[Pixels]:
 
 
 class _Taken:
-    """What is in a picture already."""
+    """The occupied places of a picture."""
 
     def __init__(self, points: Sequence[Box], obstacles: Sequence[Box]) -> None:
         self._points, self._obstacles = points, obstacles
@@ -94,22 +94,26 @@ class _Taken:
         self._leads: list[Pixels] = []
 
     def add(self, anchor: Anchor, place: Pixels) -> None:
-        """Remember a name, and the line to it."""
+        """Add a name, and the line to it."""
         self._names.append(Box.around(place, anchor.size))
         self._leads.append(_lead(anchor, place))
 
     def best_place(self, anchor: Anchor, inside: Box) -> Pixels:
-        """The nearest of the places where a name does the least harm."""
+        """Return the nearest of the places with the fewest collisions."""
         found = []
         for offset in _offsets(anchor.radius, anchor.size):
             place = anchor.centre + offset
             found.append((self._harm(anchor, place, inside), place))
-            if not any(found[-1][0]):  # then none is better, and the others need not be looked at
+            if not any(found[-1][0]):  # no other place is better
                 break
         return min(found, key=lambda each: each[0])[1]
 
     def _harm(self, anchor: Anchor, place: Pixels, inside: Box) -> tuple[int, ...]:
-        """How bad a place is: cut off, then what is hidden, then names, then all else with a line across."""
+        """Return the collisions at a place, worst kind first.
+
+        The kinds are: outside the chart; over a point or a name; a name crossed by a line; over an obstacle;
+        a point or an obstacle crossed by the line.
+        """
         box, lead = Box.around(place, anchor.size), _lead(anchor, place)
         own = Box(anchor.centre, anchor.centre)
         return (
@@ -125,7 +129,7 @@ class _Taken:
 
 
 def _lead(anchor: Anchor, place: Pixels) -> Pixels:
-    """Places on the line from a point to its name, up to that."""
+    """Return places on the line from a point to the edge of its name."""
     name, line = Box.around(place, anchor.size), anchor.centre + (place - anchor.centre) * _LEAD
     outside = (line < name.low) | (line > name.high)
     return np.asarray(line[outside.any(axis=1)])

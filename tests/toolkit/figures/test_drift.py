@@ -41,7 +41,7 @@ def test_every_class_and_artifact_has_its_change(run):
         for cell, model in zip(row.cells, run.artifacts, strict=True):
             found = model.parity.changes.classes[index]
             assert cell.shown == f"{100 * (found.candidate_accuracy - found.reference_accuracy):+z.2f}"
-            assert cell.told == f"{found.worse} worse, {found.better} better of 1,000 images"
+            assert cell.tooltip == f"{found.worse} worse, {found.better} better of 1,000 images"
 
 
 @pytest.mark.parametrize(
@@ -64,14 +64,14 @@ def test_a_class_without_images_has_no_change(run):
     model = changed(run.artifacts[0], change(0, 1, 0), change(1, 0, 0, images=0))
     cell = drift_table(["a", "b"], [run.original, model]).rows[1].cells[0]
     assert (cell.value, cell.shown, cell.classes) == (None, "–", "neutral")
-    assert cell.told == "no images of this class"
+    assert cell.tooltip == "no images of this class"
 
 
 def test_the_message_names_the_greatest_loss(run):
     models = [changed(run.artifacts[0], change(0, 1, 0), change(1, 0, 9)),
               changed(run.artifacts[1], change(0, 0, 0), change(1, 12, 0))]  # fmt: skip
     message = drift_table(["a", "b"], models).message
-    assert message == f"Most was lost by b in {run.artifacts[1].name}: -1.20 points."
+    assert message == f"b lost most, in {run.artifacts[1].name}: -1.20 points."
     none = changed(run.artifacts[0], change(0, 0, 0), change(1, 0, 9))
     assert drift_table(["a", "b"], [none]).message == ""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from support.drawn import HOSTILE, NEAR, assert_ascending, of_class, parse, place, ticks, titles
 
-from fmnist.figures.reliability import reliability_panels
+from fmnist.figures.reliability import calibration_errors, reliability_panels
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
 from fmnist_runtime.parity.calibration import Reliability
@@ -52,7 +52,7 @@ def test_bars_tell_how_many_images(run):
     counts = [count for count in bins.images if count]
     assert sorted(heights) == [height for _, height in sorted(zip(counts, heights, strict=True))]
     last = f"confidence 93 to 100%: {bins.images[14]:,} images, "
-    last += f"{100 * bins.confidence[14]:.1f}% sure, {100 * bins.accuracy[14]:.1f}% right"
+    last += f"mean confidence {100 * bins.confidence[14]:.1f}%, accuracy {100 * bins.accuracy[14]:.1f}%"
     assert titles(bars)[-1] == last
 
 
@@ -64,9 +64,19 @@ def test_errors_are_told(run):
             f"of the original {found.reference_ece:.4f}."
         )
         interval = found.ece_difference_interval
-        expected = f"{found.ece_difference:+z.4f} ({interval.low:+z.4f} to {interval.high:+z.4f})"
-        assert panel.change == expected
-        assert "-0.0000" not in panel.change
+        assert panel.errors == (
+            f"calibration error {found.candidate_ece:.4f}, original {found.reference_ece:.4f}",
+            f"difference {found.ece_difference:+z.4f} "
+            f"(95% interval {interval.low:+z.4f} to {interval.high:+z.4f})",
+        )
+
+
+def test_no_difference_of_calibration_has_no_minus(run):
+    """An error that is smaller by 1e-9 is not smaller by -0.0000."""
+    found = run.artifacts[0].parity.calibration
+    almost = type(found.ece_difference_interval)(-1e-9, 1e-9)
+    same = replace(found, ece_difference=-1e-9, ece_difference_interval=almost)
+    assert calibration_errors(same)[1] == "difference +0.0000 (95% interval +0.0000 to +0.0000)"
 
 
 def test_all_images_in_one_bin(run):
@@ -77,7 +87,7 @@ def test_all_images_in_one_bin(run):
     [panel] = reliability_panels([model])
     svg = parse(panel.svg)
     assert len(curves(svg, "original")) == len(curves(svg, model.format)) == 1
-    assert titles(svg)[0] == "confidence 93 to 100%: 3 images, 95.0% sure, 100.0% right"
+    assert titles(svg)[0] == "confidence 93 to 100%: 3 images, mean confidence 95.0%, accuracy 100.0%"
 
 
 def test_without_a_comparison_there_is_no_panel(run):

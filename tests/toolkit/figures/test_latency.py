@@ -114,7 +114,7 @@ def test_names_stand_beside_their_shape_inside_the_chart():
 def test_a_coarse_clock_and_a_lone_time():
     svg = parse(latency_chart([timed("a", [0.0]), timed("b", [0.0, 0.001])]))
     assert_ascending(ticks(svg, "x"))
-    assert "nan" not in latency_chart([timed("a", [0.0])])
+    assert "nan" not in str(latency_chart([timed("a", [0.0])]))
     assert len(of_class(svg, "row")) == 2
 
 
@@ -126,7 +126,7 @@ def test_a_shape_is_short_however_many_times_there_are():
     random = np.random.default_rng(0)
     times = np.unique(np.round(random.lognormal(1, 0.5, 200_000), 3))
     svg = latency_chart([timed("a", times, np.ones(len(times)))])
-    assert len(svg) < 12_000
+    assert len(str(svg)) < 12_000
 
 
 def test_hostile_names_are_text():

@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fmnist.bench.tradeoffs import TradeOff, best
+from fmnist.figures.tradeoff import TradeOff, best
 from fmnist_runtime.timing.percentiles import Percentile
 
 
 def point(accuracy: float, speed: float, size: int, more_is_faster: bool = False) -> TradeOff:
-    return TradeOff("", "tflite", accuracy, Percentile(50, speed, speed, speed), size, more_is_faster)
+    return TradeOff(
+        "", "tflite", accuracy, Percentile(50, speed, speed, speed), size, more_is_faster=more_is_faster
+    )
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fmnist.figures.scales import Axis, nice_step, padded
+from fmnist.figures.axes import Axis, nice_step, padded
 
 
 @pytest.mark.parametrize(

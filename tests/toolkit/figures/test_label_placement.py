@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from fmnist.figures.placement import Anchor, Box, place_names
+from fmnist.figures.label_placement import Anchor, Box, place_names
 
 INSIDE = Box(np.array([0.0, 0.0]), np.array([400.0, 300.0]))
 NAME = np.array([80.0, 16.0])
