@@ -71,7 +71,7 @@ def bare(tmp_path, tiny_run) -> Path:
 def test_every_section_has_its_heading_and_no_gap(page):
     for section, heading in SECTIONS.items():
         assert page.text(section).startswith(heading)
-        assert "makes what is missing" not in page.text(section)
+        assert "creates the missing result" not in page.text(section)
 
 
 def test_the_heat_table_has_the_numbers_of_the_json(page, tiny_run):
@@ -123,14 +123,14 @@ def test_what_was_not_measured_has_the_command_that_does(bare):
         ("reliability", "parity"),
         ("latency", "bench"),
     ):
-        command = f"fmnist {verb} {bare} --json {bare / verb}.json makes what is missing."
+        command = f"fmnist {verb} {bare} --json {bare / verb}.json creates the missing result."
         assert page.text(f"{section}-0").endswith(command)
     assert sum(tag == "svg" for tag, _ in page.tags) == 2  # of the training
 
 
 def test_a_trade_off_of_which_the_times_are_known_needs_the_accuracies(bare, tiny_run):
     shutil.copy(tiny_run / "bench.json", bare)
-    command = f"fmnist eval {bare} --json {bare / 'eval'}.json makes what is missing."
+    command = f"fmnist eval {bare} --json {bare / 'eval'}.json creates the missing result."
     assert Page(report(bare)).text("tradeoff-0").endswith(command)
 
 
@@ -138,7 +138,7 @@ def test_a_command_is_as_a_shell_takes_it(bare):
     run = bare.rename(bare.parent / "my run")
     page = Page(report(run))
     assert page.text("drift-0").endswith(
-        f"fmnist parity '{run}' --json '{run}/parity.json' makes what is missing."
+        f"fmnist parity '{run}' --json '{run}/parity.json' creates the missing result."
     )
 
 
@@ -146,4 +146,4 @@ def test_before_an_export_that_comes_first(bare):
     shutil.rmtree(bare / "export")
     page = Page(report(bare))
     for section in ("tradeoff", "drift", "reliability", "latency"):
-        assert f"fmnist export {bare} --format all --quantize all comes first" in page.text(f"{section}-0")
+        assert f"fmnist export {bare} --format all --quantize all must run first" in page.text(f"{section}-0")
