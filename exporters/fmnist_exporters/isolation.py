@@ -28,7 +28,6 @@ from functools import cache
 from importlib import import_module
 from typing import IO, Any
 
-import fmnist_exporters
 from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError
 
@@ -158,8 +157,7 @@ def _begin(function: Callable[..., Any], arguments: tuple[Any, ...]) -> socket.s
         except OSError:  # the server is gone, as when memory was short
             _server.cache_clear()
             socket.send_fds(_server(), [b"w"], [theirs.fileno()])
-    # A format that was added from outside is added there, too, before what is of it is read.
-    _send(ours, (list(fmnist_exporters.__path__), dict(ENGINES)))
+    _send(ours, dict(ENGINES))  # with those of formats that were added from outside
     _send(ours, (function, arguments))
     return ours
 
@@ -287,8 +285,7 @@ def _work(connection: socket.socket, log: IO[bytes], missing: ImportError | None
     _steps = connection
     answer: tuple[Any, Exception | None, str]
     try:
-        fmnist_exporters.__path__[:], engines = _receive(connection)
-        ENGINES.update(engines)
+        ENGINES.update(_receive(connection))
         function, arguments = _receive(connection)
         if missing is not None:
             raise missing

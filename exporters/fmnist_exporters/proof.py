@@ -79,7 +79,9 @@ def make(
     session = KerasSession(source, metadata.labels, input_range=metadata.source_range)
     note_step(f"converting to {recipe.format} {recipe.scheme}")
     try:
-        model = converter(recipe.format).convert(session.classifier, recipe.scheme, calibration)
+        model = converter(recipe.format, recipe.module).convert(
+            session.classifier, recipe.scheme, calibration
+        )
     except FmnistError as error:
         raise type(error)(f"{source}: {error}") from error
     note_step(f"running {draft.final.name} on {len(exam.images):,} images")
@@ -106,7 +108,7 @@ def prove(
         UnsupportedError: Its scheme changed nothing.
         OutputError: A file cannot be written.
     """
-    embed = converter(recipe.format).embed
+    embed = converter(recipe.format, recipe.module).embed
     draft.write(embed(model, metadata))
     metadata = replace(metadata, contents=require_quantised(draft.path, recipe, draft.final))
     try:

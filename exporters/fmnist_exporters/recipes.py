@@ -27,6 +27,8 @@ class Recipe:
     """How far a probability may be from the artifact's own on another machine."""
     description: str
     """What is stored and computed in which type."""
+    module: str = ""
+    """Module of the converter, where it is not ``fmnist_exporters.formats.<format>``."""
 
     @property
     def gate(self) -> Gate:

@@ -34,6 +34,11 @@ class Converter(Protocol):
         ...
 
 
-def converter(format: str) -> Converter:
-    """The converter of a format. Loads TensorFlow."""
-    return cast(Converter, import_module(f"fmnist_exporters.formats.{format}"))
+def converter(format: str, module: str = "") -> Converter:
+    """Import the converter of a format, which loads TensorFlow.
+
+    Args:
+        format: Name of the format.
+        module: Name of the converter's module; by default the module of this package named like the format.
+    """
+    return cast(Converter, import_module(module or f"{__name__}.{format}"))
