@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_exporters.formats import embed_behind, embed_onnx
 from fmnist_exporters.manifest import is_ours
-from fmnist_exporters.metadata import embed_behind, embed_onnx
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
 from fmnist_runtime.artifact.container import read_metadata

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from numpy.typing import NDArray
 from fmnist_exporters import isolation
 from fmnist_exporters import proof as proving
 from fmnist_exporters.manifest import is_ours, rejected_path
-from fmnist_exporters.metadata import versions
 from fmnist_exporters.original.examine import Answers, Question, examine
 from fmnist_exporters.proof import Exam
 from fmnist_exporters.recipes import Recipe
@@ -28,6 +28,7 @@ from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
+from fmnist_runtime.machine.environment import package_version
 
 _LITTLE_BYTES = 450_000_000
 """Memory in which an original that is small answers, TensorFlow included. A conversion takes several times as
@@ -271,7 +272,7 @@ class Exporter:
             source_range=self._source.input_range or RAW,
             calibration=calibration,
             gate=asdict(replace(recipe.gate, **self._source.limits)),
-            versions=versions(),
+            versions=_versions(),
         )
 
     def _current(self, path: Path, wanted: Metadata) -> Metadata | None:
@@ -312,3 +313,18 @@ def _told(error: Exception) -> str:
     if isinstance(error, MemoryError):
         return "memory ran out"
     return str(error) if isinstance(error, FmnistError) else f"{type(error).__name__}: {error}"
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the packages that decide an artifact's bytes."""
+    packages = (
+        "tensorflow",
+        "keras",
+        "ai-edge-litert",
+        "flatbuffers",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "numpy",
+    )
+    return {"fmnist": package_version(), **{package: version(package) for package in packages}}

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.contents import require_quantised
 from fmnist_exporters.formats import converter
 from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
-from fmnist_exporters.recipes import Recipe
+from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_exporters.samples import by_fitness, choose_golden
 from fmnist_runtime.artifact.golden import Golden
 from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
 from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.engines import load
-from fmnist_runtime.errors import FmnistError, ModelError, RejectedError
+from fmnist_runtime.errors import FmnistError, ModelError, RejectedError, UnsupportedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.parity.gates import ROUNDINGS
@@ -28,6 +28,10 @@ from fmnist_runtime.parity.gates import ROUNDINGS
 _ALIKE = 500
 """Images much like the golden ones, by whose rounding theirs on other machines is judged. The largest of 200
 was 0.5 to 0.65 times that of all 10,000, of four networks; that of three 0.06 to 0.3 times."""
+_DYNAMIC_ELEMENTS = 1024
+"""Weights of fewer elements TFLite's converter leaves in float32 in the dynamic scheme
+(``minimum_elements_for_weights``, tensorflow/compiler/mlir/lite/quantization)."""
+_FLOAT32_BYTES = 4
 Rounding = Callable[[NDArray[np.uint8], NDArray[np.float32]], float]
 """Tells the largest difference of a probability that float32 arithmetic makes in an original, of images uint8
 ``[N, *input_shape]`` and its probabilities of them, float32 ``[N, classes]``."""
@@ -196,3 +200,90 @@ def _proof(parity: Parity, exam: Exam, doubts: str) -> dict[str, Any]:
     if exam.limits:
         said["limits_of_the_user"] = ", ".join(sorted(exam.limits))
     return said | {"doubts": doubts} if doubts else said
+
+
+def require_quantised(draft: Path, recipe: Recipe, path: Path) -> dict[str, Any]:
+    """Check that a scheme changed something, and tell what the file holds, for its metadata.
+
+    Args:
+        draft: The file as it was converted.
+        recipe: What was asked for.
+        path: Where it will go, for the message.
+
+    Returns:
+        Fields of `fmnist_runtime.artifact.stored.StoredTypes`; empty where it does not read the format.
+
+    Raises:
+        UnsupportedError: The scheme is none of floats, and the file is float32 throughout.
+    """
+    types = read_stored_types(draft)
+    if types is None:
+        return {}
+    if recipe.scheme != "float32" and types.is_float32:
+        raise UnsupportedError(f"{path}: nothing of it can be quantised as {_reason(recipe, types)}")
+    return asdict(types)
+
+
+def _reason(recipe: Recipe, types: StoredTypes) -> str:
+    if recipe.scheme == "dynamic" and types.largest < _DYNAMIC_ELEMENTS:
+        return f"dynamic: all layers have fewer than {_DYNAMIC_ELEMENTS:,} weights; use float32 or int8"
+    return (
+        f"{recipe.scheme}: {recipe.format} has integers for none of its layers but the last, which stays in "
+        "float; use float32"
+    )
+
+
+def contents_of(path: Path, recipe: Recipe) -> str:
+    """What an artifact holds, in a few words; what its recipe says where the format is not read."""
+    types = read_stored_types(path)
+    return types.summary if types else recipe.description
+
+
+def size_notes(artifacts: Mapping[Path, Recipe]) -> list[str]:
+    """A line for each artifact that is larger than float32 in the same format.
+
+    It is compared with the float32 file of this export, else with the one beside it, else with what its
+    weights would take in float32.
+
+    Args:
+        artifacts: The files that an export wrote or kept, with their recipes.
+    """
+    notes = []
+    for path, recipe in artifacts.items():
+        if recipe.scheme == "float32":
+            continue
+        size, float32 = path.stat().st_size, _float32_file(path, recipe, artifacts)
+        if float32 is not None and size > float32.stat().st_size:
+            notes.append(
+                f"{path}: is larger than {float32.name}, {size:,} bytes to {float32.stat().st_size:,}: "
+                f"{contents_of(path, recipe)}"
+            )
+        elif float32 is None and (least := _bytes_as_float32(path)) is not None and size > least:
+            notes.append(
+                f"{path}: is larger than its weights in float32, {size:,} bytes to {least:,}: "
+                f"{contents_of(path, recipe)}"
+            )
+    return notes
+
+
+def _float32_file(path: Path, recipe: Recipe, artifacts: Mapping[Path, Recipe]) -> Path | None:
+    """The float32 artifact of the same format, made in the same export or lying beside."""
+    for other, made in artifacts.items():
+        if (made.format, made.scheme) == (recipe.format, "float32"):
+            return other
+    [float32] = [item for item in RECIPES if (item.format, item.scheme) == (recipe.format, "float32")]
+    suffix = f"-{recipe.scheme}.{recipe.format}"
+    if not path.name.endswith(suffix):
+        return None
+    beside = float32.artifact_path(path.name.removesuffix(suffix), path.parent)
+    return beside if beside.is_file() else None
+
+
+def _bytes_as_float32(path: Path) -> int | None:
+    """Bytes of a file whose weights would be float32 and all else as it is."""
+    types = read_stored_types(path)
+    if types is None:
+        return None
+    stored = sum(entry.size_bytes for entry in types.weights)
+    weights = sum(entry.weights for entry in types.weights)
+    return path.stat().st_size - stored + _FLOAT32_BYTES * weights

@@ -42,7 +42,7 @@ def prove(
     """Prove and name it, of an original that rounds so much."""
     with Draft(path) as draft:
         metadata = proving.prove(model, metadata, recipe, draft, exam, lambda images, scores: rounding)
-        proving.name(draft, metadata)
+        proving.finish(draft, metadata)
     return metadata
 
 

@@ -22,8 +22,8 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fmnist_exporters.formats.onnx_blocks import Feed
-
+Feed = dict[str, NDArray[np.float32]]
+"""What a session is given: by the input's name its tensor."""
 _BIASED = ("Conv", "Gemm")
 """Operators whose third input is a bias."""
 _PREFIX = "int8/"

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.formats import embed_zip
 from fmnist_exporters.original.classifier import Classifier
 from fmnist_exporters.original.head import Pair
 from fmnist_exporters.original.layers import StaticReshape

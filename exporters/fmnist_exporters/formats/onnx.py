@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from typing import Any
 
 import keras
@@ -10,13 +12,11 @@ import onnx
 import tf2onnx
 from numpy.typing import NDArray
 
-from fmnist_exporters.formats.gemm import fuse_gemm, ranks
-from fmnist_exporters.formats.naming import rename
+from fmnist_exporters.formats import embed_onnx, unsupported
 from fmnist_exporters.formats.onnx_int8 import quantize
-from fmnist_exporters.formats.unsupported import unsupported
-from fmnist_exporters.metadata import embed_onnx
 from fmnist_exporters.original.classifier import Classifier
 from fmnist_exporters.original.plain import is_recurrent
+from fmnist_exporters.original.rebuild import free_name
 from fmnist_exporters.original.reduce import inference_function, reduce
 from fmnist_exporters.original.rounding import round_weights
 
@@ -85,8 +85,8 @@ def _convert(model: keras.Model) -> bytes:
     proto.ir_version = IR_VERSION
     _check_operators(proto.graph, model)
     _name_batch(proto.graph)
-    fuse_gemm(proto.graph, ranks(proto))
-    rename(proto.graph)
+    _fuse_gemm(proto.graph, _ranks(proto))
+    _rename(proto.graph)
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString(deterministic=True))
 
@@ -115,3 +115,92 @@ def _check_operators(graph: onnx.GraphProto, model: keras.Model) -> None:
 def _name_batch(graph: onnx.GraphProto) -> None:
     for value in (*graph.input, *graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
+
+
+def _fuse_gemm(graph: onnx.GraphProto, ranks: dict[str, int]) -> None:
+    """Turn ``MatMul(x, kernel)`` and the ``Add`` of a bias behind it into one ``Gemm``.
+
+    Args:
+        graph: The graph; changed in place.
+        ranks: Number of dimensions of each value, by name. ``Gemm`` takes matrices only.
+    """
+    constants = {initializer.name: len(initializer.dims) for initializer in graph.initializer}
+    uses = Counter(name for node in graph.node for name in node.input)
+    products = {
+        node.output[0]: node
+        for node in graph.node
+        if node.op_type == "MatMul" and ranks.get(node.input[0]) == 2 and constants.get(node.input[1]) == 2
+    }
+    for node in list(graph.node):
+        if node.op_type != "Add":
+            continue
+        for product, bias in (node.input, reversed(node.input)):
+            if product in products and uses[product] == 1 and constants.get(bias) == 1:
+                matmul = products[product]
+                gemm = onnx.helper.make_node("Gemm", [*matmul.input, bias], list(node.output), matmul.name)
+                node.CopyFrom(gemm)
+                graph.node.remove(matmul)
+                break
+
+
+def _ranks(model: onnx.ModelProto) -> dict[str, int]:
+    """Number of dimensions of the values whose shape can be inferred, by name."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    values = (*graph.input, *graph.value_info, *graph.output)
+    return {value.name: len(value.type.tensor_type.shape.dim) for value in values}
+
+
+def _rename(graph: onnx.GraphProto) -> None:
+    """Name nodes, and the values between them, after their layers: ``hidden_1/...``.
+
+    The converter numbers what it adds through the life of the process, so that a second export of the
+    same model would not have the same bytes as the first.
+
+    Args:
+        graph: The graph; changed in place. Its input becomes ``image``, its output ``probabilities``.
+    """
+    graph.ClearField("doc_string")
+    graph.ClearField("value_info")
+    constants = {initializer.name for initializer in graph.initializer}
+    names = {graph.input[0].name: "image", graph.output[0].name: "probabilities"}
+    taken: set[str] = set()
+    for node in graph.node:
+        node.name = free_name(_own_name(node, constants), taken)
+        for index, name in enumerate(node.input):
+            if name in constants and name not in names:
+                names[name] = f"{node.name}/constant_{index}"
+        for index, name in enumerate(node.output):
+            names.setdefault(name, f"{node.name}:{index}")
+        _replace(node, names)
+    for value in (*graph.input, *graph.output, *graph.initializer):
+        value.name = names[value.name]
+    order = list(names.values())
+    initializers = sorted(graph.initializer, key=lambda initializer: order.index(initializer.name))
+    graph.ClearField("initializer")
+    graph.initializer.extend(initializers)
+
+
+def _own_name(node: onnx.NodeProto, constants: set[str]) -> str:
+    """The node's name, without its number; what the converter made up is named after its weights."""
+    if "/" in node.name:
+        return _plain(node.name)
+    inputs = sorted(node.input, key=lambda name: name not in constants)
+    layers = [_layer(name) for name in (*inputs, *node.output) if "/" in name]
+    return f"{layers[0]}{node.op_type}" if layers else node.op_type
+
+
+def _layer(name: str) -> str:
+    return name.split("/")[0] + "/"
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"__\d+(?=:|$)", "", name)
+
+
+def _replace(node: onnx.NodeProto, names: dict[str, str]) -> None:
+    """Put the new names into a node, and into the graphs that it holds if it is a loop."""
+    node.input[:] = [names.get(name, name) for name in node.input]
+    node.output[:] = [names.get(name, name) for name in node.output]
+    for attribute in node.attribute:
+        for inner in attribute.g.node:
+            _replace(inner, names)

@@ -39,6 +39,8 @@ So uint8 stays, also where such operators are.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -46,17 +48,19 @@ import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import numpy_helper
-from onnxruntime.quantization import QuantType, quantize_static
-from onnxruntime.quantization.quant_utils import add_pre_process_metadata
+from onnxruntime import InferenceSession
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-from fmnist_exporters.formats.bias_correction import correct_biases
-from fmnist_exporters.formats.onnx_blocks import BlockReader, blocks, scores
+from fmnist_exporters.formats.bias_correction import Feed, correct_biases
+from fmnist_exporters.original.layers import BLOCK_BYTES
 
 _LINEAR = ("Gemm", "MatMul", "Conv")
 _MOVING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze", "Flatten", "Gather")
 """What gives pixels in another order or shape; channels are gathered where blue is first."""
 _PIXELS = {"rmin": np.float32(0), "rmax": np.float32(255)}
 """Pixels are 0 to 255, whatever the calibration images hold; then they map one to one on uint8."""
+_SIMPLIFIED = {"onnx.quant.pre_process": "onnxruntime.quant"}
+"""Without it the quantiser logs advice to simplify what is simple already."""
 _GATES = ("Mul", "Div", "Clip", "Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Erf")
 """What tf2onnx makes hard swish, SiLU, GELU and squeeze-and-excite of."""
 _HELD_BACK = 4
@@ -76,7 +80,7 @@ def quantize(content: bytes, calibration: NDArray[np.uint8]) -> bytes:
         The model as ONNX, with the same float32 input and output.
     """
     model = onnx.load_from_string(content)
-    add_pre_process_metadata(model)  # or the quantiser logs advice to simplify what is simple already
+    onnx.helper.set_model_props(model, _SIMPLIFIED)
     # Without gates there is nothing to choose, and a dense network is exported as fast as ever.
     quantised = _choose(model, calibration) if _has_gate(model.graph) else _quantise(model, calibration)
     quantised.ClearField("metadata_props")
@@ -102,7 +106,7 @@ def _choose(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.Mode
         seen = unseen = calibration
     else:
         seen, unseen = calibration[~held_back], calibration[held_back]
-    wanted = scores(model, blocks(model, unseen))
+    wanted = _scores(model, blocks(model, unseen))
     candidates: list[onnx.ModelProto] = []
     for in_float in ((), _GATES):
         quantised = _quantise(model, seen, in_float)
@@ -110,7 +114,7 @@ def _choose(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.Mode
         corrected.CopyFrom(quantised)
         correct_biases(corrected, model, blocks(model, seen[::_CORRECTING]))
         candidates += [quantised, corrected]
-    errors = [np.abs(scores(candidate, blocks(model, unseen)) - wanted).mean() for candidate in candidates]
+    errors = [np.abs(_scores(candidate, blocks(model, unseen)) - wanted).mean() for candidate in candidates]
     return candidates[int(np.argmin(errors))]
 
 
@@ -159,3 +163,48 @@ def _offset_weights(graph: onnx.GraphProto) -> None:
                 if constant is not None and constant.data_type == onnx.TensorProto.INT8:
                     offset = numpy_helper.to_array(constant).view(np.uint8) ^ np.uint8(128)
                     constant.CopyFrom(numpy_helper.from_array(offset, name))
+
+
+def blocks(model: onnx.ModelProto, images: NDArray[np.uint8]) -> Iterator[Feed]:
+    """The images in their order, as many at once as fit into `BLOCK_BYTES`, at least one.
+
+    Args:
+        model: A model of float32 pixels 0–255 with one input and a free batch size.
+        images: uint8 ``[N, *image_shape]``.
+
+    Yields:
+        float32 ``[n, *image_shape]`` under the input's name.
+    """
+    most = max(1, BLOCK_BYTES // activation_bytes(model))
+    for start in range(0, len(images), most):
+        yield {model.graph.input[0].name: images[start : start + most].astype(np.float32)}
+
+
+def activation_bytes(model: onnx.ModelProto) -> int:
+    """Bytes of all float32 tensors that one image makes, input included, as far as shapes can be inferred."""
+    graph = onnx.shape_inference.infer_shapes(model).graph
+    return sum(
+        4 * math.prod(size.dim_value or 1 for size in value.type.tensor_type.shape.dim)
+        for value in (*graph.input, *graph.value_info, *graph.output)
+    )
+
+
+def _scores(model: onnx.ModelProto, feeds: Iterable[Feed]) -> NDArray[np.float32]:
+    """What a model answers, float32 ``[N, classes]``."""
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    return np.concatenate([session.run(None, feed)[0] for feed in feeds])
+
+
+class BlockReader(CalibrationDataReader):  # type: ignore[misc]
+    """Hands the quantiser its images block by block.
+
+    Its calibrater keeps of each block the least and the greatest element of every tensor, and these of all
+    blocks are those of all images.
+    """
+
+    def __init__(self, model: onnx.ModelProto, images: NDArray[np.uint8]) -> None:
+        self._blocks = blocks(model, images)
+
+    def get_next(self) -> Feed | None:
+        """The next block; None when there are no more."""
+        return next(self._blocks, None)

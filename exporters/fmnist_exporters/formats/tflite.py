@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from tensorflow.lite.python.convert import mlir_quantize
 from tensorflow.lite.python.convert_phase import ConverterError
 
-from fmnist_exporters.formats.unsupported import unsupported
+from fmnist_exporters.formats import embed_zip, unsupported
 from fmnist_exporters.isolation import note_step
-from fmnist_exporters.metadata import embed_zip
 from fmnist_exporters.original.classifier import Classifier
 from fmnist_exporters.original.reduce import inference_function, reduce
 from fmnist_exporters.original.rounding import round_weights
