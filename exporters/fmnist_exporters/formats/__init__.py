@@ -1,4 +1,4 @@
-"""The converter of each format, which is the module of its name, and what they have in common."""
+"""The converters, a module for each format, and what they share: errors, metadata and seal."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from fmnist_exporters.original.classifier import Classifier
 
 _LOOPS = ("While", "StatelessWhile", "Loop", "TensorList", "TensorArray")
-"""How operators begin that TensorFlow computes a loop with."""
+"""Prefixes of TensorFlow's operators for loops."""
 _CALLS = ("PartitionedCall", "StatefulPartitionedCall", "XlaLaunch")
-"""What runs a function that was compiled, whatever is in it."""
+"""Operators that run a compiled function."""
 _CONDITIONS = ("If", "StatelessIf", "Case", "StatelessCase")
 
 
 class Converter(Protocol):
-    """What the module of a format has."""
+    """Interface of a format's module."""
 
     def convert(
         self, classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None
@@ -45,13 +45,13 @@ class Converter(Protocol):
 
         Args:
             classifier: The original.
-            scheme: One of the schemes that the recipes have for the format.
-            calibration: uint8 ``[N, *image_shape]``, training images, for schemes that take some.
+            scheme: A scheme that the recipes have for the format.
+            calibration: uint8 ``[N, *image_shape]``, training images, for calibrated schemes.
         """
         ...
 
     def embed(self, model: bytes, metadata: Metadata) -> bytes:
-        """Put an artifact's description of itself behind the model."""
+        """Append the metadata and the seal to a model."""
         ...
 
 
@@ -66,37 +66,29 @@ def converter(format: str, module: str = "") -> Converter:
 
 
 def unsupported(node: str, operator: str, format: str, model: keras.Model) -> UnsupportedError:
-    """The error for an operator that cannot be converted.
+    """Return the error for an operator that cannot be converted.
 
     Args:
-        node: Name of its node in the graph, which begins with the layer's; empty when not known.
+        node: Name of its node in the graph, which begins with the layer's; empty if unknown.
         operator: Its name in TensorFlow.
-        format: Name of the format, as people write it.
-        model: The model that was to be converted.
+        format: Name of the format for the message.
+        model: The model to be converted.
     """
-    layer = node.split("/")[0]
-    kind = next((type(found).__name__ for found in model.operations if found.name == layer), "")
-    what = f"layer {layer!r}{f' ({kind})' if kind else ''}"
+    layer, remedy = node.split("/")[0], "replace the layer"
+    kind = next((f" ({type(found).__name__})" for found in model.operations if found.name == layer), "")
+    reason = f"uses {operator}"
     if operator.startswith(_LOOPS):
-        return UnsupportedError(
-            f"{what} computes in a loop that cannot be unrolled, and {format} has no operator for such; give "
-            "it a fixed number of steps, or replace the layer"
-        )
-    if operator in _CONDITIONS:
-        return UnsupportedError(
-            f"{what} decides by its input what to compute, and {format} has no operator for that; replace "
-            "the layer"
-        )
-    if operator in _CALLS:
-        return UnsupportedError(
-            f"{what} computes by code that TensorFlow compiles for itself, and {format} has no operator for "
-            "that; replace the layer"
-        )
-    return UnsupportedError(f"{what} uses {operator}, which {format} has no operator for; replace the layer")
+        reason = "computes in a loop that cannot be unrolled"
+        remedy = f"give it a fixed number of steps, or {remedy}"
+    elif operator in _CONDITIONS:
+        reason = "computes different things depending on its input"
+    elif operator in _CALLS:
+        reason = "runs code that TensorFlow compiles for its own use"
+    return UnsupportedError(f"layer {layer!r}{kind} {reason}, for which {format} has no operator; {remedy}")
 
 
 def embed_zip(model: bytes, metadata: Metadata) -> bytes:
-    """Append ``fmnist.json`` and ``labels.txt`` to a ZIP's entries, or as a ZIP, and the seal."""
+    """Append ``fmnist.json``, ``labels.txt`` and the seal to a ZIP, or as a ZIP to any other file."""
     buffer = io.BytesIO(model)
     with zipfile.ZipFile(buffer, "a") as archive:
         _describe(archive, metadata)
@@ -104,9 +96,9 @@ def embed_zip(model: bytes, metadata: Metadata) -> bytes:
 
 
 def embed_behind(model: bytes, metadata: Metadata) -> bytes:
-    """As `embed_zip`, for a model of somebody else's that may end in a ZIP: every byte of it stays as it is.
+    """Append the same to a foreign model, which may end in a ZIP, without changing any of its bytes.
 
-    The new ZIP has the old one's files, too, as readers look into the last one.
+    The new ZIP also has the old one's files, as readers use the last ZIP of a file.
     """
     buffer = io.BytesIO(model)
     old = zipfile.ZipFile(io.BytesIO(model)) if zipfile.is_zipfile(buffer) else None
@@ -129,7 +121,7 @@ def _describe(archive: zipfile.ZipFile, metadata: Metadata) -> None:
 
 
 def embed_onnx(model: bytes, metadata: Metadata) -> bytes:
-    """Append ``metadata_props``: two protobuf messages one after the other are the two merged."""
+    """Append ``metadata_props``, as concatenated protobuf messages are merged."""
     pairs = ((ONNX_KEY, metadata.to_json()), (ONNX_SEAL_KEY, "0" * SEAL_BYTES))
     entries = [
         field(METADATA_PROPS, field(1, key.encode()) + field(2, value.encode())) for key, value in pairs
@@ -138,5 +130,5 @@ def embed_onnx(model: bytes, metadata: Metadata) -> bytes:
 
 
 def _sealed(content: bytes) -> bytes:
-    """The content with its seal in the place that was left for it, at the end."""
+    """Return the content with its seal in the last bytes, which are reserved for it."""
     return content[:-SEAL_BYTES] + seal(content[:-SEAL_BYTES])
