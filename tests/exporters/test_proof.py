@@ -11,9 +11,9 @@ import onnx
 import pytest
 from support import DATA, TINY
 
-from fmnist_exporters import proof as proving
+from fmnist_exporters import proof
 from fmnist_exporters.manifest import is_ours, require_manifest_free, write_manifest
-from fmnist_exporters.proof import Exam
+from fmnist_exporters.proof import ProofImages
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_carried, read_metadata
@@ -28,21 +28,21 @@ FLOAT32 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) ==
 
 
 @pytest.fixture(scope="module")
-def exam() -> Exam:
+def exam() -> ProofImages:
     """A thousand training images with the original's answers, as the float32 artifact gives them."""
     training = load_dataset("fashion-mnist", "train", DATA)
     with load(TINY / "export" / "model-float32.npz") as original:
         scores = original.scores(training.images[:1000])
-    return Exam(training.images[:1000], training.targets[:1000], scores)
+    return ProofImages(training.images[:1000], training.targets[:1000], scores)
 
 
 def prove(
-    model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Exam, rounding: float = 1e-7
+    model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: ProofImages, rounding: float = 1e-7
 ) -> Metadata:
     """Prove and name it, of an original that rounds so much."""
     with Draft(path) as draft:
-        metadata = proving.prove(model, metadata, recipe, draft, exam, lambda images, scores: rounding)
-        proving.name(draft, metadata)
+        metadata = proof.prove(model, metadata, recipe, draft, exam, lambda images, scores: rounding)
+        proof.finish(draft, metadata)
     return metadata
 
 
@@ -55,7 +55,7 @@ def model_of(recipe: Recipe) -> tuple[bytes, Metadata]:
     return path.read_bytes()[: carried.model_bytes], dataclasses.replace(metadata, golden=None, proof={})
 
 
-def biased(exam: Exam) -> Exam:
+def biased(exam: ProofImages) -> ProofImages:
     """An original that gets every shirt right, which the artifact does not."""
     scores = exam.scores.copy()
     scores[exam.targets == 6] = np.eye(10, dtype=np.float32)[6]
@@ -124,7 +124,7 @@ def test_a_single_image_of_few_is_no_drop(tmp_path, exam):
     moved = exam.scores[:20].copy()
     right = int(np.flatnonzero(exam.scores[:20].argmax(axis=1) != exam.targets[:20])[0])
     moved[right] = 0.06 + 0.4 * np.eye(10, dtype=np.float32)[exam.targets[right]]
-    few = Exam(exam.images[:20], exam.targets[:20], moved)
+    few = ProofImages(exam.images[:20], exam.targets[:20], moved)
     assert prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), few).proof["images"] == 20
 
 
@@ -166,7 +166,7 @@ def test_what_is_near_enough_is_not_computed_in_float64(tmp_path, exam):
         raise AssertionError("computed for nothing")
 
     with Draft(tmp_path / "m.onnx") as draft:
-        metadata = proving.prove(*model_of(FLOAT32), FLOAT32, draft, exam, fail)
+        metadata = proof.prove(*model_of(FLOAT32), FLOAT32, draft, exam, fail)
     assert metadata.proof["allowed_difference"] == metadata.golden.tolerance == 1e-5
 
 
@@ -206,7 +206,7 @@ def test_few_images_leave_doubts_and_reject_nothing(tmp_path, exam):
     moved = exam.scores[:300].copy()
     wrong = np.flatnonzero(moved.argmax(axis=1) != exam.targets[:300])[:3]
     moved[wrong] = 0.06 + 0.4 * np.eye(10, dtype=np.float32)[exam.targets[wrong]]
-    few = Exam(exam.images[:300], exam.targets[:300], moved)
+    few = ProofImages(exam.images[:300], exam.targets[:300], moved)
     metadata = prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), few)
     assert (
         "300 images are too few for any model and can show at best 1.26 points: take 765 at least, or"

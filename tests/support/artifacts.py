@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from fmnist_exporters.export import Artifact, Exporter, Source
-from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.formats import embed_zip
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime.artifact.container import read_carried, read_metadata
 from fmnist_runtime.data.datasets import KNOWN, load_dataset

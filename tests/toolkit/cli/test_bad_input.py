@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from support import DATA, TINY
 
-from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.formats import embed_zip
 from fmnist_runtime.artifact.container import read_carried, read_metadata
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.recorded import read_reference

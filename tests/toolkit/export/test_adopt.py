@@ -215,7 +215,9 @@ def test_what_cannot_be_adopted(fails, tmp_path):
     assert "does not say which numbers it takes" in fails("adopt", "stranger.tflite")
     sealed = TINY / "export" / "model-int8.tflite"
     assert "is sealed already" in fails("adopt", sealed, *FASHION)
-    assert "only tflite and onnx models are adopted" in fails("adopt", TINY / "export" / "model-float32.npz")
+    assert "only tflite and onnx models can be adopted" in fails(
+        "adopt", TINY / "export" / "model-float32.npz"
+    )
     assert "is a Keras model; make artifacts of it with: fmnist export" in fails(
         "adopt", TINY / "model.keras"
     )

@@ -58,7 +58,7 @@ def export(
     from fmnist.runs.run import Run, is_run, newest_run
     from fmnist.text.progress import Progress, say
     from fmnist.text.tables import percent, size, table
-    from fmnist_exporters.contents import contents_of, size_notes
+    from fmnist_exporters.proof import contents_of, size_notes
     from fmnist_runtime.errors import UnsupportedError
 
     recipes = _recipes(format, quantize)

@@ -202,7 +202,7 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
             keras: Any = session
             with images_of_a_dataset():
                 fitted = keras.fit(images)
-            scores: NDArray[np.float32] = keras.classifier.taking(parse_range(range)).scores(fitted)
+            scores: NDArray[np.float32] = keras.classifier.with_range(parse_range(range)).scores(fitted)
             return np.nan_to_num(scores)
         try:
             trial = _open(info.path, replace(how, input_range=range))

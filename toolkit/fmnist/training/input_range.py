@@ -48,7 +48,7 @@ def _find_other(session: KerasSession, training: Dataset) -> FoundRange | None:
     images, targets = session.fit(training.images[chosen]), training.targets[chosen]
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
-        return np.nan_to_num(session.classifier.taking(parse_range(range)).scores(images))
+        return np.nan_to_num(session.classifier.with_range(parse_range(range)).scores(images))
 
     ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
     try:

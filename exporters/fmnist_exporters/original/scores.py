@@ -1,4 +1,4 @@
-"""What an original says itself: the pixels it takes, and its answers to held-out images."""
+"""Scores held-out images with an original, and determines the input range that it was trained on."""
 
 from __future__ import annotations
 
@@ -19,77 +19,69 @@ if TYPE_CHECKING:
     from fmnist_exporters.original.classifier import Classifier
 
 _STEP_IMAGES = 1000
-"""After so many images there is a word of progress."""
+"""Progress is reported after this many images."""
 
 
 @dataclass(frozen=True)
-class Question:
-    """An original, and the images that it is asked about."""
-
-    path: Path
-    """The ``.keras`` or ``.h5`` file."""
-    labels: tuple[str, ...] | None
-    """Class names, by class index; None for numbers."""
-    input_range: str | None
-    """Pixels it takes itself (see `fmnist_runtime.artifact.contract`); None where images are to tell."""
-    sure: bool
-    """Whether nobody need check the range."""
-    held_out: Dataset
-    """Images with their classes."""
-
-
-@dataclass(frozen=True)
-class Answers:
-    """What an original answered."""
+class OriginalScores:
+    """The scores of an original, and how it was run."""
 
     labels: tuple[str, ...]
     """Class names, by class index."""
     input_shape: tuple[int, ...]
-    """Shape of an image for it."""
+    """Shape of one image in the model's input."""
     input_range: str
-    """Pixels it takes itself."""
+    """Pixel range that the model takes (see `fmnist_runtime.artifact.contract`)."""
     notes: tuple[str, ...]
-    """What a person should know of how it is taken, a line each."""
+    """Notes for the user on how the model is interpreted, a line each."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, its probabilities."""
 
 
-def examine(question: Question) -> Answers:
-    """Ask an original about images. Loads TensorFlow.
+def score_original(
+    path: Path, labels: tuple[str, ...] | None, input_range: str | None, sure: bool, held_out: Dataset
+) -> OriginalScores:
+    """Run an original on labelled images. Loads TensorFlow.
+
+    Args:
+        path: The ``.keras``, ``.h5`` or ``.hdf5`` file.
+        labels: Class names, by class index; None for numbers.
+        input_range: Pixel range that the model takes; None to find it with the images.
+        sure: Skip the check of the range.
+        held_out: Images with their classes.
 
     Raises:
-        ModelError: It cannot be loaded, is no classifier, or takes other pixels than declared.
-        DatasetError: The images are of more classes than it has.
+        ModelError: The model cannot be loaded, is no classifier, or takes other pixels than declared.
+        DatasetError: The data set has more classes than the model.
     """
     from fmnist_exporters.original.plain import loops
     from fmnist_exporters.original.session import KerasSession
 
     note_step("loading the original")
-    with KerasSession(question.path, question.labels, input_range=question.input_range or RAW) as session:
+    with KerasSession(path, labels, input_range=input_range or RAW) as session:
         info, classifier = session.info, session.classifier
-        _require_classes(len(info.labels), question)
-        images = session.fit(question.held_out.images)
-        notes = (*info.notes, *_loop_notes(loops(session.model), question.path))
-    taken = question.input_range or RAW
-    if not question.sure:
-        taken, note = _find_range(classifier, images, question)
+        _require_classes(len(info.labels), path, labels, held_out)
+        images = session.fit(held_out.images)
+        notes = (*info.notes, *_loop_notes(loops(session.model), path))
+    taken = input_range or RAW
+    if not sure:
+        taken, note = _find_range(classifier, input_range, images, held_out.targets, path)
         notes = (*notes, note) if note else notes
-    scores = _answer(classifier.taking(parse_range(taken)), images, question.path)
-    return Answers(info.labels, info.input_shape, taken, notes, scores)
+    scores = _score(classifier.with_range(parse_range(taken)), images, path)
+    return OriginalScores(info.labels, info.input_shape, taken, notes, scores)
 
 
 def _loop_notes(layers: list[str], path: Path) -> list[str]:
-    """What is to be said of layers that compute in a loop."""
     if not layers:
         return []
-    # With TensorFlow's own name of what it would be, as other converters' messages have it.
+    # With TensorFlow's name for the operator, which other converters' messages contain as well.
     loop = f"{', '.join(map(repr, layers))} computes in a loop, for which TFLite has no operators"
     unrolled = "where a format has none, it is unrolled, as by unroll=True"
     return [f"{path}: {loop} (TensorListReserve); {unrolled}"]
 
 
-def _answer(classifier: Classifier, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
-    """The original's probabilities of the images, with a word of progress now and then."""
+def _score(classifier: Classifier, images: NDArray[np.uint8], path: Path) -> NDArray[np.float32]:
+    """Return the probabilities of the images, reporting progress."""
     scores = []
     for first in range(0, len(images), _STEP_IMAGES):
         note_step(f"running the original on image {first:,} of {len(images):,}")
@@ -103,9 +95,8 @@ def _answer(classifier: Classifier, images: NDArray[np.uint8], path: Path) -> ND
     return found
 
 
-def _require_classes(classes: int, question: Question) -> None:
-    path, labels, held_out = question.path, question.labels, question.held_out
-    if labels and len(labels) != classes:  # which a session makes fit, an artifact keeps
+def _require_classes(classes: int, path: Path, labels: tuple[str, ...] | None, held_out: Dataset) -> None:
+    if labels and len(labels) != classes:  # a session adjusts the labels, but an artifact stores them
         raise ModelError(
             f"{path}: has {classes:,} classes, but there are {len(labels):,} labels; each class needs one"
         )
@@ -113,14 +104,19 @@ def _require_classes(classes: int, question: Question) -> None:
         raise DatasetError(f"{path}: has {classes} classes, but {held_out.name} has more")
 
 
-def _find_range(classifier: Classifier, images: NDArray[np.uint8], question: Question) -> tuple[str, str]:
-    """The range that an original takes, checked by images or found by them, and what is to be said of it."""
-    path, declared, targets = question.path, question.input_range, question.held_out.targets
+def _find_range(
+    classifier: Classifier,
+    declared: str | None,
+    images: NDArray[np.uint8],
+    targets: NDArray[np.uint8],
+    path: Path,
+) -> tuple[str, str]:
+    """Check the declared input range, or find it with labelled images; return it with a note for the user."""
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         note_step(f"trying pixels of {range}")
-        scores = classifier.taking(parse_range(range)).scores(images)
-        return np.nan_to_num(scores)  # to be sure of nothing is to be wrong
+        scores = classifier.with_range(parse_range(range)).scores(images)
+        return np.nan_to_num(scores)  # NaN counts as wrong
 
     ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
     if declared is None:
