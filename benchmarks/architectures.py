@@ -179,7 +179,7 @@ def claims(results: dict[str, Record]) -> list[Claim]:
     ]
     level = CHANCE_PERCENT / max(1, len(compared))
     chance = [
-        Claim(f"{text} beside stock, chance to be so much worse", 100 * p, "%", level, at_least=True)
+        Claim(f"{text}: p-value of being worse than stock", 100 * p, "%", level, at_least=True)
         for text, p in compared
     ]
     return peaks + silent + chance

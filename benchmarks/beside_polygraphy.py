@@ -202,7 +202,7 @@ def main() -> None:
     off = 100 * abs(ratio(said[BENCH], said[LOOP.format(BENCH)]) - 1)
     conclude(
         "beside_polygraphy",
-        [Claim("what fmnist bench says is off from a plain loop by", off, "%", LIMIT_PERCENT)],
+        [Claim("error of fmnist bench against a plain loop", off, "%", LIMIT_PERCENT)],
         {
             "packages": PACKAGES,
             "images": IMAGES,

@@ -69,9 +69,11 @@ def claims(found: list[Found]) -> list[Claim]:
     even = max(item.alarms for item in judged if not item.levels.slow_share)
     most = max(item.alarms for item in judged)
     return [
-        Claim("the least coverage, from 95%", least, "standard errors", -ERRORS, at_least=True),
-        Claim("the same model called different", 100 * even, "%", MOST_ALARMS),
-        Claim("the same where some processes are half as slow again", 100 * most, "%", MOST_ALARMS_OF_TWO),
+        Claim("minimum coverage, relative to 95%", least, "standard errors", -ERRORS, at_least=True),
+        Claim("false alarms: same model called different", 100 * even, "%", MOST_ALARMS),
+        Claim(
+            "false alarms where some processes take 1.5 times as long", 100 * most, "%", MOST_ALARMS_OF_TWO
+        ),
     ]
 
 

@@ -113,15 +113,20 @@ def claims(systems: dict[str, dict[str, Any]]) -> list[Claim]:
     full = [item for name, item in apart.items() if "int8-full" in name]
     others = [item for name, item in apart.items() if "int8-full" not in name]
     return [
-        Claim("answers that change", max(item["answers_changed"] for item in apart.values()), "", 0),
-        Claim("int8-full: images that differ", max(item["rows"] for item in full), "", ROWS_LIMIT),
         Claim(
-            "int8-full: by how much", max(item["largest"] for item in full) / LEVEL, "levels", LEVELS_LIMIT
+            "predicted classes that change", max(item["answers_changed"] for item in apart.values()), "", 0
+        ),
+        Claim("int8-full: images whose scores differ", max(item["rows"] for item in full), "", ROWS_LIMIT),
+        Claim(
+            "int8-full: largest difference",
+            max(item["largest"] for item in full) / LEVEL,
+            "levels",
+            LEVELS_LIMIT,
         ),
         Claim("all others: largest difference", max(item["largest"] for item in others), "", FLOAT_LIMIT),
-        Claim("bundle, TFLite, Python 3.13", tflite[1]["bundle_bytes"] / 1e6, "MB", BUNDLE_LIMIT_MB),
+        Claim("bundle size, TFLite, Python 3.13", tflite[1]["bundle_bytes"] / 1e6, "MB", BUNDLE_LIMIT_MB),
         Claim(
-            "installed, TFLite",
+            "installed size, TFLite",
             max(item["installed_bytes"] for item in tflite) / 1e6,
             "MB",
             INSTALLED_LIMIT_MB,

@@ -104,7 +104,7 @@ def main() -> None:
         for ours, keras in zip(evaluated[OURS], evaluated[KERAS], strict=True)
     )
     failed = sum(usage.exit != 0 for usages in evaluated.values() for usage in usages)
-    claims = [Claim("evaluations that failed", failed, "", 0)]
+    claims = [Claim("failed evaluations", failed, "", 0)]
     for name, (usage, files) in exported.items():
         claims.append(Claim(f"export of {name}: peak memory", usage.peak_bytes / 1e9, "GB", PEAK_LIMIT_GB))
         claims.append(Claim(f"export of {name}: files, rejected or not", files, "", FILES, at_least=True))

@@ -98,7 +98,7 @@ def claims(recipe: str, results: list[dict[str, Any]]) -> list[Claim]:
         return max(float(item[key]) for item in results)
 
     found = [
-        Claim("metadata", worst("metadata_bytes"), "bytes", METADATA_LIMIT),
+        Claim("metadata size", worst("metadata_bytes"), "bytes", METADATA_LIMIT),
         Claim(
             "difference between batches of 1 and 256",
             worst("batch_difference"),
@@ -106,7 +106,7 @@ def claims(recipe: str, results: list[dict[str, Any]]) -> list[Claim]:
             0 if "int8" in recipe else FLOAT_DIFFERENCE,
         ),
         Claim(
-            "the same bytes when exported again",
+            "byte-identical repeat exports",
             sum(item["same_bytes_again"] for item in results),
             "artifacts",
             len(results),
@@ -116,15 +116,17 @@ def claims(recipe: str, results: list[dict[str, Any]]) -> list[Claim]:
     if "agreement" in limits:
         agreement = 100 * (1 - worst("changed_outside_ties") / len(IMAGES))
         found.append(
-            Claim("agreement outside of ties", agreement, "%", 100 * limits["agreement"], at_least=True)
+            Claim("agreement excluding ties", agreement, "%", 100 * limits["agreement"], at_least=True)
         )
     if "difference" in limits:
-        found.append(Claim("difference of a probability", worst("max_difference"), "", limits["difference"]))
+        found.append(
+            Claim("largest difference of a probability", worst("max_difference"), "", limits["difference"])
+        )
     if "drop" in limits:
         drop = -100 * min(item["accuracy_difference"] for item in results)
-        found.append(Claim("accuracy lost", drop, "points", 100 * limits["drop"]))
+        found.append(Claim("accuracy loss", drop, "points", 100 * limits["drop"]))
     if "bytes" in limits:
-        found.append(Claim("model", worst("model_bytes"), "bytes", limits["bytes"]))
+        found.append(Claim("model size", worst("model_bytes"), "bytes", limits["bytes"]))
     return [replace(claim, text=f"{recipe}: {claim.text}") for claim in found]
 
 

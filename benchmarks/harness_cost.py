@@ -68,7 +68,7 @@ def main() -> None:
         "calls": CALLS,
         "ns": {name: [round(value, 1) for value in item.by_round] for name, item in times.items()},
     }
-    conclude("harness_cost", [Claim("what timing adds to an inference", added_us, "µs", LIMIT_US)], figures)
+    conclude("harness_cost", [Claim("overhead of timing an inference", added_us, "µs", LIMIT_US)], figures)
 
 
 if __name__ == "__main__":

@@ -142,15 +142,15 @@ def claims(scenarios: list[Scenario], extremes: dict[str, float]) -> list[Claim]
     passed = [item.passed.simulated for item in scenarios if item.passed]
     shares = {
         "simulated": (min(covered), max(covered), max(passed)),
-        "exactly": (extremes["least_covered"], extremes["most_covered"], extremes["most_passing"]),
+        "exact": (extremes["least_covered"], extremes["most_covered"], extremes["most_passing"]),
     }
     low, high = COVERAGE
     found = []
     for how, (least, most, passing) in shares.items():
         found += [
-            Claim(f"covers the truth, least, {how}", 100 * least, "%", 100 * low, at_least=True),
-            Claim(f"covers the truth, most, {how}", 100 * most, "%", 100 * high),
-            Claim(f"passes what is just too bad, most, {how}", 100 * passing, "%", 100 * MOST_PASSING),
+            Claim(f"minimum coverage, {how}", 100 * least, "%", 100 * low, at_least=True),
+            Claim(f"maximum coverage, {how}", 100 * most, "%", 100 * high),
+            Claim(f"maximum pass rate at the limit, {how}", 100 * passing, "%", 100 * MOST_PASSING),
         ]
     return found
 

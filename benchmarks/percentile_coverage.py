@@ -117,10 +117,10 @@ def claims(found: list[Coverage], processes: list[Together]) -> list[Claim]:
     least = min((item.covered - CONFIDENCE) / item.standard_error for item in found)
     furthest = max(abs(item.covered - item.exact) / item.standard_error for item in found)
     return [
-        Claim("the least coverage, from 95%", least, "standard errors", -ERRORS, at_least=True),
-        Claim("coverage furthest from the exact", furthest, "standard errors", ERRORS),
+        Claim("minimum coverage, relative to 95%", least, "standard errors", -ERRORS, at_least=True),
+        Claim("largest deviation from the exact coverage", furthest, "standard errors", ERRORS),
         Claim(
-            "the least coverage of p50 of six processes, from 95%",
+            "minimum coverage of p50 over six processes, relative to 95%",
             min(
                 (item.covered - CONFIDENCE) / item.standard_error for item in processes if item.percent == 50
             ),

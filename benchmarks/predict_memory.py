@@ -75,8 +75,8 @@ def main() -> None:
     rows = [[name, f"{peak / 1e6:.1f}"] for name, peak in {**peaks, **single}.items()]
     report("fmnist predict", ["of what", "peak MB"], rows)
     claims = [
-        Claim(f"{MANY:,} files beside {FEW}", extra, "MB", EXTRA_LIMIT_MB),
-        Claim("the largest image", max(single.values()) / 1e6, "MB", LARGEST_LIMIT_MB),
+        Claim(f"extra memory for {MANY:,} files over {FEW}", extra, "MB", EXTRA_LIMIT_MB),
+        Claim("memory for the largest image", max(single.values()) / 1e6, "MB", LARGEST_LIMIT_MB),
     ]
     conclude("predict_memory", claims, {"peak_bytes": {**peaks, **single}})
 

@@ -106,7 +106,7 @@ def claims(results: dict[str, list[dict[str, Any]]]) -> list[Claim]:
             SPEED_LIMIT,
             at_least=True,
         ),
-        Claim("accuracy lost to the normalised lecture", loss, "points", LOSS_LIMIT),
+        Claim("accuracy loss against the normalised lecture", loss, "points", LOSS_LIMIT),
     ]
 
 

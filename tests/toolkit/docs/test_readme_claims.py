@@ -46,7 +46,7 @@ def test_a_figure_that_was_edited_is_found_and_mended(copy):
     readme.write_text(re.sub(r"(\| `fmnist train` \| )[\d.]+ s", r"\g<1>9.99 s", text), "utf-8")
     check = readme_table(copy, "--check")
     assert check.returncode == 1
-    assert re.fullmatch(r"\S+: is not as the results are; .*: \| `fmnist train` \| .*\n", check.stderr)
+    assert re.fullmatch(r"\S+: differs from the results; .*: \| `fmnist train` \| .*\n", check.stderr)
     assert readme_table(copy).returncode == 0
     assert readme.read_text("utf-8") == text
 
