@@ -26,7 +26,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     if report.skipped and os.environ.get("FMNIST_SKIP_NOTHING"):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome, report.longrepr = "failed", f"no test may be left out here: {reason}"
+        report.outcome, report.longrepr = "failed", f"no test may be skipped here: {reason}"
     return report
 
 
