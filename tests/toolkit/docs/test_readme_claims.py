@@ -1,4 +1,4 @@
-"""The figures in the README are those that were measured. Nothing is measured here."""
+"""The figures in the README are the measured ones. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def readme_table(root, *arguments):
 
 @pytest.fixture
 def copy(tmp_path):
-    """The README and the benchmarks, to be changed."""
+    """A copy of the README and the benchmarks, to be changed."""
     shutil.copytree(BENCHMARKS, tmp_path / "benchmarks")
     shutil.copy(ROOT / "README.md", tmp_path)
     (tmp_path / "runtime").mkdir()
@@ -83,7 +83,7 @@ def test_every_script_has_its_result():
 
 
 def test_make_bench_runs_them_all_and_names_those_that_fail(tmp_path):
-    """In a folder whose Python writes down what it is to run, and fails at two of the scripts."""
+    """In a folder whose Python logs the scripts, and fails for two of them."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
