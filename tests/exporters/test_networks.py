@@ -198,7 +198,7 @@ def test_artifacts_speak_of_the_layers(exported):
 AGAIN = """
 import hashlib, sys
 from pathlib import Path
-from fmnist_exporters import onnx
+from fmnist_exporters.formats import onnx
 from fmnist_exporters.original.session import KerasSession
 content = onnx.convert(KerasSession(Path(sys.argv[1]), input_range=sys.argv[2]).classifier, "float32")
 print(hashlib.sha256(content).hexdigest())
