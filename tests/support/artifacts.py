@@ -1,4 +1,4 @@
-"""Exporting the tiny run, or another original in its place."""
+"""Export the tiny run, or another original in its place."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def make(folder: Path, *recipes: Recipe, source: Source = SOURCE, force: bool = 
 
 
 def with_metadata(path: Path, **changes: object) -> Path:
-    """A copy of the tiny run's int8 artifact that says something else of itself."""
+    """Return a copy of the tiny run's int8 artifact with other metadata."""
     metadata, carried = read_metadata(_INT8), read_carried(_INT8)
     assert metadata is not None
     assert carried is not None

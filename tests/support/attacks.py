@@ -1,4 +1,4 @@
-"""How a test attacks: a file is written, and has to be refused in one line before an engine sees it."""
+"""Attack a command: write a file, and require a refusal in one line before an engine opens the file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the guide to the Raspberry Pi tells people to type works."""
+"""The commands in the guide to the Raspberry Pi work."""
 
 from __future__ import annotations
 
