@@ -14,8 +14,7 @@ from fmnist_exporters.metadata import embed_behind, embed_onnx
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
 from fmnist_runtime.artifact.container import read_metadata
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.engines import Session

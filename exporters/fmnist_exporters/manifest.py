@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from fmnist_exporters.recipes import RECIPES, formats, position
-from fmnist_runtime.artifact.container import REJECTED, read_carried, read_metadata
-from fmnist_runtime.artifact.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
+from fmnist_runtime.artifact.container import (
+    MANIFEST,
+    MANIFEST_MARK,
+    MANIFEST_SCHEMA,
+    REJECTED,
+    read_carried,
+    read_metadata,
+)
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically

@@ -16,8 +16,7 @@ from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import by_fitness, choose_golden
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.engines import load
 from fmnist_runtime.errors import FmnistError, ModelError, RejectedError

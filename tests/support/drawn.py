@@ -10,7 +10,7 @@ import numpy as np
 
 from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import Evaluation
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 NEAR = 0.25
 """Places have one decimal: a mark's and both ticks' are off by 0.05 at most, and a mark that is as far beyond

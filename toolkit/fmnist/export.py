@@ -14,9 +14,8 @@ from fmnist.scoring.references import record_reference, require_reference_free
 from fmnist.text.progress import say_notes
 from fmnist.text.tables import percent
 from fmnist_exporters.recipes import Recipe, formats
-from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.container import MANIFEST, format_suffix
 from fmnist_runtime.artifact.contract import RAW
-from fmnist_runtime.artifact.manifest import MANIFEST
 from fmnist_runtime.artifact.mistaken import mistaken
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.data.labels import read_distinct_labels

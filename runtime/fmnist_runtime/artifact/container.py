@@ -14,6 +14,7 @@ its comment, in ONNX the value of the last entry.
 from __future__ import annotations
 
 import hashlib
+import json
 import mmap
 import zipfile
 import zlib
@@ -27,6 +28,10 @@ from fmnist_runtime.errors import ModelError
 from fmnist_runtime.safety.protobuf import fields
 from fmnist_runtime.safety.zip import open_archive
 
+NETWORK_FILE = "network.json"
+"""The entry of an npz model that lists its layers; see `fmnist_runtime.engines.dense_npz`."""
+MAX_NETWORK_BYTES = 1_000_000
+"""Far above the list of any dense network's layers."""
 METADATA_FILE = "fmnist.json"
 LABELS_FILE = "labels.txt"
 REJECTED = ".rejected"
@@ -79,6 +84,17 @@ def is_intact(path: Path) -> bool:
 def format_suffix(path: Path) -> str:
     """The suffix that tells a file's format, in small letters; also of an artifact that was rejected."""
     return Path(path.stem if path.suffix == REJECTED else path.name).suffix.lower()
+
+
+def is_network(path: Path) -> bool:
+    """Whether a file is an npz model, by its entries, and not another ``.npz``."""
+    try:
+        if path.is_file():  # opening a pipe could wait for ever
+            with open_archive(path) as archive:
+                return NETWORK_FILE in archive.namelist()
+    except Exception:  # what crafted files make zipfile raise has no common base
+        pass
+    return False
 
 
 def read_carried(path: Path) -> Carried | None:
@@ -153,3 +169,28 @@ def _read_onnx(path: Path) -> Carried | None:
 def _mapped(path: Path) -> Iterator[mmap.mmap]:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         yield content
+
+
+MANIFEST = "manifest.json"
+MANIFEST_SCHEMA = "fmnist.manifest/2"
+MANIFEST_MARK = b'"schema": "fmnist.manifest/'
+"""What is in the manifests of every version, and in nobody else's."""
+
+
+def recorded_sha256(path: Path) -> str | None:
+    """The SHA-256 that the manifest beside a file records for it; None when there is none of ours.
+
+    A manifest of ours that is damaged records an empty one, which no file has.
+    """
+    try:
+        text = (path.parent / MANIFEST).read_bytes()
+    except OSError:
+        return None
+    if MANIFEST_MARK not in text:
+        return None  # somebody else's
+    try:
+        entries = json.loads(text)["artifacts"]
+        recorded = {entry["file"]: str(entry["sha256"]) for entry in entries}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return recorded.get(path.name)

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact.container import is_intact, read_metadata
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.manifest import MANIFEST, recorded_sha256
+from fmnist_runtime.artifact.container import MANIFEST, is_intact, read_metadata, recorded_sha256
+from fmnist_runtime.artifact.metadata import Golden
 from fmnist_runtime.engines import load
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 from fmnist_runtime.files import require_file, sha256_file

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from importlib.machinery import PathFinder
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +23,7 @@ from fmnist_runtime.engines.quantization import Writer, pixel_writer
 from fmnist_runtime.engines.session import ModelInfo, Prediction
 from fmnist_runtime.errors import (
     FmnistError,
+    MissingExtraError,
     ModelError,
     NonFiniteScoresError,
     SessionBusyError,
@@ -335,3 +339,39 @@ def _is_alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 def _times(shape: Sequence[int | None]) -> str:
     return "×".join("?" if size is None else str(size) for size in shape) or "one number"
+
+
+_FIRST_FOR_NUMPY_2 = {
+    "onnxruntime": ((1, 19), "pip install --upgrade onnxruntime"),
+    "ai_edge_litert": ((1, 1), "pip install --upgrade ai-edge-litert"),
+    # The last wheel is 2.14; TensorFlow, which it is built from, takes NumPy 2 since 2.18.
+    "tflite_runtime": ((2, 18), "pip install 'numpy<2'"),
+}
+"""By package the first version that was built for NumPy 2, as found by trying them, and what to type."""
+_VERSION = re.compile(r"""^__version__ = ['"]((\d+)\.(\d+)[^'"]*)""", re.MULTILINE)
+
+
+def require_fit(package: str) -> None:
+    """Check, before an engine is imported, that it was built for the NumPy that is here.
+
+    Its version is read from its ``__init__.py``, as importing it would be too late, and asking
+    `importlib.metadata` would take a tenth of the time of a whole prediction.
+
+    Args:
+        package: The name it is imported by. One that is not installed fits.
+
+    Raises:
+        MissingExtraError: It was not.
+    """
+    if np.__version__.startswith("1."):
+        return
+    spec = PathFinder.find_spec(package)
+    if spec is None or spec.origin is None:
+        return
+    found = _VERSION.search(Path(spec.origin).read_text(encoding="utf-8", errors="replace"))
+    first, remedy = _FIRST_FOR_NUMPY_2[package]
+    if found and (int(found[2]), int(found[3])) < first:
+        raise MissingExtraError(
+            f"{package.replace('_', '-')} {found[1]} fails with numpy {np.__version__}, "
+            f"as it was built for NumPy 1: {remedy}"
+        )

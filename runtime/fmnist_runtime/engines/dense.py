@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,3 +87,82 @@ class Network:
     def values(self) -> int:
         """How many numbers there are between image and scores, both included."""
         return math.prod(self.input_shape) + sum(layer.bias.size for layer in self.layers)
+
+
+_MAX_BYTES = 2**28
+"""Of all weights together: 256 MB. A file can use the same ones again, and each layer has its own."""
+
+
+class Chain:
+    """The layers so far, to which each operator adds its part. What does not fit raises ValueError."""
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        self._input_shape = input_shape
+        self._layers: list[Dense] = []
+        self._factor = np.ones((), np.float32)
+        self._bytes = 0
+
+    @property
+    def width(self) -> int:
+        """How many numbers there are for each image."""
+        return self._layers[-1].bias.size if self._layers else math.prod(self._input_shape)
+
+    def scale(self, operator: str, factor: Floats) -> None:
+        """Multiply the pixels by a single number, which goes into the first kernel."""
+        if self._layers or factor.size != 1:
+            raise ValueError(f"it has a {operator} that is no scaling of the pixels")
+        self._factor = self._factor * factor.reshape(())
+
+    def reshape(self, operator: str, sizes: Sequence[int], batch: int) -> None:
+        """Flatten each image.
+
+        Args:
+            operator: Its name.
+            sizes: The new shape; -1 stands for what is left.
+            batch: How many images the file takes at once.
+        """
+        if tuple(sizes) not in ((-1, self.width), (batch, self.width), (batch, -1)):
+            raise ValueError(f"it has a {operator} into {tuple(sizes)}")
+
+    def multiply(self, operator: str, kernel: Floats) -> None:
+        """Begin a layer.
+
+        Args:
+            operator: Its name.
+            kernel: float32 ``[inputs, units]``, in any order in memory.
+        """
+        if kernel.ndim != 2 or kernel.shape[0] != self.width:
+            raise ValueError(
+                f"it has a {operator} with weights of shape {kernel.shape} for {self.width} inputs"
+            )
+        self._count(kernel)
+        name = f"{operator} {len(self._layers)}"
+        ordered = np.multiply(kernel, self._factor, order="C")
+        self._layers.append(Dense(name, ordered, np.zeros(kernel.shape[1], np.float32), "linear"))
+        self._factor = np.ones((), np.float32)
+
+    def add(self, operator: str, bias: Floats) -> None:
+        """Add a number for each unit to the layer that was begun."""
+        layer = self._open_layer(operator)
+        if bias.shape not in ((self.width,), (1, self.width)):
+            raise ValueError(f"it has a {operator} of shape {bias.shape} for {self.width} units")
+        self._count(bias)
+        self._layers[-1] = replace(layer, bias=layer.bias + bias.reshape(-1))
+
+    def activate(self, operator: str, activation: str) -> None:
+        """End the layer that was begun."""
+        self._layers[-1] = replace(self._open_layer(operator), activation=activation)
+
+    def _count(self, weights: Floats) -> None:
+        self._bytes += weights.nbytes
+        if self._bytes > _MAX_BYTES:
+            raise ValueError(f"it has {self._bytes:,} bytes of weights, at most {_MAX_BYTES:,} are read")
+
+    def _open_layer(self, operator: str) -> Dense:
+        if not self._layers or self._layers[-1].activation != "linear":
+            raise ValueError(f"it has a {operator} that follows no product")
+        return self._layers[-1]
+
+    def network(self) -> Network:
+        """All layers."""
+        return Network(self._input_shape, tuple(self._layers))

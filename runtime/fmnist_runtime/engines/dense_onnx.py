@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_runtime.engines.dense import Floats, Network
-from fmnist_runtime.engines.dense_chain import Chain
+from fmnist_runtime.engines.dense import Chain, Floats, Network
 from fmnist_runtime.safety.protobuf import Message
 
 _FLOAT, _INT64 = 1, 7

@@ -10,11 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_runtime.engines.dense import Floats, Network
-from fmnist_runtime.engines.dense_chain import Chain
+from fmnist_runtime.engines.dense import Chain, Floats, Network
 from fmnist_runtime.safety.flatbuffer import Content
-from fmnist_runtime.safety.tflite.graph import Graph, Operator, read_graph
-from fmnist_runtime.safety.tflite.tensors import FLOAT16, FLOAT32
+from fmnist_runtime.safety.tflite.graph import FLOAT16, FLOAT32, Graph, Operator, read_graph
 
 _DTYPES = {FLOAT32: "<f4", FLOAT16: "<f2"}
 _FUSED = {0: "linear", 1: "relu"}

@@ -6,9 +6,8 @@ import numpy as np
 
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.engines.base import BaseSession
-from fmnist_runtime.engines.blocks import block_size
 from fmnist_runtime.engines.opening import ImageTensor, Opening
-from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.engines.plan import Plan, block_size
 from fmnist_runtime.errors import ModelError
 
 

@@ -15,10 +15,9 @@ from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.mistaken import mistaken
 from fmnist_runtime.engines.base import BaseSession, image_writer
-from fmnist_runtime.engines.blocks import block_size
 from fmnist_runtime.engines.dense import ACTIVATIONS, Dense, Floats, Network
 from fmnist_runtime.engines.opening import ImageTensor, Opening
-from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.engines.plan import Plan, block_size
 from fmnist_runtime.errors import ModelError, UnsupportedError
 
 _REFUSAL = "not a dense float32 network, which is all that engine 'numpy' runs ({}); leave out --engine numpy"

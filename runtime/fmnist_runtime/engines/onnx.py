@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fmnist_runtime.engines.base import BaseSession, Output, check_input, choose_output, image_writer
-from fmnist_runtime.engines.blocks import block_size
-from fmnist_runtime.engines.numpy_fit import require_fit
-from fmnist_runtime.engines.onnx_memory import bound_memory, unbounded_optimizers
+from fmnist_runtime.engines.base import (
+    BaseSession,
+    Output,
+    check_input,
+    choose_output,
+    image_writer,
+    require_fit,
+)
 from fmnist_runtime.engines.opening import ImageTensor, Opening
-from fmnist_runtime.engines.plan import Plan, in_turn
+from fmnist_runtime.engines.plan import Plan, block_size, in_turn
 from fmnist_runtime.engines.quantization import score_reader
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.safety.onnx.running import Running, exposed
+from fmnist_runtime.safety.onnx.checks import Running, exposed
 
 with needs_extra("onnx", "running an .onnx model"):
     require_fit("onnxruntime")
@@ -75,7 +82,7 @@ class OnnxSession(BaseSession):
         except ModelError:
             raise
         except Exception as error:  # the engine's exceptions have no common base but this
-            from fmnist_runtime.engines.onnx_reasons import explain
+            from fmnist_runtime.engines.onnx import explain
 
             raise ModelError(explain(error, path, _ENGINE)) from error
 
@@ -143,3 +150,82 @@ def _fixed(size: int | str | None, name: str) -> int:
             f"{name!r} has a dimension of unknown size ({size}); export it with images of a fixed size"
         )
     return size
+
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+MAX_BYTES = 2**29
+"""512 MB for all sessions of the process together, weights included."""
+_FOLDING = "optimization.constant_folding_max_output_size_in_bytes"
+_MAX_FOLDED = 2**24
+"""What an operator on constants alone may make when a model is loaded, outside of the arena: 16 MB."""
+_BOUNDS_FOLDING = (1, 27)
+"""The first version that knows this option; the others pass over it."""
+
+
+def bound_memory(options: onnxruntime.SessionOptions) -> None:
+    """Let a session take its memory from the bounded arena; what needs more ends in the engine's error."""
+    _register_arena()
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.add_session_config_entry(_FOLDING, str(_MAX_FOLDED))
+
+
+def unbounded_optimizers() -> list[str]:
+    """Steps of the engine's optimisation that may take any memory, and so are left out.
+
+    Before version 1.27 that is folding constants: a file of a kilobyte took 4.6 GB when it was loaded.
+    """
+    import onnxruntime
+
+    version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
+    return [] if version >= _BOUNDS_FOLDING else ["ConstantFolding"]
+
+
+@functools.cache
+def _register_arena() -> None:
+    """Make the arena, once in a process. It grows by what is asked for, not by powers of two."""
+    import onnxruntime
+
+    memory = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    arena = onnxruntime.OrtArenaCfg({"max_mem": MAX_BYTES, "arena_extend_strategy": 1})
+    onnxruntime.create_and_register_allocator(memory, arena)
+
+
+_UPGRADE = "run: pip install --upgrade onnxruntime, or save the model with"
+_IR_VERSION = re.compile(r"Unsupported model IR version: (\d+), max supported IR version: (\d+)")
+_OPSET = re.compile(
+    r"Opset (\d+) is under development.*support for domain (\S+) is till opset (\d+)", re.DOTALL
+)
+_OPERATORS = (
+    re.compile(r"Fatal error: (\S+?)\(-?\d+\) is not a registered function/op"),
+    re.compile(r"No Op registered for (\S+) with domain_version of \d+"),
+)
+_FRAME = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*\) )?")
+"""What the engine puts in front: numbers, the file, and a function of its own."""
+
+
+def explain(error: Exception, path: Path, engine: str) -> str:
+    """One line for what the engine raised when it loaded a model.
+
+    Args:
+        error: What it raised.
+        path: The model's file.
+        engine: Name and version of the engine.
+    """
+    return f"{path}: {_reason(str(error), engine)}"
+
+
+def _reason(text: str, engine: str) -> str:
+    if found := _IR_VERSION.search(text):
+        version, most = found.groups()
+        return f"has IR version {version}, {engine} reads up to {most}; {_UPGRADE} model.ir_version = {most}"
+    if found := _OPSET.search(text):
+        version, domain, most = found.groups()
+        return f"has opset {version} of {domain}, {engine} reads up to {most}; {_UPGRADE} opset {most}"
+    for operator in _OPERATORS:
+        if found := operator.search(text):
+            return f"has the operator {found[1]}, which {engine} does not know; convert the model without it"
+    return f"not an ONNX classifier that {engine} can run ({_FRAME.sub('', text)})"

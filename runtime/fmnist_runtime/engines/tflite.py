@@ -10,14 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.engines.base import BaseSession, Output, check_input, choose_output, image_writer
-from fmnist_runtime.engines.blocks import block_size
-from fmnist_runtime.engines.numpy_fit import require_fit
+from fmnist_runtime.engines.base import (
+    BaseSession,
+    Output,
+    check_input,
+    choose_output,
+    image_writer,
+    require_fit,
+)
 from fmnist_runtime.engines.opening import ImageTensor, Opening
-from fmnist_runtime.engines.plan import Plan, in_turn
+from fmnist_runtime.engines.plan import Plan, block_size, in_turn
 from fmnist_runtime.engines.quantization import score_reader
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.safety.tflite.running import Running
+from fmnist_runtime.safety.tflite.cost import Running
 
 with needs_extra("tflite", "running a .tflite model"):
     try:

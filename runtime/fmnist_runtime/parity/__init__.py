@@ -7,15 +7,13 @@ print(result.passed, result.answers.accuracy_difference_interval, result.changes
 """
 
 from fmnist_runtime.parity.answers import Answers
-from fmnist_runtime.parity.audit import Audit
 from fmnist_runtime.parity.calibration import Calibration
 from fmnist_runtime.parity.changes import Changes
 from fmnist_runtime.parity.comparison import Parity, compare
 from fmnist_runtime.parity.gates import Breach, Gate, default_gate
 from fmnist_runtime.parity.intervals import Interval
-from fmnist_runtime.parity.models import compare_model, compare_session
-from fmnist_runtime.parity.probabilities import Probabilities
-from fmnist_runtime.parity.testing import assert_parity
+from fmnist_runtime.parity.models import assert_parity, compare_model, compare_session
+from fmnist_runtime.parity.probabilities import Audit, Probabilities
 
 __all__ = [
     "Answers",

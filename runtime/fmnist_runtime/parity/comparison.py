@@ -11,11 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from fmnist_runtime.engines.plan import are_logits
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity.answers import Answers, compare_answers
-from fmnist_runtime.parity.audit import Audit, audit_scores
 from fmnist_runtime.parity.calibration import Calibration, compare_calibration
 from fmnist_runtime.parity.changes import Changes, find_changes
 from fmnist_runtime.parity.gates import Breach, Gate, find_breaches, verdict
-from fmnist_runtime.parity.probabilities import Probabilities, compare_probabilities
+from fmnist_runtime.parity.probabilities import Audit, Probabilities, audit_scores, compare_probabilities
 
 
 @dataclass(frozen=True)

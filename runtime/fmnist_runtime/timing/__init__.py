@@ -5,10 +5,8 @@ camera's pace, and `measure_throughput` without a clock in between. Each gives a
 together tell how sure a figure is (`pooled_percentile`, and `fmnist_runtime.timing.trust`).
 """
 
-from fmnist_runtime.timing.calls import Timing, time_block, time_calls
-from fmnist_runtime.timing.periodic import time_periodic
+from fmnist_runtime.timing.calls import Timing, measure_throughput, time_block, time_calls, time_periodic
 from fmnist_runtime.timing.samples import Samples, pooled_percentile
-from fmnist_runtime.timing.throughput import measure_throughput
 from fmnist_runtime.timing.warm_up import WarmUp, warm_up
 
 __all__ = [

@@ -82,3 +82,81 @@ def block_sizes(seconds: float, call_ns: float) -> list[int]:
     calls = max(1, round(seconds * 1e9 / max(call_ns, _LEAST_CALL_NS)))
     blocks = max(min(BLOCKS, calls), -(-calls // _MOST_IN_BLOCK))
     return [calls * (number + 1) // blocks - calls * number // blocks for number in range(blocks)]
+
+
+def measure_throughput(
+    call: Call,
+    batches: Iterator[Images],
+    seconds: float,
+    warm: WarmUp,
+    clock: Clock = time.perf_counter_ns,
+) -> Timing:
+    """Run batch after batch, with a clock around blocks of calls and none in between.
+
+    It is no latency turned around: between two calls there is no clock, and what a call leaves for later
+    is in the time of the next.
+
+    Args:
+        call: What is run.
+        batches: What it is called with, in turn, all of the same size; endless.
+        seconds: How long to go on, at the warm-up's pace; one call is made at least.
+        warm: The warm-up, from whose last median the number of calls follows.
+        clock: Tells the time in ns.
+    """
+    images, times, per_image = 0, 0, []
+    for calls in block_sizes(seconds, warm.median_ns):
+        block = list(islice(batches, calls))
+        start = clock()
+        for batch in block:
+            call(batch)
+        taken = clock() - start
+        count = sum(map(len, block))
+        per_image.append(taken / count)
+        images, times = images + count, times + taken
+    nothing = Samples.of(np.empty(0, np.int64))
+    return Timing(nothing, np.array(per_image), images_per_second=images * 1e9 / max(times, 1))
+
+
+def time_periodic(
+    call: Call,
+    batches: Iterator[Images],
+    seconds: float,
+    hz: float,
+    clock: Clock = time.perf_counter_ns,
+    sleep: Callable[[float], object] = time.sleep,
+) -> Timing:
+    """Time calls that are due at equal intervals, each from when it was due.
+
+    One that begins late, as the call before it took too long or the machine was slow to wake up, counts
+    from when it should have begun. A clock that starts with the call would leave the waiting out, and with
+    it most of what a stall does (Tene, How NOT to Measure Latency: "coordinated omission"). Nothing is
+    dropped: a model that is slower than the pace falls further and further behind.
+
+    Args:
+        call: What is timed.
+        batches: What it is called with, in turn; endless.
+        seconds: How long to go on; one call is made at least.
+        hz: Calls a second.
+        clock: Tells the time in ns.
+        sleep: Waits for so many seconds.
+
+    Returns:
+        The times from due to done, and how many of them exceed the interval: the next was due by then.
+    """
+    interval = 1e9 / hz
+    count = max(1, round(seconds * hz))
+    times = np.empty(count, np.int64)
+    begin = clock() + interval
+    for number in range(count):
+        batch, due = next(batches), begin + number * interval
+        wait = due - clock()
+        if wait > 0:
+            sleep(wait / 1e9)
+        call(batch)
+        times[number] = clock() - due
+    blocks = np.array_split(times, min(BLOCKS, count))
+    return Timing(
+        Samples.of(times),
+        np.array([np.median(block) for block in blocks]),
+        misses=int(np.count_nonzero(times > interval)),
+    )

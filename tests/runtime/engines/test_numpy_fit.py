@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_runtime.engines.numpy_fit import require_fit
+from fmnist_runtime.engines.base import require_fit
 from fmnist_runtime.errors import MissingExtraError
 
 NUMPY_2 = not np.__version__.startswith("1.")

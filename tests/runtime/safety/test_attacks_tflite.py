@@ -13,8 +13,8 @@ from support.foreign_tflite import Builder, computed_shape, convolutions, pack
 
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.safety.check import require_sound
+from fmnist_runtime.safety.tflite.graph import type_name
 from fmnist_runtime.safety.tflite.operators import OPERATORS, VARIABLES
-from fmnist_runtime.safety.tflite.tensors import type_name
 
 
 def refuse(tmp_path: Path, model: object, complaint: str) -> None:

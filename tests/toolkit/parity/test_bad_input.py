@@ -137,7 +137,7 @@ def test_a_reference_with_a_score_that_is_no_number(refused, recorded, value):
     scores = read_reference(REFERENCE).scores.copy()
     scores[17, 4] = value
     line = refused(INT8, recorded(scores=scores))
-    assert "scores.npz: not a reference that fmnist wrote (scores that are NaN or infinity)" in line
+    assert "scores.npz: not a reference that fmnist wrote (scores are NaN or infinite)" in line
     assert "train or export the model again" in line
 
 
@@ -164,7 +164,7 @@ def test_no_images(tmp_path, refused):
 def test_a_reference_of_no_images(refused, recorded):
     reference = read_reference(REFERENCE)
     line = refused(INT8, recorded(scores=reference.scores[:0], targets=reference.targets[:0]))
-    assert "scores.npz: not a reference that fmnist wrote (scores of no images)" in line
+    assert "scores.npz: not a reference that fmnist wrote (there are scores of no images)" in line
 
 
 @pytest.mark.parametrize(

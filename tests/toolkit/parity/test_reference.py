@@ -13,7 +13,7 @@ from support.artifacts import with_metadata
 
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_carried
-from fmnist_runtime.scores import ScoresFile, read_scores, write_scores
+from fmnist_runtime.recorded import ScoresFile, read_scores, write_scores
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"

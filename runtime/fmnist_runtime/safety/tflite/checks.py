@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from fmnist_runtime.safety.flatbuffer import Content
-from fmnist_runtime.safety.tflite.cost import MAX_BYTES, Cost, cost
-from fmnist_runtime.safety.tflite.graph import Graph, Operator, read_graph
-from fmnist_runtime.safety.tflite.layers import WEIGHTS, check_steps, check_weights
+from fmnist_runtime.safety.tflite.cost import MAX_BYTES, Cost, Running, cost, running
+from fmnist_runtime.safety.tflite.graph import INT32, INT64, MOST_VALUES, Graph, Operator, Tensor, read_graph
+from fmnist_runtime.safety.tflite.layers import WEIGHTS, check_steps, check_types, check_weights
 from fmnist_runtime.safety.tflite.lstm import check_lstm
 from fmnist_runtime.safety.tflite.operators import LSTM, MAX_SIZE, REDUCTIONS, SEARCHES
-from fmnist_runtime.safety.tflite.running import Running, running
-from fmnist_runtime.safety.tflite.tensors import INT32, INT64, MOST_VALUES, Tensor
-from fmnist_runtime.safety.tflite.types import check_types
 
 _MAX_PRODUCTS = 2**36
 """Three times what the largest usual classifiers take for an image of 224×224 pixels: some ten seconds."""

@@ -6,8 +6,7 @@ Places of the inputs are those of the kernel's own comments
 
 from __future__ import annotations
 
-from fmnist_runtime.safety.tflite.graph import Operator
-from fmnist_runtime.safety.tflite.tensors import FLOAT32, INT8, INT16, INT32, Tensor
+from fmnist_runtime.safety.tflite.graph import FLOAT32, INT8, INT16, INT32, Operator, Tensor
 
 _INPUT = 0
 _INPUT_WEIGHTS = (1, 2, 3, 4)
