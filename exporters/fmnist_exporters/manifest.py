@@ -12,7 +12,7 @@ from fmnist_runtime.artifact.container import (
     MANIFEST_MARK,
     MANIFEST_SCHEMA,
     REJECTED,
-    read_carried,
+    read_container,
     read_metadata,
 )
 from fmnist_runtime.artifact.metadata import Metadata
@@ -58,7 +58,7 @@ def rejected_path(path: Path) -> Path:
 def is_ours(path: Path) -> bool:
     """Whether a file carries our metadata, be it of another version or damaged."""
     try:
-        return path.is_file() and read_carried(path) is not None
+        return path.is_file() and read_container(path) is not None
     except FmnistError:
         return True
 

@@ -17,12 +17,12 @@ from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import by_fitness, choose_golden
 from fmnist_runtime.artifact.metadata import Golden, Metadata
-from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.engines import load
 from fmnist_runtime.errors import FmnistError, ModelError, RejectedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.parity.gates import ROUNDINGS
+from fmnist_runtime.verify import verify
 
 _ALIKE = 500
 """Images much like the golden ones, by whose rounding theirs on other machines is judged. The largest of 200

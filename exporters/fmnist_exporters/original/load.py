@@ -12,7 +12,7 @@ from typing import Any
 import h5py
 import keras
 
-from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.engines import KERAS_ENDINGS, KERAS_SUFFIXES
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
@@ -52,7 +52,7 @@ def load_keras(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, custom_objects=old, compile=False)
     except Exception as error:  # what Keras raises for damaged files has no common base but this
-        raise ModelError(f"{path}: {mistaken(path) or _reason(error, path)}") from error
+        raise ModelError(f"{path}: {explain_wrong_file(path) or _reason(error, path)}") from error
 
 
 def _reason(error: Exception, path: Path) -> str:

@@ -15,8 +15,8 @@ from fmnist_exporters.original.classifier import Classifier, as_classifier
 from fmnist_exporters.original.load import load_keras
 from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.engines.base import BaseSession, image_writer
-from fmnist_runtime.engines.opening import USER, ImageTensor, Opening
 from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.engines.session_options import USER, ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError
 
 
@@ -65,8 +65,8 @@ class KerasSession(BaseSession):
         model = self._classifier.model
         image = ImageTensor(tuple(model.input_shape[1:]), np.dtype(np.float32))
         taken = tf.config.threading.get_intra_op_parallelism_threads()
-        opening = Opening(path, taken, labels, input_range, known_from)
-        info = opening.info(
+        options = SessionOptions(path, taken, labels, input_range, known_from)
+        info = options.info(
             "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
         )
         if note := self._classifier.head.note:

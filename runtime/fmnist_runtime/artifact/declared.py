@@ -15,7 +15,6 @@ ONNX files have ``metadata_props``. These keys are read:
 
 from __future__ import annotations
 
-import mmap
 import zipfile
 import zlib
 from pathlib import Path
@@ -73,17 +72,15 @@ _ONNX_RANGES = {"nominalrange_0_255": "0-255", "normalized_0_1": "0-1", "normali
 _ONNX_LABELS = ("names", "labels", "classes", "class_names", "id2label")
 
 
-def read_declared(path: Path) -> Declared:
+def read_declared(path: Path, content: Content) -> Declared:
     """Read what a file declares. Damaged metadata becomes a note, as the model runs without it.
 
     Args:
-        path: A model file that has been checked.
+        path: The file, for its suffix and for messages.
+        content: Its bytes, whose structure has been checked.
     """
     read = {".tflite": _read_tflite, ".onnx": _read_onnx}.get(format_suffix(path))
-    if read is None:
-        return NOTHING
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return read(path, content)
+    return NOTHING if read is None else read(path, content)
 
 
 def _with_labels(path: Path, range: str | None, source: str, labels: bytes, name: str) -> Declared:
@@ -114,7 +111,7 @@ def _read_tflite(path: Path, content: Content) -> Declared:
     if labels_file is None:
         return Declared(range, None, _TFLITE)
     try:
-        with open_archive(path) as archive, archive.open(labels_file) as file:
+        with open_archive(content) as archive, archive.open(labels_file) as file:
             labels = file.read(_MAX_BYTES + 1)
     except _BROKEN as error:
         note = f"{path}: its label file {labels_file} cannot be read ({error}); {_NUMBERS}"

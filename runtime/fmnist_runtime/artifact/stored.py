@@ -32,8 +32,8 @@ from fmnist_runtime.safety.tflite.graph import (
     INT32,
     INT64,
     QUANTISED,
-    Graph,
-    Operator,
+    TfliteGraph,
+    TfliteOperator,
     read_graph,
     type_name,
 )
@@ -202,7 +202,7 @@ def _read_tflite(content: Content) -> tuple[list[Constant], list[bool]]:
     return constants, [kind for kind in kinds if kind is not None]
 
 
-def _tflite_weights(graph: Graph) -> set[int]:
+def _tflite_weights(graph: TfliteGraph) -> set[int]:
     """Return the indices of the constants that are computed with, which are no shapes, axes or indices."""
     found = set()
     for operator in graph.operators:
@@ -214,7 +214,7 @@ def _tflite_weights(graph: Graph) -> set[int]:
     return found
 
 
-def _is_tflite_integer(operator: Operator, graph: Graph) -> bool | None:
+def _is_tflite_integer(operator: TfliteOperator, graph: TfliteGraph) -> bool | None:
     """Return whether an operator computes with quantised numbers; None if it works on shapes only."""
     kinds = set(_kinds(operator.outputs, graph))
     if operator.name in _HYBRID and set(_kinds(operator.inputs[1:], graph)) & QUANTISED:
@@ -225,7 +225,7 @@ def _is_tflite_integer(operator: Operator, graph: Graph) -> bool | None:
     return True if kinds & QUANTISED else None if kinds <= {INT32, INT64} else False
 
 
-def _kinds(indices: tuple[int, ...], graph: Graph) -> Iterator[int]:
+def _kinds(indices: tuple[int, ...], graph: TfliteGraph) -> Iterator[int]:
     return (graph.tensors[index].kind for index in indices if index >= 0)
 
 
@@ -259,13 +259,13 @@ def _add_graph(graph: Message, constants: list[Constant], computed: list[bool]) 
     biases = {name for node in nodes if _takes_integers(node) for name in _onnx_weights(node)}
     for name in weights & tensors.keys():
         constants += _onnx_constant(tensors[name], name in biases)
-    makers = {name: node.kind for node in nodes for name in node.outputs}
+    producers = {name: node.kind for node in nodes for name in node.outputs}
     uses = Counter(name for node in nodes for name in node.inputs)
     quantising = Counter(node.inputs[0] for node in nodes if node.kind == _QUANTISE and node.inputs)
     for node in nodes:
         if node.kind not in _ONNX_MOVES:
             only_quantised = all(0 < uses[name] == quantising[name] for name in node.outputs)
-            computed.append(_is_onnx_integer(node, makers, only_quantised))
+            computed.append(_is_onnx_integer(node, producers, only_quantised))
 
 
 def _onnx_weights(node: _Node) -> list[str]:
@@ -290,9 +290,9 @@ def _is_integer_kind(kind: str) -> bool:
     return kind in _ONNX_INTEGER or kind.startswith("QLinear") or kind.endswith("Integer")
 
 
-def _is_onnx_integer(node: _Node, makers: dict[str, str], only_quantised: bool) -> bool:
+def _is_onnx_integer(node: _Node, producers: dict[str, str], only_quantised: bool) -> bool:
     if _is_integer_kind(node.kind):
         return True
     inputs = [name for name in node.inputs if name]
-    between = bool(inputs) and all(makers.get(name) == _DEQUANTISE for name in inputs[:2])
+    between = bool(inputs) and all(producers.get(name) == _DEQUANTISE for name in inputs[:2])
     return node.kind in _ONNX_FUSED and between and (only_quantised or node.kind in _ONNX_PRODUCTS)

@@ -41,14 +41,14 @@ class BaseSession(ABC):
     _engine: Any
     """The engine's own object; None once the session is closed."""
 
-    def __init__(self, info: ModelInfo, block: int, head: Head | None = "none", maker: str = "") -> None:
+    def __init__(self, info: ModelInfo, block: int, head: Head | None = "none", producer: str = "") -> None:
         """Prepare for single images, which is what a device mostly runs.
 
         Args:
             info: What is known of the model.
             block: How many images to run at once when there are many.
             head: What follows the model, so that it gives probabilities; None where that is to be found out.
-            maker: The operator that gives the model's output its values.
+            producer: The operator that gives the model's output its values.
         """
         self._info, self._block = info, block
         self._runs: dict[tuple[int, ...], Run] = {}
@@ -57,7 +57,7 @@ class BaseSession(ABC):
         self._turn = [None]
         # Of what nothing is known no image is scored, and so nothing is prepared.
         if head is None:
-            head = "none" if info.contract.range is None else self._find_head(maker)
+            head = "none" if info.contract.range is None else self._find_head(producer)
             info = replace(
                 info, notes=(*info.notes, *(f"{info.path}: {note}" for note in HEAD_NOTES.get(head, ())))
             )
@@ -65,7 +65,7 @@ class BaseSession(ABC):
         if info.contract.range is not None:
             self._prepared((1, *info.input_shape))
 
-    def _find_head(self, maker: str) -> Head:
+    def _find_head(self, producer: str) -> Head:
         """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image.
 
         A model that divides by an image's own deviation answers NaN to some of them.
@@ -77,7 +77,7 @@ class BaseSession(ABC):
         for image in images:
             with suppress(NonFiniteScoresError):
                 answers.append(run(image, None))
-        return find_head(maker, np.concatenate(answers or [run(noise, None)]))
+        return find_head(producer, np.concatenate(answers or [run(noise, None)]))
 
     @abstractmethod
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
@@ -255,7 +255,7 @@ class Output(NamedTuple):
     """Its shape; None for a size that is open."""
     dtype: np.dtype[Any] | None
     """Type of its elements; None for what is no array of numbers."""
-    maker: str
+    producer: str
     """The operator that gives it its values."""
 
     @property
@@ -292,7 +292,7 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
         places = [place for place, output in enumerate(outputs) if output.holds_scores]
         places = [place for place in places if len(outputs[place].shape) > 1] or places
         likely = [
-            place for place in places if outputs[place].maker.replace("_", "").lower() in _PROBABILITIES
+            place for place in places if outputs[place].producer.replace("_", "").lower() in _PROBABILITIES
         ]
         if len(places) > 1 and len(likely) == 1:
             places = likely
@@ -351,7 +351,7 @@ _FIRST_FOR_NUMPY_2 = {
 _VERSION = re.compile(r"""^__version__ = ['"]((\d+)\.(\d+)[^'"]*)""", re.MULTILINE)
 
 
-def require_fit(package: str) -> None:
+def require_numpy_fits(package: str) -> None:
     """Check, before an engine is imported, that it was built for the NumPy that is here.
 
     Its version is read from its ``__init__.py``, as importing it would be too late, and asking

@@ -10,26 +10,26 @@ import io
 import json
 import math
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
 from fmnist_runtime.artifact.container import MAX_NETWORK_BYTES, NETWORK_FILE, read_stored
 from fmnist_runtime.engines.dense import Dense, Floats, Network
+from fmnist_runtime.safety.protobuf import Content
 from fmnist_runtime.safety.zip import open_archive
 
 NETWORK_SCHEMA = "fmnist.network/1"
 
 
-def read_network(path: Path) -> Network:
+def read_network(content: Content) -> Network:
     """Read the network from an npz model.
 
     Raises:
         ValueError: The file is something else, or its arrays do not fit together. A crafted one makes NumPy
             and zipfile raise more than that.
     """
-    limit = path.stat().st_size
-    with open_archive(path) as archive:
+    limit = len(content)
+    with open_archive(content) as archive:
         if NETWORK_FILE not in archive.namelist():
             raise ValueError(f"it has no {NETWORK_FILE}")
         network = json.loads(read_stored(archive, NETWORK_FILE, MAX_NETWORK_BYTES))

@@ -6,13 +6,10 @@ described at https://onnx.ai/onnx/operators.
 
 from __future__ import annotations
 
-import mmap
-from pathlib import Path
-
 import numpy as np
 
 from fmnist_runtime.engines.dense import Chain, Floats, Network
-from fmnist_runtime.safety.protobuf import Message
+from fmnist_runtime.safety.protobuf import Content, Message
 
 _FLOAT, _INT64 = 1, 7
 """Of TensorProto.DataType."""
@@ -21,20 +18,19 @@ _COMMUTATIVE = ("Add", "Mul")
 _ONE = np.array(1, "<f4").tobytes()
 
 
-def read_network(path: Path) -> Network:
+def read_network(content: Content) -> Network:
     """Read a row of dense layers from an ONNX file.
 
     Args:
-        path: A file that is sound.
+        content: The bytes of a file that has been checked.
 
     Raises:
         ValueError: It holds something else, or other numbers than float32.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        graphs = list(Message(content, 0, len(content)).messages(7))
-        if len(graphs) != 1:
-            raise ValueError(f"it has {len(graphs)} graphs")
-        return _Reader(graphs[0]).network()
+    graphs = list(Message(content, 0, len(content)).messages(7))
+    if len(graphs) != 1:
+        raise ValueError(f"it has {len(graphs)} graphs")
+    return _Reader(graphs[0]).network()
 
 
 class _Reader:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,16 +15,16 @@ from fmnist_runtime.engines.base import (
     check_input,
     choose_output,
     image_writer,
-    require_fit,
+    require_numpy_fits,
 )
-from fmnist_runtime.engines.opening import ImageTensor, Opening
 from fmnist_runtime.engines.plan import Plan, block_size, in_turn
 from fmnist_runtime.engines.quantization import score_reader
+from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.safety.onnx.checks import Running, exposed
+from fmnist_runtime.safety.onnx.checks import OnnxSummary, exposed
 
 with needs_extra("onnx", "running an .onnx model"):
-    require_fit("onnxruntime")
+    require_numpy_fits("onnxruntime")
     import onnxruntime
 
 _ENGINE = f"onnxruntime {onnxruntime.__version__}"
@@ -48,43 +47,42 @@ _FATAL = 4
 class OnnxSession(BaseSession):
     """An ONNX model, whose input and output are bound to memory of our own."""
 
-    def __init__(self, opening: Opening) -> None:
-        path, running = opening.path, opening.running
+    def __init__(self, options: SessionOptions) -> None:
+        options = options.checked()
+        path, summary = options.path, options.file.summary
         try:
-            maps = running.maps
+            maps = summary.maps
             self._engine = onnxruntime.InferenceSession(
-                str(path) if not maps else path.read_bytes() + exposed(maps),
-                self._options(opening.threads),
+                str(path) if not maps else bytes(options.file.content) + exposed(maps),
+                self._options(options.threads),
                 providers=["CPUExecutionProvider"],
                 disabled_optimizers=unbounded_optimizers(),
             )
             pixels = _only(self._engine.get_inputs())
             outputs = self._engine.get_outputs()
-            described = [_described(output, running) for output in outputs]
-            scores = described[choose_output(described, opening.wanted_output)]
+            described = [_described(output, summary) for output in outputs]
+            scores = described[choose_output(described, options.wanted_output)]
             shape = tuple(_fixed(size, pixels.name) for size in pixels.shape[1:])
             self._input_name, self._output_name = pixels.name, scores.name
             self._batch = pixels.shape[0] if isinstance(pixels.shape[0], int) else None
             self._image = ImageTensor(shape, _dtype(pixels))
             self._units, self._dtype = scores.units or self._count_units(), scores.dtype
             self._row = tuple(size or self._units for size in scores.shape[1:])
-            info = opening.info(
+            info = options.info(
                 "onnx",
                 _ENGINE,
                 self._image,
                 max(self._units, 2),
-                labels=running.labels(scores.name),
+                labels=summary.labels(scores.name),
                 output=scores.name if len(outputs) > 1 else "",
-                weights=tuple(path.parent / name for name in running.files),
+                weights=tuple(path.parent / name for name in summary.files),
             )
-            block = self._batch or block_size(running.image_bytes(info.input_shape))
-            super().__init__(info, block, opening.head, scores.maker)
+            block = self._batch or block_size(summary.image_bytes(info.input_shape))
+            super().__init__(info, block, options.head, scores.producer)
         except ModelError:
             raise
         except Exception as error:  # the engine's exceptions have no common base but this
-            from fmnist_runtime.engines.onnx import explain
-
-            raise ModelError(explain(error, path, _ENGINE)) from error
+            raise ModelError(f"{path}: {_reason(str(error))}") from error
 
     def _options(self, threads: int) -> Any:
         """How the engine's own session is to run."""
@@ -131,10 +129,12 @@ def _only(tensors: list[Any]) -> Any:
     return tensors[0]
 
 
-def _described(tensor: Any, running: Running) -> Output:
+def _described(tensor: Any, summary: OnnxSummary) -> Output:
     dtype = _DTYPES.get(tensor.type)
     shape = tuple(size if isinstance(size, int) else None for size in tensor.shape)
-    return Output(tensor.name, shape, None if dtype is None else np.dtype(dtype), running.maker(tensor.name))
+    return Output(
+        tensor.name, shape, None if dtype is None else np.dtype(dtype), summary.producer(tensor.name)
+    )
 
 
 def _dtype(tensor: Any) -> np.dtype[Any]:
@@ -151,9 +151,6 @@ def _fixed(size: int | str | None, name: str) -> int:
         )
     return size
 
-
-if TYPE_CHECKING:
-    import onnxruntime
 
 MAX_BYTES = 2**29
 """512 MB for all sessions of the process together, weights included."""
@@ -176,8 +173,6 @@ def unbounded_optimizers() -> list[str]:
 
     Before version 1.27 that is folding constants: a file of a kilobyte took 4.6 GB when it was loaded.
     """
-    import onnxruntime
-
     version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
     return [] if version >= _BOUNDS_FOLDING else ["ConstantFolding"]
 
@@ -185,8 +180,6 @@ def unbounded_optimizers() -> list[str]:
 @functools.cache
 def _register_arena() -> None:
     """Make the arena, once in a process. It grows by what is asked for, not by powers of two."""
-    import onnxruntime
-
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -207,25 +200,15 @@ _FRAME = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? f
 """What the engine puts in front: numbers, the file, and a function of its own."""
 
 
-def explain(error: Exception, path: Path, engine: str) -> str:
-    """One line for what the engine raised when it loaded a model.
-
-    Args:
-        error: What it raised.
-        path: The model's file.
-        engine: Name and version of the engine.
-    """
-    return f"{path}: {_reason(str(error), engine)}"
-
-
-def _reason(text: str, engine: str) -> str:
+def _reason(text: str) -> str:
+    """Return why the engine refused a model, with what to do. The engine says it in a paragraph of C++."""
     if found := _IR_VERSION.search(text):
         version, most = found.groups()
-        return f"has IR version {version}, {engine} reads up to {most}; {_UPGRADE} model.ir_version = {most}"
+        return f"has IR version {version}, {_ENGINE} reads up to {most}; {_UPGRADE} model.ir_version = {most}"
     if found := _OPSET.search(text):
         version, domain, most = found.groups()
-        return f"has opset {version} of {domain}, {engine} reads up to {most}; {_UPGRADE} opset {most}"
+        return f"has opset {version} of {domain}, {_ENGINE} reads up to {most}; {_UPGRADE} opset {most}"
     for operator in _OPERATORS:
         if found := operator.search(text):
-            return f"has the operator {found[1]}, which {engine} does not know; convert the model without it"
-    return f"not an ONNX classifier that {engine} can run ({_FRAME.sub('', text)})"
+            return f"has the operator {found[1]}, which {_ENGINE} does not know; convert the model without it"
+    return f"not an ONNX classifier that {_ENGINE} can run ({_FRAME.sub('', text)})"

@@ -74,17 +74,18 @@ def are_logits(scores: NDArray[np.float32]) -> bool:
     return bool(scores.min() < -_ROUNDING or scores.max() > 1 + _ROUNDING)
 
 
-def find_head(maker: str, scores: NDArray[np.float32]) -> Head:
+def find_head(producer: str, scores: NDArray[np.float32]) -> Head:
     """What has to follow a stranger's model, so that it gives a probability for each class.
 
     Args:
-        maker: The operator that gives the output its values, as its format calls it; empty where not known.
+        producer: The operator that gives the output its values, as its format calls it; empty where not
+            known.
         scores: float32 ``[N, outputs]``, raw outputs for images of every kind.
     """
-    maker = maker.replace("_", "").lower()
-    logits, linear = are_logits(scores), maker in _LINEAR
+    producer = producer.replace("_", "").lower()
+    logits, linear = are_logits(scores), producer in _LINEAR
     if scores.shape[1] == 1:
-        if maker == "tanh":
+        if producer == "tanh":
             return "tanh pair"
         return "logistic pair" if logits or linear else "pair"
     one = np.abs(scores.sum(axis=1, dtype=np.float64) - 1).max() < _ROUNDING  # as of a mean of two networks

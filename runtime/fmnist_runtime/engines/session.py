@@ -46,7 +46,7 @@ class ModelInfo:
     size_bytes: int
     """Size of the model file, and of the files beside it that hold its weights."""
     metadata: Metadata | None
-    """What the artifact says of itself; None for a file without our metadata."""
+    """The artifact's metadata; None for a file without our metadata."""
     contract: InputContract
     """What the model takes for pixels."""
     output: str = ""
@@ -58,7 +58,14 @@ class ModelInfo:
     weights: tuple[Path, ...] = ()
     """Files beside the model that hold its weights."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how the file was taken, a line each."""
+    """Remarks for the user on how the file is used, a line each."""
+    sha256: str = ""
+    """SHA-256 of the file, if it was hashed to check its seal; else empty."""
+    dataset: str = ""
+    """Name of the data set that the model was trained on, as its metadata or its run says; empty if
+    unknown."""
+    dataset_digest: str = ""
+    """Digest of that data set's test split; empty if unknown."""
 
 
 class Session(Protocol):

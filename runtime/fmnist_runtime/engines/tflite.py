@@ -16,22 +16,22 @@ from fmnist_runtime.engines.base import (
     check_input,
     choose_output,
     image_writer,
-    require_fit,
+    require_numpy_fits,
 )
-from fmnist_runtime.engines.opening import ImageTensor, Opening
 from fmnist_runtime.engines.plan import Plan, block_size, in_turn
 from fmnist_runtime.engines.quantization import score_reader
+from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.safety.tflite.cost import Running
+from fmnist_runtime.safety.tflite.cost import TfliteSummary
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
-        require_fit("ai_edge_litert")
+        require_numpy_fits("ai_edge_litert")
         import ai_edge_litert as package
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError as missing:
         try:
-            require_fit("tflite_runtime")
+            require_numpy_fits("tflite_runtime")
             import tflite_runtime as package
             from tflite_runtime.interpreter import Interpreter
         except ModuleNotFoundError:
@@ -44,27 +44,28 @@ _ENGINE = f"{package.__name__.replace('_', '-')} {getattr(package, '__version__'
 class TfliteSession(BaseSession):
     """A TFLite model: an interpreter for each number of images, so that none is ever resized again."""
 
-    def __init__(self, opening: Opening) -> None:
-        path, running = opening.path, opening.running
-        self._threads, self._stays, self._stateful = opening.threads, running.fixed_shapes, running.stateful
-        # Kept, as interpreters are made of it later, too: by then the file may be another, unchecked one.
-        self._content = path.read_bytes()
+    def __init__(self, options: SessionOptions) -> None:
+        options = options.checked()
+        path, summary = options.path, options.file.summary
+        self._threads, self._stays, self._stateful = options.threads, summary.fixed_shapes, summary.stateful
+        # Kept for later interpreters: by then the file may have changed.
+        self._content = options.file.content
         try:
             self._engine = self._open()
             self._pixels = _only(self._engine.get_input_details())
             outputs = self._engine.get_output_details()
-            described = [_described(output, running) for output in outputs]
-            place = choose_output(described, opening.wanted_output)
-            self._scores, maker = outputs[place], running.makers[outputs[place]["index"]]
+            described = [_described(output, summary) for output in outputs]
+            place = choose_output(described, options.wanted_output)
+            self._scores, producer = outputs[place], summary.producers[outputs[place]["index"]]
             # What a network keeps has room for as many images as the file says, and no more.
             self._fixed = int(self._pixels["shape_signature"][0]) != -1 or self._stateful
             batch, *shape = (int(size) for size in self._pixels["shape"])
             self._units = described[place].units or 0
             image = ImageTensor(tuple(shape), np.dtype(self._pixels["dtype"]), *self._pixels["quantization"])
             name = self._scores["name"] if len(outputs) > 1 else ""
-            info = opening.info("tflite", _ENGINE, image, max(self._units, 2), output=name)
-            block = min(block_size(_image_bytes(self._engine)), running.largest_batch)
-            super().__init__(info, batch if self._fixed else block, opening.head, maker)
+            info = options.info("tflite", _ENGINE, image, max(self._units, 2), output=name)
+            block = min(block_size(_image_bytes(self._engine)), summary.largest_batch)
+            super().__init__(info, batch if self._fixed else block, options.head, producer)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
 
@@ -151,6 +152,6 @@ def _only(tensors: list[dict[str, Any]]) -> dict[str, Any]:
     return tensors[0]
 
 
-def _described(tensor: dict[str, Any], running: Running) -> Output:
+def _described(tensor: dict[str, Any], summary: TfliteSummary) -> Output:
     shape = tuple(int(size) for size in tensor["shape"])
-    return Output(tensor["name"], shape, np.dtype(tensor["dtype"]), running.makers[tensor["index"]])
+    return Output(tensor["name"], shape, np.dtype(tensor["dtype"]), summary.producers[tensor["index"]])

@@ -6,7 +6,7 @@ result = parity.compare_model("model-int8.tflite", "reference.npz")
 print(result.passed, result.answers.accuracy_difference_interval, result.changes.confident)
 """
 
-from fmnist_runtime.parity.answers import Answers
+from fmnist_runtime.parity.answers import TopOneAgreement
 from fmnist_runtime.parity.calibration import Calibration
 from fmnist_runtime.parity.changes import Changes
 from fmnist_runtime.parity.comparison import Parity, compare
@@ -16,7 +16,6 @@ from fmnist_runtime.parity.models import assert_parity, compare_model, compare_s
 from fmnist_runtime.parity.probabilities import Audit, Probabilities
 
 __all__ = [
-    "Answers",
     "Audit",
     "Breach",
     "Calibration",
@@ -25,6 +24,7 @@ __all__ = [
     "Interval",
     "Parity",
     "Probabilities",
+    "TopOneAgreement",
     "assert_parity",
     "compare",
     "compare_model",

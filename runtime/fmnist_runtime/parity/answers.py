@@ -11,7 +11,7 @@ from fmnist_runtime.parity.intervals import Interval, agreement_interval, mcnema
 
 
 @dataclass(frozen=True)
-class Answers:
+class TopOneAgreement:
     """Top-1 answers of a model beside its original's; of equal scores the lowest index is the answer."""
 
     images: int
@@ -43,7 +43,7 @@ class Answers:
 
 def compare_answers(
     reference: NDArray[np.intp], candidate: NDArray[np.intp], targets: NDArray[np.uint8]
-) -> Answers:
+) -> TopOneAgreement:
     """Count how answers changed.
 
     Args:
@@ -57,7 +57,7 @@ def compare_answers(
     agreeing = int((reference == candidate).sum())
     correct = int(was_right.sum())
     errors, drop = images - correct, worse - better
-    return Answers(
+    return TopOneAgreement(
         images=images,
         reference_accuracy=correct / images,
         candidate_accuracy=(correct - drop) / images,

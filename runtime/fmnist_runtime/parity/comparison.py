@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from fmnist_runtime.engines.plan import are_logits
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.parity.answers import Answers, compare_answers
+from fmnist_runtime.parity.answers import TopOneAgreement, compare_answers
 from fmnist_runtime.parity.calibration import Calibration, compare_calibration
 from fmnist_runtime.parity.changes import Changes, find_changes
 from fmnist_runtime.parity.gates import Breach, Gate, find_breaches, verdict
@@ -21,7 +21,7 @@ from fmnist_runtime.parity.probabilities import Audit, Probabilities, audit_scor
 class Parity:
     """A converted model beside its original, on the same images."""
 
-    answers: Answers
+    answers: TopOneAgreement
     """How often both are right, and how often alike."""
     probabilities: Probabilities
     """How far their probabilities are apart."""

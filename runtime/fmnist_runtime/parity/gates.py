@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fmnist_runtime.parity.answers import Answers
+from fmnist_runtime.parity.answers import TopOneAgreement
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN, Changes
 from fmnist_runtime.parity.intervals import Z, exact_low, tango_interval
 from fmnist_runtime.parity.probabilities import Probabilities
@@ -132,7 +132,7 @@ def default_gate(scheme: str) -> Gate:
 
 
 def find_breaches(
-    gate: Gate, answers: Answers, probabilities: Probabilities, changes: Changes
+    gate: Gate, answers: TopOneAgreement, probabilities: Probabilities, changes: Changes
 ) -> tuple[Breach, ...]:
     """The limits of a gate that the figures of a comparison break; none when it passes."""
     found = (
@@ -144,7 +144,7 @@ def find_breaches(
     return tuple(breach for breach in found if breach)
 
 
-def _drop(limit: float, answers: Answers) -> Breach | None:
+def _drop(limit: float, answers: TopOneAgreement) -> Breach | None:
     interval = answers.accuracy_difference_interval
     worst = -interval.low
     if worst < limit:
@@ -185,7 +185,7 @@ def fewest_images(limit: float) -> int:
     return math.floor(Z * Z * (1 - limit) / limit) + 1 if limit else 0
 
 
-def _agreement(limit: float, answers: Answers) -> Breach | None:
+def _agreement(limit: float, answers: TopOneAgreement) -> Breach | None:
     if answers.agreement >= limit:
         return None
     certain = answers.agreement_interval.high < limit

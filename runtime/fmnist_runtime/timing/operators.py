@@ -27,10 +27,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.artifact.container import format_suffix
-from fmnist_runtime.engines import KERAS_SUFFIXES, load, open_sound
+from fmnist_runtime.engines import KERAS_SUFFIXES, load
 from fmnist_runtime.engines.dense import Floats
-from fmnist_runtime.engines.opening import opening_of
 from fmnist_runtime.engines.session import ModelInfo, Session
+from fmnist_runtime.engines.session_options import options_of
 from fmnist_runtime.errors import ModelError, OutputError
 from fmnist_runtime.timing import time_block
 
@@ -176,7 +176,7 @@ def _record_numpy(info: ModelInfo, run: Callable[[Session], object]) -> list[Ope
             steps = zip(super()._steps(pixels, outputs), self.layers, strict=True)
             return [timed(step, layer.name, f"dense {layer.activation}") for step, layer in steps]
 
-    with TimedSession(open_sound(opening_of(info))) as session:
+    with TimedSession(options_of(info)) as session:
         runs.clear()
         run(session)
     return runs
@@ -205,7 +205,7 @@ def _record_onnx(info: ModelInfo, run: Callable[[Session], object]) -> list[Oper
         ) from error
     with folder:
         # Checked again, as the file may have changed.
-        with ProfiledSession(open_sound(opening_of(info))) as session:
+        with ProfiledSession(options_of(info)) as session:
             run(session)
             profile = Path(session.inference_session.end_profiling())
         try:

@@ -17,7 +17,7 @@ from support.foreign_onnx import convolutions
 from support.foreign_tflite import Builder, pack
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 
 EXPORT = TINY / "export"
@@ -90,9 +90,9 @@ def test_integers_are_refused(name, operator, tmp_path):
 
 def test_a_file_without_our_metadata_is_run(tmp_path):
     path = EXPORT / "model-float32.tflite"
-    carried = read_carried(path)
-    assert carried is not None
-    (tmp_path / "foreign.tflite").write_bytes(path.read_bytes()[: carried.model_bytes])
+    container = read_container(path)
+    assert container is not None
+    (tmp_path / "foreign.tflite").write_bytes(path.read_bytes()[: container.model_bytes])
     with (
         load(tmp_path / "foreign.tflite", input_range="0-255", engine="numpy") as foreign,
         load(path, engine="numpy") as ours,

@@ -11,8 +11,8 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from support.attacks import refused
 from support.foreign_tflite import Builder, computed_shape, convolutions, pack
 
+from fmnist_runtime.artifact.checked import check_file
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.safety.check import require_sound
 from fmnist_runtime.safety.tflite.graph import type_name
 from fmnist_runtime.safety.tflite.operators import OPERATORS, VARIABLES
 
@@ -38,7 +38,7 @@ def test_no_offset_leads_out_of_the_file(tmp_path, number):
         struct.pack_into("<I", wrong, place, number)
         path.write_bytes(wrong)
         with contextlib.suppress(ModelError):
-            require_sound(path)
+            check_file(path)
 
 
 def test_another_version(tmp_path):

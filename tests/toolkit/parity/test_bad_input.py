@@ -12,7 +12,7 @@ from support import DATA, TINY
 from support.foreign_npz import write_network
 
 from fmnist_runtime import parity
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.errors import FmnistError
@@ -85,7 +85,7 @@ def test_classes_that_have_numbers_for_names_are_only_counted(tmp_path, fmnist, 
     """Of a foreign file, and of one that was made from the reference's own model."""
     numbers = tuple("0123456789")
     foreign = tmp_path / "foreign.tflite"
-    foreign.write_bytes(INT8.read_bytes()[: read_carried(INT8).model_bytes])
+    foreign.write_bytes(INT8.read_bytes()[: read_container(INT8).model_bytes])
     for model in (foreign, INT8):
         result = fmnist("parity", model, "--reference", recorded(labels=numbers))
         assert result.returncode == 0, result.stderr

@@ -17,7 +17,7 @@ from fmnist_runtime import Session, load
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
 from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES, ModelInfo
-from fmnist_runtime.engines.opening import SEAL, USER
+from fmnist_runtime.engines.session_options import SEAL, USER
 from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
 from fmnist_runtime.files import sha256_file
 

@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from fmnist_runtime.safety.onnx.graph import MAX_DEPTH, Call, External, Maker, Walk, check_sizes
+from fmnist_runtime.safety.onnx.graph import MAX_DEPTH, Call, External, Producer, Walk, check_sizes
 from fmnist_runtime.safety.protobuf import Field, field, fields, varint_bytes
 
 _MAX_NODES = 100_000
 """Nodes once every local function is written out where it is called; large language models have 10,000."""
 
 
-def check(content: mmap.mmap | bytes) -> Running:
+def check(content: mmap.mmap | bytes) -> OnnxSummary:
     """Check all that ONNX Runtime takes for granted, and that it reads no files but those beside this one.
 
     Returns:
@@ -43,7 +43,7 @@ def check(content: mmap.mmap | bytes) -> Running:
     if _nodes(walk.calls, functions, {}, ()) > _MAX_NODES:
         raise ValueError(f"it has more than {_MAX_NODES:,} nodes, once its functions are written out")
     external, outputs = tuple(walk.external), tuple(walk.outputs)
-    return Running(frozenset(walk.weights), max(walk.stride, 1), walk.makers, external, outputs)
+    return OnnxSummary(frozenset(walk.weights), max(walk.stride, 1), walk.producers, external, outputs)
 
 
 def _function(walk: Walk, function: Field) -> Call:
@@ -94,10 +94,10 @@ _NORMALISES = {"Normalizer", "Softmax"}
 """Operators that make probabilities of a classifier's values."""
 _MAP = "ZipMap"
 """The operator of ai.onnx.ml that makes a map from each class to its probability."""
-_NOTHING = Maker("", "", ())
+_NOTHING = Producer("", "", ())
 
 
-class Running(NamedTuple):
+class OnnxSummary(NamedTuple):
     """What the weights tell of the layers that they belong to."""
 
     weights: frozenset[tuple[int, ...]]
@@ -105,20 +105,20 @@ class Running(NamedTuple):
     ``[channels, channels of its input in a group, height, width]``."""
     stride: int
     """By how much the first convolution divides the number of pixels."""
-    makers: Mapping[str, Maker]
+    producers: Mapping[str, Producer]
     """By the name of each tensor that the model's own graph computes, the operator that makes it."""
     external: tuple[External, ...] = ()
     """The weights that lie in other files, beside the model."""
     outputs: tuple[str, ...] = ()
     """Names of the model's outputs."""
 
-    def maker(self, output: str) -> str:
+    def producer(self, output: str) -> str:
         """The operator that gives an output its values; moves and conversions do not."""
-        operator = self.makers.get(output)
-        for _ in self.makers:  # at most so many, also in a circle
-            if operator is None or operator.name not in _MOVES or operator.source not in self.makers:
+        operator = self.producers.get(output)
+        for _ in self.producers:  # at most so many, also in a circle
+            if operator is None or operator.name not in _MOVES or operator.source not in self.producers:
                 break
-            operator = self.makers[operator.source]
+            operator = self.producers[operator.source]
         return operator.name if operator else ""
 
     def image_bytes(self, shape: tuple[int, ...]) -> int:
@@ -140,21 +140,23 @@ class Running(NamedTuple):
         return _FLOAT_BYTES * max(layers)
 
     @property
-    def maps(self) -> list[Maker]:
+    def maps(self) -> list[Producer]:
         """The outputs of scikit-learn's kind: maps from a class to its probability."""
-        made = [self.makers[name] for name in self.outputs if name in self.makers]
-        return [maker for maker in made if maker.name == _MAP and maker.source not in self.outputs]
+        made = [self.producers[name] for name in self.outputs if name in self.producers]
+        return [
+            producer for producer in made if producer.name == _MAP and producer.source not in self.outputs
+        ]
 
     def labels(self, output: str) -> tuple[str, ...] | None:
         """Class names of an output with scores, as the operator that it goes back to has them, or its map."""
-        for maker in self.makers.values():
-            if maker.name == _MAP and maker.source == output:
-                return maker.labels
-        for _ in self.makers:
-            maker = self.makers.get(output, _NOTHING)
-            if maker.labels or maker.name not in _MOVES | _NORMALISES:
-                return maker.labels or None
-            output = maker.source
+        for producer in self.producers.values():
+            if producer.name == _MAP and producer.source == output:
+                return producer.labels
+        for _ in self.producers:
+            producer = self.producers.get(output, _NOTHING)
+            if producer.labels or producer.name not in _MOVES | _NORMALISES:
+                return producer.labels or None
+            output = producer.source
         return None
 
     @property
@@ -163,13 +165,15 @@ class Running(NamedTuple):
         return sorted({weight.file for weight in self.external})
 
 
-def exposed(maps: Sequence[Maker]) -> bytes:
+def exposed(maps: Sequence[Producer]) -> bytes:
     """What, put behind a model, makes outputs of the tensors that its maps are made of.
 
     Of two messages one after the other a protobuf reader makes one, with the elements of both in their lists
     (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so the model itself stays as it is.
     """
-    return b"".join(field(_GRAPH, field(_OUTPUT, _value(maker.source, len(maker.labels)))) for maker in maps)
+    return b"".join(
+        field(_GRAPH, field(_OUTPUT, _value(producer.source, len(producer.labels)))) for producer in maps
+    )
 
 
 _GRAPH, _OUTPUT = 7, 12

@@ -134,7 +134,7 @@ class External(NamedTuple):
     """Bytes it has."""
 
 
-class Maker(NamedTuple):
+class Producer(NamedTuple):
     """The operator that makes a tensor of the model's own graph."""
 
     name: str
@@ -161,7 +161,7 @@ class Walk:
     """Shapes of the tensors of two dimensions or more."""
     stride: int = 0
     """By how much the first convolution divides the number of pixels; 0 as long as there is none."""
-    makers: dict[str, Maker] = field(default_factory=dict)
+    producers: dict[str, Producer] = field(default_factory=dict)
     """By the name of each tensor that the model's own graph computes."""
     outputs: list[str] = field(default_factory=list)
     """Names of the outputs of the model's own graph."""
@@ -225,8 +225,8 @@ class Walk:
         self.calls[domain, name] += 1
         if depth == 1:
             source = inputs[0].decode(errors="replace") if inputs else ""
-            maker = Maker(name.decode(errors="replace"), source, labels)
-            self.makers |= {output.decode(errors="replace"): maker for output in outputs}
+            producer = Producer(name.decode(errors="replace"), source, labels)
+            self.producers |= {output.decode(errors="replace"): producer for output in outputs}
 
     def class_labels(self, attribute: Field, name: bytes, values: Sequence[float]) -> tuple[str, ...]:
         """The class names in an attribute of a classifier or a map of ai.onnx.ml; none in others."""

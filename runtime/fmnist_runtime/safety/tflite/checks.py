@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 from fmnist_runtime.safety.flatbuffer import Content
-from fmnist_runtime.safety.tflite.cost import MAX_BYTES, Cost, Running, cost, running
-from fmnist_runtime.safety.tflite.graph import INT32, INT64, MOST_VALUES, Graph, Operator, Tensor, read_graph
+from fmnist_runtime.safety.tflite.cost import MAX_BYTES, GraphCost, TfliteSummary, cost, summarise
+from fmnist_runtime.safety.tflite.graph import (
+    INT32,
+    INT64,
+    MOST_VALUES,
+    Tensor,
+    TfliteGraph,
+    TfliteOperator,
+    read_graph,
+)
 from fmnist_runtime.safety.tflite.layers import WEIGHTS, check_steps, check_types, check_weights
 from fmnist_runtime.safety.tflite.lstm import check_lstm
 from fmnist_runtime.safety.tflite.operators import LSTM, MAX_SIZE, REDUCTIONS, SEARCHES
@@ -17,7 +25,7 @@ _CUTTING = {"SLICE", "STRIDED_SLICE"}
 """Operators that only ever make smaller; the largest number there is stands for the end."""
 
 
-def check(content: Content) -> Running:
+def check(content: Content) -> TfliteSummary:
     """Check all that the interpreter takes for granted.
 
     Returns:
@@ -39,11 +47,11 @@ def check(content: Content) -> Running:
     batch = max((shape[0] for shape in images if shape), default=1)
     _require_affordable(cost(graph, batch))
     declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
-    _require_affordable(Cost(declared, 0))  # the interpreter may make room for it before it knows better
-    return running(graph)
+    _require_affordable(GraphCost(declared, 0))  # the interpreter may make room for it before it knows better
+    return summarise(graph)
 
 
-def _require_affordable(needed: Cost) -> None:
+def _require_affordable(needed: GraphCost) -> None:
     if needed.bytes > MAX_BYTES:
         raise ValueError(
             f"it takes {needed.bytes:,} bytes for an image, at most {MAX_BYTES:,} are given to a model"
@@ -54,7 +62,7 @@ def _require_affordable(needed: Cost) -> None:
         )
 
 
-def _check_order(graph: Graph) -> None:
+def _check_order(graph: TfliteGraph) -> None:
     """Every tensor is made once, and before it is used; and no operator is in vain, as converters see to."""
     tensors = graph.tensors
     known = {index for index, tensor in enumerate(tensors) if tensor.constant or tensor.variable}
@@ -82,14 +90,14 @@ def _check_order(graph: Graph) -> None:
             raise ValueError(f"a {operator.name} whose output nothing uses; convert the model without it")
 
 
-def _needed(operator: Operator) -> int:
+def _needed(operator: TfliteOperator) -> int:
     """How many inputs, from the first, may not be left out: all but a bias and the parts of an LSTM."""
     if operator.name == LSTM:
         return 1
     return operator.kind.fewest if operator.name in WEIGHTS else len(operator.inputs)
 
 
-def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+def _check_sizes(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
     """The inputs whose values decide a shape are few whole numbers, and small where the file has them."""
     for index in operator.deciding:
         tensor = tensors[index]

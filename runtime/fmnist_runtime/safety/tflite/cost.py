@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from fmnist_runtime.safety.tflite.graph import Graph, Operator, Tensor
+from fmnist_runtime.safety.tflite.graph import Tensor, TfliteGraph, TfliteOperator
 from fmnist_runtime.safety.tflite.layers import WEIGHTS
 from fmnist_runtime.safety.tflite.operators import POOLS
 from fmnist_runtime.safety.tflite.shapes import RULES, Known, Step, of_shape, same
@@ -21,7 +21,7 @@ MAX_BYTES = 2**28
 usual classifiers of 224×224 pixels take half."""
 
 
-class Cost(NamedTuple):
+class GraphCost(NamedTuple):
     """What a graph takes at once, all of its tensors and constants aside."""
 
     bytes: int
@@ -30,7 +30,7 @@ class Cost(NamedTuple):
     """Multiplications of its convolutions and matrices."""
 
 
-def cost(graph: Graph, batch: int) -> Cost:
+def cost(graph: TfliteGraph, batch: int) -> GraphCost:
     """What running a graph takes.
 
     Args:
@@ -54,7 +54,7 @@ def cost(graph: Graph, batch: int) -> Cost:
             known[index] = made
             size += graph.tensors[index].bits * made.most
         products += _products(step, made)
-    return Cost(size // 8, products)
+    return GraphCost(size // 8, products)
 
 
 def _infer(step: Step) -> Known:
@@ -96,7 +96,7 @@ _MOVES = {"QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
 """Operators that give other shapes or types to the same values."""
 
 
-class Running(NamedTuple):
+class TfliteSummary(NamedTuple):
     """How a model may be run."""
 
     fixed_shapes: bool
@@ -106,11 +106,11 @@ class Running(NamedTuple):
     """How many images it may be given at once, for the memory that takes: a power of two."""
     stateful: bool
     """Whether it keeps anything from one run to the next, as a recurrent network does."""
-    makers: Mapping[int, str]
+    producers: Mapping[int, str]
     """By the index of each output, the operator that gives it its values; moves and conversions do not."""
 
 
-def running(graph: Graph) -> Running:
+def summarise(graph: TfliteGraph) -> TfliteSummary:
     """How a graph may be run whose operators and tensors fit together.
 
     Raises:
@@ -118,25 +118,25 @@ def running(graph: Graph) -> Running:
     """
     fixed = all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
     stateful = any(tensor.variable for tensor in graph.tensors)
-    return Running(fixed, _largest_batch(graph), stateful, _makers(graph))
+    return TfliteSummary(fixed, _largest_batch(graph), stateful, _makers(graph))
 
 
-def _makers(graph: Graph) -> dict[int, str]:
-    makers = {index: operator for operator in graph.operators for index in operator.outputs}
+def _makers(graph: TfliteGraph) -> dict[int, str]:
+    producers = {index: operator for operator in graph.operators for index in operator.outputs}
     found = {}
     for output in graph.outputs:
-        operator = makers.get(output)
-        while operator and operator.name in _MOVES and operator.inputs[0] in makers:
-            operator = makers[operator.inputs[0]]
+        operator = producers.get(output)
+        while operator and operator.name in _MOVES and operator.inputs[0] in producers:
+            operator = producers[operator.inputs[0]]
         found[output] = operator.name if operator else ""
     return found
 
 
-def _is_fixed(operator: Operator, tensors: tuple[Tensor, ...]) -> bool:
+def _is_fixed(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> bool:
     return operator.name in _FIXED and all(tensors[index].constant for index in operator.deciding)
 
 
-def _largest_batch(graph: Graph) -> int:
+def _largest_batch(graph: TfliteGraph) -> int:
     batch = _MOST_IMAGES
     while batch > 1 and cost(graph, batch).bytes > MAX_BYTES:
         batch //= 2

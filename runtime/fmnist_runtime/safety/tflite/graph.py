@@ -11,7 +11,7 @@ import struct
 from typing import NamedTuple
 
 from fmnist_runtime.safety.flatbuffer import Content, Table, root
-from fmnist_runtime.safety.tflite.operators import LSTM, OPERATORS, VARIABLES, Kind
+from fmnist_runtime.safety.tflite.operators import LSTM, OPERATORS, VARIABLES, OperatorKind
 
 FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8 = 0, 1, 2, 3, 4, 6, 7, 9
 FLOAT64, UINT64, UINT32, UINT16, INT4, BFLOAT16, INT2 = 10, 12, 15, 16, 17, 18, 19
@@ -176,10 +176,10 @@ _RESHAPE_OPTIONS, _SQUEEZE_OPTIONS = 17, 30
 """Of BuiltinOptions."""
 
 
-class Operator(NamedTuple):
+class TfliteOperator(NamedTuple):
     """One step of a graph."""
 
-    kind: Kind
+    kind: OperatorKind
     """What is known of all operators like it."""
     inputs: tuple[int, ...]
     """Indices of tensors; -1 for an optional one that is left out."""
@@ -201,7 +201,7 @@ class Operator(NamedTuple):
         return [self.inputs[place] for place in self.kind.sizes if place < len(self.inputs)]
 
 
-class Graph(NamedTuple):
+class TfliteGraph(NamedTuple):
     """The graph of a sound file."""
 
     tensors: tuple[Tensor, ...]
@@ -210,11 +210,11 @@ class Graph(NamedTuple):
     """Indices of those that are given."""
     outputs: tuple[int, ...]
     """Indices of those that are asked for."""
-    operators: tuple[Operator, ...]
+    operators: tuple[TfliteOperator, ...]
     """The steps, in the order they are run."""
 
 
-def read_graph(content: Content) -> Graph:
+def read_graph(content: Content) -> TfliteGraph:
     """Read the graph, and check all that the interpreter takes for granted.
 
     Raises:
@@ -238,7 +238,7 @@ def read_graph(content: Content) -> Graph:
     return _graph(graphs[0], kinds, buffers)
 
 
-def _kind(code: Table) -> Kind:
+def _kind(code: Table) -> OperatorKind:
     """What an entry stands for. Numbers above 127 did not fit the older of its two fields."""
     custom = code.text(1)
     code.number(2, "i")
@@ -282,10 +282,10 @@ def _check_names(model: Table, tensors: int, buffers: int) -> None:
             require_index(named.number(1, "I"), tensors, "signature's tensor")
 
 
-def _graph(table: Table, kinds: list[Kind], buffers: list[tuple[int, int]]) -> Graph:
+def _graph(table: Table, kinds: list[OperatorKind], buffers: list[tuple[int, int]]) -> TfliteGraph:
     table.text(4)
     tensors = tuple(read_tensor(entry, buffers) for entry in table.tables(0))
-    graph = Graph(
+    graph = TfliteGraph(
         tensors=tensors,
         inputs=table.numbers(1, "i"),
         outputs=table.numbers(2, "i"),
@@ -301,7 +301,7 @@ def _graph(table: Table, kinds: list[Kind], buffers: list[tuple[int, int]]) -> G
     return graph
 
 
-def _operator(table: Table, kinds: list[Kind]) -> Operator:
+def _operator(table: Table, kinds: list[OperatorKind]) -> TfliteOperator:
     index = table.number(0, "I")
     require_index(index, len(kinds), "operator")
     table.number(3, "B"), table.vector(5, 1), table.vector(7, 1), table.number(6, "b")
@@ -311,7 +311,7 @@ def _operator(table: Table, kinds: list[Kind]) -> Operator:
     options = table.table(4)
     if options:
         _check_options(options, table.number(3, "B"))
-    return Operator(kinds[index], table.numbers(1, "i"), table.numbers(2, "i"), options, intermediates)
+    return TfliteOperator(kinds[index], table.numbers(1, "i"), table.numbers(2, "i"), options, intermediates)
 
 
 def _check_options(options: Table, kind: int) -> None:

@@ -20,8 +20,8 @@ from fmnist_runtime.safety.tflite.graph import (
     UINT16,
     UINT32,
     UINT64,
-    Operator,
     Tensor,
+    TfliteOperator,
     type_name,
 )
 from fmnist_runtime.safety.tflite.operators import (
@@ -73,7 +73,7 @@ Pool2DOptions, Conv2DOptions, DepthwiseConv2DOptions, TransposeConvOptions, Conv
 DepthToSpaceOptions and SpaceToDepthOptions in the schema."""
 
 
-def check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+def check_weights(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
     """Check that weights have a number, a scale and a bias for each output channel.
 
     Raises:
@@ -95,7 +95,7 @@ def check_weights(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
         raise ValueError(f"a {operator.name} of {channels:,} channels with {bias.elements:,} biases")
 
 
-def check_steps(operator: Operator) -> None:
+def check_steps(operator: TfliteOperator) -> None:
     """Check that what a kernel divides by is not zero, nor anything so large that it overflows.
 
     Raises:
@@ -131,7 +131,7 @@ _WEIGHTS = {
 _BIASES = {FLOAT32: {FLOAT32}, UINT8: {INT32}, INT8: {INT32}, INT16: {INT32, INT64}}
 
 
-def check_types(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+def check_types(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
     """Check the types of an operator's tensors, and that those have a scale that are multiplied by one.
 
     Raises:
@@ -158,7 +158,9 @@ def check_types(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
                 raise ValueError(f"a {operator.name} of integers without a scale")
 
 
-def check_weight_types(operator: Operator, pixels: Tensor, weights: Tensor, bias: Tensor | None) -> None:
+def check_weight_types(
+    operator: TfliteOperator, pixels: Tensor, weights: Tensor, bias: Tensor | None
+) -> None:
     """Check the types of a convolution or a dense layer.
 
     Raises:

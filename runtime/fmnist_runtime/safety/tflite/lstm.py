@@ -6,7 +6,7 @@ Places of the inputs are those of the kernel's own comments
 
 from __future__ import annotations
 
-from fmnist_runtime.safety.tflite.graph import FLOAT32, INT8, INT16, INT32, Operator, Tensor
+from fmnist_runtime.safety.tflite.graph import FLOAT32, INT8, INT16, INT32, Tensor, TfliteOperator
 
 _INPUT = 0
 _INPUT_WEIGHTS = (1, 2, 3, 4)
@@ -22,7 +22,7 @@ _INTERMEDIATES = 5
 """Tensors that hold how normalised gates, which have no place here, and the hidden state are rounded."""
 
 
-def check_lstm(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+def check_lstm(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
     """Check an LSTM in float32, with or without int8 weights, or in int8 throughout.
 
     Raises:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from itertools import chain
 from typing import NamedTuple
 
-from fmnist_runtime.safety.tflite.graph import Operator
+from fmnist_runtime.safety.tflite.graph import TfliteOperator
 from fmnist_runtime.safety.tflite.operators import (
     ARITHMETIC,
     BATCHES,
@@ -38,7 +38,7 @@ class Known(NamedTuple):
 class Step(NamedTuple):
     """An operator, with what is known of its inputs."""
 
-    operator: Operator
+    operator: TfliteOperator
     """The operator."""
     inputs: tuple[Known, ...]
     """What is known of those that are not left out."""

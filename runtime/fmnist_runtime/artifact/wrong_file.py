@@ -39,7 +39,7 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _BROKEN = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def mistaken(path: Path) -> str:
+def explain_wrong_file(path: Path) -> str:
     """What is wrong with a path that cannot be loaded, to be put behind its name.
 
     Returns:
