@@ -36,6 +36,7 @@ class KerasSession(BaseSession):
         threads: int = 1,
         input_range: str | None = RAW,
         known_from: str = USER,
+        trained_on: tuple[str, str] = ("", ""),
     ) -> None:
         """Load a ``.keras``, ``.h5`` or ``.hdf5`` file.
 
@@ -46,6 +47,7 @@ class KerasSession(BaseSession):
             input_range: What the model was trained on (see `artifact.contract`); the session takes raw
                 pixels all the same. None where it is not known, and nothing can be scored.
             known_from: Where that is known from.
+            trained_on: Name of the data set and digest of its test split; empty if unknown.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
@@ -66,8 +68,9 @@ class KerasSession(BaseSession):
         image = ImageTensor(tuple(model.input_shape[1:]), np.dtype(np.float32))
         taken = tf.config.threading.get_intra_op_parallelism_threads()
         options = SessionOptions(path, taken, labels, input_range, known_from)
+        engine, classes, (dataset, digest) = f"keras {keras.version()}", self._classifier.classes, trained_on
         info = options.info(
-            "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
+            "keras", engine, image, classes, scheme="original", dataset=dataset, dataset_digest=digest
         )
         if note := self._classifier.head.note:
             info = replace(info, notes=(*info.notes, f"{path}: {note}"))
