@@ -35,6 +35,8 @@ class CheckedFile:
     """The file."""
     content: Content
     """Its bytes. An ONNX file, which may be large, is mapped."""
+    model_bytes: int
+    """Length of the model itself, which the file begins with."""
     metadata: Metadata | None
     """Metadata of an artifact of ours; None for other files."""
     declared: Declared
@@ -63,7 +65,8 @@ def check_file(path: Path) -> CheckedFile:
     summary = _check_structure(path, content)
     metadata = parse_metadata(container.text, path) if container else None
     declared = read_declared(path, content) if metadata is None else NOTHING
-    return CheckedFile(path, content, metadata, declared, summary, sha256)
+    model_bytes = container.model_bytes if container else len(content)
+    return CheckedFile(path, content, model_bytes, metadata, declared, summary, sha256)
 
 
 def _check_structure(path: Path, content: Content) -> Any:

@@ -16,13 +16,13 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import UnknownInputError
 
 Layout = Literal["flat", "HW", "HWC", "CHW"]
 
 RAW = "0-255"
 """What every artifact of ours takes, as the normalisation is inside the model."""
-EXAMPLES = "0-255, 0-1, -1-1, or mean=0.1307,std=0.3081"
+_EXAMPLES = "0-255, 0-1, -1-1, or mean=0.1307,std=0.3081"
 _NUMBER = r"-?\d+(?:\.\d+)?"
 _ENDS = re.compile(rf"({_NUMBER})-({_NUMBER})")
 _STATISTICS = re.compile(rf"mean=({_NUMBER}(?:,{_NUMBER})*),std=({_NUMBER}(?:,{_NUMBER})*)")
@@ -30,14 +30,6 @@ _LARGEST = 1e6
 """Beyond any range that a model is trained on."""
 _LARGEST_STD = 2.0
 """A deviation of pixels 0-1 is at most 0.5, and a mean at most 1. Larger ones are of pixels 0-255."""
-
-
-class UnknownInputError(ModelError):
-    """Nothing says which numbers a model takes for pixels, so it would answer anything."""
-
-
-class UnfitRangeError(ModelError):
-    """A model's input cannot hold the numbers of a range, or has no channels for it."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +79,7 @@ class InputContract:
         if self.range is None:
             raise UnknownInputError(
                 f"{path}: does not say which numbers it takes for pixels, and others give wrong answers; "
-                f"name them with --input-range, such as {EXAMPLES}, or in Python with "
+                f"name them with --input-range, such as {_EXAMPLES}, or in Python with "
                 f"load(path, input_range=…), or find them out with: fmnist eval {path} --dataset DATASET"
             )
         return self.range
@@ -105,7 +97,9 @@ def parse_range(text: str) -> PixelRange:
         mean, std = (tuple(map(float, numbers.split(","))) for numbers in statistics.groups())
         return _normalised(written, mean, std, bgr)
     if not (ends := _ENDS.fullmatch(body)):
-        raise ValueError(f"{text!r} is no input range; one is {EXAMPLES}, with :bgr behind it for blue first")
+        raise ValueError(
+            f"{text!r} is no input range; one is {_EXAMPLES}, with :bgr behind it for blue first"
+        )
     black, white = map(float, ends.groups())
     if black == white or max(abs(black), abs(white)) > _LARGEST:
         raise ValueError(f"{text!r} is no input range; black and white are different numbers of at most 1e6")

@@ -46,7 +46,7 @@ class Golden:
         }
 
 
-def parse_golden(record: Any) -> Golden:
+def _parse_golden(record: Any) -> Golden:
     """Read samples that somebody's file carried.
 
     Raises:
@@ -78,13 +78,13 @@ def _decimals(scores: NDArray[np.float32]) -> list[list[float]]:
 
 
 SCHEMA = "fmnist.artifact/2"
-ADOPTED_SCHEMA = "fmnist.artifact/3"
+_ADOPTED_SCHEMA = "fmnist.artifact/3"
 """Of a model that was adopted, which need not take raw pixels."""
 Head = Literal["none", "softmax", "pair", "logistic pair", "tanh pair"]
 """What follows a model, so that it gives probabilities: nothing, a softmax, or for a single unit its
 complement as the first of two classes, where it is the probability of the second, the logit of that, or
 reaches from -1 for the first to 1 for the second."""
-HEADS = get_args(Head)
+_HEADS = get_args(Head)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 CONTRACT = "raw pixels 0-255 in, normalisation is inside the model; probabilities out"
 
@@ -138,7 +138,7 @@ class Metadata:
         fields: dict[str, Any] = {"schema": SCHEMA, "contract": CONTRACT}
         fields |= {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if self.adopted:  # which a version that knows nothing of ranges must not run
-            fields |= {"schema": ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
+            fields |= {"schema": _ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
         else:
             del fields["adopted"]
         if not self.contents:
@@ -155,24 +155,24 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
     """
     try:
         fields = json.loads(text)
-        if fields["schema"] not in (SCHEMA, ADOPTED_SCHEMA):
+        if fields["schema"] not in (SCHEMA, _ADOPTED_SCHEMA):
             raise ModelError(
                 f"{path}: metadata schema {fields['schema']!r} is unknown, this reads {SCHEMA} and "
-                f"{ADOPTED_SCHEMA}; update fmnist, or export the model again"
+                f"{_ADOPTED_SCHEMA}; update fmnist, or export the model again"
             )
         if fields["schema"] == SCHEMA:
             fields["adopted"] = {}
         fields.setdefault("contents", {})
         metadata = Metadata(**{field.name: fields[field.name] for field in dataclasses.fields(Metadata)})
-        golden = None if fields["golden"] is None else parse_golden(fields["golden"])
+        golden = None if fields["golden"] is None else _parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
             raise ValueError(f"golden scores of {golden.artifact.shape[1]} classes")
         texts = [metadata.format, metadata.scheme, metadata.dataset, metadata.dataset_digest]
         texts += [metadata.source_sha256, metadata.source_range, metadata.rejected, *metadata.labels]
-        if fields["schema"] == ADOPTED_SCHEMA:
+        if fields["schema"] == _ADOPTED_SCHEMA:
             parse_range(metadata.adopted["range"])
             texts += [metadata.adopted[name] for name in ("range", "known_from", "output", "head")]
-            if metadata.adopted["head"] not in HEADS:
+            if metadata.adopted["head"] not in _HEADS:
                 raise ValueError(f"a head of {metadata.adopted['head']!r}")
             order = metadata.adopted["order"]
             if order and sorted(order) != list(range(len(metadata.labels))):

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact.contract import UnknownInputError
+from fmnist_runtime.errors import UnknownInputError
 
 Scorer = Callable[[str, NDArray[np.uint8]], NDArray[np.float32] | None]
 """Scores float32 ``[N, classes]`` of images under a range; None where the model's input cannot hold that."""

@@ -18,6 +18,8 @@ from fmnist_runtime.data.idx import idx_header, idx_sha256, read_idx
 from fmnist_runtime.data.labels import Labels, read_distinct_labels
 from fmnist_runtime.errors import DatasetError
 
+__all__ = ["Dataset", "load_dataset"]
+
 Split = Literal["train", "test"]
 
 _STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}

@@ -22,6 +22,8 @@ from fmnist_runtime.files import require_file
 if TYPE_CHECKING:
     import PIL.Image
 
+__all__ = ["read_image"]
+
 MAX_BYTES = 2**27
 """Largest image file that is read."""
 MAX_PIXELS = 2**25

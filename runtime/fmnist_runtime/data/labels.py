@@ -24,6 +24,8 @@ from typing import Any
 from fmnist_runtime.errors import DatasetError
 from fmnist_runtime.files import require_file
 
+__all__ = ["Labels", "read_labels"]
+
 MAX_CLASSES = 100_000
 """Five times those of the largest set of images in use, ImageNet-21k; a file can claim any number."""
 _MAX_BYTES = 2**22

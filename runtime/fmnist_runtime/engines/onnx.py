@@ -91,7 +91,7 @@ class OnnxSession(BaseSession):
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
-        bound_memory(options)
+        _bound_memory(options)
         return options
 
     @property
@@ -161,7 +161,7 @@ _BOUNDS_FOLDING = (1, 27)
 """The first version that knows this option; the others pass over it."""
 
 
-def bound_memory(options: onnxruntime.SessionOptions) -> None:
+def _bound_memory(options: onnxruntime.SessionOptions) -> None:
     """Let a session take its memory from the bounded arena; what needs more ends in the engine's error."""
     _register_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")

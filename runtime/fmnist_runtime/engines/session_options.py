@@ -9,18 +9,11 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from fmnist_runtime.artifact.checked import CheckedFile, check_file
-from fmnist_runtime.artifact.contract import (
-    RAW,
-    InputContract,
-    Layout,
-    UnfitRangeError,
-    parse_range,
-    range_of_integers,
-)
+from fmnist_runtime.artifact.contract import RAW, InputContract, Layout, parse_range, range_of_integers
 from fmnist_runtime.artifact.declared import NOTHING
 from fmnist_runtime.artifact.metadata import Head
 from fmnist_runtime.engines.session import ModelInfo
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnfitRangeError
 
 USER, SEAL = "the user", "its seal"
 """Where a range is known from that the caller named, or the seal of an artifact of ours."""
@@ -30,7 +23,7 @@ _FEWEST = 8
 white."""
 _MOST_CLIPPED = 64
 """Pixel values of 256 that an integer input may clip. A range that was not meant for it clips nearly all."""
-_UNREAD = CheckedFile(Path(), b"", None, NOTHING, None, "")
+_UNREAD = CheckedFile(Path(), b"", 0, None, NOTHING, None, "")
 
 
 @dataclass(frozen=True)

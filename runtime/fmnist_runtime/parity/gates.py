@@ -20,10 +20,10 @@ FLOAT32_DIFFERENCE = 1e-5
 """Largest difference of a probability that reordered float32 sums explain: almost three times the largest
 over five trainings of the default network (3.6e-6, benchmarks/exports.py). A network with large logits is
 allowed more: see `Gate.allowing`."""
-FLOAT16_DIFFERENCE = 1e-2
+_FLOAT16_DIFFERENCE = 1e-2
 """The same of weights that are rounded to 11 bits: ten times the largest over five trainings of the default
 network (1.0e-3, benchmarks/exports.py), as networks differ more in this."""
-FLOAT_FLIPS, INT8_FLIPS = 1e-4, 1e-3
+_FLOAT_FLIPS, _INT8_FLIPS = 1e-4, 1e-3
 """Shares of images whose answer may change though the original gave it at a margin of 0.5 or more. Of 10,000
 held-out images sound exports changed none as float32, float16 and dynamic, and as int8 and int8-full none of
 a dense network, a CNN and a separable one (two trainings each, largest margin 0.16), but 0 to 4 of
@@ -101,11 +101,11 @@ class Breach:
 # fewer floats remain, the more the scores tie. Agreement is far below what sound models have; it tells when
 # accuracy does not.
 GATES = {
-    "float32": Gate(0.001, FLOAT32_DIFFERENCE, 0.99, max_confident_share=FLOAT_FLIPS),
-    "float16": Gate(0.003, FLOAT16_DIFFERENCE, 0.99, max_confident_share=FLOAT_FLIPS),
-    "dynamic": Gate(0.003, None, 0.95, max_confident_share=INT8_FLIPS),
-    "int8": Gate(0.005, None, 0.95, max_confident_share=INT8_FLIPS),
-    "int8-full": Gate(0.010, None, 0.90, max_confident_share=INT8_FLIPS),
+    "float32": Gate(0.001, FLOAT32_DIFFERENCE, 0.99, max_confident_share=_FLOAT_FLIPS),
+    "float16": Gate(0.003, _FLOAT16_DIFFERENCE, 0.99, max_confident_share=_FLOAT_FLIPS),
+    "dynamic": Gate(0.003, None, 0.95, max_confident_share=_INT8_FLIPS),
+    "int8": Gate(0.005, None, 0.95, max_confident_share=_INT8_FLIPS),
+    "int8-full": Gate(0.010, None, 0.90, max_confident_share=_INT8_FLIPS),
 }
 """The default gate of each scheme."""
 UNKNOWN_GATE = Gate(0.005)

@@ -75,13 +75,13 @@ class Table(NamedTuple):
     def table(self, field: int) -> Table | None:
         """A table that this one refers to; None when it is absent."""
         target = self._target(field)
-        return table_at(self.content, target) if target else None
+        return _table_at(self.content, target) if target else None
 
     def tables(self, field: int) -> list[Table]:
         """A vector of tables; empty when it is absent."""
         start, count = self.vector(field, 4)
         return [
-            table_at(self.content, place + _uint(self.content, place))
+            _table_at(self.content, place + _uint(self.content, place))
             for place in range(start, start + 4 * count, 4)
         ]
 
@@ -92,10 +92,10 @@ def root(content: Content) -> Table:
     Raises:
         ValueError: It lies outside the file. So may what is read from any table.
     """
-    return table_at(content, _uint(content, 0))
+    return _table_at(content, _uint(content, 0))
 
 
-def table_at(content: Content, start: int) -> Table:
+def _table_at(content: Content, start: int) -> Table:
     """The table at a place in the file."""
     vtable = start - _int(content, start)
     if vtable < 0 or vtable + 4 > len(content) or vtable % 2:

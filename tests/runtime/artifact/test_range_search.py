@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist_runtime.artifact.contract import UnknownInputError
 from fmnist_runtime.artifact.range_search import candidates, find_contradiction, find_range
+from fmnist_runtime.errors import UnknownInputError
 
 COUNT, CLASSES = 4000, 10
 TARGETS = np.random.default_rng(0).integers(0, CLASSES, COUNT).astype(np.uint8)

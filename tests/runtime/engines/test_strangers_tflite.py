@@ -23,8 +23,7 @@ from support.strangers import (
 )
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.contract import UnknownInputError
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnknownInputError
 from fmnist_runtime.parity import assert_parity
 
 RANGES = {

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from fmnist.text.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact.container import format_suffix
-from fmnist_runtime.artifact.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
+from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES, ModelInfo
 from fmnist_runtime.engines.session_options import SEAL, USER
-from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
+from fmnist_runtime.errors import ModelError, ShapeError, UnfitRangeError, UnknownInputError, needs_extra
 from fmnist_runtime.files import sha256_file
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ MAX_SIZE = 2**16
 """Largest number that decides a shape: no image has more pixels in a row."""
 _MAX_GROWTH = 2**31
 """How many times as many elements such numbers may make of a tensor."""
-DECIDING = {
+_DECIDING = {
     b"AffineGrid": (1,),
     b"BlackmanWindow": (0,),
     b"CenterCropPad": (1,),
@@ -41,14 +41,14 @@ DECIDING = {
     b"Upsample": (1,),
 }
 """Places of the inputs whose values decide how large an operator's output is."""
-REGION = b"Resize of a region"
+_REGION = b"Resize of a region"
 """Stands for the second input of Resize, which decides how large the output is, but is no size."""
 _LOWEST = {b"Range": -MAX_SIZE, b"Reshape": -1, b"Resize": 1 / MAX_SIZE, b"Upsample": 1 / MAX_SIZE}
 """Where it is not 0: a countdown, what is left over, and what may not end in fewer than no pixels, at which
 the engine aborts. So it does at a Pad that crops more than there is, and no converter crops by that."""
 _MULTIPLYING = {b"Tile", b"Upsample"}
 """Those that multiply the sizes they are given."""
-DECIDING_ATTRIBUTES = {
+_DECIDING_ATTRIBUTES = {
     *(b"dilations", b"kernel_shape", b"output_padding", b"output_shape", b"pads", b"shape", b"strides"),
     *(b"block_shape", b"blocksize", b"group", b"scales"),
 }
@@ -68,7 +68,7 @@ def check_sizes(deciding: list[tuple[bytes, bytes]], constants: Mapping[bytes, l
     growth = 1.0
     for operator, name in deciding:
         values = constants.get(name, [])
-        if operator == REGION:
+        if operator == _REGION:
             _check_region(values)
             continue
         lowest = _LOWEST.get(operator, 0)
@@ -216,8 +216,8 @@ class Walk:
                     labels = labels or self.class_labels(entry, attribute, values)
         if name == b"Constant" and outputs:
             self.constant(outputs[0], list(chain.from_iterable(attributes.values())))
-        self.deciding += [(name, inputs[place]) for place in DECIDING.get(name, ()) if place < len(inputs)]
-        self.deciding += [(REGION, region) for region in inputs[1:2] if name == b"Resize"]
+        self.deciding += [(name, inputs[place]) for place in _DECIDING.get(name, ()) if place < len(inputs)]
+        self.deciding += [(_REGION, region) for region in inputs[1:2] if name == b"Resize"]
         if name in _LOOPS:
             raise ValueError(f"it has a {name.decode()}, which no image classifier needs")
         if name in _CONVOLUTIONS and not self.stride:
@@ -253,7 +253,7 @@ class Walk:
                     self.graph(entry, depth + 1)
                 case 22 | 23:
                     self.sparse_tensor(entry)
-        if name in DECIDING_ATTRIBUTES and not all(abs(value) <= MAX_SIZE for value in values):
+        if name in _DECIDING_ATTRIBUTES and not all(abs(value) <= MAX_SIZE for value in values):
             raise ValueError(f"an operator whose {name.decode()} are {times(values)}")
         return name, values
 

@@ -47,9 +47,9 @@ _NAMES: tuple[str, ...] = (
 _NAMES += ("INT8", "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4")
 _NAMES += ("BFLOAT16", "INT2", "UINT4", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
 """Of TensorType, by its numbers."""
-MAX_RANK = 8
+_MAX_RANK = 8
 """More dimensions than any kernel takes."""
-MOST_VALUES = 2 * MAX_RANK
+MOST_VALUES = 2 * _MAX_RANK
 """Length of the longest list that decides a shape: what is put before and behind each dimension."""
 
 
@@ -99,7 +99,7 @@ def type_name(kind: int) -> str:
     return _NAMES[kind] if 0 <= kind < len(_NAMES) else f"number {kind}"
 
 
-def read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
+def _read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     """Read a tensor.
 
     Args:
@@ -115,11 +115,11 @@ def read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
     table.number(5, "?"), table.number(8, "?")
     if kind not in _BITS:
         raise ValueError(f"tensor {name!r} is of type {type_name(kind)}; convert the model without it")
-    if len(shape) > MAX_RANK or min(shape, default=0) < 0:
+    if len(shape) > _MAX_RANK or min(shape, default=0) < 0:
         raise ValueError(f"tensor {name!r} has the shape {shape}")
     if signature and (len(signature) != len(shape) or min(signature) < -1):
         raise ValueError(f"tensor {name!r} has the shape {shape} and the signature {signature}")
-    require_index(buffer, len(buffers), "buffer")
+    _require_index(buffer, len(buffers), "buffer")
     if table.offsets[6:7] > (0,) or any(table.offsets[9:]):
         raise ValueError(f"tensor {name!r} is sparse or a variant; convert the model without")
     quantization = table.table(4)
@@ -160,7 +160,7 @@ def _check_quantization(table: Table, tensor: Tensor, name: str) -> None:
         raise ValueError(f"tensor {name!r} has a zero point outside its type")
 
 
-def require_index(index: int, count: int, role: str, lowest: int = 0) -> None:
+def _require_index(index: int, count: int, role: str, lowest: int = 0) -> None:
     """Check that what an index refers to is there.
 
     Raises:
@@ -270,21 +270,21 @@ def _data(buffer: Table) -> tuple[int, int]:
 def _check_names(model: Table, tensors: int, buffers: int) -> None:
     """Metadata and signatures: names of tensors and buffers that exist."""
     for buffer in model.numbers(5, "i"):
-        require_index(buffer, buffers, "metadata buffer")
+        _require_index(buffer, buffers, "metadata buffer")
     for entry in model.tables(6):
         entry.text(0)
-        require_index(entry.number(1, "I"), buffers, "metadata buffer")
+        _require_index(entry.number(1, "I"), buffers, "metadata buffer")
     for signature in model.tables(7):
         signature.text(2)
-        require_index(signature.number(4, "I"), 1, "signature's graph")
+        _require_index(signature.number(4, "I"), 1, "signature's graph")
         for named in (*signature.tables(0), *signature.tables(1)):
             named.text(0)
-            require_index(named.number(1, "I"), tensors, "signature's tensor")
+            _require_index(named.number(1, "I"), tensors, "signature's tensor")
 
 
 def _graph(table: Table, kinds: list[OperatorKind], buffers: list[tuple[int, int]]) -> TfliteGraph:
     table.text(4)
-    tensors = tuple(read_tensor(entry, buffers) for entry in table.tables(0))
+    tensors = tuple(_read_tensor(entry, buffers) for entry in table.tables(0))
     graph = TfliteGraph(
         tensors=tensors,
         inputs=table.numbers(1, "i"),
@@ -292,18 +292,18 @@ def _graph(table: Table, kinds: list[OperatorKind], buffers: list[tuple[int, int
         operators=tuple(_operator(entry, kinds) for entry in table.tables(3)),
     )
     for index in (*graph.inputs, *graph.outputs):
-        require_index(index, len(tensors), "tensor")
+        _require_index(index, len(tensors), "tensor")
     for operator in graph.operators:
         for index in operator.inputs:
-            require_index(index, len(tensors), "tensor", lowest=-1)
+            _require_index(index, len(tensors), "tensor", lowest=-1)
         for index in (*operator.outputs, *operator.intermediates):
-            require_index(index, len(tensors), "tensor")
+            _require_index(index, len(tensors), "tensor")
     return graph
 
 
 def _operator(table: Table, kinds: list[OperatorKind]) -> TfliteOperator:
     index = table.number(0, "I")
-    require_index(index, len(kinds), "operator")
+    _require_index(index, len(kinds), "operator")
     table.number(3, "B"), table.vector(5, 1), table.vector(7, 1), table.number(6, "b")
     intermediates = table.numbers(8, "i")
     if (intermediates and kinds[index].name != LSTM) or table.number(9, "Q") or table.offsets[12:13] > (0,):

@@ -89,7 +89,7 @@ def check_weights(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None
         raise ValueError(f"a {operator.name} with scales along axis {weights.axis}")
     index = operator.inputs[expected.bias] if expected.bias < len(operator.inputs) else -1
     bias = tensors[index] if index >= 0 else None
-    check_weight_types(operator, tensors[operator.inputs[expected.pixels]], weights, bias)
+    _check_weight_types(operator, tensors[operator.inputs[expected.pixels]], weights, bias)
     channels = weights.shape[expected.channels]
     if bias is not None and bias.elements != channels:
         raise ValueError(f"a {operator.name} of {channels:,} channels with {bias.elements:,} biases")
@@ -158,7 +158,7 @@ def check_types(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
                 raise ValueError(f"a {operator.name} of integers without a scale")
 
 
-def check_weight_types(
+def _check_weight_types(
     operator: TfliteOperator, pixels: Tensor, weights: Tensor, bias: Tensor | None
 ) -> None:
     """Check the types of a convolution or a dense layer.

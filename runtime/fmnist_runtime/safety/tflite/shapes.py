@@ -61,7 +61,7 @@ class Step(NamedTuple):
         return values
 
 
-Rule = Callable[[Step], Known]
+_Rule = Callable[[Step], Known]
 """Tells what an operator makes. What it may raise but ValueError is ArithmeticError and LookupError."""
 
 
@@ -75,7 +75,7 @@ def same(step: Step) -> Known:
     return step.inputs[0]
 
 
-def no_larger(step: Step) -> Known:
+def _no_larger(step: Step) -> Known:
     """No larger than its largest input."""
     return Known(None, max(known.most for known in step.inputs))
 
@@ -136,7 +136,7 @@ def _convolution(step: Step) -> Known:
 def _pool(step: Step) -> Known:
     shape = step.inputs[0].shape
     if shape is None or len(shape) != 4:
-        return no_larger(step)
+        return _no_larger(step)
     valid = step.option(0, "b") == 1
     rows = _window(shape[1], step.option(4), step.option(2), valid)
     return of_shape((shape[0], rows, _window(shape[2], step.option(3), step.option(1), valid), shape[3]))
@@ -263,7 +263,7 @@ def _slice(step: Step) -> Known:
 def _transpose(step: Step) -> Known:
     shape, order = step.inputs[0].shape, step.inputs[1].values
     if shape is None or order is None or sorted(order) != list(range(len(shape))):
-        return no_larger(step)
+        return _no_larger(step)
     return of_shape(tuple(shape[axis] for axis in order))
 
 
@@ -362,12 +362,12 @@ def _split(step: Step) -> Known:
 def _unpack(step: Step) -> Known:
     shape = step.inputs[0].shape
     if not shape:
-        return no_larger(step)
+        return _no_larger(step)
     axis = step.option(1) % len(shape)
     return of_shape(shape[:axis] + shape[axis + 1 :])
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, _Rule] = {
     **dict.fromkeys(ARITHMETIC | COMPARISONS | LOGIC, _broadcast),
     **dict.fromkeys(("PRELU", "SELECT", "SELECT_V2", "ADD_N"), _broadcast),
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _convolution),
@@ -398,7 +398,7 @@ RULES: dict[str, Rule] = {
     "SQUEEZE": _squeeze,
     "STRIDED_SLICE": _strided_slice,
     "TILE": _tile,
-    "TOPK_V2": no_larger,
+    "TOPK_V2": _no_larger,
     "TRANSPOSE": _transpose,
     "UNPACK": _unpack,
 }
