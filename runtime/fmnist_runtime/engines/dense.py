@@ -1,4 +1,4 @@
-"""A dense network: layers in a row, each a matrix product, a bias and an activation."""
+"""Dense networks: layers in sequence, each a matrix product, a bias and an activation."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _MAX_VALUES = 2**24
-"""Pixels and units of all layers together: 64 MB of float32 for an image, far above any dense classifier's.
-A file that uses its weights again and again could ask for more than there is."""
+"""Largest total of pixels and units of all layers: 64 MB of float32 for an image, far above any dense
+classifier's. A file that reuses its weights could ask for more than the memory."""
 
 
 def _softmax(values: Floats) -> None:
@@ -37,7 +37,7 @@ ACTIVATIONS: dict[str, Callable[[Floats], object]] = {
     "tanh": lambda values: np.tanh(values, out=values),
     "softmax": _softmax,
 }
-"""What can follow a dense layer, computed in place."""
+"""Activations after a dense layer, computed in place."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Dense:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers that fit together.
+    """Layers in sequence.
 
     Raises:
-        ValueError: They do not, or there are none, or they are more than a classifier has.
+        ValueError: They do not fit together, or are none, or more than a classifier has.
     """
 
     input_shape: tuple[int, ...]
@@ -85,16 +85,19 @@ class Network:
 
     @property
     def values(self) -> int:
-        """How many numbers there are between image and scores, both included."""
+        """Number of values from the image to the scores, both included."""
         return math.prod(self.input_shape) + sum(layer.bias.size for layer in self.layers)
 
 
 _MAX_BYTES = 2**28
-"""Of all weights together: 256 MB. A file can use the same ones again, and each layer has its own."""
+"""Largest total of all weights: 256 MB. A file can reuse weights, and each layer has its own copy."""
 
 
 class Chain:
-    """The layers so far, to which each operator adds its part. What does not fit raises ValueError."""
+    """Builds dense layers from a graph's operators, which are finer: product, sum and activation.
+
+    An operator that does not fit raises ValueError.
+    """
 
     def __init__(self, input_shape: tuple[int, ...]) -> None:
         self._input_shape = input_shape
@@ -104,11 +107,11 @@ class Chain:
 
     @property
     def width(self) -> int:
-        """How many numbers there are for each image."""
+        """Number of values for each image."""
         return self._layers[-1].bias.size if self._layers else math.prod(self._input_shape)
 
     def scale(self, operator: str, factor: Floats) -> None:
-        """Multiply the pixels by a single number, which goes into the first kernel."""
+        """Multiply the pixels by a single number, which is merged into the first kernel."""
         if self._layers or factor.size != 1:
             raise ValueError(f"it has a {operator} that is no scaling of the pixels")
         self._factor = self._factor * factor.reshape(())
@@ -118,8 +121,8 @@ class Chain:
 
         Args:
             operator: Its name.
-            sizes: The new shape; -1 stands for what is left.
-            batch: How many images the file takes at once.
+            sizes: The new shape; -1 stands for the rest.
+            batch: Batch size of the file.
         """
         if tuple(sizes) not in ((-1, self.width), (batch, self.width), (batch, -1)):
             raise ValueError(f"it has a {operator} into {tuple(sizes)}")
@@ -129,7 +132,7 @@ class Chain:
 
         Args:
             operator: Its name.
-            kernel: float32 ``[inputs, units]``, in any order in memory.
+            kernel: float32 ``[inputs, units]``, in any memory order.
         """
         if kernel.ndim != 2 or kernel.shape[0] != self.width:
             raise ValueError(
@@ -142,7 +145,7 @@ class Chain:
         self._factor = np.ones((), np.float32)
 
     def add(self, operator: str, bias: Floats) -> None:
-        """Add a number for each unit to the layer that was begun."""
+        """Add a bias to the current layer."""
         layer = self._open_layer(operator)
         if bias.shape not in ((self.width,), (1, self.width)):
             raise ValueError(f"it has a {operator} of shape {bias.shape} for {self.width} units")
@@ -150,7 +153,7 @@ class Chain:
         self._layers[-1] = replace(layer, bias=layer.bias + bias.reshape(-1))
 
     def activate(self, operator: str, activation: str) -> None:
-        """End the layer that was begun."""
+        """End the current layer."""
         self._layers[-1] = replace(self._open_layer(operator), activation=activation)
 
     def _count(self, weights: Floats) -> None:
@@ -164,5 +167,5 @@ class Chain:
         return self._layers[-1]
 
     def network(self) -> Network:
-        """All layers."""
+        """Return the network."""
         return Network(self._input_shape, tuple(self._layers))

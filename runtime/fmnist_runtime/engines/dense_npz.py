@@ -1,7 +1,7 @@
 """The dense network in an npz model of ours.
 
-It is an uncompressed ``.npz`` with ``network.json``, which lists the layers, and for the layer of
-number n the arrays ``n.kernel`` (float32 ``[inputs, units]``) and ``n.bias`` (float32 ``[units]``).
+It is an uncompressed ``.npz`` with ``network.json``, which lists the layers, and for layer n the arrays
+``n.kernel`` (float32 ``[inputs, units]``) and ``n.bias`` (float32 ``[units]``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ def read_network(content: Content) -> Network:
     """Read the network from an npz model.
 
     Raises:
-        ValueError: The file is something else, or its arrays do not fit together. A crafted one makes NumPy
-            and zipfile raise more than that.
+        ValueError: The file is something else, or its arrays do not fit together. For a crafted file, NumPy
+            and zipfile raise other exceptions.
     """
     limit = len(content)
     with open_archive(content) as archive:

@@ -12,14 +12,14 @@ from fmnist_runtime.engines.dense import Chain, Floats, Network
 from fmnist_runtime.safety.protobuf import Content, Message
 
 _FLOAT, _INT64 = 1, 7
-"""Of TensorProto.DataType."""
+"""Values of TensorProto.DataType."""
 _ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softmax": "softmax"}
 _COMMUTATIVE = ("Add", "Mul")
 _ONE = np.array(1, "<f4").tobytes()
 
 
 def read_network(content: Content) -> Network:
-    """Read a row of dense layers from an ONNX file.
+    """Read a sequence of dense layers from an ONNX file.
 
     Args:
         content: The bytes of a file that has been checked.
@@ -34,7 +34,7 @@ def read_network(content: Content) -> Network:
 
 
 class _Reader:
-    """Follows the one path from the input to the output."""
+    """Follows the single path from the input to the output."""
 
     def __init__(self, graph: Message) -> None:
         self._graph = graph
@@ -119,14 +119,14 @@ class _Reader:
         self._chain.activate(node.name, _ACTIVATIONS[node.name])
 
     def _floats(self, node: _Node, inputs: list[str]) -> Floats:
-        """The constant that an operator takes besides."""
+        """Return the constant operand of an operator."""
         tensor = self._constant(node, inputs, _FLOAT)
         array = np.frombuffer(b"".join(tensor.contents(9) or tensor.contents(4)), "<f4")
         return array.reshape(tensor.integers(1)).astype(np.float32, copy=False)
 
     def _constant(self, node: _Node, inputs: list[str], kind: int) -> Message:
         if len(inputs) != 1 or inputs[0] not in self._constants:
-            raise ValueError(f"it has a {node.name} by something that is no constant")
+            raise ValueError(f"it has a {node.name} by something that is not a constant")
         tensor = self._constants[inputs[0]]
         if tensor.integers(2) != [kind]:
             raise ValueError(f"it has a {node.name} by numbers of type {tensor.integers(2)}")
@@ -142,18 +142,18 @@ class _Node:
         self.attributes = {attribute.text(1): attribute for attribute in message.messages(5)}
 
     def integer(self, attribute: str, default: int) -> int:
-        """An attribute that is an integer."""
+        """Return an integer attribute."""
         given = self.attributes[attribute].integers(3) if attribute in self.attributes else ()
         return given[-1] if given else default
 
     def is_one(self, attribute: str) -> bool:
-        """Whether an attribute that is a float is 1, as it is when it is left out."""
+        """Return whether a float attribute is 1, which is the default."""
         given = self.attributes[attribute].contents(2) if attribute in self.attributes else ()
         return not given or given[-1] == _ONE
 
 
 def _shape(value: Message) -> tuple[int, tuple[int, ...]]:
-    """How many images an input takes at once, 0 for any number, and the shape of one."""
+    """Return an input's batch size, 0 if it is open, and the shape of one image."""
     tensors = [tensor for kind in value.messages(2) for tensor in kind.messages(1)]
     if [tensor.integers(1) for tensor in tensors] != [[_FLOAT]]:
         raise ValueError("its input is not float32")

@@ -13,14 +13,14 @@ from fmnist_runtime.safety.tflite.graph import FLOAT16, FLOAT32, TfliteGraph, Tf
 
 _DTYPES = {FLOAT32: "<f4", FLOAT16: "<f2"}
 _FUSED = {0: "linear", 1: "relu"}
-"""Of ActivationFunctionType; the interpreter has no dense layer with TANH."""
+"""Values of ActivationFunctionType. The interpreter has no dense layer with TANH."""
 _ACTIVATIONS = {"RELU": "relu", "LOGISTIC": "sigmoid", "TANH": "tanh", "SOFTMAX": "softmax"}
 _ONE = 0x3F800000
 """The bits of 1 in float32."""
 
 
 def read_network(content: Content) -> Network:
-    """Read a row of dense layers from a TFLite file.
+    """Read a sequence of dense layers from a TFLite file.
 
     Args:
         content: The bytes of a file that has been checked.
@@ -35,7 +35,7 @@ def read_network(content: Content) -> Network:
 
 
 class _Reader:
-    """Follows the one path from the input to the output."""
+    """Follows the single path from the input to the output."""
 
     def __init__(self, graph: TfliteGraph, content: Content) -> None:
         self._graph, self._content = graph, content
@@ -43,7 +43,7 @@ class _Reader:
         self._batch, *shape = graph.tensors[self._place].shape or (1,)
         self._chain = Chain(tuple(shape))
         self._widened: dict[int, int] = {}
-        """By a tensor of float32 the constant of float16 that it is made from."""
+        """By a float32 tensor: the float16 constant that it is computed from."""
 
     def network(self) -> Network:
         for operator in self._graph.operators:
@@ -98,11 +98,11 @@ class _Reader:
         self._chain.activate(operator.name, _ACTIVATIONS[operator.name])
 
     def _floats(self, operator: TfliteOperator, index: int) -> Floats:
-        """A constant that is multiplied or added, in float32."""
+        """Return a constant operand in float32."""
         index = self._widened.get(index, index)
         tensor = self._graph.tensors[index]
         if not tensor.constant:
-            raise ValueError(f"it has a {operator.name} by something that is no constant")
+            raise ValueError(f"it has a {operator.name} by something that is not a constant")
         if tensor.kind not in _DTYPES:
             raise ValueError(f"it has a {operator.name} of integers")
         start, length = tensor.data

@@ -39,13 +39,13 @@ _DTYPES = {
     "tensor(int32)": np.int32,
     "tensor(int64)": np.int64,
 }
-"""Types of tensors that can hold pixels or scores, as the engine calls them."""
+"""Types of tensors that can hold pixels or scores, by the engine's names."""
 _FATAL = 4
-"""The engine's log level at which it prints nothing: what goes wrong is raised, and said once."""
+"""The log level at which the engine prints nothing. Its errors are raised."""
 
 
 class OnnxSession(BaseSession):
-    """An ONNX model, whose input and output are bound to memory of our own."""
+    """An ONNX model whose input and output are bound to our own memory."""
 
     def __init__(self, options: SessionOptions) -> None:
         options = options.checked()
@@ -81,13 +81,13 @@ class OnnxSession(BaseSession):
             super().__init__(info, block, options.head, scores.producer)
         except ModelError:
             raise
-        except Exception as error:  # the engine's exceptions have no common base but this
+        except Exception as error:  # the engine's exceptions have no other common base
             raise ModelError(f"{path}: {_reason(str(error))}") from error
 
     def _options(self, threads: int) -> Any:
-        """How the engine's own session is to run."""
+        """Return the options of the engine's own session."""
         options = onnxruntime.SessionOptions()
-        # Both said aloud: left to itself the engine pins threads to cores, which fails on some ARM boards.
+        # Both set explicitly: by default the engine pins threads to cores, which fails on some ARM boards.
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
@@ -100,7 +100,7 @@ class OnnxSession(BaseSession):
         return self._engine
 
     def _count_units(self) -> int:
-        """How many numbers the model gives for an image, where the file does not say: it is run once."""
+        """Run the model once, as the file does not say how many numbers it returns for an image."""
         image = np.zeros((self._batch or 1, *self._image.shape), self._image.dtype)
         [scores] = self._engine.run([self._output_name], {self._input_name: image})
         return int(scores[0].size)
@@ -122,7 +122,7 @@ class OnnxSession(BaseSession):
 
 
 def _only(tensors: list[Any]) -> Any:
-    """The single input of a classifier."""
+    """Return the single input of a classifier."""
     if len(tensors) != 1:
         raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
     check_input(tensors[0].shape)
@@ -138,7 +138,7 @@ def _described(tensor: Any, summary: OnnxSummary) -> Output:
 
 
 def _dtype(tensor: Any) -> np.dtype[Any]:
-    """Type of the input's elements."""
+    """Return the type of the input's elements."""
     if tensor.type not in _DTYPES:
         raise ValueError(f"it takes {tensor.type}; floats and integers are supported")
     return np.dtype(_DTYPES[tensor.type])
@@ -153,25 +153,26 @@ def _fixed(size: int | str | None, name: str) -> int:
 
 
 MAX_BYTES = 2**29
-"""512 MB for all sessions of the process together, weights included."""
+"""512 MB for all sessions of the process together, including weights. A file of a kilobyte can ask for
+terabytes."""
 _FOLDING = "optimization.constant_folding_max_output_size_in_bytes"
 _MAX_FOLDED = 2**24
-"""What an operator on constants alone may make when a model is loaded, outside of the arena: 16 MB."""
+"""Largest output of an operator on constants when a model is loaded, which is outside of the arena: 16 MB."""
 _BOUNDS_FOLDING = (1, 27)
-"""The first version that knows this option; the others pass over it."""
+"""The first version that knows this option. Others ignore it."""
 
 
 def _bound_memory(options: onnxruntime.SessionOptions) -> None:
-    """Let a session take its memory from the bounded arena; what needs more ends in the engine's error."""
+    """Take a session's memory from the bounded arena. Beyond its limit the engine raises an error."""
     _register_arena()
     options.add_session_config_entry("session.use_env_allocators", "1")
     options.add_session_config_entry(_FOLDING, str(_MAX_FOLDED))
 
 
 def unbounded_optimizers() -> list[str]:
-    """Steps of the engine's optimisation that may take any memory, and so are left out.
+    """Return the engine's optimisers that may take unlimited memory, to be disabled.
 
-    Before version 1.27 that is folding constants: a file of a kilobyte took 4.6 GB when it was loaded.
+    Before version 1.27 that is constant folding: a file of a kilobyte took 4.6 GB when it was loaded.
     """
     version = tuple(int(part) for part in onnxruntime.__version__.split(".")[:2])
     return [] if version >= _BOUNDS_FOLDING else ["ConstantFolding"]
@@ -179,7 +180,7 @@ def unbounded_optimizers() -> list[str]:
 
 @functools.cache
 def _register_arena() -> None:
-    """Make the arena, once in a process. It grows by what is asked for, not by powers of two."""
+    """Register the arena once in a process. It grows by the requested size, not by powers of two."""
     memory = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
@@ -197,11 +198,11 @@ _OPERATORS = (
     re.compile(r"No Op registered for (\S+) with domain_version of \d+"),
 )
 _FRAME = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?(/\S+:\d+ .*\) )?")
-"""What the engine puts in front: numbers, the file, and a function of its own."""
+"""The engine's prefix: numbers, the file, and a function of its own."""
 
 
 def _reason(text: str) -> str:
-    """Return why the engine refused a model, with what to do. The engine says it in a paragraph of C++."""
+    """Return why the engine refused a model, with what to do. The engine says it in a paragraph."""
     if found := _IR_VERSION.search(text):
         version, most = found.groups()
         return f"has IR version {version}, {_ENGINE} reads up to {most}; {_UPGRADE} model.ir_version = {most}"

@@ -1,4 +1,4 @@
-"""The options that a session is opened with, and what the model file itself says of them."""
+"""The options of a session, and how they combine with what the model file says."""
 
 from __future__ import annotations
 
@@ -16,13 +16,12 @@ from fmnist_runtime.engines.session import ModelInfo
 from fmnist_runtime.errors import ModelError, UnfitRangeError
 
 USER, SEAL = "the user", "its seal"
-"""Where a range is known from that the caller named, or the seal of an artifact of ours."""
+"""Sources of a range: the caller, or the seal of an artifact of ours."""
 _COLOURS = 3
 _FEWEST = 8
-"""Numbers that an integer input must tell apart. Of pixels 0-1 in whole numbers there are two, black and
-white."""
+"""Fewest numbers that an integer input must distinguish. Pixels 0-1 as integers have two."""
 _MOST_CLIPPED = 64
-"""Pixel values of 256 that an integer input may clip. A range that was not meant for it clips nearly all."""
+"""Most pixel values of 256 that an integer input may clip. A range that does not fit it clips nearly all."""
 _UNREAD = CheckedFile(Path(), b"", 0, None, NOTHING, None, "")
 
 
@@ -33,9 +32,9 @@ class SessionOptions:
     path: Path
     """The file."""
     threads: int = 1
-    """Threads one inference may use."""
+    """Threads of one inference."""
     labels: tuple[str, ...] | None = None
-    """Class names that the caller gave."""
+    """Class names, as the caller says."""
     input_range: str | None = None
     """Input range, as the caller says. A sealed file says it itself."""
     known_from: str = USER
@@ -50,7 +49,7 @@ class SessionOptions:
     """The file, once it is `checked`."""
 
     def checked(self) -> Self:
-        """Return these options with the file, which is read and checked. No engine may see it before.
+        """Return these options with the file, read and checked. No engine may see it before.
 
         Raises:
             ModelError: The file is missing or damaged.
@@ -108,7 +107,7 @@ class SessionOptions:
         return ModelInfo(**(known | more))
 
     def _labels(self, classes: int, own: tuple[str, ...] | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Class names, no two alike: those the caller gave, else the file's own, else numbers; and notes."""
+        """Return class names (the caller's, else the file's, else numbers) and remarks."""
         sealed = self.file.metadata.labels if self.file.metadata and self.labels is None else ()
         if len(sealed) == len(set(sealed)) == classes:
             return sealed, ()
@@ -129,10 +128,10 @@ class SessionOptions:
         return fitted.names, tuple(f"{self.path}: {note}" for note in fitted.notes)
 
     def _order(self, labels: tuple[str, ...]) -> tuple[tuple[int, ...], tuple[str, ...]]:
-        """By its wanted place each class's place in the file, none where that is the same, and its name.
+        """Return the file's index of each class in the wanted order, if that differs, and the ordered names.
 
         Args:
-            labels: The file's; of one that was adopted, in the order that was wanted then.
+            labels: The file's names; for an adopted model, in the order that was wanted then.
         """
         own = tuple(self.file.metadata.adopted.get("order", ())) if self.file.metadata else ()
         if self.order is None or self.order == labels or sorted(self.order) != sorted(labels):
@@ -141,7 +140,7 @@ class SessionOptions:
         return tuple(own[place] for place in places) if own else places, self.order
 
     def _contract(self, image: ImageTensor) -> tuple[InputContract, tuple[str, ...]]:
-        """The input contract, and what is to be said of it."""
+        """Return the input contract and remarks."""
         range, known_from, notes = self._range(image)
         return InputContract(range, known_from, image.layout, image.dtype.name, image.shape), notes
 
@@ -152,7 +151,7 @@ class SessionOptions:
             try:
                 range = parse_range(self.input_range).text
             except (ValueError, AttributeError) as error:
-                raise ModelError(f"{self.path}: {error}; an input range is a text, such as '0-1'") from error
+                raise ModelError(f"{self.path}: {error}; an input range is a str, such as '0-1'") from error
             image.require_fit(range, self.path)
             return range, self.known_from, ()
         declared = self.file.declared
@@ -176,13 +175,13 @@ class ImageTensor(NamedTuple):
     dtype: np.dtype[Any]
     """Type of its elements."""
     scale: float = 0.0
-    """Its scale; 0 where its numbers stand for themselves."""
+    """Its scale; 0 if it is not quantised."""
     zero_point: int = 0
     """Its zero point."""
 
     @property
     def layout(self) -> Layout:
-        """Order of its dimensions, as they tell: 3 or fewer channels are never as many as rows."""
+        """Order of its dimensions: an axis of 1 or 3 holds channels, as no image has so few rows."""
         match len(self.shape):
             case 1:
                 return "flat"
@@ -193,18 +192,18 @@ class ImageTensor(NamedTuple):
 
     @property
     def image_shape(self) -> tuple[int, ...]:
-        """The shape of an image for it: its own, but colour channels come last."""
+        """Shape of an image for this input; colour channels come last."""
         if self.layout == "CHW" and self.shape[0] == _COLOURS:
             return (*self.shape[1:], _COLOURS)
         return self.shape
 
     @property
     def own_range(self) -> str | None:
-        """What its integers stand for when they are the pixels; None of floats."""
+        """Range of an integer input whose numbers are the pixels; None for floats."""
         return range_of_integers(self.dtype, self.scale, self.zero_point)
 
     def holds(self, range: str) -> bool:
-        """Whether it can hold the numbers that pixels become, and tell many of them apart."""
+        """Return whether it can hold the numbers of a range and distinguish many of them."""
         if self.dtype.kind not in "iu":
             return True
         values = np.rint(parse_range(range).values / (self.scale or 1.0) + self.zero_point)
@@ -213,10 +212,10 @@ class ImageTensor(NamedTuple):
         return bool(clipped.sum(axis=1).max() <= _MOST_CLIPPED and len(np.unique(values)) >= _FEWEST)
 
     def require_fit(self, range: str, path: Path) -> None:
-        """Check that a range is for such an input.
+        """Check that a range fits this input.
 
         Raises:
-            UnfitRangeError: It is not.
+            UnfitRangeError: It does not.
         """
         pixels = parse_range(range)
         if (len(pixels.scale) > 1 or pixels.bgr) and self.image_shape[-1] != _COLOURS:

@@ -1,4 +1,4 @@
-"""TFLite models, on ai-edge-litert or its forerunner tflite-runtime; never on TensorFlow."""
+"""TFLite models, on ai-edge-litert or its predecessor tflite-runtime, never on TensorFlow."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ with needs_extra("tflite", "running a .tflite model"):
         except ModuleNotFoundError:
             raise missing from None
 
-# Asked of the package itself: importlib.metadata would take a tenth of the time of a whole prediction.
+# Read from the package itself: importlib.metadata would take a tenth of the time of a whole prediction.
 _ENGINE = f"{package.__name__.replace('_', '-')} {getattr(package, '__version__', 'of unknown version')}"
 
 
 class TfliteSession(BaseSession):
-    """A TFLite model: an interpreter for each number of images, so that none is ever resized again."""
+    """A TFLite model with an interpreter for each number of images, so that none is ever resized."""
 
     def __init__(self, options: SessionOptions) -> None:
         options = options.checked()
@@ -57,7 +57,7 @@ class TfliteSession(BaseSession):
             described = [_described(output, summary) for output in outputs]
             place = choose_output(described, options.wanted_output)
             self._scores, producer = outputs[place], summary.producers[outputs[place]["index"]]
-            # What a network keeps has room for as many images as the file says, and no more.
+            # The state of a recurrent network has room for the file's own batch size only.
             self._fixed = int(self._pixels["shape_signature"][0]) != -1 or self._stateful
             batch, *shape = (int(size) for size in self._pixels["shape"])
             self._units = described[place].units or 0
@@ -107,16 +107,16 @@ def _invoke_on_copies(
 
 
 def _invoke_afresh(interpreter: Any, invoke: Callable[[], object]) -> None:
-    """Run a recurrent model on images that do not follow each other: it forgets those before."""
+    """Run a recurrent model on independent images: reset its state first."""
     interpreter.reset_all_variables()
     invoke()
 
 
 def _memory(interpreter: Any, index: int) -> NDArray[Any]:
-    """A tensor's own memory, which stays where it is as long as the interpreter is not resized.
+    """Return a tensor's own memory, which stays in place until the interpreter is resized.
 
-    The interpreter's own view would keep it from running, as it counts references to itself; so this one
-    has none. Whoever holds it must hold the interpreter, too.
+    The interpreter does not run while a view of its own exists, as it counts references to itself. So this
+    array holds no reference, and its owner must keep the interpreter alive.
     """
     view = _Borrowed()
     view.__array_interface__ = interpreter.tensor(index)().__array_interface__
@@ -124,13 +124,13 @@ def _memory(interpreter: Any, index: int) -> NDArray[Any]:
 
 
 class _Borrowed:
-    """What NumPy makes an array of (https://numpy.org/doc/stable/reference/arrays.interface.html)."""
+    """Defines an array's memory (https://numpy.org/doc/stable/reference/arrays.interface.html)."""
 
     __array_interface__: dict[str, Any]
 
 
 def _image_bytes(interpreter: Any) -> int:
-    """The largest two tensors of one image together: what the widest operator may read and write."""
+    """Return the bytes of the largest two tensors of one image, which an operator may read and write."""
     sizes = sorted(
         int(np.prod(tensor["shape"][1:], dtype=np.int64)) * np.dtype(tensor["dtype"]).itemsize
         for tensor in interpreter.get_tensor_details()
@@ -140,12 +140,12 @@ def _image_bytes(interpreter: Any) -> int:
 
 
 def open_unallocated(path: Path) -> Any:
-    """An interpreter with nothing allocated: of its tensors only the constants can be read."""
+    """Return an interpreter without allocated tensors. Only constants can be read."""
     return Interpreter(model_path=str(path))
 
 
 def _only(tensors: list[dict[str, Any]]) -> dict[str, Any]:
-    """The single input of a classifier."""
+    """Return the single input of a classifier."""
     if len(tensors) != 1:
         raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
     check_input(tensors[0]["shape"])

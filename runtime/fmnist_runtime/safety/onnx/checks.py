@@ -1,4 +1,4 @@
-"""What must hold of an ONNX file before ONNX Runtime sees it."""
+"""Checks of an ONNX file before ONNX Runtime sees it, and a summary for its session."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from fmnist_runtime.safety.onnx.graph import MAX_DEPTH, Call, External, Producer
 from fmnist_runtime.safety.protobuf import Field, field, fields, varint_bytes
 
 _MAX_NODES = 100_000
-"""Nodes once every local function is written out where it is called; large language models have 10,000."""
+"""Largest number of nodes after every local function is expanded. Large language models have 10,000."""
 
 
 def check(content: mmap.mmap | bytes) -> OnnxSummary:
-    """Check all that ONNX Runtime takes for granted, and that it reads no files but those beside this one.
-
-    Returns:
-        How the model may be run.
+    """Check what ONNX Runtime takes for granted, and that it reads no files but those beside the model.
 
     Raises:
-        ValueError: It does not hold.
+        ValueError: A check fails.
     """
     walk = Walk(content)
     functions: dict[Call, Counter[Call]] = {}
@@ -47,7 +44,7 @@ def check(content: mmap.mmap | bytes) -> OnnxSummary:
 
 
 def _function(walk: Walk, function: Field) -> Call:
-    """Walk through a local function, and tell its domain and name."""
+    """Walk through a local function, and return its domain and name."""
     name = domain = b""
     for entry in walk.fields(function):
         match entry[0]:
@@ -65,7 +62,7 @@ def _function(walk: Walk, function: Field) -> Call:
 def _nodes(
     calls: Counter[Call], functions: dict[Call, Counter[Call]], known: dict[Call, int], path: tuple[Call, ...]
 ) -> int:
-    """How many nodes these calls are, with every function written out."""
+    """Return the number of nodes of these calls, with every function expanded."""
     if len(path) > MAX_DEPTH * 4:
         raise ValueError("its functions call each other too deeply, or themselves")
     total = 0
@@ -77,7 +74,7 @@ def _nodes(
 
 
 _FLOAT_BYTES = 4
-"""Also of an integer model: between its layers its numbers become float again, or half-way do."""
+"""Also for an integer model: between its layers, numbers become float again."""
 
 _MOVES = {
     "Cast",
@@ -89,31 +86,31 @@ _MOVES = {
     "Squeeze",
     "Unsqueeze",
 }
-"""Operators that give other shapes or types to the same values."""
+"""Operators that only change the shape or type of values."""
 _NORMALISES = {"Normalizer", "Softmax"}
-"""Operators that make probabilities of a classifier's values."""
+"""Operators that turn a classifier's values into probabilities."""
 _MAP = "ZipMap"
-"""The operator of ai.onnx.ml that makes a map from each class to its probability."""
+"""The operator of ai.onnx.ml that returns a map from each class to its probability."""
 _NOTHING = Producer("", "", ())
 
 
 class OnnxSummary(NamedTuple):
-    """What the weights tell of the layers that they belong to."""
+    """What a session must know of a graph, and the engine does not say."""
 
     weights: frozenset[tuple[int, ...]]
-    """Their shapes: of a dense layer ``[inputs, units]`` or the reverse, of a convolution
-    ``[channels, channels of its input in a group, height, width]``."""
+    """Shapes of the weights: ``[inputs, units]`` or the reverse for a dense layer, ``[channels, channels
+    of its input in a group, height, width]`` for a convolution."""
     stride: int
-    """By how much the first convolution divides the number of pixels."""
+    """Factor by which the first convolution reduces the number of pixels."""
     producers: Mapping[str, Producer]
-    """By the name of each tensor that the model's own graph computes, the operator that makes it."""
+    """By the name of each tensor of the model's own graph: the operator that computes it."""
     external: tuple[External, ...] = ()
-    """The weights that lie in other files, beside the model."""
+    """The weights in other files beside the model."""
     outputs: tuple[str, ...] = ()
     """Names of the model's outputs."""
 
     def producer(self, output: str) -> str:
-        """The operator that gives an output its values; moves and conversions do not."""
+        """Return the operator that computes an output, before moves and conversions."""
         operator = self.producers.get(output)
         for _ in self.producers:  # at most so many, also in a circle
             if operator is None or operator.name not in _MOVES or operator.source not in self.producers:
@@ -122,13 +119,13 @@ class OnnxSummary(NamedTuple):
         return operator.name if operator else ""
 
     def image_bytes(self, shape: tuple[int, ...]) -> int:
-        """About what the widest layer reads and writes for one image.
+        """Return about how many bytes the widest layer reads and writes for one image.
 
-        That is a dense layer, or a convolution of the image itself: further on there are more channels, but
-        fewer pixels still.
+        That is a dense layer, or a convolution of the image itself: later convolutions have more channels,
+        but far fewer pixels.
 
         Args:
-            shape: The image's, whose two longest sides are those of the picture.
+            shape: Shape of the image. Its two longest sides are height and width.
         """
         size, pixels = math.prod(shape), max(math.prod(sorted(shape)[-2:]), 1)
         layers = [size]
@@ -141,14 +138,14 @@ class OnnxSummary(NamedTuple):
 
     @property
     def maps(self) -> list[Producer]:
-        """The outputs of scikit-learn's kind: maps from a class to its probability."""
+        """The outputs in scikit-learn's style: maps from a class to its probability."""
         made = [self.producers[name] for name in self.outputs if name in self.producers]
         return [
             producer for producer in made if producer.name == _MAP and producer.source not in self.outputs
         ]
 
     def labels(self, output: str) -> tuple[str, ...] | None:
-        """Class names of an output with scores, as the operator that it goes back to has them, or its map."""
+        """Return an output's class names, from the operator that computes it or from its map."""
         for producer in self.producers.values():
             if producer.name == _MAP and producer.source == output:
                 return producer.labels
@@ -161,15 +158,15 @@ class OnnxSummary(NamedTuple):
 
     @property
     def files(self) -> list[str]:
-        """Names of the files beside the model that hold its weights."""
+        """Names of the files beside the model with its weights."""
         return sorted({weight.file for weight in self.external})
 
 
 def exposed(maps: Sequence[Producer]) -> bytes:
-    """What, put behind a model, makes outputs of the tensors that its maps are made of.
+    """Return bytes that, appended to a model, turn the tensors behind its maps into outputs.
 
-    Of two messages one after the other a protobuf reader makes one, with the elements of both in their lists
-    (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so the model itself stays as it is.
+    A protobuf reader merges consecutive messages and joins their lists
+    (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so the model itself is not changed.
     """
     return b"".join(
         field(_GRAPH, field(_OUTPUT, _value(producer.source, len(producer.labels)))) for producer in maps
@@ -181,6 +178,6 @@ _GRAPH, _OUTPUT = 7, 12
 
 
 def _value(name: str, classes: int) -> bytes:
-    """A ValueInfoProto: float32 ``[N, classes]``."""
+    """Encode a ValueInfoProto: float32 ``[N, classes]``."""
     sizes = field(1, field(2, b"N")) + field(1, b"\x08" + varint_bytes(classes))
     return field(1, name.encode()) + field(2, field(1, b"\x08\x01" + field(2, sizes)))

@@ -1,4 +1,4 @@
-"""What must hold of a TFLite file before the interpreter sees it, which trusts nearly all that is in it."""
+"""Checks of a TFLite file before the interpreter sees it, which trusts nearly everything in it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from fmnist_runtime.safety.tflite.lstm import check_lstm
 from fmnist_runtime.safety.tflite.operators import LSTM, MAX_SIZE, REDUCTIONS, SEARCHES
 
 _MAX_PRODUCTS = 2**36
-"""Three times what the largest usual classifiers take for an image of 224×224 pixels: some ten seconds."""
+"""Three times the products of the largest usual classifiers for an image of 224×224 pixels: some ten
+seconds."""
 _ALONG = REDUCTIONS | SEARCHES | {"SPLIT", "SPLIT_V", "TRANSPOSE", "EXPAND_DIMS", "CUMSUM"}
-"""Operators along axes, which no converter ever computes."""
+"""Operators along axes, which no converter computes at run time."""
 _CUTTING = {"SLICE", "STRIDED_SLICE"}
-"""Operators that only ever make smaller; the largest number there is stands for the end."""
+"""Operators that only make tensors smaller. The largest number there stands for the end."""
 
 
 def check(content: Content) -> TfliteSummary:
-    """Check all that the interpreter takes for granted.
+    """Check everything that the interpreter takes for granted.
 
     Returns:
-        How the model may be run.
+        A summary for the session.
 
     Raises:
-        ValueError: It does not hold.
+        ValueError: A check fails.
     """
     graph = read_graph(content)
     _check_order(graph)
@@ -47,7 +48,7 @@ def check(content: Content) -> TfliteSummary:
     batch = max((shape[0] for shape in images if shape), default=1)
     _require_affordable(cost(graph, batch))
     declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
-    _require_affordable(GraphCost(declared, 0))  # the interpreter may make room for it before it knows better
+    _require_affordable(GraphCost(declared, 0))  # the interpreter may allocate it before it infers the shapes
     return summarise(graph)
 
 
@@ -63,7 +64,7 @@ def _require_affordable(needed: GraphCost) -> None:
 
 
 def _check_order(graph: TfliteGraph) -> None:
-    """Every tensor is made once, and before it is used; and no operator is in vain, as converters see to."""
+    """Check that every tensor is made once, before it is used, and that every operator is used."""
     tensors = graph.tensors
     known = {index for index, tensor in enumerate(tensors) if tensor.constant or tensor.variable}
     if not known.isdisjoint(graph.inputs):
@@ -91,14 +92,14 @@ def _check_order(graph: TfliteGraph) -> None:
 
 
 def _needed(operator: TfliteOperator) -> int:
-    """How many inputs, from the first, may not be left out: all but a bias and the parts of an LSTM."""
+    """Return how many inputs, from the first, are required: all except a bias and the parts of an LSTM."""
     if operator.name == LSTM:
         return 1
     return operator.kind.fewest if operator.name in WEIGHTS else len(operator.inputs)
 
 
 def _check_sizes(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
-    """The inputs whose values decide a shape are few whole numbers, and small where the file has them."""
+    """Check the inputs that decide a shape: few integers, and small ones if the file has them."""
     for index in operator.deciding:
         tensor = tensors[index]
         if tensor.kind not in (INT32, INT64) or tensor.elements > MOST_VALUES:

@@ -1,9 +1,8 @@
-"""How much a TFLite graph takes when it is run, worked out from the file alone.
+"""The memory and products of a TFLite graph, and a summary for its session, from the file alone.
 
-The shapes a file declares need not be those its operators make, and what a delegate makes of them the
-interpreter does not tell. So they are inferred here, by each operator's rule in the interpreter
-(https://github.com/google-ai-edge/LiteRT, ``tflite/kernels``). Where a shape is not certain, an upper
-bound of its elements goes on.
+The declared shapes need not be the real ones, and the interpreter does not report what a delegate allocates.
+So shapes are inferred by each operator's rule in the interpreter (https://github.com/google-ai-edge/LiteRT,
+``tflite/kernels``). If a shape is uncertain, an upper bound of its elements is used.
 """
 
 from __future__ import annotations
@@ -17,28 +16,28 @@ from fmnist_runtime.safety.tflite.operators import POOLS
 from fmnist_runtime.safety.tflite.shapes import RULES, Known, Step, of_shape, same
 
 MAX_BYTES = 2**28
-"""What all tensors of a model that are no constants may take, for one image: 256 MB, of which the largest
-usual classifiers of 224×224 pixels take half."""
+"""Largest size of all tensors except constants, for one image: 256 MB. The largest usual classifiers of
+224×224 pixels take half of it."""
 
 
 class GraphCost(NamedTuple):
-    """What a graph takes at once, all of its tensors and constants aside."""
+    """What a run of a graph takes."""
 
     bytes: int
-    """Memory."""
+    """Memory of all tensors except constants."""
     products: int
-    """Multiplications of its convolutions and matrices."""
+    """Multiplications of convolutions and matrices."""
 
 
 def cost(graph: TfliteGraph, batch: int) -> GraphCost:
-    """What running a graph takes.
+    """Return what a run of a graph takes.
 
     Args:
         graph: A graph whose operators and tensors fit together.
-        batch: How many images at once.
+        batch: Number of images.
 
     Raises:
-        ValueError: How much cannot be told.
+        ValueError: It cannot be determined.
     """
     known = [Known(tensor.shape, tensor.elements, tensor.values) for tensor in graph.tensors]
     for index in graph.inputs:
@@ -65,7 +64,7 @@ def _infer(step: Step) -> Known:
 
 
 def _products(step: Step, made: Known) -> int:
-    """Multiplications; at least one for each element that is made."""
+    """Return the number of multiplications; at least one for each element."""
     name = step.operator.name
     if name == "TRANSPOSE_CONV":
         return step.inputs[2].most * step.inputs[1].most
@@ -81,7 +80,7 @@ def _products(step: Step, made: Known) -> int:
 
 
 _MOST_IMAGES = 256
-"""No session runs more at once."""
+"""Largest batch of any session."""
 _LAYERS = {"FULLY_CONNECTED", "CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D", "MEAN"}
 _ACTIVATIONS = {"RELU", "RELU6", "PRELU", "LEAKY_RELU", "ELU", "GELU", "HARD_SWISH", "LOGISTIC", "TANH"}
 _ACTIVATIONS |= {"SOFTMAX", "LOG_SOFTMAX"}
@@ -89,32 +88,32 @@ _ARITHMETIC = {"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFER
 _CONVERSIONS = {"QUANTIZE", "DEQUANTIZE", "CAST"}
 _REARRANGEMENTS = {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "CONCATENATION", "PAD"}
 _FIXED = _LAYERS | _ACTIVATIONS | _ARITHMETIC | _CONVERSIONS | _REARRANGEMENTS
-"""Operators whose output has its place before they are run, when their sizes are constants. Of the others
-some have not: a SLICE of a batch of any size is worked out anew each time."""
+"""Operators whose output has a fixed place in memory if their sizes are constants. Some others, such as a
+SLICE of a batch of any size, are allocated at each run."""
 
 _MOVES = {"QUANTIZE", "DEQUANTIZE", "CAST", "RESHAPE", "SQUEEZE", "EXPAND_DIMS"}
-"""Operators that give other shapes or types to the same values."""
+"""Operators that only change the shape or type of values."""
 
 
 class TfliteSummary(NamedTuple):
-    """How a model may be run."""
+    """What a session must know of a graph, and the interpreter does not say."""
 
     fixed_shapes: bool
-    """Whether every tensor's shape follows from the input's, so that running the model moves none in memory.
-    False also where that is not certain."""
+    """Whether every tensor's shape follows from the input's, so that a run moves none in memory. False if
+    that is uncertain."""
     largest_batch: int
-    """How many images it may be given at once, for the memory that takes: a power of two."""
+    """Largest batch for the allowed memory: a power of two."""
     stateful: bool
-    """Whether it keeps anything from one run to the next, as a recurrent network does."""
+    """Whether it keeps a state between runs, as a recurrent network does."""
     producers: Mapping[int, str]
-    """By the index of each output, the operator that gives it its values; moves and conversions do not."""
+    """By the index of each output: the operator that computes it, before moves and conversions."""
 
 
 def summarise(graph: TfliteGraph) -> TfliteSummary:
-    """How a graph may be run whose operators and tensors fit together.
+    """Summarise a graph whose operators and tensors fit together.
 
     Raises:
-        ValueError: How much it takes cannot be told.
+        ValueError: Its memory cannot be determined.
     """
     fixed = all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
     stateful = any(tensor.variable for tensor in graph.tensors)

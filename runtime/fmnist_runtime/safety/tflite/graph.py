@@ -1,4 +1,4 @@
-"""The graph in a TFLite file, read without trusting anything in it.
+"""Reading the graph and the tensors of a TFLite file without trusting it.
 
 Numbers of fields, types and operators are those of the TFLite schema
 (https://github.com/google-ai-edge/LiteRT, ``tflite/converter/schema/schema.fbs``).
@@ -15,7 +15,8 @@ from fmnist_runtime.safety.tflite.operators import LSTM, OPERATORS, VARIABLES, O
 
 FLOAT32, FLOAT16, INT32, UINT8, INT64, BOOL, INT16, INT8 = 0, 1, 2, 3, 4, 6, 7, 9
 FLOAT64, UINT64, UINT32, UINT16, INT4, BFLOAT16, INT2 = 10, 12, 15, 16, 17, 18, 19
-"""Of TensorType. Strings, resources and variants, which have no size, are left out, and complex numbers."""
+"""Values of TensorType. Strings, resources and variants, which have no size, are left out, and complex
+numbers."""
 _BITS = {
     **dict.fromkeys((INT64, UINT64, FLOAT64), 64),
     **dict.fromkeys((FLOAT32, INT32, UINT32), 32),
@@ -24,15 +25,15 @@ _BITS = {
     INT4: 4,
     INT2: 2,
 }
-"""Bits of an element; of the shortest, several share a byte."""
+"""Bits of an element. Several of the shortest ones share a byte."""
 _ZERO_POINTS = {UINT8: (0, 255), INT16: (-32768, 32767), INT8: (-128, 127), INT4: (-8, 7)}
 """Range of a quantised type."""
 QUANTISED = {UINT8, INT16, INT8, INT4, INT2}
-"""What quantised numbers are stored as."""
+"""Types of quantised numbers."""
 _WHOLE = {INT32: "i", INT64: "q"}
-"""Types of numbers that decide shapes, as ``struct`` calls them."""
+"""Types of numbers that decide shapes, by their names in ``struct``."""
 _LEAST_SCALE = 1e-30
-"""Far below the product of any two scales of a trained model; the kernels' own arithmetic ends at 1e-38."""
+"""Far below the product of any two scales of a trained model. The kernels' arithmetic ends at 1e-38."""
 _NAMES: tuple[str, ...] = (
     "FLOAT32",
     "FLOAT16",
@@ -46,32 +47,32 @@ _NAMES: tuple[str, ...] = (
 )
 _NAMES += ("INT8", "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4")
 _NAMES += ("BFLOAT16", "INT2", "UINT4", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
-"""Of TensorType, by its numbers."""
+"""Names of TensorType, by number."""
 _MAX_RANK = 8
 """More dimensions than any kernel takes."""
 MOST_VALUES = 2 * _MAX_RANK
-"""Length of the longest list that decides a shape: what is put before and behind each dimension."""
+"""Length of the longest list that decides a shape: the padding before and after each dimension."""
 
 
 class Tensor(NamedTuple):
     """A tensor as the file declares it."""
 
     shape: tuple[int, ...]
-    """Its dimensions; those that are not known yet are 1."""
+    """Its dimensions; 1 if unknown."""
     kind: int
     """Its TensorType."""
     data: tuple[int, int]
-    """Where a constant's bytes start in the file, and how many there are; none of any other tensor."""
+    """Start and number of a constant's bytes in the file; zeros for other tensors."""
     values: tuple[int, ...] | None
     """Its elements, if it is a constant that may decide a shape: a short list of INT32 or INT64."""
     scales: int
-    """How many scales it is quantised by; 0 where it is not."""
+    """Number of its scales; 0 if it is not quantised."""
     axis: int
-    """Along which they lie, when there are several."""
+    """The axis of the scales, if there are several."""
     variable: bool
-    """Whether it keeps its content from one run to the next."""
+    """Whether it keeps its content between runs."""
     zero_points: int = 0
-    """How many zero points it has."""
+    """Number of its zero points."""
 
     @property
     def constant(self) -> bool:
@@ -80,7 +81,7 @@ class Tensor(NamedTuple):
 
     @property
     def elements(self) -> int:
-        """How many elements it has."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
@@ -90,12 +91,12 @@ class Tensor(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Bytes it takes."""
+        """Size in bytes."""
         return _size(self.shape, self.kind)
 
 
 def type_name(kind: int) -> str:
-    """What the schema calls a TensorType."""
+    """Return the schema's name of a TensorType."""
     return _NAMES[kind] if 0 <= kind < len(_NAMES) else f"number {kind}"
 
 
@@ -104,10 +105,10 @@ def _read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
 
     Args:
         table: Its entry in the graph.
-        buffers: Where the content of each of the model's buffers starts, and how many bytes it has.
+        buffers: Start and number of bytes of each of the model's buffers.
 
     Raises:
-        ValueError: It is not sound.
+        ValueError: It is damaged.
     """
     name = table.text(3).decode(errors="replace")
     shape, signature = table.numbers(0, "i"), table.numbers(7, "i")
@@ -161,10 +162,10 @@ def _check_quantization(table: Table, tensor: Tensor, name: str) -> None:
 
 
 def _require_index(index: int, count: int, role: str, lowest: int = 0) -> None:
-    """Check that what an index refers to is there.
+    """Check that an index refers to something.
 
     Raises:
-        ValueError: It is not.
+        ValueError: It does not.
     """
     if not lowest <= index < count:
         raise ValueError(f"{role} {index} of {count}")
@@ -177,22 +178,22 @@ _RESHAPE_OPTIONS, _SQUEEZE_OPTIONS = 17, 30
 
 
 class TfliteOperator(NamedTuple):
-    """One step of a graph."""
+    """One operator of a graph."""
 
     kind: OperatorKind
-    """What is known of all operators like it."""
+    """What all operators of this kind have in common."""
     inputs: tuple[int, ...]
     """Indices of tensors; -1 for an optional one that is left out."""
     outputs: tuple[int, ...]
     """Indices of tensors."""
     options: Table | None
-    """Its settings."""
+    """Its options."""
     intermediates: tuple[int, ...] = ()
-    """Indices of tensors that hold how a quantised LSTM rounds inside."""
+    """Indices of tensors with the internal rounding of a quantised LSTM."""
 
     @property
     def name(self) -> str:
-        """What the schema calls it."""
+        """Its name in the schema."""
         return self.kind.name
 
     @property
@@ -202,23 +203,23 @@ class TfliteOperator(NamedTuple):
 
 
 class TfliteGraph(NamedTuple):
-    """The graph of a sound file."""
+    """The graph of a checked file."""
 
     tensors: tuple[Tensor, ...]
-    """All of its tensors."""
+    """All tensors."""
     inputs: tuple[int, ...]
-    """Indices of those that are given."""
+    """Indices of the input tensors."""
     outputs: tuple[int, ...]
-    """Indices of those that are asked for."""
+    """Indices of the output tensors."""
     operators: tuple[TfliteOperator, ...]
-    """The steps, in the order they are run."""
+    """The operators, in the order they run."""
 
 
 def read_graph(content: Content) -> TfliteGraph:
-    """Read the graph, and check all that the interpreter takes for granted.
+    """Read the graph, and check its structure.
 
     Raises:
-        ValueError: The file is not sound, in the reader's words.
+        ValueError: The file is damaged.
     """
     if content[4:8] != _IDENTIFIER:
         raise ValueError("it does not begin as a TFLite file does")
@@ -239,7 +240,7 @@ def read_graph(content: Content) -> TfliteGraph:
 
 
 def _kind(code: Table) -> OperatorKind:
-    """What an entry stands for. Numbers above 127 did not fit the older of its two fields."""
+    """Return an entry's kind. Numbers above 127 do not fit into the older of its two fields."""
     custom = code.text(1)
     code.number(2, "i")
     number = max(code.number(0, "b"), code.number(3, "i"))
@@ -255,7 +256,7 @@ def _kind(code: Table) -> OperatorKind:
 
 
 def _data(buffer: Table) -> tuple[int, int]:
-    """Where a buffer's bytes start, and how many there are. Those of a large file follow the flatbuffer."""
+    """Return the start and number of a buffer's bytes. In a large file, they follow the flatbuffer."""
     start, length = buffer.vector(0, 1)
     if length:
         return start, length
@@ -268,7 +269,7 @@ def _data(buffer: Table) -> tuple[int, int]:
 
 
 def _check_names(model: Table, tensors: int, buffers: int) -> None:
-    """Metadata and signatures: names of tensors and buffers that exist."""
+    """Check metadata and signatures: names, and existing tensors and buffers."""
     for buffer in model.numbers(5, "i"):
         _require_index(buffer, buffers, "metadata buffer")
     for entry in model.tables(6):
@@ -315,7 +316,7 @@ def _operator(table: Table, kinds: list[OperatorKind]) -> TfliteOperator:
 
 
 def _check_options(options: Table, kind: int) -> None:
-    """Of all settings only these two have a list in them; a number is at most eight bytes long."""
+    """Check the only two options with a list. Numbers are at most eight bytes long."""
     if kind in (_RESHAPE_OPTIONS, _SQUEEZE_OPTIONS):
         options.numbers(0, "i")
     if options.start + options.size + 8 > len(options.content):

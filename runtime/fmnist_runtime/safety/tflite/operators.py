@@ -1,7 +1,7 @@
-"""The TFLite operators that image classifiers are made of, by their BuiltinOperator in the schema.
+"""The supported TFLite operators, by their BuiltinOperator in the schema.
 
-An operator that is not here is refused: those that run other graphs (IF, WHILE, CALL_ONCE, …) need not
-end, and those on strings, hash tables and random numbers classify no images.
+All others are refused. Operators that run other graphs (IF, WHILE, CALL_ONCE, …) may not terminate, and image
+classifiers do not need strings, hash tables and random numbers.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 
 class OperatorKind(NamedTuple):
-    """What is known of an operator."""
+    """What all operators of a kind have in common."""
 
     name: str
     """Its name in the schema."""
     fewest: int
-    """Inputs that it must have."""
+    """Least number of inputs."""
     most: int
-    """Inputs that it may have."""
+    """Largest number of inputs."""
     sizes: tuple[int, ...] = ()
-    """Places of the inputs whose values, not shapes, decide its output's shape."""
+    """Indices of the inputs whose values decide the output's shape."""
 
 
 MAX_SIZE = 2**16
-"""Largest number that decides a shape: no image has more pixels in a row."""
+"""Largest number that may decide a shape. No image has more pixels in a row."""
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 OPERATORS = {
@@ -132,7 +132,7 @@ OPERATORS = {
     152: OperatorKind("RELU_0_TO_1", 1, 1),
     158: OperatorKind("SIGN", 1, 1),
 }
-"""Each of them, by its number."""
+"""By number."""
 
 VARIABLES = (142, 143, 144)
 """VAR_HANDLE, READ_VARIABLE and ASSIGN_VARIABLE."""
@@ -147,9 +147,9 @@ PADS = {"PAD", "PADV2", "MIRROR_PAD"}
 RESIZES = {"RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR"}
 DEPTHS = {"SPACE_TO_DEPTH", "DEPTH_TO_SPACE"}
 BATCHES = {"SPACE_TO_BATCH_ND", "BATCH_TO_SPACE_ND"}
-"""Operators that are alike."""
+"""Groups of similar operators."""
 MOVING = PADS | RESIZES | DEPTHS | BATCHES
 MOVING |= {"RESHAPE", "SQUEEZE", "EXPAND_DIMS", "TRANSPOSE", "REVERSE_V2", "TILE", "BROADCAST_TO", "FILL"}
 MOVING |= {"GATHER", "GATHER_ND", "SLICE", "STRIDED_SLICE", "SPLIT", "SPLIT_V", "PACK", "UNPACK"}
 MOVING |= {"CAST", "SHAPE", "RANK", "ZEROS_LIKE"}
-"""Operators that move numbers, or tell of shapes, and compute nothing."""
+"""Operators that move numbers or return shapes, and compute nothing."""

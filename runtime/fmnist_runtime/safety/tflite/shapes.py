@@ -25,30 +25,30 @@ Shape = tuple[int, ...]
 
 
 class Known(NamedTuple):
-    """What is known of a tensor before the graph is run."""
+    """What is known of a tensor before a run."""
 
     shape: Shape | None
-    """Its shape; None where that is not certain."""
+    """Its shape; None if uncertain."""
     most: int
-    """Most elements that it can have."""
+    """Largest number of elements."""
     values: Shape | None = None
-    """Its elements, of a short list of whole numbers that no pixel decides."""
+    """Its elements, if they are few integers that do not depend on pixels."""
 
 
 class Step(NamedTuple):
-    """An operator, with what is known of its inputs."""
+    """An operator with what is known of its inputs."""
 
     operator: TfliteOperator
     """The operator."""
     inputs: tuple[Known, ...]
-    """What is known of those that are not left out."""
+    """What is known of the inputs that are not left out."""
 
     def option(self, field: int, kind: str = "i", default: int = 0) -> int:
-        """An option of the operator."""
+        """Return an option of the operator."""
         return self.operator.options.number(field, kind, default) if self.operator.options else default
 
     def sizes(self, place: int) -> Shape:
-        """Values of an input that decides a shape.
+        """Return the values of an input that decides a shape.
 
         Raises:
             ValueError: They are not known.
@@ -62,21 +62,21 @@ class Step(NamedTuple):
 
 
 _Rule = Callable[[Step], Known]
-"""Tells what an operator makes. What it may raise but ValueError is ArithmeticError and LookupError."""
+"""Infers an operator's output. It may raise ArithmeticError and LookupError in addition to ValueError."""
 
 
 def of_shape(shape: Shape, values: Shape | None = None) -> Known:
-    """A tensor whose shape is certain."""
+    """Return a tensor of a certain shape."""
     return Known(shape, math.prod(max(size, 0) for size in shape), values)
 
 
 def same(step: Step) -> Known:
-    """As its first input, which all operators are that have no rule of their own."""
+    """Return the first input. This is the rule of all operators without their own."""
     return step.inputs[0]
 
 
 def _no_larger(step: Step) -> Known:
-    """No larger than its largest input."""
+    """Return a tensor of uncertain shape, no larger than the largest input."""
     return Known(None, max(known.most for known in step.inputs))
 
 
@@ -87,7 +87,7 @@ _WORK: dict[str, Callable[[int, int], int]] = {
     "MAXIMUM": max,
     "MINIMUM": min,
 }
-"""What shapes are computed with."""
+"""Arithmetic that shapes are computed with."""
 
 
 def _broadcast(step: Step) -> Known:
@@ -104,7 +104,7 @@ def _broadcast(step: Step) -> Known:
 
 
 def _arithmetic(step: Step) -> Shape | None:
-    """The values of a shape that is computed from others."""
+    """Return the values of a shape that is computed from others."""
     work = _WORK.get(step.operator.name)
     first, second = step.inputs[0].values, step.inputs[1].values
     if work is None or first is None or second is None or not first or not second:
@@ -117,7 +117,7 @@ def _arithmetic(step: Step) -> Shape | None:
 
 
 def _window(size: int, window: int, step: int, valid: bool) -> int:
-    """Length of a row that a window has gone along."""
+    """Return the length of a row after a window has moved along it."""
     return max(0, -(-(size - window + 1 if valid else size) // step))
 
 
@@ -191,7 +191,7 @@ def _reshape(step: Step) -> Known:
 
 
 def _joined(step: Step) -> Shape | None:
-    """The values of all inputs, where they are known."""
+    """Return the values of all inputs, if they are known."""
     values = [known.values for known in step.inputs if known.values is not None]
     return tuple(chain.from_iterable(values)) if len(values) == len(step.inputs) else None
 
@@ -312,7 +312,7 @@ def _resize(step: Step) -> Known:
 
 
 def _space_and_batch(step: Step) -> Known:
-    """SPACE_TO_BATCH_ND makes blocks of a padded image into images, BATCH_TO_SPACE_ND the reverse."""
+    """SPACE_TO_BATCH_ND turns blocks of a padded image into images; BATCH_TO_SPACE_ND is the reverse."""
     known, block, edges = step.inputs[0], step.sizes(1), step.sizes(2)
     if known.shape is None or len(known.shape) <= len(block) or min(block) < 1:
         raise ValueError(f"a {step.operator.name} of a shape that is not certain")
