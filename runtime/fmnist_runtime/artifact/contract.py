@@ -76,9 +76,9 @@ class InputContract:
         """
         if self.range is None:
             raise UnknownInputError(
-                f"{path}: does not say which numbers it takes for pixels, and others give wrong answers; "
-                f"name them with --input-range, such as {_EXAMPLES}, or in Python with "
-                f"load(path, input_range=…), or find them out with: fmnist eval {path} --dataset DATASET"
+                f"{path}: does not say its input range, and another range gives wrong answers; "
+                f"give the range with --input-range, such as {_EXAMPLES}, or in Python with "
+                f"load(path, input_range=…), or find it with: fmnist eval {path} --dataset DATASET"
             )
         return self.range
 

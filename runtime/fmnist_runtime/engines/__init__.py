@@ -30,7 +30,7 @@ ENGINES = {
 takes `SessionOptions`. ``auto`` is the first engine that runs a file. numpy runs only dense networks in
 float32."""
 MAX_THREADS = 256
-"""An engine asked for a million takes minutes to start them."""
+"""An engine takes minutes to start a million threads."""
 
 
 def load(

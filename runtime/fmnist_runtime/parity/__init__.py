@@ -1,4 +1,4 @@
-"""May a converted model replace its original? Statistics for paired predictions, with NumPy alone.
+"""Whether a converted model may replace its original: statistics for paired predictions, with NumPy only.
 
 from fmnist_runtime import parity
 

@@ -187,8 +187,8 @@ def test_gemm_with_transposed_weights_as_others_write_them(batch, tmp_path):
         ([FLAT, node("Gemm", "flat v c", "y")], "it has a Gemm with weights of shape (5, 3) for 6 inputs"),
         ([FLAT, node("Gemm", "flat w c", "y")], "it has a Gemm of shape (3,) for 5 units"),
         ([FLAT, node("Gemm", "flat b", "y")], "it has a Gemm with weights of shape (5,) for 6 inputs"),
-        ([FLAT, node("Gemm", "flat flat", "y")], "it has a Gemm by something that is no constant"),
-        ([FLAT, node("Gemm", "flat", "y")], "it has a Gemm by something that is no constant"),
+        ([FLAT, node("Gemm", "flat flat", "y")], "it has a Gemm by something that is not a constant"),
+        ([FLAT, node("Gemm", "flat", "y")], "it has a Gemm by something that is not a constant"),
         (
             [FLAT, node("Gemm", "flat w", "y", alpha=0.5)],
             "it has a Gemm whose transA is not 0, or alpha or beta not 1",

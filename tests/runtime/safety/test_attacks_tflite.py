@@ -81,10 +81,13 @@ def test_what_runs_other_graphs_or_keeps_state(tmp_path, name):
     [
         ("FlexErf", "has the operator FlexErf of TensorFlow itself; convert the model without"),
         ("edgetpu-custom-op", "is compiled for an Edge TPU, and nothing else runs it; take the file that"),
-        ("TFLite_Detection_PostProcess", "finds objects, as its operator TFLite_Detection_PostProcess tells"),
+        (
+            "TFLite_Detection_PostProcess",
+            "detects objects, as its operator TFLite_Detection_PostProcess shows",
+        ),
         (
             "Mine" * 100,
-            f"has the operator {'Mine' * 15}, which is no part of TFLite; convert the model without",
+            f"has the operator {'Mine' * 15}, which is not a part of TFLite; convert the model without",
         ),
     ],
 )
