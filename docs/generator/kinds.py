@@ -21,7 +21,7 @@ from fmnist.results.write import schema
 from fmnist.runs.run import AdoptionBody, TrainingBody
 from fmnist.scoring.evaluate import EvaluationBody
 from fmnist_exporters.manifest import Manifest
-from fmnist_runtime.artifact.manifest import MANIFEST_SCHEMA
+from fmnist_runtime.artifact.container import MANIFEST_SCHEMA
 
 
 @dataclass(frozen=True)

@@ -14,9 +14,7 @@ from fmnist_exporters.manifest import is_ours
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
 from fmnist_runtime.artifact.container import read_metadata
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.artifact.verify import verify
+from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.engines import Session
 from fmnist_runtime.errors import ModelError, OutputError
@@ -24,6 +22,7 @@ from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.gates import default_gate
+from fmnist_runtime.verify import verify
 
 _SCHEME = "unknown"
 """Scheme of a foreign model."""

@@ -7,8 +7,14 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from fmnist_exporters.recipes import RECIPES, formats, position
-from fmnist_runtime.artifact.container import REJECTED, read_carried, read_metadata
-from fmnist_runtime.artifact.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
+from fmnist_runtime.artifact.container import (
+    MANIFEST,
+    MANIFEST_MARK,
+    MANIFEST_SCHEMA,
+    REJECTED,
+    read_container,
+    read_metadata,
+)
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.errors import FmnistError, OutputError
 from fmnist_runtime.files import sha256_file, write_atomically
@@ -52,7 +58,7 @@ def rejected_path(path: Path) -> Path:
 def is_ours(path: Path) -> bool:
     """Return whether a file carries our metadata, even of another version or damaged."""
     try:
-        return path.is_file() and read_carried(path) is not None
+        return path.is_file() and read_container(path) is not None
     except FmnistError:
         return True
 

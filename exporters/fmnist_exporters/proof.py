@@ -15,15 +15,14 @@ from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import by_fitness, choose_golden
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.metadata import Metadata
+from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
-from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.engines import load
 from fmnist_runtime.errors import FmnistError, ModelError, RejectedError, UnsupportedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.parity.gates import ROUNDINGS
+from fmnist_runtime.verify import verify
 
 _ALIKE = 500
 """Number of images similar to the golden ones whose rounding bounds that of the golden images on other

@@ -16,12 +16,12 @@ from fmnist_exporters.manifest import is_ours, require_manifest_free, write_mani
 from fmnist_exporters.proof import ProofImages
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import OutputError, RejectedError
 from fmnist_runtime.files import Draft
+from fmnist_runtime.verify import verify
 
 INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
 FLOAT32 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("onnx", "float32"))
@@ -49,10 +49,10 @@ def prove(
 def model_of(recipe: Recipe) -> tuple[bytes, Metadata]:
     """What the converter gave for the tiny run, and what it was made from."""
     path = recipe.artifact_path("model", TINY / "export")
-    carried, metadata = read_carried(path), read_metadata(path)
-    assert carried is not None
+    container, metadata = read_container(path), read_metadata(path)
+    assert container is not None
     assert metadata is not None
-    return path.read_bytes()[: carried.model_bytes], dataclasses.replace(metadata, golden=None, proof={})
+    return path.read_bytes()[: container.model_bytes], dataclasses.replace(metadata, golden=None, proof={})
 
 
 def biased(exam: ProofImages) -> ProofImages:

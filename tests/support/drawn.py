@@ -10,7 +10,7 @@ import numpy as np
 
 from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import Evaluation
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 NEAR = 0.25
 """Places have one decimal, so a mark and both ticks are each off by at most 0.05. A mark that is as far

@@ -14,10 +14,9 @@ from fmnist.scoring.references import record_reference, require_reference_free
 from fmnist.text.progress import say_notes
 from fmnist.text.tables import percent
 from fmnist_exporters.recipes import Recipe, formats
-from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.container import MANIFEST, format_suffix
 from fmnist_runtime.artifact.contract import RAW
-from fmnist_runtime.artifact.manifest import MANIFEST
-from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.data.labels import read_distinct_labels
 from fmnist_runtime.engines import ENGINES, KERAS_ENDINGS
@@ -142,7 +141,7 @@ def export_model(
         only = f"only a Keras model, {KERAS_ENDINGS}, can be exported"
         if any(format_suffix(model) in suffixes for suffixes, _ in ENGINES.values()):
             only += f"; this runs as it is: fmnist predict {model} IMAGE"
-        raise ModelError(f"{model}: {mistaken(model) or only}")
+        raise ModelError(f"{model}: {explain_wrong_file(model) or only}")
     require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):
         import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted

@@ -17,8 +17,9 @@ from fmnist_exporters.original.head import Pair
 from fmnist_exporters.original.keras_private import call_count
 from fmnist_exporters.original.layers import StaticReshape
 from fmnist_exporters.original.reduce import reduce
+from fmnist_runtime.artifact.container import NETWORK_FILE
 from fmnist_runtime.engines.dense import ACTIVATIONS, Dense
-from fmnist_runtime.engines.dense_npz import NETWORK_FILE, NETWORK_SCHEMA
+from fmnist_runtime.engines.dense_npz import NETWORK_SCHEMA
 from fmnist_runtime.errors import UnsupportedError
 
 embed = embed_zip

@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 from fmnist_exporters.formats.tflite import operators
 from fmnist_exporters.layer_drift.original import LayerGraph
 from fmnist_runtime.artifact.container import format_suffix
-from fmnist_runtime.engines import open_sound
 from fmnist_runtime.engines.numpy import NumpySession
-from fmnist_runtime.engines.opening import Opening
 from fmnist_runtime.engines.quantization import pixel_writer
+from fmnist_runtime.engines.session_options import SessionOptions
 from fmnist_runtime.errors import ModelError
 
 Values = dict[str, NDArray[np.float32]]
@@ -157,7 +156,7 @@ def _read_npz(path: Path, images: NDArray[np.uint8], graph: LayerGraph) -> Value
     """Read the layers of an npz model, each of which includes the layers up to the next dense one."""
     order = list(graph.outputs)
     before = dict(zip(order[1:], order, strict=False))
-    with NumpySession(open_sound(Opening(path))) as session:
+    with NumpySession(SessionOptions(path)) as session:
         ends = [before.get(layer.name) for layer in session.layers[1:]] + order[-1:]
         values = session.activations(images)
     return {layer: array for layer, array in zip(ends, values, strict=True) if layer}

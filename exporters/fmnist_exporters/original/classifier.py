@@ -15,8 +15,8 @@ from fmnist_exporters.original.head import KerasHead, find_head
 from fmnist_exporters.original.keras_private import layers_in
 from fmnist_exporters.original.layers import MOST_IMAGES, images_at_once, is_model
 from fmnist_exporters.original.rebuild import Copier, rebuild
-from fmnist_runtime.artifact.contract import RAW, PixelRange, UnfitRangeError, parse_range
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.artifact.contract import RAW, PixelRange, parse_range
+from fmnist_runtime.errors import ModelError, UnfitRangeError
 
 _RAW = parse_range(RAW)
 _COLOURS = 3

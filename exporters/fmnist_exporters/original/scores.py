@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.isolation import note_step
-from fmnist_runtime.artifact.contract import RAW, UnknownInputError, parse_range
+from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.artifact.range_search import candidates, find_contradiction, find_other_range
 from fmnist_runtime.data.datasets import Dataset
-from fmnist_runtime.errors import DatasetError, ModelError
+from fmnist_runtime.errors import DatasetError, ModelError, UnknownInputError
 
 if TYPE_CHECKING:
     from fmnist_exporters.original.classifier import Classifier

@@ -18,11 +18,11 @@ import tensorflow as tf
 
 from fmnist_exporters.original.classifier import Classifier, as_classifier
 from fmnist_runtime.artifact.contract import RAW, parse_range
-from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.engines import KERAS_ENDINGS, KERAS_SUFFIXES
 from fmnist_runtime.engines.base import BaseSession, image_writer
-from fmnist_runtime.engines.opening import USER, ImageTensor, Opening
 from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.engines.session_options import USER, ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
 
@@ -53,6 +53,7 @@ class KerasSession(BaseSession):
         threads: int = 1,
         input_range: str | None = RAW,
         known_from: str = USER,
+        trained_on: tuple[str, str] = ("", ""),
     ) -> None:
         """Load a ``.keras``, ``.h5`` or ``.hdf5`` file.
 
@@ -63,6 +64,7 @@ class KerasSession(BaseSession):
             input_range: Pixel range the model was trained on (see `artifact.contract`); the session takes
                 raw pixels in any case. None if it is unknown, so that nothing can be scored.
             known_from: Source of the input range.
+            trained_on: Name of the data set and digest of its test split; empty if unknown.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
@@ -82,9 +84,10 @@ class KerasSession(BaseSession):
         model = self._classifier.model
         image = ImageTensor(tuple(model.input_shape[1:]), np.dtype(np.float32))
         taken = tf.config.threading.get_intra_op_parallelism_threads()
-        opening = Opening(path, taken, labels, input_range, known_from)
-        info = opening.info(
-            "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
+        options = SessionOptions(path, taken, labels, input_range, known_from)
+        engine, classes, (dataset, digest) = f"keras {keras.version()}", self._classifier.classes, trained_on
+        info = options.info(
+            "keras", engine, image, classes, scheme="original", dataset=dataset, dataset_digest=digest
         )
         if note := self._classifier.head.note:
             info = replace(info, notes=(*info.notes, f"{path}: {note}"))
@@ -135,7 +138,7 @@ def load_keras(path: Path) -> Any:
     try:
         return keras.saving.load_model(path, custom_objects=old, compile=False)
     except Exception as error:  # Keras's exceptions for damaged files have no other common base
-        raise ModelError(f"{path}: {mistaken(path) or _reason(error, path)}") from error
+        raise ModelError(f"{path}: {explain_wrong_file(path) or _reason(error, path)}") from error
 
 
 def _reason(error: Exception, path: Path) -> str:

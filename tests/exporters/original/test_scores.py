@@ -15,9 +15,9 @@ from support.artifacts import BY_NAME, FLOAT32, SOURCE
 
 from fmnist_exporters.export import Artifact, Exporter, Source
 from fmnist_runtime import load
-from fmnist_runtime.artifact.contract import UnknownInputError, parse_range
+from fmnist_runtime.artifact.contract import parse_range
 from fmnist_runtime.data.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import FmnistError, ModelError
+from fmnist_runtime.errors import FmnistError, ModelError, UnknownInputError
 
 RANGES = ("0-255", "0-1", "-1-1", "1-0", "mean=0.286,std=0.353")
 COLOUR_RANGES = ("mean=0.485,0.456,0.406,std=0.229,0.224,0.225", "-1-1:bgr")

@@ -23,7 +23,7 @@ from fmnist.plots.latencies import Distribution, latencies_figure
 from fmnist.plots.style import BLUE, GREY, RED, write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
 from fmnist_runtime.timing import Samples
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 INT8, NPZ = TINY / "export" / "model-int8.tflite", TINY / "export" / "model-float32.npz"
 QUICK = ("--duration", 0.06, "--processes", 2)

@@ -15,7 +15,7 @@ import pytest
 from support import DATA, TINY
 
 from fmnist_exporters.formats import embed_zip
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.recorded import read_reference
 
@@ -203,10 +203,10 @@ def test_a_reference_for_other_images(tmp_path, fails, t10k):
 def test_an_artifact_of_another_model(tiny, fmnist):
     """Held against the run it lies in, not against one that was named."""
     other = tiny / "export" / "model-int8.tflite"
-    metadata, carried = read_metadata(other), read_carried(other)
+    metadata, container = read_metadata(other), read_container(other)
     assert metadata is not None
-    assert carried is not None
-    model = other.read_bytes()[: carried.model_bytes]
+    assert container is not None
+    model = other.read_bytes()[: container.model_bytes]
     other.write_bytes(embed_zip(model, replace(metadata, source_sha256="0" * 64)))
     result = fmnist("parity", other)
     assert result.returncode == 1

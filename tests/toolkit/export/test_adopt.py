@@ -212,7 +212,7 @@ def test_what_needs_a_training_says_so(verb, line, adopted, fmnist):
 
 def test_what_cannot_be_adopted(fails, tmp_path):
     (tmp_path / "stranger.tflite").write_bytes(pack(tflite()))
-    assert "does not say which numbers it takes" in fails("adopt", "stranger.tflite")
+    assert "does not say its input range" in fails("adopt", "stranger.tflite")
     sealed = TINY / "export" / "model-int8.tflite"
     assert "is sealed already" in fails("adopt", sealed, *FASHION)
     assert "only tflite and onnx models can be adopted" in fails(
@@ -221,6 +221,6 @@ def test_what_cannot_be_adopted(fails, tmp_path):
     assert "is a Keras model; make artifacts of it with: fmnist export" in fails(
         "adopt", TINY / "model.keras"
     )
-    assert "is not right with any of" in fails("adopt", "stranger.tflite", "--dataset", "mnist")
+    assert "is not accurate with any of" in fails("adopt", "stranger.tflite", "--dataset", "mnist")
     line = fails("adopt", "stranger.tflite", "--dataset", "mnist", "--input-range", "0-1")
     assert "right, always naming one class 11.35%; check --dataset, the order of --labels" in line

@@ -18,7 +18,7 @@ from fmnist.models.inspect import inspect_model
 from fmnist.models.weights import trained_weights
 from fmnist.results.write import to_json
 from fmnist_exporters.formats import converter
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.files import sha256_file
 
 EXPORT = TINY / "export"
@@ -173,9 +173,9 @@ def test_an_artifact_tells_how_it_was_checked(tmp_path, fmnist, name):
 
 
 def test_a_rejected_artifact_says_why(tmp_path, fmnist):
-    metadata, carried = read_metadata(INT8), read_carried(INT8)
+    metadata, container = read_metadata(INT8), read_container(INT8)
     metadata = replace(metadata, rejected="accuracy is 3 points lower, 0.5 are allowed")
-    content = converter("tflite").embed(INT8.read_bytes()[: carried.model_bytes], metadata)
+    content = converter("tflite").embed(INT8.read_bytes()[: container.model_bytes], metadata)
     (tmp_path / "model.tflite.rejected").write_bytes(content)
     result = fmnist("inspect", "model.tflite.rejected")
     assert row(result.stdout, "REJECTED")[1] == "accuracy is 3 points lower, 0.5 are allowed"

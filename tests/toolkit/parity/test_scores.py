@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_runtime.recorded import Reference
-from fmnist_runtime.scores import ModelScores, ScoresFile, read_scores, write_scores
+from fmnist_runtime.recorded import ModelScores, Reference, ScoresFile, read_scores, write_scores
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"

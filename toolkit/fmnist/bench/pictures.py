@@ -16,7 +16,7 @@ from fmnist.plots.style import write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
 from fmnist.results.ours import require_picture_free
 from fmnist.text.tables import shortened
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 _LONGEST = 38

@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.devices.targets import Target
 from fmnist.models.select import Splits, select_artifacts
 from fmnist.runs.run import Run, read_json
-from fmnist_runtime.artifact.manifest import MANIFEST
+from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.data.datasets import KNOWN, find_files
 from fmnist_runtime.errors import DeviceError, ResultError
 from fmnist_runtime.files import require_file, sha256_file

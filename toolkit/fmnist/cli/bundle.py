@@ -118,7 +118,7 @@ def _text(bundle: "Bundle", place: Path) -> str:
 
 def _part(name: str) -> str:
     """What a file of a bundle belongs to."""
-    from fmnist_runtime.artifact.manifest import (
+    from fmnist_runtime.artifact.container import (
         MANIFEST,  # not before: it loads NumPy, which --help does without
     )
 

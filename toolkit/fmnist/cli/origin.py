@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from fmnist.models.inspect import Inspection
     from fmnist_runtime.artifact.contract import InputContract
-    from fmnist_runtime.artifact.golden import Golden
-    from fmnist_runtime.artifact.metadata import Metadata
+    from fmnist_runtime.artifact.metadata import Golden, Metadata
     from fmnist_runtime.artifact.stored import StoredTypes
 
 _MOST_LABELS = 20

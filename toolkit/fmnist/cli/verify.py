@@ -8,7 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist_runtime.artifact.verify import Verification
+    from fmnist_runtime.verify import Verification
 
 
 def verify(
@@ -29,8 +29,8 @@ def verify(
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.cli.verification import verification_body
     from fmnist.models.select import select_artifacts
-    from fmnist_runtime.artifact.verify import verify as verify_artifact
     from fmnist_runtime.errors import FmnistError
+    from fmnist_runtime.verify import verify as verify_artifact
 
     selection = select_artifacts(artifacts or [])
     say_run_and_stale(selection.run)

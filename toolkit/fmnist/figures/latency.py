@@ -25,7 +25,7 @@ from fmnist.figures.svg import (
 )
 from fmnist.runs.results import ModelResults, Timing
 from fmnist.text.tables import microseconds, shortened
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 _WIDTH = 720.0

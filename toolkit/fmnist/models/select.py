@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fmnist.models.open import images_of_a_dataset, is_model_file
-from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of, select_run
+from fmnist.runs.run import Run, is_run, newest_run, require_there, select_run, training_of
 from fmnist.text.progress import say_notes
 from fmnist_runtime import Session
 from fmnist_runtime.artifact.metadata import Metadata
@@ -116,17 +116,15 @@ def _is_installed(path: Path, engine: str) -> bool:
         return False
 
 
-def dataset_of(path: Path, metadata: Metadata | None = None) -> str | None:
-    """The data set a model was trained on, by its own metadata or its run; None when neither says."""
-    if metadata:
-        return metadata.dataset or None
-    run = run_of(path)
-    return str(run.training()["settings"]["dataset"]) if run else None
+def dataset_of(path: Path) -> str | None:
+    """Return the data set of the run that a model lies in; None if it lies in none."""
+    return _recorded(path)[0] or None
 
 
-def _recorded_digest(path: Path) -> str:
-    run = run_of(path)
-    return str(run.training()["test_digest"]) if run else ""
+def _recorded(path: Path) -> tuple[str, str]:
+    """Return the data set of the run that a model lies in, and its digest; empty if it lies in none."""
+    found = training_of(path)
+    return (found[1]["settings"]["dataset"], found[1]["test_digest"]) if found else ("", "")
 
 
 class Splits:
@@ -150,19 +148,27 @@ class Splits:
             ShapeError: Its images do not have the shape that the model takes.
             DatasetError: As of `trained`.
         """
-        split = self.trained(session.info.path, session.info.metadata)
+        info = session.info
+        if info.metadata or info.dataset:
+            split = self._trained(info.path, info.dataset, info.dataset_digest)
+        else:
+            split = self.trained(info.path)
         with images_of_a_dataset(self._named):
             session.scores(split.images[:0])
         return split
 
-    def trained(self, path: Path, metadata: Metadata | None) -> Dataset:
+    def trained(self, path: Path, metadata: Metadata | None = None) -> Dataset:
         """The test split of the data set that a model was trained on, unless one is named for all.
 
         Raises:
             DatasetError: As of `named`, or what has that name now is another.
         """
-        split = self.named(dataset_of(path, metadata), path)
-        digest = metadata.dataset_digest if metadata else _recorded_digest(path)
+        return self._trained(
+            path, *((metadata.dataset, metadata.dataset_digest) if metadata else _recorded(path))
+        )
+
+    def _trained(self, path: Path, dataset: str, digest: str) -> Dataset:
+        split = self.named(dataset or None, path)
         if not self._named and digest not in ("", split.digest):
             raise DatasetError(
                 f"{split.name}: is not the data set that {path} was trained on, though its name is; "

@@ -14,8 +14,7 @@ from fmnist_runtime.errors import OutputError, ResultError
 from fmnist_runtime.files import require_writable
 from fmnist_runtime.machine.environment import read_environment
 from fmnist_runtime.parity.models import require_labels
-from fmnist_runtime.recorded import Reference
-from fmnist_runtime.scores import ModelScores, ScoresFile, is_scores, write_scores
+from fmnist_runtime.recorded import ModelScores, Reference, ScoresFile, is_scores, write_scores
 
 
 @dataclass(frozen=True)

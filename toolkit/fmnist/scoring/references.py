@@ -10,15 +10,13 @@ from fmnist.models.select import Splits, dataset_of
 from fmnist.runs.run import Run, is_run, require_there, run_of
 from fmnist.scoring.evaluate import score_model
 from fmnist_exporters import isolation
-from fmnist_runtime.artifact.container import format_suffix, read_metadata
+from fmnist_runtime.artifact.container import format_suffix, is_network, read_metadata
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.engines import ENGINES
-from fmnist_runtime.engines.dense_npz import is_network
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError, ResultError, needs_extra
 from fmnist_runtime.files import require_file, require_writable, sha256_file
-from fmnist_runtime.recorded import Reference, read_reference, write_reference
-from fmnist_runtime.scores import is_scores, read_scores
+from fmnist_runtime.recorded import Reference, is_scores, read_reference, read_scores, write_reference
 
 _SUFFIX = "-reference.npz"
 """End of the name under which a foreign model's scores lie beside its artifacts."""

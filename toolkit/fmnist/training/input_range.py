@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.samples import HELD_OUT_IMAGES
-from fmnist_runtime.artifact.contract import RAW, UnknownInputError, parse_range
+from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.artifact.range_search import FoundRange, candidates, find_contradiction, find_other_range
 from fmnist_runtime.data.datasets import Dataset
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.errors import ModelError, UnknownInputError
 
 if TYPE_CHECKING:
     from fmnist_exporters.original.session import KerasSession

@@ -1,4 +1,4 @@
-"""Why a TFLite file is refused for an operator that is not among those that image classifiers are made of."""
+"""The reason for refusing a TFLite file with an unsupported operator."""
 
 from __future__ import annotations
 
@@ -107,19 +107,19 @@ _NAMES = {
     208: "STABLEHLO_CBRT",
     209: "STABLEHLO_CASE",
 }
-"""Builtin operators that no model here is run with, by their number in the schema."""
+"""Names of the unsupported builtin operators, by their number in the schema."""
 _DETECTION = "TFLite_Detection_PostProcess"
 _EDGE_TPU = "edgetpu-custom-op"
 _SHOWN = 60
-"""Letters of a name that a stranger chose."""
+"""Shown letters of a name, which is not trusted."""
 
 
 def refusal(number: int, custom: str) -> AdvisedError:
-    """Why a file with this operator is refused.
+    """Return why a file with this operator is refused.
 
     Args:
         number: Its number in the schema.
-        custom: Its own name, if it is none of the schema's; else empty.
+        custom: Its own name if it is not in the schema; else empty.
     """
     if custom == _EDGE_TPU:
         return AdvisedError(
@@ -128,7 +128,7 @@ def refusal(number: int, custom: str) -> AdvisedError:
         )
     if custom == _DETECTION:
         return AdvisedError(
-            f"finds objects, as its operator {custom} tells; take a model that classifies images instead"
+            f"detects objects, as its operator {custom} shows; take a model that classifies images instead"
         )
     if custom.startswith("Flex"):
         return AdvisedError(
@@ -137,7 +137,7 @@ def refusal(number: int, custom: str) -> AdvisedError:
         )
     if custom:
         return AdvisedError(
-            f"has the operator {custom[:_SHOWN]}, which is no part of TFLite; convert the model without "
+            f"has the operator {custom[:_SHOWN]}, which is not a part of TFLite; convert the model without "
             "allow_custom_ops"
         )
     name = _NAMES.get(number, f"number {number}")

@@ -130,7 +130,7 @@ def _tell(loading: Loading) -> None:
 
 def _run(loading: Loading) -> Loading:
     """Have a part that loaded answer golden images in this process."""
-    from fmnist_runtime.artifact.verify import verify
+    from fmnist_runtime.verify import verify
 
     try:
         failures = verify(Path(__file__).with_name("models") / _MODELS[loading.part]).failures

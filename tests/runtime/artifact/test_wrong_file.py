@@ -87,7 +87,7 @@ def test_what_was_downloaded_instead_of_a_file(tmp_path, content, complaint, nam
             "is a model of TensorFlow.js; download it as TensorFlow Lite",
         ),
         ("m.mlmodel", b"\x08\x04\x12", "is a Core ML model"),
-        ("frozen.pb", b"\n\x01", "is a graph of TensorFlow"),
+        ("frozen.pb", b"\n\x01", "is a TensorFlow graph"),
         ("m.safetensors", b"\x10\0\0\0", "holds weights without a network"),
     ],
 )

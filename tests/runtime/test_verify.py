@@ -11,9 +11,9 @@ import pytest
 from support import TINY
 
 from fmnist_exporters.formats import converter
-from fmnist_runtime.artifact.container import read_carried, read_metadata
-from fmnist_runtime.artifact.verify import verify
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.errors import ModelError, ShapeError
+from fmnist_runtime.verify import verify
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 
@@ -26,13 +26,13 @@ def artifact(request) -> Path:
 def rewritten(source: Path, folder: Path, **changes: object) -> Path:
     """A copy that says something else of itself, sealed anew, for which there must be exporters."""
     pytest.importorskip("keras")
-    metadata, carried = read_metadata(source), read_carried(source)
+    metadata, container = read_metadata(source), read_container(source)
     assert metadata is not None
-    assert carried is not None
+    assert container is not None
     golden = {key: changes.pop(key) for key in ("images", "original", "artifact") if key in changes}
     assert metadata.golden is not None
     metadata = replace(metadata, golden=replace(metadata.golden, **golden), **changes)
-    model = source.read_bytes()[: carried.model_bytes]
+    model = source.read_bytes()[: container.model_bytes]
     path = folder / source.name
     path.write_bytes(converter(metadata.format).embed(model, metadata))
     return path

@@ -1,4 +1,4 @@
-"""Does an artifact on this machine still answer as it did where it was made? No data set is needed."""
+"""Verify that an artifact gives the same answers on this machine as at its export. No data set is needed."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact.container import is_intact, read_metadata
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.manifest import MANIFEST, recorded_sha256
+from fmnist_runtime.artifact.container import MANIFEST, is_intact, read_metadata, recorded_sha256
+from fmnist_runtime.artifact.metadata import Golden
 from fmnist_runtime.engines import load
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 from fmnist_runtime.files import require_file, sha256_file
@@ -18,23 +17,23 @@ from fmnist_runtime.files import require_file, sha256_file
 
 @dataclass(frozen=True)
 class Verification:
-    """What became of an artifact's golden samples on this machine."""
+    """The result of an artifact's golden samples on this machine."""
 
     path: Path
     """The artifact."""
     engine: str
-    """What ran it, with version; empty when it was not run, as its bytes have changed or it was
+    """Name and version of the engine; empty if the artifact was not run, as it has changed or was
     rejected."""
     images: int
-    """How many golden images it answered."""
+    """Number of golden images."""
     difference: float | None
-    """Largest difference of a probability from the artifact's own when it was made; None when not run."""
+    """Largest difference of a probability from the artifact's own at export; None if it was not run."""
     original_difference: float | None
-    """Largest difference from the original's probabilities; None when not run."""
+    """Largest difference from the original's probabilities; None if it was not run."""
     tolerance: float | None
-    """How large ``difference`` may be; None when that could not be read."""
+    """Largest allowed ``difference``; None if that could not be read."""
     failures: tuple[str, ...]
-    """What differs; empty when the artifact is verified."""
+    """Differences; empty if the artifact is verified."""
 
     @property
     def passed(self) -> bool:
@@ -45,14 +44,14 @@ class Verification:
 def verify(path: Path, threads: int = 1) -> Verification:
     """Check an artifact's bytes against its seal, and run its golden samples.
 
-    The engine is not handed bytes that have changed: what it would make of them nobody knows.
+    An artifact whose bytes have changed is not given to the engine.
 
     Args:
         path: An artifact of ours.
-        threads: Threads one inference may use.
+        threads: Threads of one inference.
 
     Raises:
-        ModelError: There is no such file, or nothing of ours in it.
+        ModelError: There is no such file, or it is not ours.
         MissingExtraError: Its engine is not installed.
     """
     require_file(path, "an artifact", ModelError)
@@ -95,7 +94,7 @@ def _not_run(path: Path, tolerance: float | None, failure: str) -> Verification:
 
 
 def _changed(path: Path) -> str:
-    """How the bytes differ from those that were written; empty when they do not."""
+    """Return how the bytes differ from those that were written; empty if they do not."""
     if not is_intact(path):
         return "its bytes are not those it was sealed with; copy it again"
     recorded = recorded_sha256(path)
@@ -105,7 +104,7 @@ def _changed(path: Path) -> str:
 
 
 def _differences(scores: NDArray[np.float32], golden: Golden) -> tuple[str, ...]:
-    """One line for each golden image that is answered otherwise."""
+    """Return one line for each golden image with other scores."""
     difference = np.abs(scores.astype(np.float64) - golden.artifact).max(axis=1)
     return tuple(
         f"golden image {number}: a probability differs by {largest:.2g}, {golden.tolerance:.2g} is allowed"

@@ -1,6 +1,6 @@
-"""What a file or folder is that somebody took for a model that can be loaded, and what to do with it.
+"""Explain what a file or folder is that cannot be loaded as a model, and what to do with it.
 
-A file is told by how it begins, and where that is the same for all, by its suffix.
+A file is recognised by its first bytes, or else by its suffix.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from fmnist_runtime.safety.zip import open_archive
 
 _MODELS = (".tflite", ".onnx", ".keras", ".h5", ".hdf5")
 _HEAD = 4096
-"""Bytes by which a file is told."""
+"""Bytes by which a file is recognised."""
 _SHOWN = 3
-"""Models in an archive or folder that are named."""
+"""Number of models in an archive or folder that are named."""
 _PYTORCH = (
-    "is a PyTorch file, which only PyTorch can read; there, write an ONNX file with: "
+    "is a PyTorch file, which only PyTorch can read; write an ONNX file there with: "
     "torch.onnx.export(model, image, 'model.onnx', dynamo=False)"
 )
 _CORE_ML = "is a Core ML model, which only Apple's systems run; take the model that it was made from"
-_GRAPH = "is a graph of TensorFlow; convert it to .tflite with tf.lite.TFLiteConverter"
+_GRAPH = "is a TensorFlow graph; convert it to .tflite with tf.lite.TFLiteConverter"
 _TFJS = (
     "is a model of TensorFlow.js; download it as TensorFlow Lite, which Teachable Machine offers, too, or "
     "make a Keras model of it with tensorflowjs_converter"
@@ -39,11 +39,11 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _BROKEN = (OSError, ValueError, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
-def mistaken(path: Path) -> str:
-    """What is wrong with a path that cannot be loaded, to be put behind its name.
+def explain_wrong_file(path: Path) -> str:
+    """Return what is wrong with a path that cannot be loaded, to follow its name in a message.
 
     Returns:
-        A sentence without its subject, with what to do; empty where it is not known.
+        A sentence without its subject, with what to do; empty if that is not known.
     """
     try:
         return _folder(path) if path.is_dir() else _file(path)
@@ -88,14 +88,14 @@ def _file(path: Path) -> str:
 
 
 def _archive(path: Path) -> str:
-    """What a ZIP is: formats of models are ZIPs, and so is what a site sends with a model in it."""
+    """Return what a ZIP is. Several model formats are ZIPs, and websites send models in ZIPs."""
     with open_archive(path) as archive:
         names = archive.namelist()
     if any(name.endswith("data.pkl") for name in names):
         return _PYTORCH
     if "config.json" in names:
         named = "is a Keras model; give it a name that ends in .keras, and run: fmnist export NAME.keras"
-        return "" if path.suffix.lower() == ".keras" else named  # which is damaged, then
+        return "" if path.suffix.lower() == ".keras" else named  # it is damaged
     models = [name for name in names if Path(name).suffix.lower() in _MODELS]
     if models:
         return f"is a ZIP archive; unpack it with: unzip {shlex.quote(str(path))}, and take {_listed(models)}"
