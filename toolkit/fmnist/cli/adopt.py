@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.choices import DATASETS, completing
+from fmnist.cli.options import DATASETS, completing
 
 if TYPE_CHECKING:
     from fmnist.adopt import Adoption

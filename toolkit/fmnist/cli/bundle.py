@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.choices import completing, either
+from fmnist.cli.options import completing, either
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
 
 if TYPE_CHECKING:

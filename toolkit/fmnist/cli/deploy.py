@@ -78,7 +78,7 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
 def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     import shlex
 
-    from fmnist.cli.figures import FIGURES, doubt, figures, verdict
+    from fmnist.cli.output import FIGURES, doubt, figures, verdict
     from fmnist.text.tables import ABSENT, printable, table
 
     cells = []

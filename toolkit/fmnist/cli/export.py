@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.choices import SCHEMES, completing, either
+from fmnist.cli.options import SCHEMES, completing, either
 
 if TYPE_CHECKING:
     from fmnist_exporters.recipes import Recipe

@@ -1,22 +1,124 @@
-"""The process around the command: one error boundary, and silence from the engines."""
+"""The command `fmnist`: its verbs, and the process around them with one error boundary and silent engines.
 
-from __future__ import annotations
+The verbs import what they need when they are called, so that help opens at once. For the same reason the
+modules of this package do without postponed annotations, each of which Typer would have to compile.
+"""
 
 import errno
 import faulthandler
 import os
+import platform
 import sys
-from typing import TextIO
+from typing import Annotated, TextIO
 
-from fmnist.cli import app
+import typer
+
+from fmnist.cli import (
+    adopt,
+    bench,
+    bundle,
+    compare,
+    data,
+    deploy,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    parity,
+    plot,
+    predict,
+    report,
+    run,
+    train,
+    verify,
+)
 from fmnist.text.colours import error_line
 
+PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", "tensorflow", "keras")
+"""Distributions that results depend on, as pip calls them."""
+_OLDER = "tflite-runtime"
+"""The older name of ai-edge-litert, of which one is enough."""
 _COMPLETE = "_FMNIST_COMPLETE"
 """A shell sets this when it asks what may follow on its command line."""
 _QUICK = {"--help", "--version", "--install-completion", "--show-completion"}
 """What loads no engine, and opens sooner without silencing any."""
 _BARRED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 """What the system does not let the user have, wherever in our code it comes up; any other may be a bug."""
+
+
+def print_version(ctx: typer.Context, wanted: bool) -> None:
+    """Print our version, and on further lines those of all that results depend on; then exit."""
+    if not wanted or ctx.resilient_parsing:  # then a shell asks what may follow
+        return
+    versions = {name: _version(name) for name in ("fmnist", *PACKAGES)}
+    if versions[_OLDER] is None:
+        del versions[_OLDER]
+    elif versions["ai-edge-litert"] is None:
+        del versions["ai-edge-litert"]
+    print(f"fmnist {versions.pop('fmnist') or 'unknown'}")
+    print(f"python {platform.python_version()}")
+    for name, version in versions.items():
+        print(f"{name} {version or 'not installed'}")
+    raise typer.Exit
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+app = typer.Typer(
+    name="fmnist",
+    help="Train a small image classifier, export it for a device, and prove that it still answers the same.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # twice as fast to start, and help that any terminal can show
+    pretty_exceptions_enable=False,
+    context_settings={"color": False},  # of what Typer says itself; ours is in fmnist.text.colours
+)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version, and those of Python, NumPy and the engines, and exit.",
+            callback=print_version,
+            is_eager=True,
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option(
+            "--debug", help="Show tracebacks and the engines' own logging; works after a verb, too."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("adopt")(adopt.adopt)
+app.command("eval")(evaluate.evaluate)
+app.command("parity")(parity.parity)
+app.command("bench")(bench.bench)
+app.command("compare")(compare.compare)
+app.command("verify")(verify.verify)
+app.command("predict")(predict.predict)
+app.command("inspect")(inspect.inspect)
+app.command("report")(report.report)
+app.command("bundle")(bundle.bundle)
+app.command("deploy")(deploy.deploy)
+app.add_typer(plot.app, name="plot")
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:

@@ -1,12 +1,36 @@
-"""Options that several verbs share, so that they are called and explained alike."""
+"""Options that several verbs share, and the words that options take.
 
-from collections.abc import Collection
+The words of formats, schemes and data sets are repeated here, as their tables load NumPy, which help and
+completion do without. Tests compare the two; the verbs themselves read the tables.
+"""
+
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
 import typer
 
-from fmnist.cli.choices import DATASETS, FORMATS, RANGES, completing, either
+from fmnist.runs.settings import DEFAULT_DATASET, PRESETS
+
+FORMATS = ("tflite", "onnx", "npz", "all")
+SCHEMES = ("none", "float16", "dynamic", "int8", "int8-full", "all")
+DATASETS = ("fashion-mnist", "mnist")
+RANGES = ("0-255", "0-1", "-1-1", "mean=0.1307,std=0.3081", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225")
+
+
+def either(words: Collection[str]) -> str:
+    """How help shows that one of a few words is to be given."""
+    return f"<{'|'.join(words)}>"
+
+
+def completing(words: Collection[str]) -> Callable[[str], list[str]]:
+    """What Typer calls for the words that begin like an incomplete one; without any, files are completed."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
 
 DEFAULT_THREADS = 1
 DEFAULT_SECONDS, DEFAULT_PROCESSES = 3.0, 6
@@ -245,3 +269,64 @@ def gate_limits(
         "max_confident_flips": max_confident_flips,
     }
     return {field: limit for field, limit in named.items() if limit is not None}
+
+
+Preset = Annotated[
+    str,
+    typer.Option(
+        metavar=either(PRESETS),
+        autocompletion=completing(PRESETS),
+        help="Settings to start from; best gets the most out of the same network.",
+    ),
+]
+Epochs = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Times every training image is seen, in all. Default: 10."),
+]
+BatchSize = Annotated[
+    int | None, typer.Option(metavar="N", min=1, help="Images per step of the optimizer. Default: 32.")
+]
+Hidden = Annotated[
+    list[int] | None,
+    typer.Option(
+        metavar="UNITS",
+        min=1,
+        max=16384,
+        help="Units of a hidden layer; again for each further one. Default: 128.",
+    ),
+]
+Dropout = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=0.99,
+        callback=number,
+        help="Share of hidden units left out in training. Default: 0.2.",
+    ),
+]
+ValidationSplit = Annotated[
+    float | None,
+    typer.Option(
+        metavar="SHARE",
+        min=0,
+        max=0.9,
+        callback=number,
+        help="Share of training images kept for validation. Default: 0.1.",
+    ),
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N", min=0, max=2**32 - 1, help="Seed of weights, shuffling and dropout. Default: 0."
+    ),
+]
+TrainDataset = Annotated[
+    str | None,
+    typer.Option(
+        "--dataset",
+        metavar="DATASET",
+        autocompletion=completing(DATASETS),
+        help=f"{DATASET_HELP} Default: {DEFAULT_DATASET}.",
+    ),
+]

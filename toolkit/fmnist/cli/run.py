@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fmnist.cli import options, training_options
+from fmnist.cli import options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 
 def run(
-    dataset: training_options.TrainDataset = None,
-    preset: training_options.Preset = "lecture",
-    epochs: training_options.Epochs = None,
-    batch_size: training_options.BatchSize = None,
-    hidden: training_options.Hidden = None,
-    dropout: training_options.Dropout = None,
-    validation_split: training_options.ValidationSplit = None,
-    seed: training_options.Seed = None,
+    dataset: options.TrainDataset = None,
+    preset: options.Preset = "lecture",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hidden: options.Hidden = None,
+    dropout: options.Dropout = None,
+    validation_split: options.ValidationSplit = None,
+    seed: options.Seed = None,
     duration: options.Duration = options.DEFAULT_SECONDS / 2,
     processes: options.Processes = options.DEFAULT_PROCESSES,
     threads: options.Threads = options.DEFAULT_THREADS,
@@ -67,7 +67,7 @@ def run(
 
 
 def _text(rows: "Sequence[SummaryRow]") -> str:
-    from fmnist.cli.figures import FIGURES, doubt, figures, verdict
+    from fmnist.cli.output import FIGURES, doubt, figures, verdict
     from fmnist.text.tables import size, table
 
     cells = [[row.format, row.scheme, verdict(row), size(row.size_bytes), *figures(row)] for row in rows]

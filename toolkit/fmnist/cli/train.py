@@ -5,18 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
-from fmnist.cli import options, training_options
+from fmnist.cli import options
 
 
 def train(
-    dataset: training_options.TrainDataset = None,
-    preset: training_options.Preset = "lecture",
-    epochs: training_options.Epochs = None,
-    batch_size: training_options.BatchSize = None,
-    hidden: training_options.Hidden = None,
-    dropout: training_options.Dropout = None,
-    validation_split: training_options.ValidationSplit = None,
-    seed: training_options.Seed = None,
+    dataset: options.TrainDataset = None,
+    preset: options.Preset = "lecture",
+    epochs: options.Epochs = None,
+    batch_size: options.BatchSize = None,
+    hidden: options.Hidden = None,
+    dropout: options.Dropout = None,
+    validation_split: options.ValidationSplit = None,
+    seed: options.Seed = None,
     resume: Annotated[
         Path | None,
         typer.Option(
