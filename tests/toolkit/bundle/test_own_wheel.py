@@ -15,7 +15,7 @@ SOURCES = [ROOT / name for name in ("runtime", "exporters", "toolkit")]
 WRITE = """
 import sys
 from pathlib import Path
-from fmnist.bundle.wheel import own_wheel
+from fmnist.bundle.wheels import own_wheel
 from fmnist_runtime.errors import FmnistError
 try:
     name, content = own_wheel()

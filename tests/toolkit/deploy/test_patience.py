@@ -7,8 +7,7 @@ import signal
 
 import pytest
 
-from fmnist.deploy.remote.patience import within
-from fmnist.deploy.remote.store import HungUpError
+from fmnist.deploy.remote.store import HungUpError, within
 
 
 def test_silence_ends_what_waits_for_it():

@@ -15,7 +15,7 @@ from PIL import Image
 from support import DATA, TINY
 
 from fmnist.figures.answers import confident_mistakes, first_answers
-from fmnist.models.weights import initial_weights, trained_weights, unit_images
+from fmnist.models.inspect import initial_weights, trained_weights, unit_images
 from fmnist.plots.confusion import confusion_figure
 from fmnist.plots.history import history_figure
 from fmnist.plots.predictions import predictions_figure

@@ -14,8 +14,7 @@ import pytest
 from support import TINY
 
 from fmnist.models.contents import measure_weight
-from fmnist.models.inspect import inspect_model
-from fmnist.models.weights import trained_weights
+from fmnist.models.inspect import inspect_model, trained_weights
 from fmnist.results.write import to_json
 from fmnist_exporters.formats import converter
 from fmnist_runtime.artifact.container import read_carried, read_metadata

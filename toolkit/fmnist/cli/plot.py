@@ -76,7 +76,7 @@ def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.
 
     Those before training stand beside those after.
     """
-    from fmnist.models.weights import hidden_kernel, initial_weights, trained_weights, unit_images
+    from fmnist.models.inspect import hidden_kernel, initial_weights, trained_weights, unit_images
     from fmnist.text.progress import say
     from fmnist_runtime.errors import needs_extra
 

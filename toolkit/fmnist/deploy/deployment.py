@@ -8,10 +8,9 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from fmnist.bundle.contents import Bundle, make_bundle
-from fmnist.deploy.device import Deployment, Plan
+from fmnist.deploy.device import Deployment, Plan, Teller
 from fmnist.deploy.measuring import require_results_replaceable
 from fmnist.deploy.outcome import Outcome
-from fmnist.deploy.progress import Teller
 from fmnist.deploy.ssh import Ssh
 from fmnist.devices.targets import Target
 from fmnist.runs.run import Run

@@ -1,19 +1,26 @@
-"""Training a model into a run directory, from the start or from a checkpoint."""
+"""Train a model into a run directory, from the start or from a checkpoint.
+
+Everything that could fail after the epochs is checked before them.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import math
+import shlex
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from fmnist.models.open import images_of_a_dataset
 from fmnist.results.write import to_json
@@ -30,15 +37,14 @@ from fmnist.training.checkpoints import (
     state_json,
     write_checkpoint,
 )
-from fmnist.training.input_range import require_raw_pixels
-from fmnist.training.loop import EpochLoop
-from fmnist.training.network import build_model
-from fmnist.training.preflight import load_test_split, require_enough, require_space
+from fmnist.training.loop import EpochLoop, build_model
 from fmnist_exporters.original.precision import Precision
 from fmnist_exporters.original.session import KerasSession, limit_threads
-from fmnist_runtime.artifact.contract import RAW
+from fmnist_exporters.samples import HELD_OUT_IMAGES
+from fmnist_runtime.artifact.contract import RAW, UnknownInputError, parse_range
+from fmnist_runtime.artifact.range_search import FoundRange, candidates, find_contradiction, find_other_range
 from fmnist_runtime.data.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
+from fmnist_runtime.errors import DatasetError, ModelError, OutputError, TrainingStoppedError
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.recorded import Reference, write_reference
@@ -231,3 +237,117 @@ def _trained_arrays(model: Any) -> bytes:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
+
+
+_BYTES_PER_WEIGHT = 50
+"""Free space to ask for: model, checkpoint and the one before it, each with two moments of Adam in
+float32, and the weights before training make 40."""
+
+
+def load_test_split(training: Dataset, data_dir: Path | None) -> Dataset:
+    """The test split, with the training split's classes.
+
+    Raises:
+        DatasetError: It has other classes or images of another shape.
+    """
+    test = load_dataset(training.name, "test", data_dir)
+    if test.images.shape[1:] != training.images.shape[1:]:
+        raise DatasetError(
+            f"{training.name}: training images have shape {training.images.shape[1:]}, "
+            f"test images {test.images.shape[1:]}"
+        )
+    if int(test.targets.max()) >= len(training.labels):
+        raise DatasetError(
+            f"{training.name}: test label {test.targets.max()} is none of the "
+            f"{len(training.labels)} classes of the training images"
+        )
+    return replace(test, labels=training.labels)
+
+
+def require_enough(training: Dataset, settings: TrainSettings) -> None:
+    """Check that there is something to learn and something to validate on.
+
+    Raises:
+        DatasetError: There is not.
+    """
+    if len(training.labels) < 2:
+        raise DatasetError(f"{training.name}: has one class; telling classes apart takes two")
+    if int(training.targets.max()) + 1 < len(training.labels):
+        raise DatasetError(
+            f"{training.name}: labels.txt names {len(training.labels)} classes, but the training images "
+            f"are of the first {training.targets.max() + 1}"
+        )
+    split = settings.validation_split
+    kept = int(len(training.images) * (1 - split))  # as Keras splits
+    if kept == 0 or (split and kept == len(training.images)):
+        raise DatasetError(
+            f"{training.name}: {len(training.images)} training images cannot be split into training and "
+            f"validation by {split:g}"
+        )
+
+
+def require_space(run: Run, parameters: int) -> None:
+    """Check that the disk has room for the run.
+
+    Raises:
+        OutputError: It has not.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    needed = space_needed(parameters)
+    free = shutil.disk_usage(run.folder).free
+    if free < needed:
+        raise OutputError(f"{run.folder}: {free / 1e6:.1f} MB are free, training needs {needed / 1e6:.1f} MB")
+
+
+def space_needed(parameters: int) -> int:
+    """Bytes that a run of so many weights takes at most while it trains."""
+    return _BYTES_PER_WEIGHT * parameters + 2_000_000  # and scores, history, records
+
+
+def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
+    """Check on labelled images that a model was trained on pixels of 0-255, or not trained yet.
+
+    Args:
+        session: The model, of probabilities.
+        training: Images of its shape and classes.
+
+    Raises:
+        ModelError: It was trained on another range; says what to type.
+    """
+    other = _find_other(session, training)
+    if other is not None:
+        path = session.info.path
+        raise ModelError(
+            f"{path}: takes pixels of {other.best.range}, {other}; training takes {RAW}, so put the scaling "
+            f"into the model and --resume the file that this writes: {_command(path, other.best.range)}"
+        )
+
+
+def _find_other(session: KerasSession, training: Dataset) -> FoundRange | None:
+    """A range other than 0-255 that labelled images speak for; None where they speak for none."""
+    chosen = slice(None, None, max(1, len(training.images) // HELD_OUT_IMAGES))  # own data may be sorted
+    images, targets = session.fit(training.images[chosen]), training.targets[chosen]
+
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.nan_to_num(session.classifier.taking(parse_range(range)).scores(images))
+
+    ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
+    try:
+        found, _ = find_other_range(score, RAW, ranges, images, targets, session.info.path)
+    except UnknownInputError:  # several may be right
+        return find_contradiction(score, RAW, [range for range in ranges if range != RAW], images, targets)
+    return found if found.best.range != RAW else None
+
+
+def _command(path: Path, range: str) -> str:
+    """What writes the model with a range's scaling in front of it, as a shell takes it.
+
+    It is short, and writes into the working directory, as all of it has to fit into an error's one line.
+    """
+    pixels = parse_range(range)
+    scale, offset = (each[0] if len(each) == 1 else list(each) for each in (pixels.scale, pixels.offset))
+    source, target = (json.dumps(file, ensure_ascii=False) for file in (str(path), f"{path.stem}-raw.keras"))
+    image = "k.ops.flip(i,-1)" if pixels.bgr else "i"
+    code = f"import keras as k; m=k.models.load_model({source}); i=k.Input(m.input_shape[1:]); "
+    code += f"k.Model(i, m(k.layers.Rescaling({scale}, {offset})({image}))).save({target})"
+    return shlex.join(["python", "-c", code])

@@ -20,8 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.deploy.remote.attended import TAIL
-from fmnist.deploy.remote.patience import within
-from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
+from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted, within
 from fmnist.deploy.remote.versions import Versions
 
 LOCK = "lock"

@@ -1,4 +1,4 @@
-"""Files on a device, each kept once under its SHA-256, and taken from a stream from where it broke off."""
+"""Files on a device, each kept once under its SHA-256 and received from where the last transfer ended."""
 
 from __future__ import annotations
 
@@ -6,12 +6,31 @@ import errno
 import hashlib
 import os
 import re
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NoReturn
 
-from fmnist.deploy.remote.patience import within
+
+@contextmanager
+def within(seconds: int, error: Exception) -> Iterator[None]:
+    """Do something in the main thread, and fail with an error when it takes longer.
+
+    A network that goes away says nothing to the device: sshd may wait for hours.
+    """
+
+    def end(*_: object) -> NoReturn:
+        raise error
+
+    signal.signal(signal.SIGALRM, end)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
 
 _CHUNK = 1 << 16
 _OURS = re.compile(r"[0-9a-f]{64}(\.part)?")

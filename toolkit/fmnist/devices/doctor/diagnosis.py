@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from fmnist.devices.doctor import condition, hardware, software
+from fmnist.devices.doctor import hardware, software
 from fmnist.devices.doctor.loading import Loading, Part
 from fmnist.devices.finding import Finding
 from fmnist.runs.settings import DEFAULT_DATASET
@@ -76,10 +76,10 @@ def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple
         hardware.features(probe),
         hardware.memory(probe),
         hardware.disk(probe),
-        condition.governor(probe),
-        condition.temperature(probe),
-        condition.power(probe),
-        condition.clock(probe),
+        hardware.governor(probe),
+        hardware.temperature(probe),
+        hardware.power(probe),
+        hardware.clock(probe),
         software.system(probe),
         software.python(probe),
     ]

@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from fmnist.devices.doctor.loading import Loading, Part
 from fmnist.devices.finding import Finding, Verdict
-from fmnist.devices.matching import engine_obstacle, target_of
-from fmnist.devices.pins import ENGINE_EXTRAS, Extra
-from fmnist.devices.wheels import WHEELS, obstacle
+from fmnist.devices.matching import WHEELS, engine_obstacle, obstacle, target_of
+from fmnist.devices.targets import ENGINE_EXTRAS, Extra
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import Probe
 
