@@ -1,4 +1,4 @@
-"""The wheels of a bundle: those of packages, fetched once by pip and kept in the user's cache, and our own."""
+"""The wheels of a bundle: our own, and those of packages, fetched by pip and kept in the user's cache."""
 
 from __future__ import annotations
 
