@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.options import DATASETS, completing
 
 if TYPE_CHECKING:
     from fmnist.adopt import Adoption
@@ -24,10 +23,7 @@ def adopt(
             help="Folder of the run, or a file. Default: runs/NAME; without a data set adopted/FILE.",
         ),
     ] = None,
-    dataset: Annotated[
-        str | None,
-        typer.Option(metavar="DATASET", autocompletion=completing(DATASETS), help=options.DATASET_HELP),
-    ] = None,
+    dataset: options.OptionalDataset = None,
     data_dir: options.DataDir = None,
     labels: options.Labels = None,
     input_range: options.InputRange = None,

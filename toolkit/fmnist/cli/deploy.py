@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from fmnist.runs.run import Run
 
 
+@options.grouped
 def deploy(
+    *,
     hosts: Annotated[
         list[str],
         typer.Option(
@@ -26,8 +28,7 @@ def deploy(
     named: options.NamedRun = None,
     format: options.Format = "all",
     data_dir: options.DataDir = None,
-    duration: options.Duration = options.DEFAULT_SECONDS,
-    processes: options.Processes = options.DEFAULT_PROCESSES,
+    timing: options.TimingOptions,
     json: options.Json = None,
 ) -> None:
     """Bring a run to devices over ssh.
@@ -47,7 +48,7 @@ def deploy(
     _require_hosts(run, hosts)
     say_run_and_stale(run)
     bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
-    bench_options = ["--duration", f"{duration:g}", "--processes", str(processes)]
+    bench_options = ["--duration", f"{timing.duration:g}", "--processes", str(timing.processes)]
     outcomes = deploy(run, hosts, bundles.bundle_for, bench_options)
     body = deployment_body(run.folder, outcomes)
     try:

@@ -8,15 +8,12 @@ if TYPE_CHECKING:
     from fmnist.scoring.evaluate import ModelEvaluation
 
 
+@options.grouped
 def evaluate(
     models: options.Models = None,
-    dataset: options.Dataset = None,
-    data_dir: options.DataDir = None,
-    threads: options.Threads = options.DEFAULT_THREADS,
-    engine: options.Engine = "auto",
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    output: options.Output = None,
+    *,
+    data: options.DataOptions,
+    execution: options.ExecutionOptions,
     scores: options.KeptScores = None,
     json: options.Json = None,
 ) -> None:
@@ -24,22 +21,20 @@ def evaluate(
 
     Over all of them and by class; of a single model also which classes it takes for which.
     """
-    from fmnist.cli.output import read_names, say_run_and_stale, show
-    from fmnist.models.open import Execution
-    from fmnist.models.select import Splits, select_models
+    from fmnist.cli.output import say_run_and_stale, show
+    from fmnist.models.select import select_models
     from fmnist.scoring.evaluate import evaluate_models, evaluate_original, evaluation_body
     from fmnist.scoring.keep import keep_scores, require_one_split
 
     selection = select_models(models or [])
     say_run_and_stale(selection.run)
     paths = list(selection.paths)
-    recorded = selection.run is not None and dataset is None
+    recorded = selection.run is not None and data.dataset is None
     if selection.run and not recorded and not selection.run.is_adopted():
         paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
     if scores:
-        require_one_split(paths, dataset)
-    how = Execution(threads, engine, input_range, labels=read_names(labels), output=output)
-    results = evaluate_models(paths, Splits(dataset, data_dir), how)
+        require_one_split(paths, data.dataset)
+    results = evaluate_models(paths, data.splits(), execution.execution())
     if selection.run and recorded and not selection.run.is_adopted():
         results.insert(0, evaluate_original(selection.run))
     if scores:

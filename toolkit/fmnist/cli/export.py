@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from fmnist_exporters.recipes import Recipe
 
 
+@options.grouped
 def export(
     model: Annotated[
         Path | None,
@@ -32,14 +33,11 @@ def export(
         Path | None,
         typer.Option(metavar="PATH", help="File, or folder for several. Default: export/ beside the model."),
     ] = None,
-    dataset: options.Dataset = None,
-    data_dir: options.DataDir = None,
+    *,
+    data: options.DataOptions,
     labels: options.Labels = None,
     input_range: options.InputRange = None,
-    max_drop: options.MaxDrop = None,
-    min_agreement: options.MinAgreement = None,
-    max_difference: options.MaxDifference = None,
-    max_confident_flips: options.MaxConfidentFlips = None,
+    gate: options.GateOptions,
     allow_chance: Annotated[
         bool,
         typer.Option(
@@ -70,8 +68,7 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
-    origin = Origin(model, dataset, data_dir, labels, input_range, limits, allow_chance)
+    origin = Origin(model, *data, labels, input_range, gate.limits(), allow_chance)
     exported = export_model(origin, targets, force, lambda artifact: progress.step(), progress.note)
     progress.remove()
     rows = [

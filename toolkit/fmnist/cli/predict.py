@@ -21,6 +21,7 @@ _HANDFUL = 20
 """So many images are done before anybody looks for progress."""
 
 
+@options.grouped
 def predict(
     model: Annotated[
         Path | None,
@@ -65,11 +66,8 @@ def predict(
     show: Annotated[
         bool, typer.Option("--show", help="Draw each image as the model saw it, its answers beside it.")
     ] = False,
-    threads: options.Threads = options.DEFAULT_THREADS,
-    engine: options.Engine = "auto",
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    output: options.Output = None,
+    *,
+    execution: options.ExecutionOptions,
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of images.
@@ -78,8 +76,7 @@ def predict(
     than a few, except with --json, which writes one document at the end. A file that is no image is named on
     stderr, the others are answered, and the exit code is 1.
     """
-    from fmnist.cli.output import read_names
-    from fmnist.models.open import Execution, describe, is_model_file, open_model
+    from fmnist.models.open import describe, is_model_file, open_model
     from fmnist.predict.output import Layout, record
     from fmnist.predict.predict import predict_images
     from fmnist.predict.sources import STDIN, find_images, read_images
@@ -101,14 +98,12 @@ def predict(
     if model is None or not is_model_file(model):
         from fmnist.models.select import select_artifact  # a tenth of the time of a whole prediction
 
-        model, _ = select_artifact(model, engine)
+        model, _ = select_artifact(model, execution.engine)
         say(f"model: {model}")
     live = STDIN in found.paths
     records: list[ImageAnswer] = []
     failed = inverted = answered = 0
-    with open_model(
-        model, Execution(threads, engine, input_range, labels=read_names(labels), output=output)
-    ) as session:
+    with open_model(model, execution.execution()) as session:
         session.info.contract.require_range(model)
         shape = image_shape(session.info.input_shape)
         require_image_shape(shape, str(model))

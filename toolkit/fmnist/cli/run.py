@@ -7,28 +7,21 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
     from fmnist.results.summary import SummaryBody, SummaryRow
 
+_TIMING = options.TimingOptions(duration=options.DEFAULT_SECONDS / 2)
+"""Half of what `fmnist bench` takes."""
 
+
+@options.grouped
 def run(
-    dataset: options.TrainDataset = None,
-    preset: options.Preset = "lecture",
-    epochs: options.Epochs = None,
-    batch_size: options.BatchSize = None,
-    hidden: options.Hidden = None,
-    dropout: options.Dropout = None,
-    validation_split: options.ValidationSplit = None,
-    seed: options.Seed = None,
-    duration: options.Duration = options.DEFAULT_SECONDS / 2,
-    processes: options.Processes = options.DEFAULT_PROCESSES,
+    *,
+    training: options.TrainingOptions,
+    timing: options.TimingOptions = _TIMING,
     threads: options.Threads = options.DEFAULT_THREADS,
-    max_drop: options.MaxDrop = None,
-    min_agreement: options.MinAgreement = None,
-    max_difference: options.MaxDifference = None,
-    max_confident_flips: options.MaxConfidentFlips = None,
+    gate: options.GateOptions,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of the run. Default: runs/DATASET.")
     ] = None,
@@ -49,15 +42,13 @@ def run(
     from fmnist.training.resume import train_or_keep
     from fmnist_exporters import isolation
 
-    given = given_settings(dataset, epochs, batch_size, hidden, dropout, validation_split, seed)
-    settings = settings_of(preset, given)
+    settings = training.settings()
     where = Run(out or RUNS / run_name(settings.dataset))
     if not where.model.exists():
         isolation.start()  # what exports need is loaded while this process trains
     train_or_keep(where, settings, data_dir, force)
-    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
-    method = Method(seconds=duration, processes=processes)
-    summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
+    method = Method(seconds=timing.duration, processes=timing.processes)
+    summary = Pipeline(where, data_dir, threads, method, force, gate.limits()).execute()
     body: SummaryBody = {"run": where.folder, "models": summary.rows}
     places = [f"{where.folder}: everything above, and more, as JSON"]
     if summary.report:
