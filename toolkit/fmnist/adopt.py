@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from fmnist.models.open import Execution, is_keras, open_model, open_on
 from fmnist.models.select import Splits
 from fmnist.results.write import to_json
 from fmnist.runs.run import RUNS, AdoptionBody, Run, is_run
+from fmnist.text.tables import percent
 from fmnist_exporters.adopt import Adopted, adopt
 from fmnist_exporters.manifest import require_manifest_free, write_manifest
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
@@ -139,3 +141,22 @@ def _record(run: Run, path: Path, made: Adopted, dataset: Dataset, accuracy: flo
         "finished": datetime.now(UTC).isoformat(),
     }
     write_atomically(run.adopt_json, to_json("adopt", record).encode())
+
+
+def adoption_text(adoption: Adoption) -> str:
+    """Return what became of a model, and what to do with it next."""
+    metadata = adoption.adopted.metadata
+    names = ", ".join(metadata.labels[:3]) + (", …" if len(metadata.labels) > 3 else "")
+    lines = [
+        f"{adoption.adopted.path}: takes pixels of {metadata.source_range}, known from "
+        f"{metadata.adopted['known_from']}; {len(metadata.labels)} classes: {names}"
+    ]
+    if adoption.accuracy is None:
+        lines.append("golden images are noise, as no data set was named; --dataset takes real ones")
+    else:
+        images, dataset = metadata.proof["images"], metadata.dataset
+        lines.append(f"{percent(adoption.accuracy)} of {images:,} test images of {dataset} are right")
+    if adoption.run:
+        folder = adoption.run.folder
+        lines.append(f"{folder}: a run; next: fmnist bundle {shlex.quote(str(folder))}")
+    return "\n".join(lines)

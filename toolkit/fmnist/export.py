@@ -12,7 +12,8 @@ from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
 from fmnist.scoring.references import record_reference, require_reference_free
 from fmnist.text.progress import say_notes
-from fmnist.text.tables import percent
+from fmnist.text.tables import percent, size, table
+from fmnist_exporters.contents import contents_of
 from fmnist_exporters.recipes import Recipe, formats
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW
@@ -257,4 +258,24 @@ def _source(origin: Origin) -> Source:
         is_range_sure=trained_here,
         limits=origin.limits,
         allow_chance=origin.allow_chance,
+    )
+
+
+def export_text(exported: Export) -> str:
+    """Return a table of the artifacts, and how often the original is right; empty where nothing is known."""
+    if not exported.artifacts:
+        return exported.original
+    rows = [
+        [
+            str(artifact.path),
+            contents_of(artifact.path, artifact.recipe),
+            "kept" if artifact.kept else "written",
+            percent(artifact.agreement),
+            size(artifact.size_bytes),
+        ]
+        for artifact in exported.artifacts
+    ]
+    header = ["artifact", "contents", "state", "agreement", "size"]
+    return (
+        f"{table(header, rows, left=3)}\n{exported.original}; agreement: same class as the original on these"
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from fmnist.parity.body import ParityBody, parity_body
 from fmnist.parity.models import compare_models
 from fmnist.report.writing import write_report
 from fmnist.results.inputs import Inputs, StepSettings
-from fmnist.results.summary import SummaryRow, summarise
+from fmnist.results.summary import FIGURES, SummaryRow, figure_cells, summarise, trust_notes, verdict_cell
 from fmnist.results.write import plain, require_replaceable, schema, to_json
 from fmnist.runs.run import Run, read_json
 from fmnist.scoring.evaluate import (
@@ -31,6 +31,7 @@ from fmnist.scoring.evaluate import (
     guessing,
 )
 from fmnist.text.progress import Progress, say
+from fmnist.text.tables import size, table
 from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.errors import FmnistError, ResultError
@@ -195,3 +196,13 @@ def _read_or_empty(path: Path) -> dict[str, Any]:
         return read_json(path)
     except ResultError:
         return {}
+
+
+def summary_text(rows: Sequence[SummaryRow]) -> str:
+    """Return a table of the models, and below it what is wrong with them."""
+    cells = [
+        [row.format, row.scheme, verdict_cell(row), size(row.size_bytes), *figure_cells(row)] for row in rows
+    ]
+    failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
+    lines = [table(["format", "scheme", "verdict", "size", *FIGURES], cells, left=3)]
+    return "\n".join([*lines, *trust_notes(rows), *failures])

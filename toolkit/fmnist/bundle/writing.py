@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import gzip
 import os
+import shlex
 import shutil
 import tarfile
 import zlib
 from pathlib import Path
 
 from fmnist.bundle.contents import DESCRIPTION, DESCRIPTION_MARK, SUMS, Bundle
+from fmnist.text.tables import size, table
+from fmnist_runtime.artifact.manifest import MANIFEST
 from fmnist_runtime.errors import OutputError
 from fmnist_runtime.files import require_writable
 
@@ -18,6 +21,7 @@ _COMPRESSION = 6
 _FIRST = 8
 """Members of an archive of ours among which the description is; they are sorted by name."""
 _ENVIRONMENT = ".venv"
+_HOST = "pi@raspberrypi.local"
 
 
 def is_archive(out: Path) -> bool:
@@ -165,3 +169,55 @@ def _added(folder: Path) -> list[str]:
         for path in files
         if path.parts[0] != _ENVIRONMENT and path.as_posix() not in {SUMS, *listed}
     )
+
+
+def bundle_text(bundle: Bundle, place: Path) -> str:
+    """Return what is in a bundle that was written, and the commands that install it on a device."""
+    parts: dict[str, list[int]] = {}
+    for file in bundle.files:
+        parts.setdefault(_part(file.name), []).append(file.size)
+    rows = [[part, str(len(sizes)), size(sum(sizes))] for part, sizes in sorted(parts.items())]
+    rows.append(["total", str(len(bundle.files)), size(sum(file.size for file in bundle.files))])
+    written = f"{place}: {size(place.stat().st_size)}" if is_archive(place) else str(place)
+    return "\n".join(
+        [
+            table(["what", "files", "size"], rows),
+            f"{written}, version {bundle.version}; on the device, or from here:",
+            *_install_commands(bundle, place),
+        ]
+    )
+
+
+def _part(name: str) -> str:
+    """What a file of a bundle belongs to."""
+    match name.split("/"):
+        case ["wheels", wheel]:
+            return "fmnist" if wheel.startswith("fmnist-") else "packages"
+        case ["runs", _, "export", file]:
+            return "run" if file == MANIFEST else f"artifacts, {file.rpartition('.')[2]}"
+        case ["runs", *_]:
+            return "run"
+        case ["data", dataset, _]:
+            return f"test images of {dataset}"
+    return "install.sh and what it reads"
+
+
+def _install_commands(bundle: Bundle, place: Path) -> list[str]:
+    """Return the commands that bring a bundle to a device and install it there."""
+
+    def there(*words: str) -> str:
+        return f"ssh {_HOST} {shlex.quote(shlex.join(words))}"
+
+    path = shlex.quote(_as_file(str(place)))
+    if not is_archive(place):
+        return [f"scp -r {path} {_HOST}:", there("sh", _as_file(f"{place.resolve().name}/install.sh"))]
+    return [
+        f"scp {path} {_HOST}:",
+        there("tar", "xzf", _as_file(place.name)),
+        there("sh", _as_file(f"{bundle.name}/install.sh")),
+    ]
+
+
+def _as_file(path: str) -> str:
+    """A path that no program takes for an option, and neither scp nor tar for one on another machine."""
+    return f"./{path}" if path.startswith("-") or ":" in path.partition("/")[0] else path

@@ -18,26 +18,10 @@ _SIDE = 5
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
     """List the known data sets and their folders."""
     from fmnist.cli.output import show
-    from fmnist.datasets.inventory import InventoryBody, list_known
-    from fmnist.text.tables import ABSENT, table
+    from fmnist.datasets.inventory import InventoryBody, inventory_text, list_known
 
-    entries = list_known(data_dir)
-    rows = [
-        [
-            entry.name,
-            str(entry.folder or "not found"),
-            *(
-                f"{count:,}" if count is not None else ABSENT
-                for count in (entry.training_images, entry.test_images)
-            ),
-            "x".join(str(length) for length in entry.image_shape) or ABSENT,
-            str(len(entry.labels)),
-        ]
-        for entry in entries
-    ]
-    header = ["data set", "folder", "training images", "test images", "size", "classes"]
-    body: InventoryBody = {"datasets": entries}
-    show(table(header, rows, left=2), "data", body, json)
+    body: InventoryBody = {"datasets": list_known(data_dir)}
+    show(inventory_text(body), "data", body, json)
 
 
 @app.command("verify")
@@ -59,8 +43,12 @@ def verify(
     Its format and counts, and for known ones the published SHA-256.
     """
     from fmnist.cli.output import fail, show
-    from fmnist.datasets.inventory import VerificationBody, verifiable, verify_dataset
-    from fmnist.text.tables import table
+    from fmnist.datasets.inventory import (
+        DatasetVerification,
+        verifiable,
+        verification_text,
+        verify_dataset,
+    )
     from fmnist_runtime.errors import FmnistError
 
     files, failures = [], []
@@ -69,18 +57,9 @@ def verify(
             files += verify_dataset(name, data_dir)
         except FmnistError as error:
             failures.append(error)
-    rows = [
-        [
-            str(file.path),
-            "as published" if file.published else "readable",
-            file.sha256[:16],
-            f"{file.items:,}",
-        ]
-        for file in files
-    ]
-    body: VerificationBody = {"files": files}
-    if rows:
-        show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)
+    body: DatasetVerification = {"files": files}
+    if files:
+        show(verification_text(body), "data-verify", body, json)
     fail(failures)
 
 
@@ -111,17 +90,14 @@ def fetch(
     kept. The published SHA-256 of each is checked.
     """
     from fmnist.cli.output import tell
-    from fmnist.datasets.fetch import fetch_dataset
-    from fmnist.text.tables import ABSENT, table
+    from fmnist.datasets.fetch import fetch_dataset, fetched_text
 
     for url in mirror or []:
         if not url.startswith(("http://", "https://")):
             raise typer.BadParameter(
                 f"{url!r} does not begin with http:// or https://", param_hint="--mirror"
             )
-    files = fetch_dataset(name, data_dir, mirror or (), offline)
-    rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
-    tell(table(["file", "state", "from"], rows, left=3))
+    tell(fetched_text(fetch_dataset(name, data_dir, mirror or (), offline)))
 
 
 @app.command("show")

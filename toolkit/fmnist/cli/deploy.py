@@ -8,8 +8,6 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fmnist.deploy.outcome import Outcome
     from fmnist.runs.run import Run
 
@@ -38,7 +36,7 @@ def deploy(
     there is switched to; else the one before stays in use. Exit 3 when an artifact drifts on a device.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
-    from fmnist.deploy.deployment import Bundles, deploy
+    from fmnist.deploy.deployment import Bundles, deploy, deployment_text
     from fmnist.deploy.outcome import deployment_body
     from fmnist.runs.run import select_run
     from fmnist_exporters.recipes import formats
@@ -52,7 +50,7 @@ def deploy(
     outcomes = deploy(run, hosts, bundles.bundle_for, bench_options)
     body = deployment_body(run.folder, outcomes)
     try:
-        show(f"\n{_text(run, outcomes)}", "deploy", body, json)
+        show(f"\n{deployment_text(run, outcomes)}", "deploy", body, json)
     finally:
         for outcome in outcomes:
             _say_log(outcome)
@@ -74,36 +72,6 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
             pair = "is there twice" if other == host else f"and {other} would share a folder of results"
             raise typer.BadParameter(f"--host {host} {pair}; name each device once")
         folders[folder] = host
-
-
-def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
-    import shlex
-
-    from fmnist.cli.output import FIGURES, doubt, figures, verdict
-    from fmnist.text.tables import ABSENT, printable, table
-
-    cells = []
-    for outcome in outcomes:
-        device = [outcome.host, outcome.machine or ABSENT]
-        cells += [
-            [*device, f"{row.format} {row.scheme}", verdict(row), *figures(row)] for row in outcome.rows
-        ]
-        if not outcome.rows:
-            cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
-    rows = [row for outcome in outcomes for row in outcome.rows]
-    breaches = [
-        printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
-        for outcome in outcomes
-        for row in outcome.rows
-        for failure in row.failures
-    ]
-    header = ["device", "machine", "model", "verdict", *FIGURES]
-    lines = [table(header, cells, left=4), *doubt(rows), *breaches]
-    if rows:
-        lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
-        if not run.is_adopted():
-            lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
-    return "\n".join(lines)
 
 
 def _say_log(outcome: "Outcome") -> None:

@@ -1,13 +1,8 @@
 """`fmnist doctor`."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from fmnist.cli import options
-
-if TYPE_CHECKING:
-    from fmnist.devices.doctor.diagnosis import Examination
 
 
 def doctor(json: options.Json = None) -> None:
@@ -35,17 +30,7 @@ def doctor(json: options.Json = None) -> None:
         raise typer.Exit(1)
 
     from fmnist.cli.output import show
-    from fmnist.devices.doctor.diagnosis import examination_body, examine
+    from fmnist.devices.doctor.diagnosis import examination_body, examination_text, examine
 
     examination = examine(parts)
-    show(_text(examination), "doctor", examination_body(examination), json)
-
-
-def _text(examination: "Examination") -> str:
-    from fmnist.text.tables import table
-
-    findings = examination.findings
-    rows = [[finding.name, finding.verdict, finding.found] for finding in findings]
-    lines = [f"{finding.name}: {finding.advice}" for finding in findings if finding.advice]
-    runners = f"models run here on {', '.join(examination.runners)}"
-    return "\n".join([table(["what", "verdict", "found"], rows, left=3), *lines, runners])
+    show(examination_text(examination), "doctor", examination_body(examination), json)

@@ -52,11 +52,10 @@ def export(
     original; it is kept as NAME.rejected.
     """
     from fmnist.cli.output import fail, say_run, tell
-    from fmnist.export import Origin, export_model, plan_targets
+    from fmnist.export import Origin, export_model, export_text, plan_targets
     from fmnist.runs.run import Run, is_run, newest_run
     from fmnist.text.progress import Progress, say
-    from fmnist.text.tables import percent, size, table
-    from fmnist_exporters.contents import contents_of, size_notes
+    from fmnist_exporters.contents import size_notes
     from fmnist_runtime.errors import UnsupportedError
 
     recipes = _recipes(format, quantize)
@@ -71,27 +70,16 @@ def export(
     origin = Origin(model, *data, labels, input_range, gate.limits(), allow_chance)
     exported = export_model(origin, targets, force, lambda artifact: progress.step(), progress.note)
     progress.remove()
-    rows = [
-        [
-            str(artifact.path),
-            contents_of(artifact.path, artifact.recipe),
-            "kept" if artifact.kept else "written",
-            percent(artifact.agreement),
-            size(artifact.size_bytes),
-        ]
-        for artifact in exported.artifacts
-    ]
-    if rows:
-        tell(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
-        tell(f"{exported.original}; agreement: same class as the original on these")
-    elif exported.original:
-        tell(exported.original)
+    if text := export_text(exported):
+        tell(text)
     for doubt, names in exported.doubts.items():
         say(f"{', '.join(names)}: not shown on held-out images: {doubt}; fmnist parity asks the test images")
     for note in size_notes({artifact.path: artifact.recipe for artifact in exported.artifacts}):
         say(note)
     failures = list(exported.failures)
-    if "all" in (format, quantize) and rows:  # what a format or a scheme cannot hold is not asked of it
+    if (
+        "all" in (format, quantize) and exported.artifacts
+    ):  # what a format or a scheme cannot hold is not asked of it
         for failure in exported.failures:
             if isinstance(failure, UnsupportedError):
                 failures.remove(failure)

@@ -1,6 +1,5 @@
 """`fmnist run`."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,7 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.results.summary import SummaryBody, SummaryRow
+    from fmnist.results.summary import SummaryBody
 
 _TIMING = options.TimingOptions(duration=options.DEFAULT_SECONDS / 2)
 """Half of what `fmnist bench` takes."""
@@ -37,7 +36,7 @@ def run(
     """
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
-    from fmnist.pipeline import Pipeline
+    from fmnist.pipeline import Pipeline, summary_text
     from fmnist.runs.run import RUNS, Run, run_name
     from fmnist.training.resume import train_or_keep
     from fmnist_exporters import isolation
@@ -53,15 +52,5 @@ def run(
     places = [f"{where.folder}: everything above, and more, as JSON"]
     if summary.report:
         places.append(f"{summary.report}: all of it to look at; open it in a browser")
-    show("\n".join(["", _text(summary.rows), *places]), "run", body, json)
+    show("\n".join(["", summary_text(summary.rows), *places]), "run", body, json)
     fail(summary.failures, gate_failed=any(row.failures for row in summary.rows))
-
-
-def _text(rows: "Sequence[SummaryRow]") -> str:
-    from fmnist.cli.output import FIGURES, doubt, figures, verdict
-    from fmnist.text.tables import size, table
-
-    cells = [[row.format, row.scheme, verdict(row), size(row.size_bytes), *figures(row)] for row in rows]
-    failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
-    lines = [table(["format", "scheme", "verdict", "size", *FIGURES], cells, left=3)]
-    return "\n".join([*lines, *doubt(rows), *failures])

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import BinaryIO, get_args
 
 from fmnist.text.progress import Progress, say
+from fmnist.text.tables import ABSENT, table
 from fmnist_runtime.data.datasets import KNOWN, Split, cache_folder, file_names, find_file
 from fmnist_runtime.data.idx import idx_sha256, read_idx, read_idx_shape
 from fmnist_runtime.errors import DatasetError, IdxError, OutputError, needs_extra
@@ -281,3 +282,9 @@ def _reason(error: BaseException) -> str:
     while inner := error.__cause__ or error.__context__:
         error = inner
     return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
+def fetched_text(files: Sequence[FetchedFile]) -> str:
+    """Return a table of the files."""
+    rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
+    return table(["file", "state", "from"], rows, left=3)

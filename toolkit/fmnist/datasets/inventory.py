@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, get_args
 
+from fmnist.text.tables import ABSENT, table
 from fmnist_runtime.data.datasets import KNOWN, Split, file_names, find_files, load_dataset
 from fmnist_runtime.data.idx import idx_sha256, read_idx_shape
 from fmnist_runtime.errors import DatasetError
 
 
 @dataclass(frozen=True)
-class Entry:
+class InventoryEntry:
     """A known data set on this machine."""
 
     name: str
@@ -46,18 +47,18 @@ class VerifiedFile:
 class InventoryBody(TypedDict):
     """The content of the JSON of `fmnist data list`."""
 
-    datasets: list[Entry]
+    datasets: list[InventoryEntry]
     """The known data sets, found or not."""
 
 
-class VerificationBody(TypedDict):
+class DatasetVerification(TypedDict):
     """The content of the JSON of `fmnist data verify`."""
 
     files: list[VerifiedFile]
     """The files that are good; what is wrong with others is said on standard error."""
 
 
-def list_known(data_dir: Path | None = None) -> list[Entry]:
+def list_known(data_dir: Path | None = None) -> list[InventoryEntry]:
     """The known data sets, found or not."""
     return [_entry(name, data_dir) for name in KNOWN]
 
@@ -100,7 +101,7 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile
     return files
 
 
-def _entry(name: str, data_dir: Path | None) -> Entry:
+def _entry(name: str, data_dir: Path | None) -> InventoryEntry:
     counts: dict[Split, int] = {}
     folder: Path | None = None
     shape: list[int] = []
@@ -109,7 +110,9 @@ def _entry(name: str, data_dir: Path | None) -> Entry:
             images, _ = find_files(name, split, data_dir)
             counts[split], *shape = read_idx_shape(images)
             folder = images.parent
-    return Entry(name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), tuple(shape))
+    return InventoryEntry(
+        name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), tuple(shape)
+    )
 
 
 def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
@@ -118,3 +121,38 @@ def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
     except DatasetError:
         return False
     return True
+
+
+def inventory_text(inventory: InventoryBody) -> str:
+    """Return a table of the data sets."""
+
+    def count(number: int | None) -> str:
+        return ABSENT if number is None else f"{number:,}"
+
+    rows = [
+        [
+            entry.name,
+            str(entry.folder or "not found"),
+            count(entry.training_images),
+            count(entry.test_images),
+            "x".join(str(length) for length in entry.image_shape) or ABSENT,
+            str(len(entry.labels)),
+        ]
+        for entry in inventory["datasets"]
+    ]
+    header = ["data set", "folder", "training images", "test images", "size", "classes"]
+    return table(header, rows, left=2)
+
+
+def verification_text(verification: DatasetVerification) -> str:
+    """Return a table of the files."""
+    rows = [
+        [
+            str(file.path),
+            "as published" if file.published else "readable",
+            file.sha256[:16],
+            f"{file.items:,}",
+        ]
+        for file in verification["files"]
+    ]
+    return table(["file", "state", "sha256", "items"], rows, left=3)

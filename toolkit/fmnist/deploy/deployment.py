@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -13,7 +14,9 @@ from fmnist.deploy.measuring import require_results_replaceable
 from fmnist.deploy.outcome import Outcome
 from fmnist.deploy.ssh import Ssh
 from fmnist.devices.targets import Target
+from fmnist.results.summary import FIGURES, figure_cells, trust_notes, verdict_cell
 from fmnist.runs.run import Run
+from fmnist.text.tables import ABSENT, printable, table
 from fmnist_runtime.errors import FmnistError
 
 _MOST_AT_ONCE = 8
@@ -92,3 +95,30 @@ def deploy(
                 for future, done, way in zip(pending, finished, ways, strict=True)
             ]
     return [future.result() for future in pending]
+
+
+def deployment_text(run: Run, outcomes: Sequence[Outcome]) -> str:
+    """Return a table of all models on all devices, and below it what is wrong with them."""
+    cells = []
+    for outcome in outcomes:
+        device = [outcome.host, outcome.machine or ABSENT]
+        cells += [
+            [*device, f"{row.format} {row.scheme}", verdict_cell(row), *figure_cells(row)]
+            for row in outcome.rows
+        ]
+        if not outcome.rows:
+            cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    breaches = [
+        printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
+        for outcome in outcomes
+        for row in outcome.rows
+        for failure in row.failures
+    ]
+    header = ["device", "machine", "model", "verdict", *FIGURES]
+    lines = [table(header, cells, left=4), *trust_notes(rows), *breaches]
+    if rows:
+        lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
+        if not run.is_adopted():
+            lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
+    return "\n".join(lines)

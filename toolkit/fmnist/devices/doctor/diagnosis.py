@@ -10,6 +10,7 @@ from fmnist.devices.doctor import hardware, software
 from fmnist.devices.doctor.loading import Loading, Part
 from fmnist.devices.finding import Finding
 from fmnist.runs.settings import DEFAULT_DATASET
+from fmnist.text.tables import table
 from fmnist_runtime.data.datasets import find_files
 from fmnist_runtime.errors import DatasetError, IdxError
 from fmnist_runtime.machine.probe import Probe, read_probe
@@ -103,3 +104,12 @@ def _data_set(probe: Probe) -> Finding:
             "test images", "not found", "note", f"name their folder with --data-dir, or: {command}"
         )
     return Finding("test images", f"{DEFAULT_DATASET} in {images.parent}")
+
+
+def examination_text(examination: Examination) -> str:
+    """Return a table of the findings, and below it what to do."""
+    findings = examination.findings
+    rows = [[finding.name, finding.verdict, finding.found] for finding in findings]
+    lines = [f"{finding.name}: {finding.advice}" for finding in findings if finding.advice]
+    runners = f"models run here on {', '.join(examination.runners)}"
+    return "\n".join([table(["what", "verdict", "found"], rows, left=3), *lines, runners])
