@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from fmnist_exporters import isolation
 from fmnist_exporters import proof as proving
-from fmnist_exporters.manifest import is_ours, rejected_path
+from fmnist_exporters.manifest import ARTIFACT, rejected_path
 from fmnist_exporters.metadata import versions
 from fmnist_exporters.original.examine import Answers, Question, examine
 from fmnist_exporters.proof import Exam
@@ -26,7 +26,7 @@ from fmnist_runtime.artifact.container import is_intact, read_metadata
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset
-from fmnist_runtime.errors import FmnistError, ModelError, OutputError
+from fmnist_runtime.errors import FmnistError, ModelError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 
 _LITTLE_BYTES = 450_000_000
@@ -109,14 +109,8 @@ class Exporter:
         Raises:
             OutputError: Something is there that we did not make, or the folder cannot be written.
         """
-        require_writable(path)
         for place in (path, rejected_path(path)):
-            if place.is_dir():
-                raise OutputError(f"{place}: is a directory, an artifact is a file; --out goes elsewhere")
-            if place.exists() and not self._force and not is_ours(place):
-                raise OutputError(
-                    f"{place}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-                )
+            require_writable(place, ARTIFACT, self._force)
 
     def export(self, recipe: Recipe, path: Path) -> Artifact:
         """Make one artifact, or keep the one that is there; see `export_all`, whose errors it raises."""

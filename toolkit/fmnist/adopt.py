@@ -14,7 +14,8 @@ from fmnist.results.write import to_json
 from fmnist.runs.run import RUNS, AdoptionBody, Run, is_run
 from fmnist.text.tables import percent
 from fmnist_exporters.adopt import Adopted, adopt
-from fmnist_exporters.manifest import require_manifest_free, write_manifest
+from fmnist_exporters.manifest import MANIFEST_FILE, write_manifest
+from fmnist_runtime.artifact.manifest import MANIFEST
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.data.labels import is_numbered
 from fmnist_runtime.errors import ModelError, OutputError
@@ -103,7 +104,7 @@ def _require_free(run: Run, force: bool) -> None:
     """Check that an adopted model may have a folder: it is new, or another one was adopted there."""
     require_writable(run.adopt_json)
     if not run.folder.exists() or force or run.is_adopted():
-        require_manifest_free(run.exports, force)
+        require_writable(run.exports / MANIFEST, MANIFEST_FILE, force)
         return
     what = "is a run of fmnist train" if is_run(run.folder) else "holds files, but no run"
     raise OutputError(f"{run.folder}: {what}; --out goes elsewhere, --force uses it")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from fmnist.models.open import is_keras
 from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
-from fmnist.scoring.references import record_reference, require_reference_free
+from fmnist.scoring.references import REFERENCE, record_reference, reference_path
 from fmnist.text.progress import say_notes
 from fmnist.text.tables import percent, size, table
 from fmnist_exporters.contents import contents_of
@@ -30,7 +31,7 @@ from fmnist_runtime.errors import (
     RejectedError,
     needs_extra,
 )
-from fmnist_runtime.files import require_file, require_possible, sha256_file
+from fmnist_runtime.files import require_file, require_writable, sha256_file
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact, Exporter, Source
@@ -101,8 +102,8 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
     """
-    if out is not None:
-        require_possible(out)
+    if out is not None and not os.path.isdir(out):  # noqa: PTH112 - Path raises where a name is too long
+        require_writable(out)
     if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
@@ -191,14 +192,14 @@ def _require_free(
     exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path], force: bool
 ) -> None:
     """Check everything that is to be written before anything is converted."""
-    from fmnist_exporters.manifest import require_manifest_free
+    from fmnist_exporters.manifest import MANIFEST_FILE
 
-    for folder in folders:
-        require_manifest_free(folder, force)
-        if not _lies_in_run(folder):
-            require_reference_free(model, folder, force)
     for path in targets.values():
         exporter.require_free(path)
+    for folder in folders:
+        require_writable(folder / MANIFEST, MANIFEST_FILE, force)
+        if not _lies_in_run(folder):
+            require_writable(reference_path(model, folder), REFERENCE, force)
 
 
 def _list_artifacts(folders: Iterable[Path]) -> None:

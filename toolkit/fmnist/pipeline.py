@@ -21,7 +21,7 @@ from fmnist.parity.models import compare_models
 from fmnist.report.writing import write_report
 from fmnist.results.inputs import Inputs, StepSettings
 from fmnist.results.summary import FIGURES, SummaryRow, figure_cells, summarise, trust_notes, verdict_cell
-from fmnist.results.write import plain, require_replaceable, schema, to_json
+from fmnist.results.write import RESULT, plain, schema, to_json
 from fmnist.runs.run import Run, read_json
 from fmnist.scoring.evaluate import (
     EvaluationBody,
@@ -35,7 +35,7 @@ from fmnist.text.tables import size, table
 from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.errors import FmnistError, ResultError
-from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.files import require_writable, sha256_file, write_atomically
 from fmnist_runtime.machine.environment import package_versions
 from fmnist_runtime.parity.gates import FAIL
 
@@ -144,7 +144,7 @@ class Pipeline:
 
     def _report(self) -> Path | None:
         try:
-            require_replaceable(self._run.report, self._force, _IN_THE_WAY)
+            require_writable(self._run.report, RESULT, self._force, _IN_THE_WAY)
             return write_report([self._run], self._splits, force=self._force)
         except FmnistError as error:
             self._failures.append(error)
@@ -166,7 +166,7 @@ class Pipeline:
         """A result that is kept or made now; empty when it cannot be made."""
         path = self._run.result(kind)
         try:
-            require_replaceable(path, self._force, _IN_THE_WAY)
+            require_writable(path, RESULT, self._force, _IN_THE_WAY)
             inputs: Inputs = {**self._inputs(), **settings}
             record = _read_or_empty(path)
             same = record.get("schema") == schema(kind) and record.get("inputs") == plain(inputs)

@@ -14,7 +14,7 @@ from fmnist.bundle.contents import DESCRIPTION, DESCRIPTION_MARK, SUMS, Bundle
 from fmnist.text.tables import size, table
 from fmnist_runtime.artifact.manifest import MANIFEST
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_writable
+from fmnist_runtime.files import FORCE_OR_OUT, FileKind, require_writable
 
 ARCHIVE_ENDS = (".tar.gz", ".tgz")
 _COMPRESSION = 6
@@ -36,8 +36,6 @@ def require_free(out: Path, force: bool) -> None:
         OutputError: Something is there that is no bundle of ours, or it cannot be written there.
     """
     require_writable(out)
-    if not out.exists():
-        return
     if out.is_dir():
         if is_archive(out) or not _is_our_folder(out):  # whatever --force says: it may be somebody's home
             raise OutputError(f"{out}: is a folder, and no bundle of fmnist; --out goes elsewhere")
@@ -47,12 +45,10 @@ def require_free(out: Path, force: bool) -> None:
                 f"{out}: holds what came into it since, such as {added[0]}; --force replaces it, "
                 "--out goes elsewhere"
             )
-    elif not out.is_file():
+    elif out.exists() and not out.is_file():
         raise OutputError(f"{out}: is a pipe or device; --out goes elsewhere")
-    elif not (force or _is_our_archive(out)):
-        raise OutputError(
-            f"{out}: exists and is no bundle of fmnist; --force replaces it, --out goes elsewhere"
-        )
+    else:
+        require_writable(out, _ARCHIVE, force)
 
 
 def write_bundle(bundle: Bundle, out: Path, force: bool = False) -> None:
@@ -147,6 +143,9 @@ def _is_our_archive(path: Path) -> bool:
     except (OSError, tarfile.TarError, EOFError, zlib.error):
         pass
     return False
+
+
+_ARCHIVE = FileKind(_is_our_archive, "exists and is no bundle of fmnist", FORCE_OR_OUT)
 
 
 def _is_our_folder(path: Path) -> bool:

@@ -113,10 +113,11 @@ def show_images(
     import shutil
     import sys
 
-    from fmnist.results.ours import require_picture_free
+    from fmnist.results.ours import PICTURE
     from fmnist.text.image_grid import draw_grid, takes_half_blocks
     from fmnist_runtime.data.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
+    from fmnist_runtime.files import require_writable
 
     if out is None:
         training = load_dataset(dataset, "train", data_dir)
@@ -127,6 +128,6 @@ def show_images(
     with needs_extra("train", "plotting"):
         from fmnist.plots.sample import sample_figure
         from fmnist.plots.style import write_figure
-    require_picture_free(out, force)
+    require_writable(out, PICTURE, force)
     write_figure(out, sample_figure(load_dataset(dataset, "train", data_dir), _SIDE))
     print(out)

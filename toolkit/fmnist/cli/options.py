@@ -90,9 +90,10 @@ def require_choice(option: str, value: str, choices: Collection[str]) -> None:
 def _replaceable(ctx: typer.Context, path: Path | None) -> Path | None:
     """Check, before anything is measured, that the result can be written."""
     if path is not None and str(path) != "-" and not ctx.resilient_parsing:  # not where a shell completes
-        from fmnist.results.write import require_replaceable
+        from fmnist.results.write import RESULT
+        from fmnist_runtime.files import require_writable
 
-        require_replaceable(path)
+        require_writable(path, RESULT)
     return path
 
 
@@ -101,9 +102,10 @@ def _replaceable_scores(ctx: typer.Context, path: Path | None) -> Path | None:
     if path is not None and not ctx.resilient_parsing:
         if str(path) == "-":
             raise typer.BadParameter("scores are binary and take a file, such as scores.npz")
-        from fmnist.scoring.keep import require_replaceable_scores
+        from fmnist.scoring.keep import SCORES
+        from fmnist_runtime.files import require_writable
 
-        require_replaceable_scores(path)
+        require_writable(path, SCORES)
     return path
 
 

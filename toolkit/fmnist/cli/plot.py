@@ -118,11 +118,12 @@ def plot_confusion(run: options.NamedRun = None, out: _Out = None, force: option
 def _prepare(named: Path | None, name: str, out: Path | None, force: bool) -> "tuple[Run, Path]":
     """The run to draw of and the file to write, once it is known that it may be written."""
     from fmnist.cli.output import say_run
-    from fmnist.results.ours import require_picture_free
+    from fmnist.results.ours import PICTURE
     from fmnist.runs.run import select_run
+    from fmnist_runtime.files import require_writable
 
     run = select_run(named)
     say_run(run)
     path = out or run.plot(name)
-    require_picture_free(path, force)
+    require_writable(path, PICTURE, force)
     return run, path
