@@ -86,7 +86,7 @@ def test_any_other_may_be_by_force_alone(tmp_path):
     path.write_bytes(b"eggs, milk")
     with pytest.raises(OutputError, match=r"one\.txt: is no letter; choose another file$"):
         require_writable(path, LETTER)
-    with pytest.raises(OutputError, match="is no letter; burn it$"):
+    with pytest.raises(OutputError, match=r"is no letter; burn it$"):
         require_writable(path, LETTER, remedy="burn it")
     require_writable(path, LETTER, force=True)
 

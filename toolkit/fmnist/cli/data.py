@@ -7,7 +7,7 @@ import typer
 
 from fmnist.cli import options
 from fmnist.cli.options import DATASETS, completing
-from fmnist.runs.settings import DEFAULT_DATASET
+from fmnist.datasets import DEFAULT_DATASET
 
 app = typer.Typer(help="List, fetch, check and show data sets.", no_args_is_help=True)
 

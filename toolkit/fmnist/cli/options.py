@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 import typer
 
-from fmnist.runs.settings import DEFAULT_DATASET, PRESETS
+from fmnist.datasets import DEFAULT_DATASET
+from fmnist.runs.settings import PRESETS
 
 if TYPE_CHECKING:
     from fmnist.models.open import Execution

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from fmnist.datasets import DEFAULT_DATASET
 from fmnist.devices.doctor import hardware, software
 from fmnist.devices.doctor.loading import Loading, Part
 from fmnist.devices.finding import Finding
-from fmnist.runs.settings import DEFAULT_DATASET
 from fmnist.text.tables import table
 from fmnist_runtime.data.datasets import find_files
 from fmnist_runtime.errors import DatasetError, IdxError
