@@ -205,7 +205,7 @@ def test_a_connection_that_dies_before_the_switch_leaves_the_version_before_in_u
     deploy(first)
     present = {file.sha256 for file in first.files}
     missing = sum(file.size for file in second.files if file.sha256 not in present)
-    network.cut_after(len(transfer.greeting(second)) + len(b"go\n") + missing + 1)
+    network.cut_after(len(transfer.request(second)) + len(b"go\n") + missing + 1)
 
     broken = deploy(second)
 

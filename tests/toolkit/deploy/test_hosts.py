@@ -33,14 +33,14 @@ def test_what_ssh_takes_for_no_host(deploy, host):
 
 
 def test_a_host_that_never_answers(deploy, network, tmp_path, monkeypatch):
-    monkeypatch.setattr("fmnist.deploy.ssh.PATIENCE_S", 1.0)
+    monkeypatch.setattr("fmnist.deploy.ssh.TIMEOUT_S", 1.0)
     network.add("pi", tmp_path / "home", ["sh", "-c", "echo Welcome; sleep 30", "sh"])
 
     assert reason(deploy) == "says nothing for 1 s; log in and see what it waits for: ssh pi"
 
 
 def test_a_host_whose_python_never_ends(deploy, network, tmp_path, monkeypatch):
-    monkeypatch.setattr("fmnist.deploy.ssh.PATIENCE_S", 1.0)
+    monkeypatch.setattr("fmnist.deploy.ssh.TIMEOUT_S", 1.0)
     path = sshd.tools(tmp_path / "bin", "import time\ntime.sleep(30)")
     network.add("pi", tmp_path / "home", sshd.environment(tmp_path / "home", path))
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fmnist.predict.output import ImageAnswer, Layout, PredictionBody
-    from fmnist.predict.predict import Answer
-    from fmnist.predict.sources import Found
+    from fmnist.predict.predict import ClassifiedImage
+    from fmnist.predict.sources import FoundImages
     from fmnist.predict.stream import Frame
     from fmnist.text.progress import Progress
     from fmnist_runtime.errors import FmnistError
@@ -145,17 +145,17 @@ def _is_model(path: Path) -> bool:
 
 
 def _tell(
-    answers: "Iterator[Answer | FmnistError]", layout: "Layout", progress: "Progress", live: bool
-) -> "Iterator[Answer | None]":
+    answers: "Iterator[ClassifiedImage | FmnistError]", layout: "Layout", progress: "Progress", live: bool
+) -> "Iterator[ClassifiedImage | None]":
     """Print each answer when it comes, and on stderr what went wrong, of which None is passed on."""
     import sys
 
-    from fmnist.predict.predict import Answer
+    from fmnist.predict.predict import ClassifiedImage
     from fmnist.text.colours import error_line
 
     header = layout.header
     for answer in answers:
-        if not isinstance(answer, Answer):
+        if not isinstance(answer, ClassifiedImage):
             progress.step(error_line(answer, sys.stderr))
             yield None
             continue
@@ -181,7 +181,7 @@ def _frame(raw: str | None, streamed: bool) -> "Frame | None":
         raise typer.BadParameter(str(error), param_hint="--raw") from error
 
 
-def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Found") -> "Layout":
+def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "FoundImages") -> "Layout":
     import shutil
     import sys
 
@@ -197,7 +197,7 @@ def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Fo
     return table(labels, top, found.name_width)
 
 
-def _progress(found: "Found") -> "Progress":
+def _progress(found: "FoundImages") -> "Progress":
     """Progress where answers do not show it themselves, and where it is known how many there are."""
     from fmnist.text.progress import Progress
 

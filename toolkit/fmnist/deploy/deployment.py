@@ -1,4 +1,4 @@
-"""All devices at once, each on its own way."""
+"""All devices at once, each on its own deployment."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from fmnist.bundle.contents import Bundle, make_bundle
-from fmnist.deploy.device import Deployment, Plan, Teller
+from fmnist.deploy.device import Deployment, DeploymentPlan, DeviceProgress
 from fmnist.deploy.measuring import require_results_replaceable
 from fmnist.deploy.outcome import Outcome
 from fmnist.deploy.ssh import Ssh
@@ -80,10 +80,10 @@ def deploy(
     for host in hosts:
         require_results_replaceable(run, host)
     ssh = Ssh()
-    plan = Plan(run, bundle_for, bench_options)
-    ways = [Deployment(host, ssh, plan, Teller(host, alone=len(hosts) == 1)) for host in hosts]
+    plan = DeploymentPlan(run, bundle_for, bench_options)
+    deployments = [Deployment(host, ssh, plan, DeviceProgress(host, alone=len(hosts) == 1)) for host in hosts]
     with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
-        pending = [pool.submit(way.execute) for way in ways]
+        pending = [pool.submit(deployment.execute) for deployment in deployments]
         try:
             wait(pending)
         except KeyboardInterrupt:
@@ -91,8 +91,8 @@ def deploy(
             ssh.stop()
             pool.shutdown(cancel_futures=True)
             return [
-                future.result() if done else way.interrupted()
-                for future, done, way in zip(pending, finished, ways, strict=True)
+                future.result() if done else deployment.interrupted()
+                for future, done, deployment in zip(pending, finished, deployments, strict=True)
             ]
     return [future.result() for future in pending]
 

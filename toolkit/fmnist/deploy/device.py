@@ -28,7 +28,7 @@ _ONE_AT_A_TIME = threading.Lock()
 _STEPS = 100
 
 
-class Teller:
+class DeviceProgress:
     """Says what is done with one device."""
 
     def __init__(self, host: str, alone: bool) -> None:
@@ -79,7 +79,7 @@ _NO_PROGRAM = 127
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeploymentPlan:
     """What every device gets."""
 
     run: Run
@@ -93,16 +93,16 @@ class Plan:
 class Deployment:
     """The way of one device, which knows how far it has come."""
 
-    def __init__(self, host: str, ssh: Ssh, plan: Plan, teller: Teller) -> None:
+    def __init__(self, host: str, ssh: Ssh, plan: DeploymentPlan, progress: DeviceProgress) -> None:
         """Prepare the way to a device.
 
         Args:
             host: A destination as ``ssh`` takes it.
             ssh: Makes the connections.
             plan: What it gets.
-            teller: Says how it goes.
+            progress: Says how it goes.
         """
-        self.host, self._ssh, self._plan, self._teller = host, ssh, plan, teller
+        self.host, self._ssh, self._plan, self._progress = host, ssh, plan, progress
         self._probe: Probe | None = None
         self._target: Target | None = None
         self._bundle: Bundle | None = None
@@ -122,17 +122,17 @@ class Deployment:
             with self._ssh.open(self.host, transfer.SCRIPT, self._pass_on) as connection:
                 verified = self._install(connection, self._bundle)
                 folder = results_folder(self._plan.run, self.host)
-                measurement = Measurement(connection, folder, self._teller.say)
+                measurement = Measurement(connection, folder, self._progress.say)
                 self._require_proof(measurement, self._bundle.version, verified)
                 self._switch(connection, self._bundle.version)
                 measurement.take("bench", self._plan.bench_options)
                 self._rows = measurement.rows()
         except FmnistError as error:
-            self._teller.say("failed")
+            self._progress.say("failed")
             if not isinstance(error, RejectedError):
                 self._log = self._log or self._ssh.log(self.host)
             return self._outcome(error)
-        self._teller.say("done")
+        self._progress.say("done")
         return self._outcome(None)
 
     def interrupted(self) -> Outcome:
@@ -154,9 +154,9 @@ class Deployment:
         )
 
     def _ask(self) -> Probe:
-        self._teller.say("probe")
+        self._progress.say("probe")
         script = remote_probe.program().encode()
-        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, ssh.PATIENCE_S)
+        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, ssh.TIMEOUT_S)
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
         return remote_probe.read_reply(reply.output.decode(errors="replace"))
@@ -165,12 +165,12 @@ class Deployment:
         """What keeps a device from working, or from its full speed, before minutes are spent on it."""
         for finding in diagnose(probe):
             if finding.verdict == "problem":
-                self._teller.say(f"{finding.name}: {finding.found}; {finding.advice}")
+                self._progress.say(f"{finding.name}: {finding.found}; {finding.advice}")
 
     def _pass_on(self, line: str) -> None:
         """Say how far a verb has come there, such as ``bench 12 of 48``; the rest is for the log."""
         if line.startswith(tuple(f"{kind} " for kind in KINDS)):
-            self._teller.say(line)
+            self._progress.say(line)
 
     def _install(self, connection: Connection, bundle: Bundle) -> bool:
         """Have a version installed beside the one in use.
@@ -181,15 +181,15 @@ class Deployment:
         Raises:
             DeviceError: It could not be sent or installed.
         """
-        stock = transfer.take_stock(connection, bundle)
-        self._in_use = stock.current == bundle.version
-        self._already = self._in_use and stock.works
-        _require_space(bundle, stock)
-        before = _as_before(bundle, stock)
+        contents = transfer.query(connection, bundle)
+        self._in_use = contents.current == bundle.version
+        self._already = self._in_use and contents.works
+        _require_space(bundle, contents)
+        before = _as_before(bundle, contents)
         try:
-            self._send(connection, bundle, stock, before)
+            self._send(connection, bundle, contents, before)
             done = transfer.installed(connection)
-        except transfer.RefusedThereError:
+        except transfer.DeviceRefusedError:
             self._state = before
             raise
         if done.code not in (0, GATE_FAILED):
@@ -230,23 +230,25 @@ class Deployment:
     def _switch(self, connection: Connection, version: str) -> None:
         if self._in_use:
             return
-        self._teller.say("switch")
+        self._progress.say("switch")
         self._state = f"whether version {version} is in use there is not known; try again"
         transfer.use(connection)
         self._state = _without_results(version)
 
-    def _send(self, connection: Connection, bundle: Bundle, stock: transfer.Stock, before: str) -> None:
+    def _send(
+        self, connection: Connection, bundle: Bundle, contents: transfer.DeviceContents, before: str
+    ) -> None:
         """Send what is missing, and remember at each moment what is there.
 
         Args:
-            connection: To a device that has told its stock.
+            connection: To a device that was asked what it has.
             bundle: What it is to have.
-            stock: What it told.
+            contents: What it answered.
             before: What is in use there.
         """
-        missing = stock.missing_bytes(bundle)
+        missing = contents.missing_bytes(bundle)
         total = sum(file.size for file in transfer.distinct(bundle))
-        count = self._teller.sending(missing)
+        count = self._progress.sending(missing)
 
         def on_bytes(number: int) -> None:
             self._sent += number
@@ -254,31 +256,31 @@ class Deployment:
             sent = f"{size(total - missing + self._sent)} of {size(total)} were sent"
             self._state = f"{sent}, and the same command sends the rest; {before}"
 
-        transfer.send(connection, bundle, stock, on_bytes)
-        if stock.works:
-            self._teller.say(f"version {bundle.version} is there already")
+        transfer.send(connection, bundle, contents, on_bytes)
+        if contents.works:
+            self._progress.say(f"version {bundle.version} is there already")
         elif self._sent == missing:
-            self._teller.say("install")
+            self._progress.say("install")
             self._state = before
 
 
-def _as_before(bundle: Bundle, stock: transfer.Stock) -> str:
-    if stock.current is None:
+def _as_before(bundle: Bundle, contents: transfer.DeviceContents) -> str:
+    if contents.current is None:
         return "none is in use there"
-    if stock.current != bundle.version:
-        return f"version {stock.current} stays in use there"
-    return f"version {stock.current} is in use there{'' if stock.works else ', and damaged'}"
+    if contents.current != bundle.version:
+        return f"version {contents.current} stays in use there"
+    return f"version {contents.current} is in use there{'' if contents.works else ', and damaged'}"
 
 
 def _without_results(version: str) -> str:
     return f"version {version} is in use there, but its results are not all here"
 
 
-def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:
-    needed = 0 if stock.works else transfer.installed_bytes(bundle)
-    needed += stock.missing_bytes(bundle)
-    if needed > stock.free_bytes:
-        free = size(stock.free_bytes) if stock.free_bytes else "nothing"
+def _require_space(bundle: Bundle, contents: transfer.DeviceContents) -> None:
+    needed = 0 if contents.works else transfer.installed_bytes(bundle)
+    needed += contents.missing_bytes(bundle)
+    if needed > contents.free_bytes:
+        free = size(contents.free_bytes) if contents.free_bytes else "nothing"
         raise DeviceError(f"no space: needs {size(needed)}, {free} is free; delete what is not needed there")
 
 

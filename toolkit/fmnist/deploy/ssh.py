@@ -29,7 +29,7 @@ _LOG_LINES = 20
 _MAX_LINE = 2_000
 _LOST = 255
 """Exit code of ``ssh`` when it is not that of a command."""
-PATIENCE_S = 60.0
+TIMEOUT_S = 60.0
 """Start-up files that wait for somebody, or a disk that is gone, would otherwise be waited for as well."""
 
 
@@ -125,7 +125,7 @@ class Connection:
         self._stdout.close()
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
+    def time_limit(self, seconds: float) -> Iterator[None]:
         """End the connection when something takes longer, and say so."""
         late = threading.Event()
 
@@ -154,7 +154,7 @@ class Connection:
 
     def _begin(self) -> None:
         if not self._begun:
-            with self.within(PATIENCE_S):
+            with self.time_limit(TIMEOUT_S):
                 self._pass_over()
 
     def _pass_over(self) -> None:
@@ -228,7 +228,7 @@ class Ssh:
         script: str,
         limit: int,
         stdin: bytes,
-        patience_s: float,
+        timeout_s: float,
     ) -> Reply:
         """Run a script to its end.
 
@@ -237,13 +237,13 @@ class Ssh:
             script: One line of ``sh``.
             limit: Bytes that it may answer with.
             stdin: What it is to read, some kB.
-            patience_s: Seconds that it may take.
+            timeout_s: Seconds that it may take.
 
         Raises:
             DeviceError: The host cannot be reached, the connection was lost, or the answer is too long or
                 too late.
         """
-        with self.open(host, script) as connection, connection.within(patience_s):
+        with self.open(host, script) as connection, connection.time_limit(timeout_s):
             connection.write(stdin)
             with suppress(OSError):
                 connection.stdin.close()

@@ -20,7 +20,7 @@ from fmnist.results.read import DamageError, Part
 from fmnist_runtime.errors import DeviceError
 
 _PACKAGES = ("fmnist", "fmnist.deploy", "fmnist.deploy.remote")
-_MODULES = ("store", "attended", "versions", "session")
+_MODULES = ("store", "command", "versions", "session")
 """In the order of their imports."""
 _LOADER = """import sys, types
 for name in {packages!r}:
@@ -65,12 +65,12 @@ SCRIPT = start(program())
 """What a device is to run for all that follows."""
 
 
-class RefusedThereError(DeviceError):
+class DeviceRefusedError(DeviceError):
     """A device cannot take what it is sent, and has no more than before."""
 
 
 @dataclass(frozen=True)
-class Stock:
+class DeviceContents:
     """What is on a device already."""
 
     present: dict[str, int]
@@ -109,39 +109,41 @@ def distinct(bundle: Bundle) -> list[BundleFile]:
     return list({file.sha256: file for file in bundle.files}.values())
 
 
-def greeting(bundle: Bundle) -> bytes:
+def request(bundle: Bundle) -> bytes:
     """What a device that runs `SCRIPT` is told first: what it is to do, and for which bundle."""
     files = [
         {"name": file.name, "sha256": file.sha256, "size": file.size, "executable": file.executable}
         for file in bundle.files
     ]
-    request = json.dumps({"version": bundle.version, "files": files}).encode()
-    return program() + request + b"\n"
+    content = json.dumps({"version": bundle.version, "files": files}).encode()
+    return program() + content + b"\n"
 
 
-def take_stock(connection: Connection, bundle: Bundle) -> Stock:
+def query(connection: Connection, bundle: Bundle) -> DeviceContents:
     """Ask a device that runs `SCRIPT` what it has of a bundle.
 
     Raises:
         DeviceError: It cannot be reached, cannot take a bundle, or is busy with another.
     """
-    connection.write(greeting(bundle))
+    connection.write(request(bundle))
     answer = _answer(connection)
     try:
         present = {file.sha256: answer["present"][file.sha256].whole(0, file.size) for file in bundle.files}
         works, current = answer["works"].value, answer["current"].optional(Part.text)
-        return Stock(present, works is True, current, answer["free_bytes"].whole(0))
+        return DeviceContents(present, works is True, current, answer["free_bytes"].whole(0))
     except DamageError as error:
         raise DeviceError(f"answers what nobody asked ({error})") from error
 
 
-def send(connection: Connection, bundle: Bundle, stock: Stock, on_bytes: Callable[[int], None]) -> None:
+def send(
+    connection: Connection, bundle: Bundle, contents: DeviceContents, on_bytes: Callable[[int], None]
+) -> None:
     """Send what a device lacks; it may be less than all if the device hangs up, which its next answer tells.
 
     Args:
-        connection: To a device that has told its stock.
+        connection: To a device that was asked what it has.
         bundle: What it is to have.
-        stock: What it told.
+        contents: What it answered.
         on_bytes: Called with each number of bytes that has been sent.
 
     Raises:
@@ -149,7 +151,7 @@ def send(connection: Connection, bundle: Bundle, stock: Stock, on_bytes: Callabl
     """
     connection.write(b"go\n")
     for file in distinct(bundle):
-        for chunk in _rest(file, stock.present[file.sha256]):
+        for chunk in _rest(file, contents.present[file.sha256]):
             if not connection.write(chunk):
                 return
             on_bytes(len(chunk))
@@ -222,7 +224,7 @@ def _answer(connection: Connection, limit: int = _MAX_LINE) -> Part:
         answer = json.loads(line)
     if isinstance(answer, dict):
         if "refused" in answer:
-            raise RefusedThereError(str(answer["refused"]))
+            raise DeviceRefusedError(str(answer["refused"]))
         return Part(answer)
     if connection.lost():
         raise DeviceError("the connection was lost")

@@ -14,7 +14,7 @@ Shape = tuple[int | None, ...]
 
 
 @dataclass(frozen=True)
-class Layer:
+class InspectedLayer:
     """A layer of a Keras model."""
 
     name: str
@@ -28,7 +28,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Tensor:
+class InspectedTensor:
     """A tensor that is computed, or fed."""
 
     name: str
@@ -46,7 +46,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Operator:
+class InspectedOperator:
     """A step of the computation."""
 
     number: int
@@ -88,7 +88,7 @@ class WeightFigures:
 
 
 @dataclass(frozen=True)
-class Weight(WeightFigures):
+class InspectedWeight(WeightFigures):
     """The same with the array itself."""
 
     values: NDArray[Any]
@@ -101,22 +101,22 @@ class Weight(WeightFigures):
 
 
 @dataclass(frozen=True)
-class Contents:
+class ModelContents:
     """Everything a model file holds, as far as its format and what is installed tell."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[InspectedLayer, ...]
     """Layers of a Keras model; of the other formats none."""
-    operators: tuple[Operator, ...] | None
+    operators: tuple[InspectedOperator, ...] | None
     """Operators of an artifact, none of a Keras model; None as of the weights."""
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[InspectedTensor, ...]
     """Input and output; of an artifact also what is between, as far as it is known."""
-    weights: tuple[Weight, ...] | None
+    weights: tuple[InspectedWeight, ...] | None
     """Weights and other constants; None when the package that reads them is not installed."""
 
 
 def measure_weight(
     name: str, values: NDArray[Any], scales: Iterable[float] = (), zero_points: Iterable[int] = ()
-) -> Weight:
+) -> InspectedWeight:
     """An array with figures of its elements, worked out in float64.
 
     Args:
@@ -127,7 +127,7 @@ def measure_weight(
     """
     numbers = values.astype(np.float64)
     with np.errstate(invalid="ignore"):  # weights of a failed training are NaN or infinite, and shown so
-        return Weight(
+        return InspectedWeight(
             name=name,
             shape=values.shape,
             dtype=str(values.dtype),

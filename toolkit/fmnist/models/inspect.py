@@ -12,7 +12,15 @@ from typing import Any, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models.contents import Contents, Layer, Operator, Tensor, Weight, WeightFigures, measure_weight
+from fmnist.models.contents import (
+    InspectedLayer,
+    InspectedOperator,
+    InspectedTensor,
+    InspectedWeight,
+    ModelContents,
+    WeightFigures,
+    measure_weight,
+)
 from fmnist.models.open import Execution, ModelFile, describe, open_model
 from fmnist.models.readers import read_keras, read_npz, read_onnx, read_tflite
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
@@ -105,11 +113,11 @@ class Inspection:
     """What an artifact of ours says of itself; None for an original, and for others' files."""
     contract: InputContract
     """What it takes for pixels."""
-    contents: Contents
+    contents: ModelContents
     """What the file holds."""
     types: StoredTypes | None
     """Which types it stores weights in and computes in; None of a Keras model."""
-    initial: tuple[Weight, ...] | None
+    initial: tuple[InspectedWeight, ...] | None
     """For a run's original its weights before training; None where they were not recorded."""
 
 
@@ -126,16 +134,16 @@ class InspectionBody(TypedDict):
     """What it takes for pixels."""
     types: StoredTypes | None
     """Which types it stores weights in and computes in; None of a Keras model."""
-    layers: tuple[Layer, ...]
+    layers: tuple[InspectedLayer, ...]
     """Layers of a Keras model; of the other formats none."""
-    operators: tuple[Operator, ...] | None
+    operators: tuple[InspectedOperator, ...] | None
     """Operators of an artifact, none of a Keras model; None as of the weights."""
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[InspectedTensor, ...]
     """Input and output; of an artifact also what is between, as far as it is known."""
-    weights: Sequence[WeightFigures | Weight] | None
+    weights: Sequence[WeightFigures | InspectedWeight] | None
     """Weights and other constants, with ``values`` under ``--weights`` alone; None when the package that
     reads them is not installed."""
-    initial_weights: Sequence[WeightFigures | Weight] | None
+    initial_weights: Sequence[WeightFigures | InspectedWeight] | None
     """The same before training, of a run's original; None where they were not recorded."""
 
 
@@ -177,14 +185,14 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
         elif session.info.format == "onnx":
             contents = read_onnx(path, engine.inference_session)
         else:
-            contents = Contents((), None, (), None)  # a format that nobody wrote a reader for
+            contents = ModelContents((), None, (), None)  # a format that nobody wrote a reader for
         info = session.info
         types = read_stored_types(path)
         model = describe(session)
         return Inspection(model, info.labels, info.metadata, info.contract, contents, types, initial)
 
 
-def _read_tflite(path: Path) -> Contents:
+def _read_tflite(path: Path) -> ModelContents:
     try:
         return read_tflite(path)
     except ValueError as error:  # names that are no text, which the engine runs all the same
@@ -209,14 +217,14 @@ def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody
 
 
 def _weights(
-    weights: tuple[Weight, ...] | None, with_values: bool
-) -> Sequence[WeightFigures | Weight] | None:
+    weights: tuple[InspectedWeight, ...] | None, with_values: bool
+) -> Sequence[WeightFigures | InspectedWeight] | None:
     if weights is None or with_values:
         return weights
     return [weight.figures for weight in weights]
 
 
-def _initial(path: Path, model: Any) -> tuple[Weight, ...] | None:
+def _initial(path: Path, model: Any) -> tuple[InspectedWeight, ...] | None:
     """The initial weights, if the model is the original of a run that has them."""
     run = run_of(path)
     if run is None or run.model != path.absolute():

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.models.contents import (
-    Contents,
-    Layer,
-    Operator,
+    InspectedLayer,
+    InspectedOperator,
+    InspectedTensor,
+    InspectedWeight,
+    ModelContents,
     Shape,
-    Tensor,
-    Weight,
     is_measurable,
     measure_weight,
 )
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from fmnist_runtime.engines.dense import Dense
 
 
-def read_keras(model: Any) -> Contents:
+def read_keras(model: Any) -> ModelContents:
     """Layers and weights of a Keras model."""
     layers = [
-        Layer(
+        InspectedLayer(
             name=layer.name,
             kind=type(layer).__name__,
             output_shape=tuple(getattr(layer.output, "shape", ())),
@@ -38,12 +38,14 @@ def read_keras(model: Any) -> Contents:
     # An output's own name is numbered anew by each process, its layer's stays; a Sequential ends in its last.
     [output] = getattr(model, "output_names", [model.layers[-1].name])
     ends = ((model.inputs[0].name, "input", model.inputs[0]), (output, "output", model.outputs[0]))
-    tensors = [Tensor(name, role, tuple(end.shape), str(end.dtype), (), ()) for name, role, end in ends]
+    tensors = [
+        InspectedTensor(name, role, tuple(end.shape), str(end.dtype), (), ()) for name, role, end in ends
+    ]
     weights = [measure_weight(weight.path, np.asarray(weight)) for weight in model.weights]
-    return Contents(tuple(layers), (), tuple(tensors), tuple(weights))
+    return ModelContents(tuple(layers), (), tuple(tensors), tuple(weights))
 
 
-def read_tflite(path: Path) -> Contents:
+def read_tflite(path: Path) -> ModelContents:
     """Operators, tensors and constants of a TFLite model."""
     from fmnist_runtime.engines.tflite import open_unallocated
 
@@ -60,18 +62,18 @@ def read_tflite(path: Path) -> Contents:
         except ValueError:  # nothing is allocated, so this is no constant
             shape = tuple(None if size == -1 else int(size) for size in detail["shape_signature"])
             dtype, role = np.dtype(detail["dtype"]).name, roles.get(index, "inner")
-            tensors[index] = Tensor(name, role, shape, dtype, scales, zero_points)
+            tensors[index] = InspectedTensor(name, role, shape, dtype, scales, zero_points)
         else:
             sizes[index] = values.nbytes
             if is_measurable(values):
                 weights.append(measure_weight(name, values, scales, zero_points))
     operators = _tflite_operators(interpreter, tensors, sizes)
-    return Contents((), operators, tuple(tensors.values()), tuple(weights))
+    return ModelContents((), operators, tuple(tensors.values()), tuple(weights))
 
 
 def _tflite_operators(
-    interpreter: Any, tensors: dict[int, Tensor], sizes: dict[int, int]
-) -> tuple[Operator, ...]:
+    interpreter: Any, tensors: dict[int, InspectedTensor], sizes: dict[int, int]
+) -> tuple[InspectedOperator, ...]:
     """Operators, without what the engine puts in their place; takes the constants out of the sizes."""
     details = (detail for detail in interpreter._get_ops_details() if detail["op_name"] != "DELEGATE")
     operators = []
@@ -79,11 +81,11 @@ def _tflite_operators(
         output = next((tensors[index] for index in detail["outputs"] if index in tensors), None)
         taken = sum(sizes.pop(index, 0) for index in detail["inputs"])
         name, shape = (output.name, output.shape) if output else ("", ())
-        operators.append(Operator(number, detail["op_name"], name, shape, taken))
+        operators.append(InspectedOperator(number, detail["op_name"], name, shape, taken))
     return tuple(operators)
 
 
-def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> Contents:
+def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> ModelContents:
     """Layers of an npz model, which are its operators, and their weights.
 
     Args:
@@ -91,7 +93,7 @@ def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> Contents:
         layers: The network.
     """
     operators = tuple(
-        Operator(
+        InspectedOperator(
             number,
             f"dense {layer.activation}",
             layer.name,
@@ -100,12 +102,12 @@ def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> Contents:
         )
         for number, layer in enumerate(layers)
     )
-    outputs = [Tensor(step.output, "inner", step.shape, "float32", (), ()) for step in operators]
+    outputs = [InspectedTensor(step.output, "inner", step.shape, "float32", (), ()) for step in operators]
     outputs[-1] = replace(outputs[-1], role="output")
-    image = Tensor("image", "input", (None, *shape), "float32", (), ())
+    image = InspectedTensor("image", "input", (None, *shape), "float32", (), ())
     arrays = {f"{layer.name}/{name}": getattr(layer, name) for layer in layers for name in ("kernel", "bias")}
     weights = tuple(measure_weight(*item) for item in arrays.items())
-    return Contents((), operators, (image, *outputs), weights)
+    return ModelContents((), operators, (image, *outputs), weights)
 
 
 _TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}
@@ -113,36 +115,36 @@ Arrays = dict[str, NDArray[Any]]
 """Constants by name."""
 
 
-def read_onnx(path: Path, inference_session: Any) -> Contents:
+def read_onnx(path: Path, inference_session: Any) -> ModelContents:
     """Operators, tensors and constants of an ONNX model; without ``onnx`` its input and output alone."""
     ends = (("input", inference_session.get_inputs()[0]), ("output", inference_session.get_outputs()[0]))
     tensors = []
     for role, end in ends:
         shape = tuple(size if isinstance(size, int) else None for size in end.shape)
-        tensors.append(Tensor(end.name, role, shape, _TYPES.get(end.type, end.type), (), ()))
+        tensors.append(InspectedTensor(end.name, role, shape, _TYPES.get(end.type, end.type), (), ()))
     try:
         import onnx
     except ModuleNotFoundError:  # a device has ONNX Runtime alone, which does not give weights away
-        return Contents((), None, tuple(tensors), None)
+        return ModelContents((), None, tuple(tensors), None)
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     arrays = {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in graph.initializer}
     shapes = {value.name: _shape(value) for value in (*graph.value_info, *graph.output)}
     image, scores = tensors
     tensors = [image, *_inner_tensors(graph, arrays, shapes), scores]
-    return Contents((), _operators(graph, arrays, shapes), tuple(tensors), _weights(graph, arrays))
+    return ModelContents((), _operators(graph, arrays, shapes), tuple(tensors), _weights(graph, arrays))
 
 
-def _operators(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> tuple[Operator, ...]:
+def _operators(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> tuple[InspectedOperator, ...]:
     sizes = {name: values.nbytes for name, values in arrays.items()}
     operators = []
     for number, node in enumerate(graph.node):
         taken = sum(sizes.pop(name, 0) for name in node.input)
         output = node.output[0]
-        operators.append(Operator(number, node.op_type, output, shapes.get(output, ()), taken))
+        operators.append(InspectedOperator(number, node.op_type, output, shapes.get(output, ()), taken))
     return tuple(operators)
 
 
-def _inner_tensors(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> list[Tensor]:
+def _inner_tensors(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> list[InspectedTensor]:
     """What is computed between input and output, from the image and not from constants alone."""
     import onnx
 
@@ -156,11 +158,11 @@ def _inner_tensors(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> list
         quantisation = _quantisation(node, arrays) if node.op_type == "QuantizeLinear" else ((), ())
         for name in (name for name in node.output if name in types):
             dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(types[name])).name
-            tensors.append(Tensor(name, "inner", shapes[name], dtype, *quantisation))
+            tensors.append(InspectedTensor(name, "inner", shapes[name], dtype, *quantisation))
     return tensors
 
 
-def _weights(graph: Any, arrays: Arrays) -> tuple[Weight, ...]:
+def _weights(graph: Any, arrays: Arrays) -> tuple[InspectedWeight, ...]:
     quantisation = {
         node.input[0]: _quantisation(node, arrays)
         for node in graph.node

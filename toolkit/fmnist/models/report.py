@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fmnist.models.contents import Contents, Operator, Shape, Weight
+from fmnist.models.contents import InspectedOperator, InspectedWeight, ModelContents, Shape
 from fmnist.models.inspect import Inspection
 from fmnist.text.tables import ABSENT, percent, size, table
 from fmnist_runtime.artifact.contract import InputContract
@@ -44,7 +44,7 @@ def inspection_text(inspection: Inspection, with_values: bool) -> str:
     return "\n\n".join(parts)
 
 
-def _layers(contents: Contents) -> str:
+def _layers(contents: ModelContents) -> str:
     rows = [
         [layer.name, layer.kind, _shape(layer.output_shape), f"{layer.parameters:,}"]
         for layer in contents.layers
@@ -53,7 +53,7 @@ def _layers(contents: Contents) -> str:
     return f"{table(['layer', 'kind', 'output', 'parameters'], rows, left=3)}\ntotal: {total:,} parameters"
 
 
-def _operators(operators: Sequence[Operator], size_bytes: int) -> str:
+def _operators(operators: Sequence[InspectedOperator], size_bytes: int) -> str:
     rows = [
         [
             f"{step.number} {step.kind}",
@@ -69,7 +69,7 @@ def _operators(operators: Sequence[Operator], size_bytes: int) -> str:
     return f"{text}\ntotal: {total:,} bytes of weights, {percent(total / size_bytes, 1)} of the file"
 
 
-def _tensors(contents: Contents) -> str:
+def _tensors(contents: ModelContents) -> str:
     rows = [
         [
             tensor.name,
@@ -84,7 +84,7 @@ def _tensors(contents: Contents) -> str:
     return table(["tensor", "role", "shape", "dtype", "scale", "zero point"], rows, left=4)
 
 
-def _weights(title: str, weights: Sequence[Weight]) -> str:
+def _weights(title: str, weights: Sequence[InspectedWeight]) -> str:
     rows = [
         [
             weight.name,

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TypedDict
 
 from fmnist.models.open import ModelFile
-from fmnist.predict.predict import Answer
+from fmnist.predict.predict import ClassifiedImage
 from fmnist.results.write import plain
 from fmnist.text.image_grid import draw_grid
 from fmnist.text.tables import no_formula, percent, printable
@@ -51,7 +51,7 @@ class Layout:
 
     header: str
     """What comes before the first, with its line ends; may be empty."""
-    text: Callable[[Answer], str]
+    text: Callable[[ClassifiedImage], str]
     """An answer, with its line ends."""
 
 
@@ -69,7 +69,7 @@ def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
     def line(cells: Sequence[str]) -> str:
         return "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip() + "\n"
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         guesses = [f"{guess.label} {percent(guess.probability, 1)}" for guess in answer.predictions]
         return line([printable(cell) for cell in (answer.name, *guesses)])
 
@@ -86,7 +86,7 @@ def cards(width: int, coloured: bool) -> Layout:
     """
     room = max(1, min(_WIDEST_PICTURE, width - _WIDTH_OF_ANSWERS))
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         picture = answer.picture
         done = "inverted to light on dark" if picture.inverted else "not inverted"
         title = f"{printable(answer.name)}: {picture.width}×{picture.height} {picture.mode}, {done}"
@@ -120,7 +120,7 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
         csv.writer(row, lineterminator="\n").writerow(cells)
         return row.getvalue()
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         cells: list[str | int | float] = [no_formula(answer.name)]
         for guess in answer.predictions:
             cells += [guess.label, guess.index, guess.probability]
@@ -135,12 +135,12 @@ def json_lines() -> Layout:
     """A JSON object a line: the file, its predictions, and whether it was inverted."""
     import json
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         return json.dumps(plain(record(answer))) + "\n"
 
     return Layout("", text)
 
 
-def record(answer: Answer) -> ImageAnswer:
+def record(answer: ClassifiedImage) -> ImageAnswer:
     """An answer for a program."""
     return {"file": answer.name, "predictions": answer.predictions, "inverted": answer.picture.inverted}

@@ -20,7 +20,7 @@ _BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
-class Answer:
+class ClassifiedImage:
     """What a model says of an image."""
 
     name: str
@@ -33,7 +33,7 @@ class Answer:
 
 def predict_images(
     session: Session, readings: Iterable[Reading], top: int, live: bool = False
-) -> Iterator[Answer | FmnistError]:
+) -> Iterator[ClassifiedImage | FmnistError]:
     """Name the most probable classes of images.
 
     Args:
@@ -58,18 +58,18 @@ def predict_images(
     yield from _answer(session, block, top)
 
 
-def _answer(session: Session, block: list[Reading], top: int) -> list[Answer | FmnistError]:
+def _answer(session: Session, block: list[Reading], top: int) -> list[ClassifiedImage | FmnistError]:
     pixels = [picture.pixels for _, picture in block if isinstance(picture, Picture)]
     if pixels:
         scores = session.scores(np.stack(pixels))
         ranked = iter(zip(scores, np.argsort(-scores, axis=1, kind="stable")[:, :top], strict=True))
     labels = session.info.labels
-    answers: list[Answer | FmnistError] = []
+    answers: list[ClassifiedImage | FmnistError] = []
     for name, picture in block:
         if isinstance(picture, FmnistError):
             answers.append(picture)
             continue
         row, order = next(ranked)
         guesses = [Prediction(labels[index], int(index), float(row[index])) for index in order]
-        answers.append(Answer(name, picture, guesses))
+        answers.append(ClassifiedImage(name, picture, guesses))
     return answers

@@ -32,7 +32,7 @@ Reading = tuple[str, Picture | FmnistError]
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundImages:
     """The files that arguments stand for."""
 
     paths: list[Path]
@@ -51,7 +51,7 @@ class Found:
         return max(len(str(path)) + (len("[10000]") if _holds_many(path) else 0) for path in self.paths)
 
 
-def find_images(named: Sequence[Path]) -> Found:
+def find_images(named: Sequence[Path]) -> FoundImages:
     """The files that arguments stand for, each a file, a folder, a pattern or ``-``.
 
     A folder stands for all image files below it, a pattern for those that it matches, both without hidden
@@ -77,7 +77,7 @@ def find_images(named: Sequence[Path]) -> Found:
             raise ImageError(f"{path}: {what}; they end in .png, .jpg, .gif, .bmp, .tif, .webp or .ppm")
         paths += sorted(images, key=_natural)
         passed_over += len(files) - len(images)
-    return Found(paths, passed_over)
+    return FoundImages(paths, passed_over)
 
 
 def read_images(

@@ -19,15 +19,22 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fmnist.deploy.remote.attended import TAIL
-from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted, within
+from fmnist.deploy.remote.command import TAIL
+from fmnist.deploy.remote.store import (
+    READ_TIMEOUT_S,
+    DisconnectedError,
+    RefusedError,
+    Store,
+    WantedFile,
+    time_limit,
+)
 from fmnist.deploy.remote.versions import Versions
 
 LOCK = "lock"
 """Made before all else, and never removed, so that a folder that has it is ours."""
 _GATE_FAILED = 3
 """Exit code of ``install.sh`` when all is installed, and an artifact answers otherwise here."""
-_PATIENCE_S = 5
+_LOCK_TIMEOUT_S = 5
 """One whose connection was lost takes a moment to notice."""
 
 
@@ -37,9 +44,9 @@ def main() -> None:
     if not line:
         return
     request = json.loads(line)
-    files = [Wanted(**file) for file in request["files"]]
+    files = [WantedFile(**file) for file in request["files"]]
     home = Path.home() / "fmnist"
-    with suppress(HungUpError, BrokenPipeError):
+    with suppress(DisconnectedError, BrokenPipeError):
         try:
             _make(home)
             _require_ours(home)
@@ -64,7 +71,7 @@ def _make(home: Path) -> None:
             raise RefusedError(f"{path} is there and not of fmnist; give it another name")
 
 
-def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
+def _deploy(home: Path, lock: int, version: str, files: list[WantedFile]) -> None:
     store, versions = Store(home / "files"), Versions(home)
     with suppress(OSError):  # of a version that was never switched to; it only takes room
         versions.tidy(version, files, store)
@@ -79,7 +86,7 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
         }
     )
     if _next_line() != b"go\n":
-        raise HungUpError
+        raise DisconnectedError
     for file in {file.sha256: file for file in files}.values():
         if not store.path(file.sha256).is_file():
             store.receive(sys.stdin.buffer, file)
@@ -96,7 +103,7 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
 
 
 def _install(
-    versions: Versions, lock: int, version: str, files: list[Wanted], store: Store
+    versions: Versions, lock: int, version: str, files: list[WantedFile], store: Store
 ) -> tuple[int, str]:
     """Place and install a version; nothing is left of one that cannot be installed."""
     ended = None
@@ -111,7 +118,7 @@ def _install(
 
 def _next_line() -> bytes:
     """What the workstation says next, or nothing when it is done."""
-    with within(SILENCE_S, HungUpError()):
+    with time_limit(READ_TIMEOUT_S, DisconnectedError()):
         return sys.stdin.buffer.readline()
 
 
@@ -126,8 +133,8 @@ def _locked(home: Path) -> Iterator[int]:
     """One deployment at a time. The system opens the lock when its holders end, however they do."""
     descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        with within(
-            _PATIENCE_S, RefusedError("another deployment is under way there; try again in a minute")
+        with time_limit(
+            _LOCK_TIMEOUT_S, RefusedError("another deployment is under way there; try again in a minute")
         ):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor

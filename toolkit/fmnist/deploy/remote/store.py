@@ -15,7 +15,7 @@ from typing import BinaryIO, NoReturn
 
 
 @contextmanager
-def within(seconds: int, error: Exception) -> Iterator[None]:
+def time_limit(seconds: int, error: Exception) -> Iterator[None]:
     """Do something in the main thread, and fail with an error when it takes longer.
 
     A network that goes away says nothing to the device: sshd may wait for hours.
@@ -34,7 +34,7 @@ def within(seconds: int, error: Exception) -> Iterator[None]:
 
 _CHUNK = 1 << 16
 _OURS = re.compile(r"[0-9a-f]{64}(\.part)?")
-SILENCE_S = 60
+READ_TIMEOUT_S = 60
 """The connection is taken for dead after so long without a chunk; ``ssh`` gives it up after as long."""
 
 
@@ -42,12 +42,12 @@ class RefusedError(Exception):
     """This device cannot take what is sent; the text says why."""
 
 
-class HungUpError(Exception):
+class DisconnectedError(Exception):
     """The workstation has gone."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedFile:
     """A file of a version."""
 
     name: str
@@ -72,15 +72,15 @@ class Store:
         """Where the file of that content is, or will be."""
         return self.folder / sha256
 
-    def present(self, files: Sequence[Wanted]) -> dict[str, int]:
+    def present(self, files: Sequence[WantedFile]) -> dict[str, int]:
         """Bytes that are there of each content. One that was changed, or is damaged, is removed."""
         return {file.sha256: self._present(file) for file in files}
 
-    def receive(self, stream: BinaryIO, file: Wanted) -> None:
+    def receive(self, stream: BinaryIO, file: WantedFile) -> None:
         """Take the rest of a file; it gets its name when all of it is there and right.
 
         Raises:
-            HungUpError: The stream ended before. What came of the file is kept.
+            DisconnectedError: The stream ended before. What came of the file is kept.
             RefusedError: The disk is full, or the content is another.
         """
         part = self._part(file.sha256)
@@ -88,12 +88,12 @@ class Store:
             with part.open("ab") as out:
                 left = file.size - out.tell()
                 while left:
-                    with within(SILENCE_S, HungUpError()):
+                    with time_limit(READ_TIMEOUT_S, DisconnectedError()):
                         chunk = stream.read(min(_CHUNK, left))
                     out.write(chunk)
                     if not chunk:
                         os.fsync(out.fileno())
-                        raise HungUpError
+                        raise DisconnectedError
                     left -= len(chunk)
                 os.fsync(out.fileno())
         except OSError as error:
@@ -112,7 +112,7 @@ class Store:
             if _OURS.fullmatch(path.name) and path.stem not in contents:
                 path.unlink()
 
-    def _present(self, file: Wanted) -> int:
+    def _present(self, file: WantedFile) -> int:
         whole, part = self.path(file.sha256), self._part(file.sha256)
         if whole.is_file():
             if whole.stat().st_size == file.size and sha256_of(whole) == file.sha256:

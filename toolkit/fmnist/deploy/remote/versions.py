@@ -9,8 +9,8 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from fmnist.deploy.remote.attended import Ended, attend
-from fmnist.deploy.remote.store import Store, Wanted, sha256_of
+from fmnist.deploy.remote.command import CommandResult, run_command
+from fmnist.deploy.remote.store import Store, WantedFile, sha256_of
 
 _DIGITS = 64
 """Of a SHA-256 in hexadecimal, with which a line of a manifest begins."""
@@ -35,7 +35,7 @@ class Versions:
         link = self._home / name
         return link.readlink().name if link.is_symlink() and link.is_dir() else None
 
-    def works(self, version: str, files: Sequence[Wanted], store: Store) -> bool:
+    def works(self, version: str, files: Sequence[WantedFile], store: Store) -> bool:
         """Whether a version is whole, installed, and answers here as where it was made."""
         folder = self.folder(version)
         command = folder / ".venv" / "bin" / "fmnist"
@@ -50,7 +50,7 @@ class Versions:
             return False
         return code == 0
 
-    def place(self, version: str, files: Sequence[Wanted], store: Store) -> None:
+    def place(self, version: str, files: Sequence[WantedFile], store: Store) -> None:
         """Make a version's folder of links to what was sent; what is there and differs is replaced."""
         for file in files:
             path, content = self.folder(version) / file.name, store.path(file.sha256)
@@ -63,13 +63,13 @@ class Versions:
             except OSError:  # a file system without links
                 shutil.copy2(content, path)
 
-    def install(self, version: str, lock: int) -> Ended:
-        """Run a version's ``install.sh``; all that it prints is output. Lock and errors as of `attend`."""
-        return attend("exec sh install.sh 2>&1", [], self.folder(version), lock)
+    def install(self, version: str, lock: int) -> CommandResult:
+        """Run a version's ``install.sh``; with all its output; lock and errors as of `run_command`."""
+        return run_command("exec sh install.sh 2>&1", [], self.folder(version), lock)
 
-    def run(self, version: str, arguments: list[str], lock: int) -> Ended:
-        """Run the ``fmnist`` of a version in its folder; lock and errors as of `attend`."""
-        return attend('exec .venv/bin/fmnist "$@"', arguments, self.folder(version), lock)
+    def run(self, version: str, arguments: list[str], lock: int) -> CommandResult:
+        """Run the ``fmnist`` of a version in its folder; lock and errors as of `run_command`."""
+        return run_command('exec .venv/bin/fmnist "$@"', arguments, self.folder(version), lock)
 
     def discard(self, version: str) -> None:
         """Remove a version that could not be installed, unless it is in use."""
@@ -86,7 +86,7 @@ class Versions:
             self._link("previous", before)
         self._link("current", version)
 
-    def tidy(self, version: str, files: Sequence[Wanted], store: Store) -> None:
+    def tidy(self, version: str, files: Sequence[WantedFile], store: Store) -> None:
         """Keep the version in use, the one before it, and the one that is deployed now, with their content.
 
         So one that failed its gate, or whose deployment broke off, stays until another is deployed.

@@ -30,7 +30,7 @@ _DISTRIBUTIONS: dict[Part, tuple[str, ...]] = {
 }
 _MODELS: dict[Part, str] = {"tflite": "model.tflite", "onnx": "model.onnx", "numpy": "model.npz"}
 """What each runs, in ``models``: artifacts with golden samples, which ``models/generate.py`` made."""
-_PATIENCE_S = 120.0
+_TIMEOUT_S = 120.0
 """ONNX Runtime takes some seconds from a slow SD card, and more in emulation."""
 
 
@@ -79,9 +79,9 @@ def _start(part: Part) -> subprocess.Popen[str]:
 
 def _result(part: Part, process: subprocess.Popen[str]) -> Loading:
     try:
-        output, _ = process.communicate(timeout=_PATIENCE_S)
+        output, _ = process.communicate(timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        return Loading(part, "", True, f"it did not load and run a model within {_PATIENCE_S:.0f} s")
+        return Loading(part, "", True, f"it did not load and run a model within {_TIMEOUT_S:.0f} s")
     told = _told(output)
     if process.returncode < 0:
         return _crashed(part, told, signal.Signals(-process.returncode).name)

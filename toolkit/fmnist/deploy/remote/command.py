@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist.deploy.remote.store import HungUpError, RefusedError
+from fmnist.deploy.remote.store import DisconnectedError, RefusedError
 
 _CHUNK = 1 << 16
 _MAX_OUTPUT = 100_000_000
@@ -20,7 +20,7 @@ TAIL = 8_000
 
 
 @dataclass(frozen=True)
-class Ended:
+class CommandResult:
     """What a program came to."""
 
     code: int
@@ -31,7 +31,7 @@ class Ended:
     """The end of what it wrote to standard error."""
 
 
-def attend(script: str, arguments: list[str], folder: Path, lock: int) -> Ended:
+def run_command(script: str, arguments: list[str], folder: Path, lock: int) -> CommandResult:
     """Run a line of ``sh`` to its end; its standard error goes on to the workstation as it comes.
 
     Args:
@@ -41,7 +41,7 @@ def attend(script: str, arguments: list[str], folder: Path, lock: int) -> Ended:
         lock: Descriptor of the lock, which is held for as long as the program lives.
 
     Raises:
-        HungUpError: The workstation has gone; the program was ended.
+        DisconnectedError: The workstation has gone; the program was ended.
         RefusedError: It writes without end; it was ended.
     """
     with subprocess.Popen(
@@ -59,7 +59,7 @@ def attend(script: str, arguments: list[str], folder: Path, lock: int) -> Ended:
         except BaseException:
             os.killpg(child.pid, signal.SIGTERM)  # with all that it has started
             raise
-    return Ended(code, output.decode(errors="replace"), log.decode(errors="replace"))
+    return CommandResult(code, output.decode(errors="replace"), log.decode(errors="replace"))
 
 
 def _follow(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
@@ -72,7 +72,7 @@ def _follow(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     while streams:
         ready, _, _ = select.select([0, *streams], [], [])
         if 0 in ready:  # a workstation that waits says nothing: its end has come
-            raise HungUpError
+            raise DisconnectedError
         for stream in ready:
             chunk = os.read(stream, _CHUNK)
             said[stream] += chunk
