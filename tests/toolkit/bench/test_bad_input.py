@@ -45,9 +45,9 @@ def int8(tmp_path) -> Path:
         (["--scenario", "periodic", "--hz", "nan"], "'--hz': nan is not a number."),
         (
             ["--scenario", "periodic", "--hz", "0.01", "--processes", "2"],
-            "--hz 0.01 for 3 s is less than a call for each of 2 processes; give --duration 200 or more",
+            "--hz 0.01 for 3 s is less than one call for each of 2 processes; give --duration 200 or more",
         ),
-        (["--hz", "30"], "--hz is the pace of --scenario periodic; name that, too"),
+        (["--hz", "30"], "--hz is the pace of --scenario periodic; give that, too"),
     ],
 )
 def test_wrong_words(fmnist, tmp_path, arguments, complaint):

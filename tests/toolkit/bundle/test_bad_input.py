@@ -167,7 +167,7 @@ def test_what_is_no_file_is_never_replaced(fmnist, tmp_path, force):
 def test_standard_output_takes_no_bundle(fmnist, tmp_path):
     result = fmnist("bundle", TINY, *OPTIONS, "--out", "-")
     assert result.returncode == 2
-    assert "a bundle goes to a file or folder" in result.stderr
+    assert "a bundle is a file or folder" in result.stderr
     assert not left(tmp_path)
 
 

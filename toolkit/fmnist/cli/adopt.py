@@ -9,9 +9,7 @@ from fmnist.cli import options
 
 
 def adopt(
-    model: Annotated[
-        Path, typer.Argument(metavar="MODEL", help="A .tflite or .onnx file of somebody else's.")
-    ],
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A foreign .tflite or .onnx file.")],
     out: Annotated[
         Path | None,
         typer.Option(
@@ -26,11 +24,11 @@ def adopt(
     output: options.Output = None,
     force: options.Force = False,
 ) -> None:
-    """Take over a model that somebody else made.
+    """Adopt a model that was made elsewhere.
 
-    A copy of it says itself what it takes for pixels, how its classes are called and what it answers to a few
-    images, and is sealed. The model in it stays as it is, byte by byte. With a data set it becomes a run,
-    which bundle and deploy take, too.
+    This writes a sealed copy that declares its input range and class names, and carries a few images with
+    their scores. The model itself stays the same, byte by byte. With a data set it becomes a run, which
+    bundle and deploy accept, too.
     """
     from fmnist.adopt import adopt_model, adoption_text
     from fmnist.cli.output import read_names, tell

@@ -17,37 +17,35 @@ if TYPE_CHECKING:
 
 
 class _Combinations(NamedTuple):
-    """What is combined with every model."""
+    """Settings that are combined with every model."""
 
     threads: options.ManyThreads = [options.DEFAULT_THREADS]  # noqa: RUF012 - Typer copies it
     engine: options.ManyEngines = ["auto"]  # noqa: RUF012
     batch: Annotated[
         list[int] | None,
-        typer.Option(
-            metavar="N", min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."
-        ),
+        typer.Option(metavar="N", min=1, max=10_000, help="Images per call. Default: 1; for throughput 256."),
     ] = None
 
 
 class _Limits(NamedTuple):
-    """What must hold of every model."""
+    """Limits that every model must keep."""
 
     asserted: Annotated[
         list[str] | None,
         typer.Option(
             "--assert",
             metavar="LIMIT",
-            help="What must hold of every model, such as 'p99<200us' or 'p50<=1.05*baseline'; else exit 3.",
+            help="Limit for every model, such as 'p99<200us' or 'p50<=1.05*baseline'; exit 3 if one fails.",
         ),
     ] = None
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON of an older bench, for limits that name the baseline."),
+        typer.Option(metavar="FILE", help="JSON of an older bench, for limits relative to the baseline."),
     ] = None
 
 
 class _Reports(NamedTuple):
-    """Where the results go."""
+    """Files of the results."""
 
     csv: options.Csv = None
     markdown: options.Markdown = None
@@ -61,7 +59,7 @@ def bench(
     scenario: Annotated[
         Literal["latency", "throughput", "periodic", "cold-start"],
         typer.Option(
-            help="Call after call, many images, calls at a steady pace, or a process to its first answer."
+            help="Consecutive calls, many images, calls at a steady pace, or processes to their first answer."
         ),
     ] = "latency",
     hz: options.Hz = None,
@@ -69,22 +67,23 @@ def bench(
     timing: options.TimingOptions,
     combinations: _Combinations,
     operators: Annotated[
-        bool, typer.Option("--operators", help="Say what each operator takes, too, where the engine tells.")
+        bool,
+        typer.Option("--operators", help="Show the time of each operator, too, if the engine reports it."),
     ] = False,
     limits: _Limits,
     data: options.DataOptions,
     input_range: options.InputRange = None,
     reports: _Reports,
 ) -> None:
-    """Time inference, and say how far to trust it.
+    """Time inference, and judge the measurement.
 
-    It is timed on real test images, in fresh processes. With --threads, --engine or --batch given again,
-    every combination is. STABLE means that another run would tell the same median, within 5%. NOISY,
-    DRIFTING and THROTTLED do not, and the lines below the tables say why.
+    Models run on real test images, in fresh processes. Repeat --threads, --engine or --batch to time every
+    combination. STABLE: a repeat run should give the same median to within 5%. NOISY, DRIFTING or THROTTLED:
+    it may not; the lines below the tables give the reason.
 
     --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
-    then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
-    if the 95% interval keeps the limit, too. An original that is timed beside the models need not keep it.
+    then a number with its unit, or FACTOR*baseline, which is relative to the same model in --baseline. The
+    95% interval must keep the limit, too. An original that is timed beside the models need not keep it.
     """
     from dataclasses import replace
 
@@ -131,7 +130,7 @@ def bench(
 def _configurations(
     named: "Sequence[Path]", combinations: _Combinations, scenario: str
 ) -> "tuple[list[Configuration], list[Path]]":
-    """Return every combination to time, and the models in them: those named, perhaps with their original."""
+    """Return every combination to time, and their models: those named, and their original if it can run."""
     from fmnist.bench.configuration import combine, harness
     from fmnist.bench.models import with_baseline
 
@@ -140,7 +139,7 @@ def _configurations(
     batches = batch or [256 if throughput else 1]
     paths = with_baseline(named) if "auto" in engines else list(named)
     configurations = combine(paths, engines, threads, batches)
-    if not throughput:  # which has no clock around a call
+    if not throughput:  # which does not time single calls
         configurations.append(harness(batches[0]))
     return configurations, paths
 
@@ -165,18 +164,18 @@ def _show(outcome: "Outcome", reports: _Reports) -> None:
 
 
 def _require_pace(hz: float | None, method: "Method") -> None:
-    """Check that calls are due at all, and within the time that is to be taken for them."""
+    """Check that --hz is given for periodic calls only, and that each process makes one call at least."""
     if method.scenario != "periodic":
         if hz is not None:
-            raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+            raise typer.BadParameter("--hz is the pace of --scenario periodic; give that, too")
     elif method.seconds * method.hz < method.processes:
-        calls = f"--hz {method.hz:g} for {method.seconds:g} s is less than a call for each"
+        calls = f"--hz {method.hz:g} for {method.seconds:g} s is less than one call for each"
         longer = f"give --duration {math.ceil(method.processes / method.hz)} or more"
         raise typer.BadParameter(f"{calls} of {method.processes} processes; {longer}")
 
 
 def _gate(limits: _Limits, scenario: str, hz: float | None) -> "Gate":
-    """What was asserted, and the older benchmark it is held against; before anything is measured."""
+    """Return the limits with the baseline they refer to; refuse invalid ones before anything is measured."""
     from fmnist.bench.assertions import parse_assertion
     from fmnist.bench.compare import require_same_scenario
     from fmnist.bench.configuration import Method
@@ -190,10 +189,10 @@ def _gate(limits: _Limits, scenario: str, hz: float | None) -> "Gate":
     of_baseline = any(assertion.of_baseline for assertion in assertions)
     if limits.baseline is None:
         if of_baseline:
-            raise typer.BadParameter("--assert names the baseline; give the JSON of it with --baseline FILE")
+            raise typer.BadParameter("--assert refers to a baseline; give its JSON with --baseline FILE")
         return Gate(assertions, None)
     if not of_baseline:
-        raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too")
+        raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; give that, too")
     older = read_benchmark(limits.baseline)
     require_same_scenario("bench", scenario, hz or Method.hz, older)
     return Gate(assertions, older)
@@ -208,7 +207,7 @@ def _require_pictures_free(folder: Path) -> None:
 
 
 def _draw(outcome: "Outcome", folder: Path) -> None:
-    """Write the pictures, and say so where it is in no result's way."""
+    """Write the pictures, and name them on standard error."""
     from fmnist.bench.pictures import write_pictures
     from fmnist.text.progress import say
 

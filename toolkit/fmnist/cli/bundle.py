@@ -33,7 +33,7 @@ def bundle(
     ] = None,
     platform: Annotated[
         Platform | None,
-        typer.Option(help="System; any is every other board, with NumPy alone. Default: linux-aarch64."),
+        typer.Option(help="System; any is every other board, with NumPy only. Default: linux-aarch64."),
     ] = None,
     python: Annotated[
         str | None,
@@ -43,17 +43,17 @@ def bundle(
             help="Its Python. Default: that of the present Raspberry Pi OS.",
         ),
     ] = None,
-    no_data: Annotated[bool, typer.Option("--no-data", help="Leave the test images out.")] = False,
+    no_data: Annotated[bool, typer.Option("--no-data", help="Leave out the test images.")] = False,
     wheels: Annotated[
         Literal["all", "none"],
-        typer.Option(help="Packages that go along; with none, the device fetches all but fmnist."),
+        typer.Option(help="Packages to include; with none, the device downloads all except fmnist."),
     ] = "all",
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Pack all that a device needs.
+    """Pack everything that a device needs.
 
-    It is one folder or archive, with an install.sh in it that needs no network.
+    The bundle is one folder or archive. Its install.sh needs no network.
     """
     from fmnist.bundle.contents import bundle_name, make_bundle
     from fmnist.bundle.writing import bundle_text, require_free, write_bundle
@@ -64,7 +64,7 @@ def bundle(
 
     options.require_choice("--format", format, (*formats(), "all"))
     if str(out) == "-":
-        raise typer.BadParameter("a bundle goes to a file or folder; name one", param_hint="--out")
+        raise typer.BadParameter("a bundle is a file or folder; give a name", param_hint="--out")
     chosen = _target(target, platform, python)
     selected = select_run(run)
     say_run_and_stale(selected)
@@ -78,12 +78,14 @@ def bundle(
 
 
 def _target(board: str | None, platform: Platform | None, python: str | None) -> "Target":
-    """What the options say, which must not say two things."""
+    """Return the target that the options describe; refuse options that contradict each other."""
     from fmnist.devices.targets import MIN_PYTHON, RASPBERRY_PI_OS, Target
 
     if board is not None:
         if platform is not None:
-            raise typer.BadParameter("goes without --target, which says it, too", param_hint="--platform")
+            raise typer.BadParameter(
+                "cannot be combined with --target, which includes it", param_hint="--platform"
+            )
         options.require_choice("--target", board, BOARDS)
         platform = BOARDS[board]
     if python is not None:

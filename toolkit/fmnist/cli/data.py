@@ -30,7 +30,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Data sets. Default: every known one that is found.",
+            help="Data sets. Default: all known ones that are found.",
             show_default=False,
             autocompletion=completing(DATASETS),
         ),
@@ -40,7 +40,7 @@ def verify(
 ) -> None:
     """Check every file of data sets.
 
-    Its format and counts, and for known ones the published SHA-256.
+    Its format and counts, and for known data sets the published SHA-256.
     """
     from fmnist.cli.output import fail, show
     from fmnist.datasets.inventory import (
@@ -75,19 +75,19 @@ def fetch(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Address to fetch from, instead of the built-in ones; again for each further one.",
+            help="Address to download from, instead of the built-in ones; repeat for more addresses.",
             show_default=False,
         ),
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Use no network: only say which files are missing.")
+        bool, typer.Option("--offline", help="Do not use the network; only name the missing files.")
     ] = False,
     data_dir: options.DataDir = None,
 ) -> None:
     """Download a data set.
 
-    It goes into the user's cache, or with --data-dir DIR into DIR/NAME. Files that are there already are
-    kept. The published SHA-256 of each is checked.
+    It goes into the user's cache, or with --data-dir DIR into DIR/NAME. Existing files are kept. The
+    published SHA-256 of each file is checked.
     """
     from fmnist.cli.output import tell
     from fmnist.datasets.fetch import fetch_dataset, fetched_text

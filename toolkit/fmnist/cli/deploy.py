@@ -20,7 +20,7 @@ def deploy(
         typer.Option(
             "--host",
             metavar="HOST",
-            help="Device as ssh names it, such as pi@raspberrypi.local; again for each further one.",
+            help="Device as ssh takes it, such as pi@raspberrypi.local; repeat for more devices.",
         ),
     ],
     named: options.NamedRun = None,
@@ -29,11 +29,11 @@ def deploy(
     timing: options.TimingOptions,
     json: options.Json = None,
 ) -> None:
-    """Bring a run to devices over ssh.
+    """Deploy a run to devices over ssh.
 
-    It is installed beside the version in use, and what the device measures is brought back, to devices/HOST
-    in the run. What a device has already is not sent again. Only a version that passes verify and parity
-    there is switched to; else the one before stays in use. Exit 3 when an artifact drifts on a device.
+    The new version is installed beside the version in use. The device measures it, and the results come back
+    into devices/HOST of the run. Files that a device already has are not sent again. A device switches to the
+    new version only if that passes verify and parity there. Exit 3 if an artifact fails its gate on a device.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.deploy.deployment import Bundles, deploy, deployment_text
@@ -59,18 +59,18 @@ def deploy(
 
 
 def _require_hosts(run: "Run", hosts: list[str]) -> None:
-    """Check that each is one that ssh can take, and none stands there twice."""
+    """Check that each is a destination of ssh, and that no two are the same."""
     from fmnist.deploy.measuring import results_folder
 
     folders: dict[Path, str] = {}
     for host in hosts:
         if not host or host.startswith("-") or any(not letter.isprintable() for letter in host):
-            raise typer.BadParameter(f"--host {host!r} is no destination of ssh")
+            raise typer.BadParameter(f"--host {host!r} is not a destination of ssh")
         folder = results_folder(run, host)
         other = folders.get(folder)
         if other is not None:
-            pair = "is there twice" if other == host else f"and {other} would share a folder of results"
-            raise typer.BadParameter(f"--host {host} {pair}; name each device once")
+            pair = "is given twice" if other == host else f"and {other} would share a folder of results"
+            raise typer.BadParameter(f"--host {host} {pair}; give each device once")
         folders[folder] = host
 
 

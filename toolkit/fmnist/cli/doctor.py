@@ -6,10 +6,10 @@ from fmnist.cli import options
 
 
 def doctor(json: options.Json = None) -> None:
-    """Say what runs models on this machine.
+    """Check what can run models on this machine.
 
-    Each engine answers the golden images of a small model. Also what the machine is, and what to do where
-    something is amiss. Exit 0 when something can run models, whatever else is found.
+    Each engine runs the golden images of a small model. The table also describes the machine, and the lines
+    below it say how to fix problems. Exit 0 if at least one engine can run models.
     """
     import sys
 

@@ -14,7 +14,7 @@ def evaluate(
 ) -> None:
     """Measure accuracy on the test images.
 
-    Over all of them and by class; of a single model also which classes it takes for which.
+    Overall and by class; for a single model also the confusion matrix.
     """
     from fmnist.cli.output import say_run_and_stale, show
     from fmnist.models.select import select_models
@@ -26,7 +26,7 @@ def evaluate(
     paths = list(selection.paths)
     recorded = selection.run is not None and data.dataset is None
     if selection.run and not recorded and not selection.run.is_adopted():
-        paths.insert(0, selection.run.model)  # its recorded scores are of its own data set
+        paths.insert(0, selection.run.model)  # its recorded scores belong to its own data set
     if scores:
         require_one_split(paths, data.dataset)
     results = evaluate_models(paths, data.splits(), execution.execution())

@@ -41,15 +41,16 @@ def export(
     allow_chance: Annotated[
         bool,
         typer.Option(
-            "--allow-chance", help="Export also what is right no oftener than naming the largest class."
+            "--allow-chance",
+            help="Export even if the model is no better than always naming the largest class.",
         ),
     ] = False,
     force: options.Force = False,
 ) -> None:
     """Convert a trained model for a device.
 
-    Each file is run and compared with the model before it is named. Exit 3 when one does not answer like the
-    original; it is kept as NAME.rejected.
+    Each file is run and compared with the original before it gets its name. Exit 3 if one fails its gate; it
+    is kept as NAME.rejected.
     """
     from fmnist.cli.output import fail, say_run, tell
     from fmnist.export import Origin, export_model, export_text, plan_targets
@@ -88,7 +89,7 @@ def export(
 
 
 def _recipes(format: str, quantize: str) -> "list[Recipe]":
-    """What the user asks for, which there must be."""
+    """Return the recipes that the user asks for; refuse a combination that does not exist."""
     from fmnist_exporters.recipes import formats, schemes, select_recipes
 
     scheme = "float32" if quantize == "none" else quantize

@@ -18,15 +18,18 @@ def inspect(
         ),
     ] = None,
     weights: Annotated[
-        bool, typer.Option("--weights", help="Show the weights, too; of a run before and after training.")
+        bool,
+        typer.Option(
+            "--weights", help="Show the elements of the weights, too; for a run before and after training."
+        ),
     ] = False,
     input_range: options.InputRange = None,
     output: options.Output = None,
     json: options.Json = None,
 ) -> None:
-    """Say what is in a model file.
+    """Show what is in a model file.
 
-    Its layers, operators, tensors and weights, and where it comes from.
+    Its layers, operators, tensors and weights, and its origin.
     """
     from fmnist.cli.output import say_run, show
     from fmnist.models.inspect import inspect_model, inspection_body, select_model
@@ -38,5 +41,5 @@ def inspect(
     say_run(run)
     inspection = inspect_model(path, Execution(input_range=input_range, output=output))
     if weights and run and inspection.initial is None:
-        say(f"{run.initial_weights}: not there, so only the weights after training are shown")
+        say(f"{run.initial_weights}: missing, so only the weights after training are shown")
     show(inspection_text(inspection, weights), "inspect", inspection_body(inspection, weights), json)

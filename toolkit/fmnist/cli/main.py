@@ -1,7 +1,7 @@
-"""The command `fmnist`: its verbs, and the process around them with one error boundary and silent engines.
+"""The command `fmnist`: its verbs, one error boundary, and silenced engines.
 
-The verbs import what they need when they are called, so that help opens at once. For the same reason the
-modules of this package do without postponed annotations, each of which Typer would have to compile.
+The verbs import what they need when they are called, so that help opens at once. For the same reason this
+package does not postpone annotations: Typer would have to compile each of them.
 """
 
 import errno
@@ -35,20 +35,20 @@ from fmnist.cli import (
 from fmnist.text.colours import error_line
 
 PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", "tensorflow", "keras")
-"""Distributions that results depend on, as pip calls them."""
+"""Distributions that results depend on, by their names in pip."""
 _OLDER = "tflite-runtime"
-"""The older name of ai-edge-litert, of which one is enough."""
+"""The older name of ai-edge-litert; only one of the two is shown."""
 _COMPLETE = "_FMNIST_COMPLETE"
-"""A shell sets this when it asks what may follow on its command line."""
+"""A shell sets this variable to complete a command line."""
 _QUICK = {"--help", "--version", "--install-completion", "--show-completion"}
-"""What loads no engine, and opens sooner without silencing any."""
+"""Options that load no engine, and start faster without silencing one."""
 _BARRED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-"""What the system does not let the user have, wherever in our code it comes up; any other may be a bug."""
+"""Errors of file access that are the user's everywhere in the code; any other may be a bug."""
 
 
 def print_version(ctx: typer.Context, wanted: bool) -> None:
-    """Print our version, and on further lines those of all that results depend on; then exit."""
-    if not wanted or ctx.resilient_parsing:  # then a shell asks what may follow
+    """Print the version, and below it the versions that results depend on; then exit."""
+    if not wanted or ctx.resilient_parsing:  # then a shell completes
         return
     versions = {name: _version(name) for name in ("fmnist", *PACKAGES)}
     if versions[_OLDER] is None:
@@ -75,9 +75,9 @@ app = typer.Typer(
     name="fmnist",
     help="Train a small image classifier, export it for a device, and prove that it still answers the same.",
     no_args_is_help=True,
-    rich_markup_mode=None,  # twice as fast to start, and help that any terminal can show
+    rich_markup_mode=None,  # starts twice as fast, and any terminal can show the help
     pretty_exceptions_enable=False,
-    context_settings={"color": False},  # of what Typer says itself; ours is in fmnist.text.colours
+    context_settings={"color": False},  # of Typer's own messages; ours are coloured by fmnist.text.colours
 )
 
 
@@ -87,16 +87,14 @@ def _options(
         bool,
         typer.Option(
             "--version",
-            help="Print the version, and those of Python, NumPy and the engines, and exit.",
+            help="Print the versions of fmnist, Python, NumPy and the engines, and exit.",
             callback=print_version,
             is_eager=True,
         ),
     ] = False,
     debug: Annotated[
         bool,
-        typer.Option(
-            "--debug", help="Show tracebacks and the engines' own logging; works after a verb, too."
-        ),
+        typer.Option("--debug", help="Show tracebacks and the engines' logging; may also follow the verb."),
     ] = False,
 ) -> None:
     pass
@@ -122,26 +120,26 @@ app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command; a user's mistake becomes one line and exit code 1, a bug keeps its traceback."""
+    """Run the command. A user's mistake becomes one line and exit code 1; a bug keeps its traceback."""
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")
         os.environ["FMNIST_DEBUG"] = "1"
     debug = os.environ.get("FMNIST_DEBUG") == "1"
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take nothing else
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take no other
     if _COMPLETE in os.environ:
         _leave_out_rich()
     elif not debug and _QUICK.isdisjoint(sys.argv):
         _silence_engines()
     try:
         try:
-            app(prog_name="fmnist")  # also as python -m fmnist, which no shell could complete
+            app(prog_name="fmnist")  # also for python -m fmnist, which shells cannot complete
         finally:
             _flush()
-    except BrokenPipeError:  # the reader, such as head, has had enough
+    except BrokenPipeError:  # the reader, such as head, has ended
         _discard_output()
         raise SystemExit(1) from None
     except OSError as error:
-        is_file = error.filename is not None  # a file's error is not one of standard output
+        is_file = error.filename is not None  # else it is an error of standard output
         if debug or (is_file and error.errno not in _BARRED):
             raise
         if not is_file:
@@ -152,13 +150,15 @@ def main() -> None:
     except Exception as error:
         if debug or not _is_users_mistake(error):
             raise
-        erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""  # a bar may stand there
+        erase = (
+            "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
+        )  # there may be a progress bar
         _complain(error, erase)
         raise SystemExit(1) from error
 
 
 def _is_users_mistake(error: Exception) -> bool:
-    from fmnist_runtime.errors import FmnistError  # not before: it loads NumPy, which --help does without
+    from fmnist_runtime.errors import FmnistError  # imported late, as it loads NumPy
 
     return isinstance(error, FmnistError)
 
@@ -170,7 +170,7 @@ def _one_line(text: str) -> str:
 
 
 def _complain(reason: object, erase: str = "") -> None:
-    if sys.stderr is not None:  # else print would take standard output
+    if sys.stderr is not None:  # else print would use standard output
         print(erase + error_line(reason, sys.stderr), file=sys.stderr)
 
 
@@ -180,20 +180,20 @@ def _flush() -> None:
 
 
 def _discard_output() -> None:
-    """Let what is still buffered go nowhere, or Python would complain of it at exit."""
+    """Discard buffered output, which would raise an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave_out_rich() -> None:
-    """Let Typer complete without Rich, which it would load, and take half as long again, to strip markup."""
-    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+    """Let Typer complete without Rich: loading it takes 50% longer, only to strip markup."""
+    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's way to mark a missing module
 
 
 def _silence_engines() -> None:
-    """Let TensorFlow, absl and the engines log into the void, and only them.
+    """Discard the logging of TensorFlow, absl and the engines.
 
-    Their native code writes to file descriptors 1 and 2, some of it before any log level can be set.
-    So Python's own streams move to copies of the two, which then point nowhere.
+    Their native code writes to file descriptors 1 and 2, partly before a log level can be set. So Python's
+    streams move to copies of the two, and the descriptors point to the null device.
     """
     import logging
     import warnings
@@ -203,19 +203,19 @@ def _silence_engines() -> None:
     warnings.simplefilter("ignore")
     void = os.open(os.devnull, os.O_WRONLY)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        if getattr(sys, name) is not None:  # it is None where the caller closed the descriptor
+        if getattr(sys, name) is not None:  # None if the caller closed the descriptor
             setattr(sys, name, _moved(getattr(sys, name), descriptor))
-        os.dup2(void, descriptor)  # also of one that was closed, or the next file would be opened as it
+        os.dup2(void, descriptor)  # also of a closed one, or the next file would get its number
     if void > 2:
         os.close(void)
     if sys.stderr is not None:
-        faulthandler.enable(sys.stderr)  # a crash in native code still says where
+        faulthandler.enable(sys.stderr)  # a crash in native code still shows where
 
 
 def _moved(stream: TextIO, descriptor: int) -> TextIO:
-    """The same stream on a copy of its descriptor."""
+    """Return the stream on a copy of its descriptor."""
     stream.flush()
     copy = os.dup(descriptor)
     line_buffered = os.isatty(copy) or descriptor == 2
-    # A terminal that knows no µ shows a question mark, and the figure all the same.
+    # A terminal without µ shows a question mark and the figure.
     return open(copy, "w", buffering=1 if line_buffered else -1, encoding=stream.encoding, errors="replace")

@@ -31,11 +31,11 @@ _LONGEST_S = 86_400
 
 
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return the verb with each option of its groups as a parameter of its own, which is what Typer reads.
+    """Return the verb with the options of its groups as separate parameters, as Typer needs them.
 
     Args:
-        verb: A function. A parameter whose type is a named tuple of options is a group; the group's fields
-            take its place, with the defaults of the group that is the parameter's default, else their own.
+        verb: A function. A parameter whose type is a named tuple of options is a group: the fields replace
+            it. Their defaults come from the group that is the parameter's default, if there is one.
     """
     groups: dict[str, Any] = {}
     parameters: list[Parameter] = []
@@ -188,11 +188,11 @@ def _result(name: str, help: str) -> Any:
 Json = Annotated[Path | None, _result("json", "the result as JSON to this file")]
 Junit = Annotated[Path | None, _result("junit", "the verdicts as JUnit XML, for CI systems")]
 Markdown = Annotated[Path | None, _result("markdown", "the tables as Markdown, for a pull request")]
-Csv = Annotated[Path | None, _result("csv", "the figures as CSV, a row for each that was timed")]
+Csv = Annotated[Path | None, _result("csv", "the figures as CSV, with a row for each combination")]
 Plots = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Draw what was found as pictures, into this folder.")
+    Path | None, typer.Option(metavar="DIR", help="Draw the results as pictures, into this folder.")
 ]
-_SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
+_SCORES = "Exact scores of models, as an .npz file: eval writes one, parity compares two."
 KeptScores = Annotated[
     Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_replaceable_scores)
 ]
@@ -202,7 +202,7 @@ ComparedScores = Annotated[
 _THREADS = typer.Option(metavar="N", min=1, max=256, help="Threads that one inference may use.")
 Threads = Annotated[int, _THREADS]
 ManyThreads = Annotated[list[int], _THREADS]
-_ENGINE = "What runs an artifact; null answers without inference, to show what that leaves."
+_ENGINE = "Engine that runs the artifacts; null skips inference, to show the time of everything else."
 _EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
@@ -216,7 +216,7 @@ ManyEngines = Annotated[
 Labels = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Class names, one a line, or as JSON. Default: the model's or its data's."
+        metavar="FILE", help="Class names, one per line, or JSON. Default: the model's or its data set's."
     ),
 ]
 InputRange = Annotated[
@@ -225,14 +225,14 @@ InputRange = Annotated[
         metavar="RANGE",
         callback=_pixel_range,
         autocompletion=completing(RANGES),
-        help="What pixels become for a model that does not say it: 0-255, 0-1, -1-1, 1-0 (white is 0), or "
-        "mean=M,std=S of x/255, with three numbers each for colour; :bgr behind it where blue is the first "
-        "channel. Default: as its seal or metadata says, or labelled images.",
+        help="Input range of a model that does not declare it: 0-255, 0-1, -1-1, 1-0 (white is 0), or "
+        "mean=M,std=S of x/255, with three numbers each for colour; append :bgr if blue comes first. "
+        "Default: from its seal or metadata, or found with labelled images.",
     ),
 ]
 Output = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Output that holds the scores, of a model that has several."),
+    typer.Option(metavar="NAME", help="Output that holds the scores, for a model with several outputs."),
 ]
 Hz = Annotated[
     float | None,
@@ -241,7 +241,7 @@ Hz = Annotated[
         min=0.001,
         max=100_000,
         callback=_number,
-        help="Calls a second, when periodic. Default: 30.",
+        help="Calls per second of --scenario periodic. Default: 30.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
@@ -284,13 +284,15 @@ class TimingOptions(NamedTuple):
     duration: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", callback=_positive, help="How long each is timed, in all processes together."
+            metavar="SECONDS",
+            callback=_positive,
+            help="Time for each combination, in all processes together.",
         ),
     ] = DEFAULT_SECONDS
     processes: Annotated[
         int,
         typer.Option(
-            metavar="N", min=1, max=1000, help="Fresh processes that each is timed in, one at a time."
+            metavar="N", min=1, max=1000, help="Fresh processes for each combination, one at a time."
         ),
     ] = 6
 
@@ -305,8 +307,7 @@ class GateOptions(NamedTuple):
             min=0,
             max=100,
             callback=_number,
-            help="Loss of accuracy, in percentage points, that must be ruled out. Default: by scheme, "
-            "0.1 to 1.",
+            help="Loss of accuracy to rule out, in percentage points. Default: by scheme, 0.1 to 1.",
         ),
     ] = None
     min_agreement: Annotated[
@@ -316,7 +317,7 @@ class GateOptions(NamedTuple):
             min=0,
             max=1,
             callback=_number,
-            help="Least share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
+            help="Smallest share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
         ),
     ] = None
     max_difference: Annotated[
@@ -334,8 +335,8 @@ class GateOptions(NamedTuple):
         typer.Option(
             metavar="N",
             min=0,
-            help="Answers that may change at a margin of 0.5 or more. Default: what is by chance no more "
-            "than a share of all, by scheme 0.01 to 0.1%; of a foreign file any number.",
+            help="Answers that may change at a margin of 0.5 or more. Default: a number that is consistent "
+            "with a share of 0.01 to 0.1%, by scheme; any number for a foreign file.",
         ),
     ] = None
 
@@ -354,15 +355,15 @@ class TrainingOptions(NamedTuple):
         typer.Option(
             metavar=either(PRESETS),
             autocompletion=completing(PRESETS),
-            help="Settings to start from; best gets the most out of the same network.",
+            help="Settings to start from; best gives the highest accuracy with the same network.",
         ),
     ] = "lecture"
     epochs: Annotated[
         int | None,
-        typer.Option(metavar="N", min=1, help="Times every training image is seen, in all. Default: 10."),
+        typer.Option(metavar="N", min=1, help="Passes over the training images, in all. Default: 10."),
     ] = None
     batch_size: Annotated[
-        int | None, typer.Option(metavar="N", min=1, help="Images per step of the optimizer. Default: 32.")
+        int | None, typer.Option(metavar="N", min=1, help="Images per optimizer step. Default: 32.")
     ] = None
     hidden: Annotated[
         list[int] | None,
@@ -370,7 +371,7 @@ class TrainingOptions(NamedTuple):
             metavar="UNITS",
             min=1,
             max=16384,
-            help="Units of a hidden layer; again for each further one. Default: 128.",
+            help="Units of a hidden layer; repeat for more layers. Default: 128.",
         ),
     ] = None
     dropout: Annotated[
@@ -380,7 +381,7 @@ class TrainingOptions(NamedTuple):
             min=0,
             max=0.99,
             callback=_number,
-            help="Share of hidden units left out in training. Default: 0.2.",
+            help="Share of hidden units dropped in training. Default: 0.2.",
         ),
     ] = None
     validation_split: Annotated[

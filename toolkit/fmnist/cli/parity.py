@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class _Reports(NamedTuple):
-    """Where the results go."""
+    """Files of the results."""
 
     junit: options.Junit = None
     markdown: options.Markdown = None
@@ -36,12 +36,12 @@ def parity(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="The original: a Keras model, reference.npz, artifact or run. Default: the artifacts' run.",
+            help="The original: Keras model, reference.npz, artifact or run. Default: by the artifacts' run.",
         ),
     ] = None,
     scores: options.ComparedScores = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Say which layer drifts first, too; runs the Keras model itself.")
+        bool, typer.Option("--layers", help="Find the layer that drifts first, too; runs the Keras model.")
     ] = False,
     *,
     gate: options.GateOptions,
@@ -49,9 +49,9 @@ def parity(
     execution: options.ExecutionOptions,
     reports: _Reports,
 ) -> None:
-    """Say which models may replace their original.
+    """Check that models may replace their original.
 
-    Exit 3 when one drifts beyond its gate.
+    Exit 3 if one of them fails its gate.
     """
     from fmnist.cli.output import GATE_FAILED, require_apart, show
     from fmnist.parity.body import layers_body, parity_body
@@ -108,7 +108,7 @@ def _compare(
 
 
 def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...]:
-    """The artifacts to compare, once it is known that pictures of them may be written."""
+    """Return the artifacts to compare, after a check that their pictures may be written."""
     from fmnist.cli.output import say_run_and_stale
     from fmnist.models.select import select_artifacts
 
@@ -155,7 +155,7 @@ def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
 
 
 def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
-    """Write the pictures, and say so where it is in no result's way."""
+    """Write the pictures, and name them on standard error."""
     from fmnist.parity.models import scored_split
     from fmnist.parity.pictures import write_pictures
     from fmnist.text.progress import say

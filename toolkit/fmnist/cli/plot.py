@@ -88,7 +88,7 @@ def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.
     name = hidden_kernel(weights, shape, where.model)
     initial = initial_weights(where, weights)
     if initial is None:
-        say(f"{where.initial_weights}: not there, so only the weights after training are drawn")
+        say(f"{where.initial_weights}: missing, so only the weights after training are drawn")
     before = unit_images(initial[name], shape) if initial else None
     write_figure(path, weights_figure(before, unit_images(weights[name], shape)))
     print(path)

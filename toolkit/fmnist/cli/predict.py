@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fmnist_runtime.errors import FmnistError
 
 _HANDFUL = 20
-"""So many images are done before anybody looks for progress."""
+"""Up to this number of images no progress is shown."""
 
 
 @options.grouped
@@ -41,30 +41,30 @@ def predict(
         ),
     ] = None,
     top: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many classes to name for each image.")
+        int, typer.Option(metavar="N", min=1, help="Number of classes to name for each image.")
     ] = 3,
     invert: Annotated[
         Literal["auto", "always", "never"],
         typer.Option(
-            help="Turn dark on light into light on dark, as in training. auto: for a grey model, where the "
-            "image's border is nearer white than black; never for a colour model."
+            help="Turn dark on light into light on dark, as in training. auto: only for a grey model, and if "
+            "the image's border is nearer white than black."
         ),
     ] = "auto",
     raw: Annotated[
         str | None,
         typer.Option(
             metavar="WxH[xB]",
-            help="Take - for raw frames of this width and height, not for PNG and JPEG files one after "
-            "another; B is bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
+            help="Read raw frames of this width and height from -, instead of a sequence of PNG and JPEG "
+            "files; B is bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
             show_default=False,
         ),
     ] = None,
     form: Annotated[
         Literal["table", "csv", "jsonl"],
-        typer.Option("--as", help="table for people, csv, or jsonl: a JSON object a line."),
+        typer.Option("--as", help="table for people, csv, or jsonl: one JSON object per line."),
     ] = "table",
     show: Annotated[
-        bool, typer.Option("--show", help="Draw each image as the model saw it, its answers beside it.")
+        bool, typer.Option("--show", help="Draw each image as the model sees it, with its classes beside it.")
     ] = False,
     *,
     execution: options.ExecutionOptions,
@@ -72,9 +72,9 @@ def predict(
 ) -> None:
     """Name the most probable classes of images.
 
-    Of a run the first artifact is taken whose engine is installed. Thousands of images need no more memory
-    than a few, except with --json, which writes one document at the end. A file that is no image is named on
-    stderr, the others are answered, and the exit code is 1.
+    For a run, the first artifact whose engine is installed is used. Thousands of images need no more memory
+    than a few, except with --json, which writes one document at the end. A file that is not an image is named
+    on stderr; the others are classified, and the exit code is 1.
     """
     from fmnist.models.open import describe, is_model_file, open_model
     from fmnist.predict.output import Layout, record
@@ -88,15 +88,15 @@ def predict(
         images.insert(0, model)
         model = None
     if not images:
-        raise typer.BadParameter("name one image or more", param_hint="PATH...")
+        raise typer.BadParameter("give one image or more", param_hint="PATH...")
     frame = _frame(raw, STDIN in images)
     if show and form != "table":
-        raise typer.BadParameter("draws for people; leave --as away", param_hint="--show")
+        raise typer.BadParameter("draws for people; leave out --as", param_hint="--show")
     found = find_images(images)
     if found.passed_over:
-        say(f"files passed over, as they are not named like images: {found.passed_over:,}")
+        say(f"files skipped, as they are not named like images: {found.passed_over:,}")
     if model is None or not is_model_file(model):
-        from fmnist.models.select import select_artifact  # a tenth of the time of a whole prediction
+        from fmnist.models.select import select_artifact  # takes a tenth of the time of a whole prediction
 
         model, _ = select_artifact(model, execution.engine)
         say(f"model: {model}")
@@ -108,7 +108,7 @@ def predict(
         shape = image_shape(session.info.input_shape)
         require_image_shape(shape, str(model))
         layout = _layout(form, show, session.info.labels, min(top, len(session.info.labels)), found)
-        if str(json) == "-":  # JSON on stdout stands alone there
+        if str(json) == "-":  # only JSON goes to stdout then
             layout = Layout("", lambda answer: "")
         answers = predict_images(session, read_images(found.paths, shape, invert, frame), top, live)
         try:
@@ -120,7 +120,7 @@ def predict(
                 inverted += answer.picture.inverted
                 if json:
                     records.append(record(answer))
-        finally:  # also where the user ends a camera's stream
+        finally:  # also if the user ends a camera's stream
             if inverted and invert == "auto":
                 counts = f"{inverted:,} of {answered:,} images"
                 say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
@@ -134,7 +134,7 @@ def predict(
 
 
 def _is_model(path: Path) -> bool:
-    """Whether a path names a model file or a run; else it is of images."""
+    """Whether a path is a model file or a run, and not images."""
     from fmnist.models.open import is_model_file
 
     if is_model_file(path):
@@ -147,7 +147,7 @@ def _is_model(path: Path) -> bool:
 def _tell(
     answers: "Iterator[ClassifiedImage | FmnistError]", layout: "Layout", progress: "Progress", live: bool
 ) -> "Iterator[ClassifiedImage | None]":
-    """Print each answer when it comes, and on stderr what went wrong, of which None is passed on."""
+    """Print each result at once, and errors on stderr; yield the result, or None for an error."""
     import sys
 
     from fmnist.predict.predict import ClassifiedImage
@@ -160,10 +160,10 @@ def _tell(
             yield None
             continue
         progress.step()
-        yield answer  # first, so that it is counted, whatever ends the program when it is printed
+        yield answer  # first, so that it is counted even if printing it ends the program
         print(header + layout.text(answer), end="", flush=live)
         header = ""
-    print(end="", flush=True)  # answers stand before what is said at the end, also where both go to one file
+    print(end="", flush=True)  # before the messages at the end, also if both go to one file
 
 
 def _frame(raw: str | None, streamed: bool) -> "Frame | None":
@@ -173,7 +173,7 @@ def _frame(raw: str | None, streamed: bool) -> "Frame | None":
 
     if not streamed:
         raise typer.BadParameter(
-            "is the size of frames from standard input; name - as a PATH", param_hint="--raw"
+            "is the size of frames from standard input; give - as a PATH", param_hint="--raw"
         )
     try:
         return parse_frame(raw)
@@ -198,7 +198,7 @@ def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Fo
 
 
 def _progress(found: "FoundImages") -> "Progress":
-    """Progress where answers do not show it themselves, and where it is known how many there are."""
+    """Return the progress to show: none if the results show it themselves, or their number is unknown."""
     from fmnist.text.progress import Progress
 
     silent = _on_terminal() or not found.countable or len(found.paths) <= _HANDFUL

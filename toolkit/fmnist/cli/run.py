@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from fmnist.results.summary import SummaryBody
 
 _TIMING = options.TimingOptions(duration=options.DEFAULT_SECONDS / 2)
-"""Half of what `fmnist bench` takes."""
+"""Half the time of `fmnist bench`."""
 
 
 @options.grouped
@@ -28,11 +28,11 @@ def run(
     force: options.Force = False,
     json: options.Json = None,
 ) -> None:
-    """Train, export, compare and time in one go.
+    """Train, export, compare and time in one run.
 
-    Everything is exported and measured, in one run directory. Steps that are finished are kept. Exit 3 when
-    an artifact drifts beyond its gate, or the original is not surely better than guessing: than naming the
-    largest class of the test images always.
+    Every artifact is exported and measured, in one run directory. Finished steps are kept. Exit 3 if an
+    artifact fails its gate, or if the original is not significantly better than always naming the largest
+    class of the test images.
     """
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
@@ -44,7 +44,7 @@ def run(
     settings = training.settings()
     where = Run(out or RUNS / run_name(settings.dataset))
     if not where.model.exists():
-        isolation.start()  # what exports need is loaded while this process trains
+        isolation.start()  # loads what exports need while this process trains
     train_or_keep(where, settings, data_dir, force)
     method = Method(seconds=timing.duration, processes=timing.processes)
     summary = Pipeline(where, data_dir, threads, method, force, gate.limits()).execute()

@@ -16,13 +16,13 @@ def train(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="Go on with a run, up to --epochs in all; or with a .keras file, in a new run.",
+            help="Continue a run, up to --epochs in all; or a .keras file, in a new run.",
         ),
     ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Folder of the run. Default: runs/DATASET, with a number if that exists."
+            metavar="DIR", help="Folder of the run. Default: runs/DATASET, with a number if it exists."
         ),
     ] = None,
     data_dir: options.DataDir = None,
@@ -30,14 +30,14 @@ def train(
 ) -> None:
     """Train the network of the lectures.
 
-    Its answers on the test images are recorded, to compare artifacts with.
+    Its scores on the test images are recorded as the reference for artifacts.
     """
     from fmnist.runs.run import Run, new_run
     from fmnist.training import resume as training_step
 
     if resume:
         if training.preset != "lecture":
-            raise typer.BadParameter("a training that goes on keeps its settings", param_hint="--preset")
+            raise typer.BadParameter("a training that is continued keeps its settings", param_hint="--preset")
         training_step.resume(resume, training.given(), out, data_dir, force)
         return
     settings = training.settings()
