@@ -147,9 +147,7 @@ def test_a_numpy_that_computes_wrongly_runs_no_models(doctor):
     result = doctor(sitecustomize=wrong)
     assert (result.returncode, result.stdout) == (1, "")
     numpy = f"numpy {package_versions()['numpy']}"
-    start = (
-        f"fmnist: nothing runs models here, as NumPy runs none ({numpy} answers otherwise than it should: "
-    )
+    start = f"fmnist: nothing runs models here, as NumPy runs none ({numpy} gives wrong answers: "
     assert result.stderr.startswith(f"{start}golden image 0: a probability differs by 0.")
     assert result.stderr.count("\n") == 1
 

@@ -1,4 +1,4 @@
-"""All devices at once, each on its own deployment."""
+"""Deployment of a run to all devices at once."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ _MOST_AT_ONCE = 8
 
 
 class Bundles:
-    """The bundles of a run, each made when the first device needs it, and then shared."""
+    """The bundles of a run. Each is made when the first device needs it, and then shared."""
 
     def __init__(self, run: Run, formats: Sequence[str], data_dir: Path | None) -> None:
         """Make bundles of a run.
 
         Args:
             run: The run.
-            formats: Formats of the artifacts that are wanted.
-            data_dir: Where the data set lies, if not in one of the usual places.
+            formats: Formats of the artifacts to include.
+            data_dir: Folder of the data set, if not in one of the usual places.
         """
         self._run, self._formats, self._data_dir = run, formats, data_dir
         self._made: dict[Target, Bundle | FmnistError] = {}
         self._lock = threading.Lock()
 
     def bundle_for(self, target: Target) -> Bundle:
-        """The bundle for a target.
+        """Return the bundle for a target.
 
         Raises:
             FmnistError: It cannot be made.
@@ -63,7 +63,7 @@ def deploy(
     bundle_for: Callable[[Target], Bundle],
     bench_options: Sequence[str],
 ) -> list[Outcome]:
-    """Bring a run to devices, measure it there, and bring the results into the run.
+    """Deploy a run to devices, measure it there, and copy the results into the run.
 
     Args:
         run: The run.
@@ -72,7 +72,7 @@ def deploy(
         bench_options: Options of ``fmnist bench`` on the devices.
 
     Returns:
-        What became of each device, in their order; where the user interrupts it, as far as it came.
+        The outcome of each device, in their order; after Ctrl-C, as far as each came.
 
     Raises:
         OutputError: Results could not be written into the run.
@@ -98,7 +98,7 @@ def deploy(
 
 
 def deployment_text(run: Run, outcomes: Sequence[Outcome]) -> str:
-    """Return a table of all models on all devices, and below it what is wrong with them."""
+    """Return a table of all models on all devices, and below it the gates they broke."""
     cells = []
     for outcome in outcomes:
         device = [outcome.host, outcome.machine or ABSENT]

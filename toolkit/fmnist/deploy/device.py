@@ -1,4 +1,4 @@
-"""One device's deployment, step by step; whatever ends it, it is said what the device has then."""
+"""The deployment to one device, step by step. Its outcome always says which version the device uses."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ _STEPS = 100
 
 
 class DeviceProgress:
-    """Says what is done with one device."""
+    """Progress lines of one device, each with the name of the device."""
 
     def __init__(self, host: str, alone: bool) -> None:
-        """Speak for a device.
+        """Report on a device.
 
         Args:
             host: What the user calls it.
-            alone: Whether there is no other, so that a bar has the terminal's last line for itself.
+            alone: Whether it is the only device, so that a bar can use the last line of the terminal.
         """
         self._host, self._alone = host, alone
         self._bar: Progress | None = None
 
     def say(self, line: str) -> None:
-        """One line, in place of a bar."""
+        """Print a line, and remove the bar."""
         if self._bar:
             self._bar.remove()
             self._bar = None
@@ -50,7 +50,7 @@ class DeviceProgress:
             say(f"{self._host}: {line}")
 
     def sending(self, total: int) -> Callable[[int], None]:
-        """Follow the sending of so many bytes; what is returned is called with each number of them."""
+        """Show the progress of sending bytes; call the returned function with each number of bytes sent."""
         stream = None if self._alone else _Lines()
         progress = self._bar = Progress(f"{self._host}: per cent of {size(total)} sent:", _STEPS, stream)
         sent = steps = 0
@@ -66,7 +66,7 @@ class DeviceProgress:
 
 
 class _Lines(io.StringIO):
-    """Standard error as something that is no terminal, for a bar of many."""
+    """Standard error as a stream that is not a terminal, for one of several bars."""
 
     def write(self, text: str) -> int:
         with _ONE_AT_A_TIME:
@@ -83,24 +83,24 @@ class DeploymentPlan:
     """What every device gets."""
 
     run: Run
-    """The run whose artifacts go there, and into which the results come."""
+    """The run whose artifacts are deployed, and which receives the results."""
     bundle_for: Callable[[Target], Bundle]
-    """Makes a bundle, once for all devices that it fits."""
+    """Returns the bundle for a target, made once."""
     bench_options: Sequence[str]
-    """Options of ``fmnist bench`` there."""
+    """Options of ``fmnist bench`` on the device."""
 
 
 class Deployment:
-    """The way of one device, which knows how far it has come."""
+    """The deployment to one device, with its state."""
 
     def __init__(self, host: str, ssh: Ssh, plan: DeploymentPlan, progress: DeviceProgress) -> None:
-        """Prepare the way to a device.
+        """Prepare a deployment.
 
         Args:
             host: A destination as ``ssh`` takes it.
             ssh: Makes the connections.
-            plan: What it gets.
-            progress: Says how it goes.
+            plan: What the device gets.
+            progress: Reports on the device.
         """
         self.host, self._ssh, self._plan, self._progress = host, ssh, plan, progress
         self._probe: Probe | None = None
@@ -113,7 +113,7 @@ class Deployment:
         self._state = "nothing was sent"
 
     def execute(self) -> Outcome:
-        """Go all the way, or as far as it goes."""
+        """Deploy; after an error, return the outcome so far with the reason."""
         try:
             self._probe = self._ask()
             self._target = target_of(self._probe)
@@ -136,7 +136,7 @@ class Deployment:
         return self._outcome(None)
 
     def interrupted(self) -> Outcome:
-        """What is there when the user has ended all."""
+        """Return the outcome after Ctrl-C."""
         return self._outcome(DeviceError("interrupted"))
 
     def _outcome(self, error: FmnistError | None) -> Outcome:
@@ -162,21 +162,21 @@ class Deployment:
         return remote_probe.read_reply(reply.output.decode(errors="replace"))
 
     def _say_problems(self, probe: Probe) -> None:
-        """What keeps a device from working, or from its full speed, before minutes are spent on it."""
+        """Report problems of a device before minutes are spent on it."""
         for finding in diagnose(probe):
             if finding.verdict == "problem":
                 self._progress.say(f"{finding.name}: {finding.found}; {finding.advice}")
 
     def _pass_on(self, line: str) -> None:
-        """Say how far a verb has come there, such as ``bench 12 of 48``; the rest is for the log."""
+        """Report the progress of a verb there, such as ``bench 12 of 48``; other lines go to the log."""
         if line.startswith(tuple(f"{kind} " for kind in KINDS)):
             self._progress.say(line)
 
     def _install(self, connection: Connection, bundle: Bundle) -> bool:
-        """Have a version installed beside the one in use.
+        """Install a version beside the one in use.
 
         Returns:
-            Whether its artifacts answer there as where they were made.
+            Whether `fmnist verify` passed on the device.
 
         Raises:
             DeviceError: It could not be sent or installed.
@@ -200,14 +200,14 @@ class Deployment:
         return done.code == 0
 
     def _require_proof(self, measurement: Measurement, version: str, verified: bool) -> None:
-        """See what the device finds of a version that is installed there.
+        """Check on the device that an installed version keeps its gates.
 
         Raises:
-            RejectedError: An artifact fails its gate there, or did not verify itself.
-            DeviceError: It could not be found out.
+            RejectedError: An artifact fails its gate or its verification there.
+            DeviceError: It could not be checked.
             OutputError: A result cannot be written.
         """
-        differs = f"version {version} answers otherwise there than where it was made"
+        differs = f"version {version} gives other answers there than where it was made"
         try:
             self._rows = measurement.prove()
         except FmnistError as error:
@@ -238,13 +238,13 @@ class Deployment:
     def _send(
         self, connection: Connection, bundle: Bundle, contents: transfer.DeviceContents, before: str
     ) -> None:
-        """Send what is missing, and remember at each moment what is there.
+        """Send the missing files, and keep the state up to date.
 
         Args:
-            connection: To a device that was asked what it has.
-            bundle: What it is to have.
-            contents: What it answered.
-            before: What is in use there.
+            connection: To the device, after `transfer.query`.
+            bundle: The bundle to install.
+            contents: What the device has.
+            before: Which version is in use there.
         """
         missing = contents.missing_bytes(bundle)
         total = sum(file.size for file in transfer.distinct(bundle))
@@ -266,7 +266,7 @@ class Deployment:
 
 def _as_before(bundle: Bundle, contents: transfer.DeviceContents) -> str:
     if contents.current is None:
-        return "none is in use there"
+        return "no version is in use there"
     if contents.current != bundle.version:
         return f"version {contents.current} stays in use there"
     return f"version {contents.current} is in use there{'' if contents.works else ', and damaged'}"

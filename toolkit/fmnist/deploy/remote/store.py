@@ -1,4 +1,4 @@
-"""Files on a device, each kept once under its SHA-256 and received from where the last transfer ended."""
+"""Files on a device, each stored once under its SHA-256. Interrupted transfers are continued."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from typing import BinaryIO, NoReturn
 
 @contextmanager
 def time_limit(seconds: int, error: Exception) -> Iterator[None]:
-    """Do something in the main thread, and fail with an error when it takes longer.
+    """Run a block in the main thread, and raise an error if it takes longer.
 
-    A network that goes away says nothing to the device: sshd may wait for hours.
+    A device does not notice a lost network: sshd may wait for hours.
     """
 
     def end(*_: object) -> NoReturn:
@@ -35,15 +35,15 @@ def time_limit(seconds: int, error: Exception) -> Iterator[None]:
 _CHUNK = 1 << 16
 _OURS = re.compile(r"[0-9a-f]{64}(\.part)?")
 READ_TIMEOUT_S = 60
-"""The connection is taken for dead after so long without a chunk; ``ssh`` gives it up after as long."""
+"""Time without a chunk after which the connection counts as lost; ``ssh`` waits as long."""
 
 
 class RefusedError(Exception):
-    """This device cannot take what is sent; the text says why."""
+    """This device cannot accept the bundle; the text says why."""
 
 
 class DisconnectedError(Exception):
-    """The workstation has gone."""
+    """The workstation has disconnected."""
 
 
 @dataclass(frozen=True)
@@ -61,27 +61,27 @@ class WantedFile:
 
 
 class Store:
-    """A folder of files that are named after their content."""
+    """A folder of files that are named by their SHA-256."""
 
     def __init__(self, folder: Path) -> None:
-        """Use a folder, which is made if it is not there."""
+        """Use a folder; create it if it does not exist."""
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
     def path(self, sha256: str) -> Path:
-        """Where the file of that content is, or will be."""
+        """Return the path of a file, whether it exists or not."""
         return self.folder / sha256
 
     def present(self, files: Sequence[WantedFile]) -> dict[str, int]:
-        """Bytes that are there of each content. One that was changed, or is damaged, is removed."""
+        """Return the number of bytes present of each file. Damaged files are removed."""
         return {file.sha256: self._present(file) for file in files}
 
     def receive(self, stream: BinaryIO, file: WantedFile) -> None:
-        """Take the rest of a file; it gets its name when all of it is there and right.
+        """Receive the rest of a file; it gets its name when it is complete and correct.
 
         Raises:
-            DisconnectedError: The stream ended before. What came of the file is kept.
-            RefusedError: The disk is full, or the content is another.
+            DisconnectedError: The stream ended early. The received part is kept.
+            RefusedError: The disk is full, or the content is wrong.
         """
         part = self._part(file.sha256)
         try:
@@ -97,7 +97,7 @@ class Store:
                     left -= len(chunk)
                 os.fsync(out.fileno())
         except OSError as error:
-            part.unlink(missing_ok=True)  # a device whose disk is full is left with some room
+            part.unlink(missing_ok=True)  # leaves some room on a full disk
             full = "no space is left there" if error.errno == errno.ENOSPC else error.strerror
             raise RefusedError(f"{file.name} could not be written ({full})") from error
         if sha256_of(part) != file.sha256:
@@ -107,7 +107,7 @@ class Store:
         part.replace(self.path(file.sha256))
 
     def keep_only(self, contents: set[str]) -> None:
-        """Remove all files but those, and what is none of ours: the folder may be somebody's."""
+        """Remove our files except those. Files of other names are kept, as they may be the user's."""
         for path in self.folder.iterdir():
             if _OURS.fullmatch(path.name) and path.stem not in contents:
                 path.unlink()
@@ -117,7 +117,7 @@ class Store:
         if whole.is_file():
             if whole.stat().st_size == file.size and sha256_of(whole) == file.sha256:
                 return file.size
-            whole.unlink()  # not written over: versions have links to it
+            whole.unlink()  # not overwritten, as versions have links to it
         if not part.is_file():
             return 0
         size = part.stat().st_size
@@ -131,6 +131,6 @@ class Store:
 
 
 def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
+    """Return the SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

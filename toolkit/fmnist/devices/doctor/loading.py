@@ -138,7 +138,7 @@ def _run(loading: Loading) -> Loading:
         return replace(loading, error=f"{_with_numpy(loading)} runs no model ({_reason(error)})")
     if not failures:
         return loading
-    return replace(loading, error=f"{_with_numpy(loading)} answers otherwise than it should: {failures[0]}")
+    return replace(loading, error=f"{_with_numpy(loading)} gives wrong answers: {failures[0]}")
 
 
 def _with_numpy(loading: Loading) -> str:
