@@ -107,7 +107,7 @@ def test_what_is_amiss_with_a_machine_is_said_before_it_is_sent_anything(deploy,
 
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "pi: probe"
-    assert "pi: disk: 400 MB free at home; two bundles side by side take 500 MB; " in said[1]
+    assert "pi: disk: 400 MB free at home; two bundles side by side need 500 MB; " in said[1]
 
 
 def test_a_machine_without_ssh(deploy, monkeypatch, tmp_path):

@@ -209,7 +209,7 @@ def test_without_test_images(fmnist, tmp_path):
     result = fmnist("doctor", environment={"FMNIST_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)})
     assert result.returncode == 0
     if not Path("/usr/share/datasets/fashion-mnist").exists():
-        assert advice(result.stdout)["test images"].startswith("name their folder with --data-dir, or: ")
+        assert advice(result.stdout)["test images"].startswith("give their folder with --data-dir, or: ")
 
 
 def test_damaged_test_images(fmnist, tmp_path):

@@ -10,20 +10,20 @@ from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import Probe
 
 PLATFORMS: dict[str, Platform] = {"aarch64": "linux-aarch64", "x86_64": "linux-x86_64"}
-"""By the name that the kernel gives to the machine."""
+"""Platforms by the kernel's name of the machine."""
 
 
 @dataclass(frozen=True)
 class Wheels:
-    """The binary wheels of one extra, which are there for `PLATFORMS` and `PYTHONS` alike."""
+    """The binary wheels of one extra, which exist for all `PLATFORMS` and `PYTHONS`."""
 
     requirement: str
-    """The package that an extra is named for, as it is pinned."""
+    """The main package of the extra, with its pinned version."""
     min_glibc: tuple[int, int]
-    """The greatest of what its wheels and those of NumPy say: ``manylinux_2_28`` is glibc 2.28 (PEP 600)."""
+    """The glibc that its wheels and those of NumPy need: ``manylinux_2_28`` is glibc 2.28 (PEP 600)."""
 
 
-# As PyPI's index lists them for these versions, cp311 to cp314; NumPy's own are of manylinux_2_27.
+# As listed on PyPI for these versions, cp311 to cp314; those of NumPy are manylinux_2_27.
 WHEELS: dict[Extra, Wheels] = {
     "tflite": Wheels("ai-edge-litert==2.3.0", (2, 27)),
     "onnx": Wheels("onnxruntime==1.31.1", (2, 28)),
@@ -32,7 +32,7 @@ WHEELS: dict[Extra, Wheels] = {
 
 
 def obstacle(probe: Probe, extra: Extra) -> str:
-    """What about a machine keeps an extra's wheels from it, such as ``glibc 2.24``; else empty."""
+    """Return why a machine cannot use an extra's wheels, such as ``glibc 2.24``; empty if it can."""
     machine = probe.environment.machine
     name, _, libc = probe.libc.partition(" ")
     minor = dotted(version_numbers(probe.environment.python)[:2])
@@ -50,32 +50,32 @@ def obstacle(probe: Probe, extra: Extra) -> str:
 
 
 def version_numbers(text: str) -> tuple[int, ...]:
-    """The numbers that a version begins with: ``3.13.0rc1`` is (3, 13, 0)."""
-    match = re.match(r"\d{1,9}(\.\d{1,9})*", text)  # a stranger's may be too long for a number
+    """Return the numbers at the start of a version: ``3.13.0rc1`` gives (3, 13, 0)."""
+    match = re.match(r"\d{1,9}(\.\d{1,9})*", text)  # the text is untrusted, and may be too long for a number
     return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def dotted(numbers: tuple[int, ...]) -> str:
-    """Numbers of a version as text."""
+    """Return the numbers of a version as text."""
     return ".".join(map(str, numbers))
 
 
 MIN_NUMPY = (1, 24)
-"""What pyproject.toml asks for."""
+"""The minimum in pyproject.toml."""
 _INSTALL_NUMPY = {
     "debian": "sudo apt install python3-numpy",
     "fedora": "sudo dnf install python3-numpy",
     "alpine": "sudo apk add py3-numpy",
     "arch": "sudo pacman -S python-numpy",
 }
-"""By an identifier in os-release."""
+"""Commands by an identifier in os-release."""
 
 
 def target_of(probe: Probe) -> Target:
-    """What a bundle for a machine must be made for.
+    """Return the target of a bundle for a machine.
 
     Raises:
-        DeviceError: None would run there; the text says what would change that.
+        DeviceError: No bundle would run there; the text says what to do.
     """
     system = probe.environment.system.partition(" ")[0]
     if system != "Linux":
@@ -95,18 +95,18 @@ def target_of(probe: Probe) -> Target:
 
 
 def engine_obstacle(probe: Probe) -> str:
-    """What keeps the wheels of one of the engines from a machine; empty when it can have both."""
+    """Return why a machine cannot use the wheels of an engine; empty if it can use both."""
     return next(filter(None, (obstacle(probe, extra) for extra in ENGINE_EXTRAS)), "")
 
 
 def install_numpy(probe: Probe) -> str:
-    """The command that installs the system's own NumPy."""
+    """Return the command that installs the system's NumPy."""
     commands = (_INSTALL_NUMPY[name] for name in probe.distribution if name in _INSTALL_NUMPY)
     return next(commands, "install NumPy for the system's Python")
 
 
 def python_too_old(python: str) -> DeviceError:
-    """What to tell of a machine whose Python cannot run fmnist."""
+    """Return the error for a machine whose Python cannot run fmnist."""
     return DeviceError(
         f"Python {python} is too old: fmnist needs {dotted(MIN_PYTHON)}; "
         "install Raspberry Pi OS bookworm or newer"

@@ -1,4 +1,4 @@
-"""What a bundle is made for, a platform and a version of Python, and the exact packages that it gets."""
+"""The target of a bundle, a platform and a version of Python, and the exact packages for it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from dataclasses import dataclass
 from typing import Literal
 
 Platform = Literal["linux-aarch64", "linux-x86_64", "any"]
-"""``any`` is every other machine: it has wheels of no engine, and NumPy of its own system."""
+"""``any`` is every other machine: no engine has wheels for it, and it uses the NumPy of its system."""
 
 MIN_PYTHON = (3, 11)
-"""What pyproject.toml asks for."""
+"""The minimum in pyproject.toml."""
 PYTHONS = ("3.11", "3.12", "3.13", "3.14")
-"""Versions for which there are wheels of the pinned engines."""
+"""Versions that the pinned engines have wheels for."""
 RASPBERRY_PI_OS = "3.13"
-"""Python of the present Raspberry Pi OS, which is Debian trixie; the one before, bookworm, has 3.11."""
+"""Python of the present Raspberry Pi OS, Debian trixie; its predecessor, bookworm, has 3.11."""
 
 
 @dataclass(frozen=True)
 class Target:
-    """Machines that one bundle fits."""
+    """The machines that one bundle is for."""
 
     platform: Platform
     python: str
-    """Such as ``3.11``. On the platform ``any`` a newer one will do, too."""
+    """Such as ``3.11``; on the platform ``any`` also a newer one."""
 
     @property
     def has_engines(self) -> bool:
-        """Whether the engines have wheels for it. Else NumPy runs the network."""
+        """Whether the engines have wheels for it; otherwise NumPy runs the network."""
         return self.platform != "any"
 
     def __str__(self) -> str:
@@ -68,11 +68,11 @@ _EXTRAS: dict[Extra, tuple[str, ...]] = {
 
 
 def requirements(extras: Iterable[Extra], numpy: bool = True) -> tuple[str, ...]:
-    """Everything to install beside our own wheel, with what it needs itself, sorted.
+    """Return the pinned requirements of our wheel, sorted, with their own requirements.
 
     Args:
-        extras: Those of our wheel that a device is to have.
-        numpy: Whether NumPy is wanted, or the system has it.
+        extras: Extras of our wheel to install.
+        numpy: Whether to install NumPy; the system may have it.
     """
     pins = {*_COMMAND, *(pin for extra in extras for pin in _EXTRAS[extra])}
     return tuple(sorted(pins | {_NUMPY} if numpy else pins))
