@@ -1,6 +1,6 @@
-"""Fetch data sets: where each is published, one file from one address, and how the files come into a folder.
+"""Fetch data sets: mirrors, downloads of single files, and their checks.
 
-A download is no longer than a cap, is not waited for without limit, and fails with one reason.
+A download has a limit of size and of waiting time, and fails with one reason.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from fmnist_runtime.data.idx import idx_sha256, read_idx, read_idx_shape
 from fmnist_runtime.errors import DatasetError, IdxError, OutputError, needs_extra
 
 # Base addresses, to which a file's name with .gz is appended, in the order they are tried. They may
-# compress differently: what is checked is the SHA-256 of the decompressed bytes, so none needs trust.
+# compress differently. The SHA-256 of the decompressed bytes is checked, so mirrors need not be trusted.
 MIRRORS = {
     "fashion-mnist": (
         # The publisher's repository.
@@ -42,37 +42,37 @@ MIRRORS = {
 }
 
 _PACKAGES = {"fashion-mnist": "dataset-fashion-mnist"}
-"""What installs a data set on Debian and Raspberry Pi OS."""
+"""Packages of data sets in Debian and Raspberry Pi OS."""
 _COMPRESSION = 6
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """One file of a data set that is now there, and is the published one."""
+    """A fetched file, identical to the published one."""
 
     path: Path
     """The file."""
     mirror: str | None
-    """Base address that it came from; None when it was there before."""
+    """Base address that it came from; None if it was there before."""
 
 
 def fetch_dataset(
     name: str, data_dir: Path | None = None, mirrors: Sequence[str] = (), offline: bool = False
 ) -> list[FetchedFile]:
-    """Bring the four files of a known data set into a folder where it is looked for.
+    """Fetch the four files of a known data set into a folder where it will be found.
 
-    A file that is there and is the published one is kept, a damaged one is replaced.
+    Files that are identical to the published ones are kept; damaged ones are replaced.
 
     Args:
         name: A known data set.
-        data_dir: Folder that gets a subfolder of that name; the user's cache when None.
+        data_dir: Folder for a subfolder of that name; the user's cache if None.
         mirrors: Base addresses to try instead of the built-in ones, in order.
-        offline: Use no network.
+        offline: Do not use the network.
 
     Raises:
         DatasetError: The data set is not known, a file is missing offline, no mirror has it, or
-            somebody else's data lies in its place.
+            other data is in its place.
         OutputError: The folder cannot be written.
         MissingExtraError: pooch is not installed.
     """
@@ -96,13 +96,13 @@ def fetch_dataset(
             continue
         path = folder / f"{file}.gz"
         mirror = _fetch(name, path, order)
-        order.sort(key=lambda other: other != mirror)  # the next file begins with the one that works
+        order.sort(key=lambda other: other != mirror)  # try the mirror that works first for the next file
         fetched.append(FetchedFile(path, mirror))
     return fetched
 
 
 def _published(name: str, folder: Path, file: str) -> Path | None:
-    """Where a file lies, if it is the published one; None when it is missing or damaged."""
+    """Return the path of a file, if it is the published one; None if it is missing or damaged."""
     path = find_file(folder, file)
     if path is None:
         return None
@@ -110,13 +110,13 @@ def _published(name: str, folder: Path, file: str) -> Path | None:
         digest = idx_sha256(read_idx(path))
     except IdxError:
         return None
-    if digest != KNOWN[name].sha256[file]:  # whole, and another: somebody wants it
+    if digest != KNOWN[name].sha256[file]:  # intact, but different, so it may be the user's
         raise DatasetError(f"{path}: is not the published file of {name}; move it away, and fetch again")
     return path
 
 
 def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> str:
-    """Put a file in its place from the first mirror that has it, and say which that is."""
+    """Download a file from the first mirror that has it, and return that mirror."""
     failures = []
     for mirror in mirrors:
         try:
@@ -128,7 +128,7 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> str:
             instead = f", not from {', '.join(failures)}" if failures else ""
             say(f"{path.name}: fetched from {mirror}{instead}")
             return mirror
-    # What to do comes before the addresses: a long line loses its end.
+    # The remedy comes before the addresses, as long lines are cut.
     raise DatasetError(
         f"{path.name} of {name}: no mirror gives it; name another with --mirror, or {_mend(name)}; "
         f"tried {', '.join(failures)}"
@@ -137,7 +137,7 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> str:
 
 def _fetch_from(mirror: str, name: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile, whose files only their owner may read.
+    # Not tempfile, as only the owner may read its files.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         download(f"{mirror.rstrip('/')}/{path.name}", temporary)
@@ -150,9 +150,9 @@ def _fetch_from(mirror: str, name: str, path: Path) -> None:
 
 
 def _check(path: Path, name: str, file: str) -> None:
-    """Check that a download is the published file, and let it be gzipped, as its name says."""
+    """Check that a download is the published file, and compress it if it is not."""
     try:
-        # Before the data: a small download could be made to decompress to more than there is memory.
+        # Before the data: a small download could decompress to more than the memory.
         if math.prod(read_idx_shape(path)) > MAX_BYTES:
             raise DownloadError("is not the published file")
         array = read_idx(path)
@@ -163,7 +163,7 @@ def _check(path: Path, name: str, file: str) -> None:
     if digest != KNOWN[name].sha256[file]:
         raise DownloadError(f"is not the published file, sha256 {digest[:16]}…")
     content = path.read_bytes()
-    if not content.startswith(_GZIP_MAGIC):  # a server that says Content-Encoding: gzip had it unpacked
+    if not content.startswith(_GZIP_MAGIC):  # Content-Encoding: gzip made the client decompress it
         path.write_bytes(gzip.compress(content, _COMPRESSION, mtime=0))
 
 
@@ -175,16 +175,16 @@ def _mend(name: str) -> str:
 
 
 MAX_BYTES = 64 * 2**20
-"""The longest file of the family has 47 MB decompressed; what sends more than this is not one of them."""
+"""The longest file in the format has 47 MB decompressed; a longer download is something else."""
 
 _TIMEOUT_S = 30.0
-"""How long to wait for a connection, and then for each next byte."""
+"""Time limit for the connection, and for each next byte."""
 _CHUNK_BYTES = 64 * 2**10
 _BAR_STEPS = 100
 
 
 class DownloadError(Exception):
-    """Why an address did not give the file. Never reaches the user alone: there may be another mirror."""
+    """Why an address did not provide the file. Not shown alone, as another mirror may have it."""
 
 
 def download(url: str, path: Path) -> None:
@@ -192,10 +192,10 @@ def download(url: str, path: Path) -> None:
 
     Args:
         url: An http or https address; redirections are followed.
-        path: A file that does not exist yet. When this raises, it may hold a part; the caller removes it.
+        path: A file that does not exist yet. After an error it may be incomplete; the caller removes it.
 
     Raises:
-        DownloadError: The address cannot be reached, refuses, breaks off, or sends more than `MAX_BYTES`.
+        DownloadError: The address cannot be reached, refuses, disconnects, or sends more than `MAX_BYTES`.
         MissingExtraError: pooch is not installed.
         OutputError: The file cannot be written.
     """
@@ -207,7 +207,7 @@ def download(url: str, path: Path) -> None:
     with writing(path.parent), path.open("xb") as file:
         try:
             fetch(url=url, output_file=_Capped(file, path.parent), pooch=None)
-        except (OSError, ValueError) as error:  # all that requests raises, and a length that is no number
+        except (OSError, ValueError) as error:  # all errors of requests, and an invalid length
             raise DownloadError(_reason(error)) from error
         finally:
             bar.remove()
@@ -215,7 +215,7 @@ def download(url: str, path: Path) -> None:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[None]:
-    """Turn an error of the file system into one line.
+    """Convert an error of the file system into one line.
 
     Raises:
         OutputError: The block could not write in the folder.
@@ -227,9 +227,9 @@ def writing(folder: Path) -> Iterator[None]:
 
 
 class _Capped:
-    """A file that takes no more than `MAX_BYTES`, whatever length the server announced.
+    """A file of at most `MAX_BYTES`, whatever length the server announced.
 
-    Its own errors are told apart from those of the network, which are OSErrors as well.
+    It converts its errors, as those of the network are OSErrors, too.
     """
 
     def __init__(self, file: BinaryIO, folder: Path) -> None:
@@ -248,7 +248,7 @@ class _Capped:
 
 
 class _Bar:
-    """What pooch tells of a download, as hundredths of it; with no length announced, there is none."""
+    """A progress bar for pooch, in hundredths; none if the server announces no length."""
 
     def __init__(self, label: str) -> None:
         self.total = 0  # bytes; pooch sets it
@@ -265,16 +265,16 @@ class _Bar:
         self._received = 0
 
     def close(self) -> None:
-        """Part of what pooch asks of a bar; it is not called when a download fails."""
+        """Do nothing; pooch requires this method, but does not call it after a failure."""
 
     def remove(self) -> None:
         self._progress.remove()
 
 
 def _reason(error: BaseException) -> str:
-    """The status that a server answered with, or what began the failure.
+    """Return the status of the response, or the innermost error.
 
-    The errors around that repeat the address and the names of classes.
+    The outer errors repeat the address and class names.
     """
     response = getattr(error, "response", None)
     if response is not None:

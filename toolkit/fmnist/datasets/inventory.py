@@ -1,4 +1,4 @@
-"""Which data sets are there, and whether their files are the published ones."""
+"""List the data sets on this machine, and check that their files are the published ones."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ class InventoryEntry:
     labels: tuple[str, ...]
     """Class names."""
     folder: Path | None
-    """Where its test split lies; None when it was not found."""
+    """Folder of its test split; None if it was not found."""
     training_images: int | None
-    """Number of training images; None when they were not found."""
+    """Number of training images; None if they were not found."""
     test_images: int | None
-    """Number of test images; None when they were not found."""
+    """Number of test images; None if they were not found."""
     image_shape: tuple[int, ...]
-    """Shape of one image; empty when none was found."""
+    """Shape of one image; empty if none was found."""
 
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """One IDX file that was read whole and found good."""
+    """An IDX file that was read completely and is valid."""
 
     path: Path
     """The file."""
@@ -41,7 +41,7 @@ class VerifiedFile:
     items: int
     """Images or labels in it."""
     published: bool
-    """Whether a digest was published, and is this one. False for one's own data set."""
+    """Whether it has a published digest; False for other data sets."""
 
 
 class InventoryBody(TypedDict):
@@ -55,16 +55,16 @@ class DatasetVerification(TypedDict):
     """The content of the JSON of `fmnist data verify`."""
 
     files: list[VerifiedFile]
-    """The files that are good; what is wrong with others is said on standard error."""
+    """The valid files; errors of others go to standard error."""
 
 
 def list_known(data_dir: Path | None = None) -> list[InventoryEntry]:
-    """The known data sets, found or not."""
+    """Return the known data sets, found or not."""
     return [_entry(name, data_dir) for name in KNOWN]
 
 
 def verifiable(data_dir: Path | None = None) -> list[str]:
-    """Names of the known data sets that are there.
+    """Return the names of the known data sets on this machine.
 
     Raises:
         DatasetError: There is none.
@@ -73,7 +73,7 @@ def verifiable(data_dir: Path | None = None) -> list[str]:
     if not names:
         raise DatasetError(
             f"no data set found; known ones are {', '.join(KNOWN)}: "
-            "name a folder with --data-dir, or run: fmnist data fetch NAME"
+            "give a folder with --data-dir, or run: fmnist data fetch NAME"
         )
     return names
 
@@ -82,7 +82,7 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile
     """Read all four files of a data set and check them against each other and the published digests.
 
     Raises:
-        DatasetError: A file is missing, damaged, does not fit the others, or is not the published one.
+        DatasetError: A file is missing or damaged, does not match the others, or is not the published one.
     """
     files = []
     for split in get_args(Split):
