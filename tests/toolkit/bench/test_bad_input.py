@@ -161,7 +161,10 @@ def test_an_original_alone_is_no_result(tmp_path, fmnist):
 
 def test_a_run_beside_other_models(fails):
     line = fails("bench", INT8, TINY)
-    assert f"{TINY}: is a run, which goes alone; or name files, such as {TINY}/export/model-*" in line
+    assert (
+        f"{TINY}: is a run, which must be the only argument; or name files, such as {TINY}/export/model-*"
+        in line
+    )
 
 
 def test_when_every_model_has_failed_the_harness_does_not_go_on(tmp_path, t10k):

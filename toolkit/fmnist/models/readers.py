@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def read_keras(model: Any) -> ModelContents:
-    """Layers and weights of a Keras model."""
+    """Read the layers and weights of a Keras model."""
     layers = [
         InspectedLayer(
             name=layer.name,
@@ -35,7 +35,7 @@ def read_keras(model: Any) -> ModelContents:
         )
         for layer in model.layers
     ]
-    # An output's own name is numbered anew by each process, its layer's stays; a Sequential ends in its last.
+    # Each process numbers names of outputs anew, so their layers are named; a Sequential has only layers.
     [output] = getattr(model, "output_names", [model.layers[-1].name])
     ends = ((model.inputs[0].name, "input", model.inputs[0]), (output, "output", model.outputs[0]))
     tensors = [
@@ -46,7 +46,7 @@ def read_keras(model: Any) -> ModelContents:
 
 
 def read_tflite(path: Path) -> ModelContents:
-    """Operators, tensors and constants of a TFLite model."""
+    """Read the operators, tensors and constants of a TFLite model."""
     from fmnist_runtime.engines.tflite import open_unallocated
 
     interpreter = open_unallocated(path)
@@ -59,7 +59,7 @@ def read_tflite(path: Path) -> ModelContents:
         zero_points = tuple(int(point) for point in detail["quantization_parameters"]["zero_points"])
         try:
             values = np.array(interpreter.get_tensor(index))
-        except ValueError:  # nothing is allocated, so this is no constant
+        except ValueError:  # not a constant, as nothing is allocated
             shape = tuple(None if size == -1 else int(size) for size in detail["shape_signature"])
             dtype, role = np.dtype(detail["dtype"]).name, roles.get(index, "inner")
             tensors[index] = InspectedTensor(name, role, shape, dtype, scales, zero_points)
@@ -74,7 +74,7 @@ def read_tflite(path: Path) -> ModelContents:
 def _tflite_operators(
     interpreter: Any, tensors: dict[int, InspectedTensor], sizes: dict[int, int]
 ) -> tuple[InspectedOperator, ...]:
-    """Operators, without what the engine puts in their place; takes the constants out of the sizes."""
+    """Return the operators, without delegates; removes their constants from the sizes."""
     details = (detail for detail in interpreter._get_ops_details() if detail["op_name"] != "DELEGATE")
     operators = []
     for number, detail in enumerate(details):
@@ -86,10 +86,10 @@ def _tflite_operators(
 
 
 def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> ModelContents:
-    """Layers of an npz model, which are its operators, and their weights.
+    """Read the layers of an npz model, which are its operators, and their weights.
 
     Args:
-        shape: Of one image.
+        shape: Shape of one image.
         layers: The network.
     """
     operators = tuple(
@@ -116,7 +116,7 @@ Arrays = dict[str, NDArray[Any]]
 
 
 def read_onnx(path: Path, inference_session: Any) -> ModelContents:
-    """Operators, tensors and constants of an ONNX model; without ``onnx`` its input and output alone."""
+    """Read the operators, tensors and constants of an ONNX model; without ``onnx`` only input and output."""
     ends = (("input", inference_session.get_inputs()[0]), ("output", inference_session.get_outputs()[0]))
     tensors = []
     for role, end in ends:
@@ -124,7 +124,7 @@ def read_onnx(path: Path, inference_session: Any) -> ModelContents:
         tensors.append(InspectedTensor(end.name, role, shape, _TYPES.get(end.type, end.type), (), ()))
     try:
         import onnx
-    except ModuleNotFoundError:  # a device has ONNX Runtime alone, which does not give weights away
+    except ModuleNotFoundError:  # ONNX Runtime, which a device has alone, does not show weights
         return ModelContents((), None, tuple(tensors), None)
     graph = onnx.shape_inference.infer_shapes(onnx.load(path)).graph
     arrays = {tensor.name: np.asarray(onnx.numpy_helper.to_array(tensor)) for tensor in graph.initializer}
@@ -145,7 +145,7 @@ def _operators(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> tuple[In
 
 
 def _inner_tensors(graph: Any, arrays: Arrays, shapes: dict[str, Shape]) -> list[InspectedTensor]:
-    """What is computed between input and output, from the image and not from constants alone."""
+    """Return the intermediate tensors that depend on the image."""
     import onnx
 
     types = {value.name: value.type.tensor_type.elem_type for value in graph.value_info}
@@ -176,7 +176,7 @@ def _weights(graph: Any, arrays: Arrays) -> tuple[InspectedWeight, ...]:
 
 
 def _quantisation(node: Any, arrays: Arrays) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Scales and zero points, the second and third input of an operator, where they are constants."""
+    """Return scales and zero points, the second and third input of an operator, if they are constants."""
     scales, zero_points = (np.ravel(arrays.get(name, ())).tolist() for name in (*node.input[1:], "", "")[:2])
     return tuple(scales), tuple(zero_points)
 

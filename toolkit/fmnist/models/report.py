@@ -1,4 +1,4 @@
-"""An inspected model file as text: what it is, says of itself and holds."""
+"""An inspected model file as text: its origin and its contents."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.artifact.stored import StoredTypes
 
 _MOST_LABELS = 20
-"""Names of classes that one line has room for."""
+"""Largest number of class names in a line."""
 _SHOWN_LABELS = 5
 
 
 def inspection_text(inspection: Inspection, with_values: bool) -> str:
-    """Return everything that a model file tells, as text.
+    """Return an inspected model file as text.
 
     Args:
         inspection: The model file.
@@ -102,12 +102,12 @@ def _weights(title: str, weights: Sequence[InspectedWeight]) -> str:
         header, rows = header[:-2], [row[:-2] for row in rows]
     text = table(header, rows, left=3)
     if any(weight.scales for weight in weights):
-        text += "\nfigures are of the stored integers q, which stand for scale · (q - zero point)"
+        text += "\nfigures are of the stored integers q, which represent scale · (q - zero point)"
     return text
 
 
 def _arrays(inspection: Inspection) -> list[str]:
-    """The weights themselves, each under its name; long ones with their middle left out."""
+    """Return the elements of the weights, each array under its name; long ones are shortened."""
     trained = " after training" if inspection.initial else ""
     groups = [(" before training", inspection.initial or ()), (trained, inspection.contents.weights or ())]
     return [f"{weight.name}{when}\n{weight.values}" for when, weights in groups for weight in weights]
@@ -118,7 +118,7 @@ def _shape(shape: Shape) -> str:
 
 
 def _range(values: Sequence[float]) -> str:
-    """The one value, or the least and the greatest of those by channel."""
+    """Return the value, or the smallest and largest per channel."""
     if not values:
         return ABSENT
     least, greatest = f"{min(values):.3g}", f"{max(values):.3g}"
@@ -126,7 +126,7 @@ def _range(values: Sequence[float]) -> str:
 
 
 def _origin(inspection: Inspection) -> str:
-    """One fact a line."""
+    """Return one fact per line."""
     model, metadata = inspection.model, inspection.metadata
     facts = {
         "file": f"{model.name} ({size(model.size_bytes)})",
@@ -148,7 +148,7 @@ def _origin(inspection: Inspection) -> str:
 
 
 def _labels(labels: Sequence[str]) -> str:
-    """The names of the classes; of many the first few and the last."""
+    """Return the class names; of many, the first few and the last."""
     if len(labels) <= _MOST_LABELS:
         return ", ".join(labels)
     return f"{', '.join(labels[:_SHOWN_LABELS])}, …, {labels[-1]} ({len(labels):,}; --json has all)"
@@ -165,7 +165,7 @@ def _pixels(contract: InputContract) -> str:
 
 
 def _types(types: StoredTypes) -> dict[str, str]:
-    """What the file holds, and its weights by type."""
+    """Return the types in the file, and its weights by type."""
     weights = ", ".join(
         f"{entry.weights:,} {entry.type} ({percent(entry.share, 1)}, {size(entry.size_bytes)})"
         for entry in types.weights
@@ -179,8 +179,8 @@ def _metadata(metadata: Metadata) -> dict[str, str]:
         "somebody else's file" if metadata.adopted else f"a Keras model of pixels {metadata.source_range}"
     )
     facts |= {
-        "data set": metadata.dataset or "not known",
-        "test split": metadata.dataset_digest or "not known",
+        "data set": metadata.dataset or "unknown",
+        "test split": metadata.dataset_digest or "unknown",
         "made from": f"{original}, sha256 {metadata.source_sha256}",
         "made with": ", ".join(f"{name} {version}" for name, version in metadata.versions.items()),
     }
@@ -194,7 +194,7 @@ def _metadata(metadata: Metadata) -> dict[str, str]:
 
 
 def _pairs(record: Mapping[str, object]) -> str:
-    """What an artifact says, in its own words; the numbers of single images are left out."""
+    """Return a record of an artifact as text, without figures of single images."""
     return ", ".join(
         f"{key.replace('_', ' ')} {f'{value:.6g}' if isinstance(value, float) else value}"
         for key, value in record.items()
