@@ -41,7 +41,8 @@ def select_models(named: list[Path]) -> Selection:
     for path in named:
         if is_run(path):
             raise ResultError(
-                f"{path}: is a run, which must be the only argument; or name files, such as {path}/export/model-*"
+                f"{path}: is a run, which must be the only argument; or name files, "
+                f"such as {path}/export/model-*"
             )
         if not path.suffix:
             require_there(path)
