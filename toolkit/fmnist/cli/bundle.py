@@ -1,7 +1,7 @@
 """`fmnist bundle`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -13,6 +13,32 @@ if TYPE_CHECKING:
     from fmnist.devices.targets import Target
 
 
+class _TargetOptions(NamedTuple):
+    """The machines that a bundle is for."""
+
+    target: Annotated[
+        str | None,
+        typer.Option(
+            metavar=either(BOARDS),
+            autocompletion=completing(BOARDS),
+            help="Board with a 64-bit Raspberry Pi OS.",
+        ),
+    ] = None
+    platform: Annotated[
+        Platform | None,
+        typer.Option(help="System; any is every other board, with NumPy only. Default: linux-aarch64."),
+    ] = None
+    python: Annotated[
+        str | None,
+        typer.Option(
+            metavar=either(PYTHONS),
+            autocompletion=completing(PYTHONS),
+            help="Its Python. Default: that of the present Raspberry Pi OS.",
+        ),
+    ] = None
+
+
+@options.grouped
 def bundle(
     run: options.NamedRun = None,
     out: Annotated[
@@ -23,26 +49,8 @@ def bundle(
         ),
     ] = None,
     format: options.Format = "all",
-    target: Annotated[
-        str | None,
-        typer.Option(
-            metavar=either(BOARDS),
-            autocompletion=completing(BOARDS),
-            help="Board with a 64-bit Raspberry Pi OS.",
-        ),
-    ] = None,
-    platform: Annotated[
-        Platform | None,
-        typer.Option(help="System; any is every other board, with NumPy only. Default: linux-aarch64."),
-    ] = None,
-    python: Annotated[
-        str | None,
-        typer.Option(
-            metavar=either(PYTHONS),
-            autocompletion=completing(PYTHONS),
-            help="Its Python. Default: that of the present Raspberry Pi OS.",
-        ),
-    ] = None,
+    *,
+    machine: _TargetOptions,
     no_data: Annotated[bool, typer.Option("--no-data", help="Leave out the test images.")] = False,
     wheels: Annotated[
         Literal["all", "none"],
@@ -65,10 +73,11 @@ def bundle(
     options.require_choice("--format", format, (*formats(), "all"))
     if str(out) == "-":
         raise typer.BadParameter("a bundle is a file or folder; give a name", param_hint="--out")
-    chosen = _target(target, platform, python)
+    chosen = _target(*machine)
     selected = select_run(run)
     say_run_and_stale(selected)
-    say(f"for {chosen}{'' if python or platform == 'any' else ', of the present Raspberry Pi OS'}")
+    assumed = not machine.python and machine.platform != "any"
+    say(f"for {chosen}{', of the present Raspberry Pi OS' if assumed else ''}")
     place = out or Path(f"{bundle_name(selected, chosen)}.tar.gz")
     require_free(place, force)
     wanted = formats() if format == "all" else (format,)
