@@ -16,8 +16,8 @@ from fmnist_runtime.artifact.container import (
     read_metadata,
 )
 from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.errors import FmnistError, OutputError
-from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.files import FORCE_OR_OUT, NOT_OURS, FileKind, sha256_file, write_atomically
 
 
 class ManifestEntry(TypedDict):
@@ -63,17 +63,17 @@ def is_ours(path: Path) -> bool:
         return True
 
 
-def require_manifest_free(folder: Path, force: bool) -> None:
-    """Check that a manifest may be written into a folder.
-
-    Raises:
-        OutputError: There is a ``manifest.json`` that we did not write.
-    """
-    path = folder / MANIFEST
-    if path.is_dir() or (path.exists() and not force and MANIFEST_MARK not in path.read_bytes()):
-        raise OutputError(
-            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-        )
+ARTIFACT = FileKind(
+    is_ours, NOT_OURS, FORCE_OR_OUT, "is a directory, an artifact is a file; --out goes elsewhere"
+)
+"""An artifact, or one that was rejected."""
+MANIFEST_FILE = FileKind(
+    lambda path: path.is_file() and MANIFEST_MARK in path.read_bytes(),
+    NOT_OURS,
+    FORCE_OR_OUT,
+    "is a directory; --out goes elsewhere",
+)
+"""A folder's list of artifacts."""
 
 
 def write_manifest(folder: Path) -> None:

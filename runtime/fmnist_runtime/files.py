@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import BinaryIO, NamedTuple, Self
 
 from fmnist_runtime.errors import FmnistError, OutputError
 
+NOT_OURS = "exists and was not made by fmnist"
+FORCE_OR_OUT = "--force replaces it, --out goes elsewhere"
+"""What is said of somebody else's file where ours should be."""
 _HEAD = 512
 """Bytes of a file in which an LFS pointer or a web page is recognised."""
 _LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _PAGE = (b"<!doctype html", b"<html")
+
+
+class FileKind(NamedTuple):
+    """Files that fmnist writes, and what to say of others in their place."""
+
+    is_ours: Callable[[Path], bool]
+    """Whether a file that is not empty, or a device, may be replaced or written to."""
+    refusal: str
+    """What is said of anything else, such as ``exists and is not a result of fmnist``."""
+    remedy: str = "choose another file"
+    """What the user can do about it."""
+    directory: str = "is a directory; name a file in it"
+    """What is said of a folder."""
+    suffixes: tuple[str, ...] = ()
+    """How its name may end, in lower case; anyhow when empty."""
+    naming: str = ""
+    """What is said of another name, such as ``pictures are PNG files``."""
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -109,31 +129,38 @@ class Draft:
             ) from error
 
 
-def require_writable(path: Path) -> None:
-    """Check before long work that its result can be written.
+def require_writable(
+    path: Path, kind: FileKind | None = None, force: bool = False, remedy: str | None = None
+) -> None:
+    """Check, before long work, that its result may be written to a file.
+
+    Args:
+        path: The file.
+        kind: What it is to become; only a file of that kind may be replaced. Any may when None.
+        force: Whether any file may be replaced.
+        remedy: What the user can do about a file that may not be replaced, instead of the kind's own.
 
     Raises:
-        OutputError: No file can be made there.
-    """
-    require_possible(path)
-    folder = path.absolute().parent
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: cannot be written ({folder} takes no files); choose another place")
-
-
-def require_possible(path: Path) -> None:
-    """Check that a file or folder can have this name.
-
-    Raises:
-        OutputError: The name is too long, or is a circular link.
+        OutputError: A file is there that may not be replaced, or none can be made there.
     """
     try:
         path.resolve().exists()
     except (OSError, RuntimeError) as error:  # a name too long, or circular links
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
+    if kind and kind.suffixes and path.suffix.lower() not in kind.suffixes:
+        raise OutputError(f"{path}: {kind.naming}; give a name that ends in {kind.suffixes[0]}")
+    if kind and path.is_dir():
+        raise OutputError(f"{path}: {kind.directory}")
+    folder = path.absolute().parent
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: cannot be written ({folder} takes no files); choose another place")
+    if kind is None or force or not path.exists() or (path.is_file() and not path.stat().st_size):
+        return
+    if not kind.is_ours(path):
+        raise OutputError(f"{path}: {kind.refusal}; {remedy or kind.remedy}")
 
 
 def require_file(path: Path, what: str, error_type: type[FmnistError]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from support import DATA, TINY
 
 from fmnist_exporters import proof
-from fmnist_exporters.manifest import is_ours, require_manifest_free, write_manifest
+from fmnist_exporters.manifest import MANIFEST_FILE, is_ours, write_manifest
 from fmnist_exporters.proof import ProofImages
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
@@ -20,7 +20,7 @@ from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import OutputError, RejectedError
-from fmnist_runtime.files import Draft
+from fmnist_runtime.files import Draft, require_writable
 from fmnist_runtime.verify import verify
 
 INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
@@ -243,10 +243,10 @@ def test_the_manifest_lists_what_passed_and_what_was_rejected(tmp_path, exam):
 def test_somebodys_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "web app"}')
     with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist; --force"):
-        require_manifest_free(tmp_path, force=False)
-    require_manifest_free(tmp_path, force=True)
+        require_writable(tmp_path / "manifest.json", MANIFEST_FILE)
+    require_writable(tmp_path / "manifest.json", MANIFEST_FILE, force=True)
     write_manifest(tmp_path / "ours")
-    require_manifest_free(tmp_path / "ours", force=False)
+    require_writable(tmp_path / "ours" / "manifest.json", MANIFEST_FILE)
 
 
 def test_the_manifest_says_what_each_artifact_was_made_from(tmp_path, exam):

@@ -162,7 +162,7 @@ def test_where_a_copy_goes(fails, fmnist, tmp_path):
     assert "next: fmnist bundle 'a run'" in result.stdout
     assert fmnist("eval", "a run").returncode == 0
     line = fails("adopt", "STRANGER.TFLITE", *FASHION, "--out", "copy.onnx")
-    assert "copy.onnx: is to be a copy of STRANGER.TFLITE, so let it end in .tflite, too" in line
+    assert "copy.onnx: is a copy of STRANGER.TFLITE, so its name must end in .tflite, too" in line
     result = fmnist("adopt", "STRANGER.TFLITE", *FASHION, "--out", "copy.tflite")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "copy.tflite").read_bytes().startswith(content)

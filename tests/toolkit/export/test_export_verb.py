@@ -195,7 +195,7 @@ def test_without_a_data_set_nothing_is_exported(fmnist, foreign):
     result = fmnist("export", foreign)
     assert result.returncode == 1
     assert result.stderr == (
-        f"fmnist: {foreign}: an export is checked on training images; name the data set with --dataset\n"
+        f"fmnist: {foreign}: an export is checked on training images; give the data set with --dataset\n"
     )
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 from support import DATA, TINY
 
 from fmnist.figures.answers import confident_mistakes, first_answers
-from fmnist.models.weights import initial_weights, trained_weights, unit_images
+from fmnist.models.inspect import initial_weights, trained_weights, unit_images
 from fmnist.plots.confusion import confusion_figure
 from fmnist.plots.history import history_figure
 from fmnist.plots.predictions import predictions_figure
@@ -254,7 +254,7 @@ def test_initial_weights_are_found_by_their_order(tiny, names):
 def test_without_initial_weights_only_those_after_are_drawn_and_it_says_so(tiny, fmnist):
     (tiny / "initial.npz").unlink()
     without = fmnist("plot", "weights")
-    assert "runs/tiny/initial.npz: not there, so only the weights after training" in without.stderr
+    assert "runs/tiny/initial.npz: missing, so only the weights after training" in without.stderr
     with Image.open(tiny / "plots" / "weights.png") as image:
         width = image.width
     write_initial(tiny)

@@ -14,8 +14,7 @@ import pytest
 from support import TINY
 
 from fmnist.models.contents import measure_weight
-from fmnist.models.inspect import inspect_model
-from fmnist.models.weights import trained_weights
+from fmnist.models.inspect import inspect_model, trained_weights
 from fmnist.results.write import to_json
 from fmnist_exporters.formats import converter
 from fmnist_runtime.artifact.container import read_container, read_metadata
@@ -52,7 +51,7 @@ def test_the_newest_run_shows_its_original(tiny, fmnist):
 def test_weights_before_and_after_training_are_shown(tiny, fmnist):
     (tiny / "initial.npz").unlink()
     only_after = fmnist("inspect", "--weights")
-    assert "runs/tiny/initial.npz: not there, so only the weights after training" in only_after.stderr
+    assert "runs/tiny/initial.npz: missing, so only the weights after training" in only_after.stderr
     assert "hidden_1/bias\n[" in only_after.stdout
     weights, _ = trained_weights(tiny / "model.keras")
     np.savez(tiny / "initial.npz", **{name: np.zeros_like(array) for name, array in weights.items()})

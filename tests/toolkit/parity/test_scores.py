@@ -223,7 +223,7 @@ import sys
 for name in ("tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "tflite_runtime", "PIL"):
     sys.modules[name] = None
 sys.argv = ["fmnist", "parity", "--scores", {str(TINY / "reference.npz")!r}, {str(kept)!r}]
-from fmnist.cli import app
+from fmnist.cli.main import app
 app()
 """
     result = subprocess.run(

@@ -14,8 +14,9 @@ from fmnist.bench.tradeoffs import TradeOff
 from fmnist.plots.latencies import Distribution, latencies_figure
 from fmnist.plots.style import write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
-from fmnist.results.ours import require_picture_free
+from fmnist.results.ours import PICTURE
 from fmnist.text.tables import shortened
+from fmnist_runtime.files import require_writable
 from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
@@ -43,7 +44,7 @@ def require_pictures_free(folder: Path) -> None:
         OutputError: Files are there that are not pictures of ours, or none can be written there.
     """
     for name in (_TRADEOFF, _LATENCIES):
-        require_picture_free(folder / name, remedy="choose another folder")
+        require_writable(folder / name, PICTURE, remedy="choose another folder")
 
 
 def write_pictures(

@@ -13,8 +13,9 @@ from fmnist.plots.changed import changed_figure
 from fmnist.plots.reliability import reliability_figure
 from fmnist.plots.scatter import scatter_figure
 from fmnist.plots.style import write_figure
-from fmnist.results.ours import require_picture_free
+from fmnist.results.ours import PICTURE
 from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import require_writable
 
 _KINDS = ("changed", "reliability", "probabilities")
 
@@ -35,7 +36,7 @@ def require_pictures_free(folder: Path, models: Sequence[Path]) -> None:
             )
         seen[model.name] = model
         for path in _paths(folder, model.name):
-            require_picture_free(path, remedy="choose another folder")
+            require_writable(path, PICTURE, remedy="choose another folder")
 
 
 def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -> list[Path]:

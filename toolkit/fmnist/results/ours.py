@@ -5,8 +5,7 @@ from __future__ import annotations
 import struct
 from pathlib import Path
 
-from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_possible, require_writable
+from fmnist_runtime.files import FileKind
 
 MARK = {"Software": "fmnist"}
 """A text chunk of every picture we write; the keyword is one that the PNG specification names
@@ -15,32 +14,11 @@ MARK = {"Software": "fmnist"}
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
-def require_picture_free(
-    path: Path, force: bool = False, remedy: str = "choose another name, or --force"
-) -> None:
-    """Check, before anything is drawn, that a picture may be written to a path.
-
-    Args:
-        path: Where to.
-        force: Whether any file may be replaced.
-        remedy: What the user can do about a file that is not ours.
-
-    Raises:
-        OutputError: The name is not that of a PNG file, a file is there that is not a picture of ours,
-            or none can be written there.
-    """
-    require_possible(path)
-    if path.suffix.lower() != ".png" or path.is_dir():
-        raise OutputError(f"{path}: pictures are PNG files; give a name that ends in .png")
-    require_writable(path)
-    if not path.is_file() or force or path.stat().st_size == 0:
-        return
-    if not _is_ours(path.read_bytes()):
-        raise OutputError(f"{path}: exists and is not a picture of fmnist; {remedy}")
-
-
-def _is_ours(content: bytes) -> bool:
-    """Whether a PNG's chunks have the mark; each is length, type, data and checksum."""
+def _is_picture(path: Path) -> bool:
+    """Whether a PNG's chunks have the mark; each is length, type, data and checksum. A device takes any."""
+    if not path.is_file():
+        return True
+    content = path.read_bytes()
     if not content.startswith(_SIGNATURE):
         return False
     marks = [f"{keyword}\0{text}".encode("latin-1") for keyword, text in MARK.items()]
@@ -51,3 +29,13 @@ def _is_ours(content: bytes) -> bool:
             return True
         start += 12 + length
     return False
+
+
+PICTURE = FileKind(
+    _is_picture,
+    "exists and is not a picture of fmnist",
+    "choose another name, or --force",
+    suffixes=(".png",),
+    naming="pictures are PNG files",
+)
+"""A picture that has our mark."""

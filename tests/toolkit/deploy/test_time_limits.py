@@ -7,19 +7,18 @@ import signal
 
 import pytest
 
-from fmnist.deploy.remote.patience import within
-from fmnist.deploy.remote.store import HungUpError
+from fmnist.deploy.remote.store import DisconnectedError, time_limit
 
 
 def test_silence_ends_what_waits_for_it():
     reading, writing = os.pipe()
-    with pytest.raises(HungUpError), within(1, HungUpError()):
+    with pytest.raises(DisconnectedError), time_limit(1, DisconnectedError()):
         os.read(reading, 1)
     for descriptor in (reading, writing):
         os.close(descriptor)
 
 
 def test_what_comes_in_time_is_taken():
-    with within(1, HungUpError()):
+    with time_limit(1, DisconnectedError()):
         pass
     assert signal.alarm(0) == 0  # seconds until an alarm would still ring

@@ -1,4 +1,4 @@
-"""Programs that run here for as long as the workstation waits for them."""
+"""Commands that run on this device while the workstation waits for them."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from fmnist.deploy.remote.store import HungUpError, RefusedError
+from fmnist.deploy.remote.store import DisconnectedError, RefusedError
 
 _CHUNK = 1 << 16
 _MAX_OUTPUT = 100_000_000
-"""Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
+"""Largest result in bytes; a bench of eight artifacts for a minute has some million."""
 TAIL = 8_000
-"""Bytes of a log that are told."""
+"""Bytes at the end of a log that are sent."""
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a program came to."""
+class CommandResult:
+    """The result of a command."""
 
     code: int
     """Its exit code."""
     output: str
-    """What it wrote to standard output."""
+    """Its standard output."""
     log: str
-    """The end of what it wrote to standard error."""
+    """The end of its standard error."""
 
 
-def attend(script: str, arguments: list[str], folder: Path, lock: int) -> Ended:
-    """Run a line of ``sh`` to its end; its standard error goes on to the workstation as it comes.
+def run_command(script: str, arguments: list[str], folder: Path, lock: int) -> CommandResult:
+    """Run a line of ``sh``, and pass its standard error on to the workstation.
 
     Args:
-        script: The line, in which ``"$@"`` are the arguments.
+        script: The line; ``"$@"`` are the arguments.
         arguments: The arguments.
-        folder: Where it runs.
-        lock: Descriptor of the lock, which is held for as long as the program lives.
+        folder: Its working directory.
+        lock: Descriptor of the lock, which the command holds while it runs.
 
     Raises:
-        HungUpError: The workstation has gone; the program was ended.
-        RefusedError: It writes without end; it was ended.
+        DisconnectedError: The workstation has disconnected; the command was stopped.
+        RefusedError: Its output is too long; it was stopped.
     """
     with subprocess.Popen(
         ["sh", "-c", script, "sh", *arguments],
@@ -57,13 +57,13 @@ def attend(script: str, arguments: list[str], folder: Path, lock: int) -> Ended:
             output, log = _follow(child)
             code = child.wait()
         except BaseException:
-            os.killpg(child.pid, signal.SIGTERM)  # with all that it has started
+            os.killpg(child.pid, signal.SIGTERM)  # with its child processes
             raise
-    return Ended(code, output.decode(errors="replace"), log.decode(errors="replace"))
+    return CommandResult(code, output.decode(errors="replace"), log.decode(errors="replace"))
 
 
 def _follow(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-    """What a program writes to standard output, and the end of what it writes to standard error."""
+    """Return the standard output of a command, and the end of its standard error."""
     assert child.stdout is not None
     assert child.stderr is not None
     output, log = child.stdout.fileno(), child.stderr.fileno()
@@ -71,8 +71,8 @@ def _follow(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
     streams = [output, log]
     while streams:
         ready, _, _ = select.select([0, *streams], [], [])
-        if 0 in ready:  # a workstation that waits says nothing: its end has come
-            raise HungUpError
+        if 0 in ready:  # a waiting workstation sends nothing, so it has disconnected
+            raise DisconnectedError
         for stream in ready:
             chunk = os.read(stream, _CHUNK)
             said[stream] += chunk
@@ -83,5 +83,5 @@ def _follow(child: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
                 sys.stderr.flush()
                 del said[log][:-TAIL]
             elif len(said[output]) > _MAX_OUTPUT:
-                raise RefusedError("a program of this version writes without end")
+                raise RefusedError("the output of a command of this version does not end")
     return bytes(said[output]), bytes(said[log])
