@@ -1,8 +1,8 @@
-"""All 10,000 test images: each artifact beside its bare engine at the best of several block sizes.
+"""Time all 10,000 test images: each artifact against its bare engine at the best of several block sizes.
 
-The best block is looked for first, in a few rounds; then ours, the best and its neighbours run in turn, and
-ours counts against whichever of them was fastest there. Last, int8 TFLite runs beside one run of the float32
-ONNX model over all images at once, and, as Keras `evaluate` gives the accuracy, finds that beside it.
+A few rounds first find the best block size. Then our runtime and the bare engine at the best and neighbouring
+block sizes run in turn, and our time is compared with the fastest of these. Last, int8 TFLite is compared
+with one run of the float32 ONNX model over all images, and its accuracy computation with Keras `evaluate`.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ SEARCH_ROUNDS = 5
 ROUNDS = 50
 KERAS_ROUNDS = 15
 LIMIT = 1.15
-"""Of the bare engine's time at its best block."""
+"""Maximum multiple of the bare engine's time at its best block size."""
 KERAS_BATCHES = (32, 1000)
-"""Keras's own default, as the lecture calls it, and a batch that suits it better."""
+"""Keras's default, which the lecture uses, and a faster batch size."""
 EVALUATE_LIMIT, ONNX_LIMIT = 20, 3
-"""Times that int8 TFLite is faster than `evaluate` as the lecture calls it, and than one run of ONNX."""
+"""Minimum speed-up of int8 TFLite over the lecture's `evaluate`, and over one run of ONNX."""
 OURS, ONE_RUN = "tflite int8", "one run of ONNX"
 ACCURACY, EVALUATE = "accuracy by tflite int8", "evaluate, batches of {}"
 
 
 def measure(artifacts: dict[str, Path], test: Dataset, keras_model: Any) -> Part:
-    """Measure and print. Arguments as in `one_image.measure`, but that labels are needed, too."""
+    """Measure and print. Takes the arguments of `one_image.measure`, but a data set with labels."""
     claims, rows = [], []
     body: dict[str, object] = {}
     for recipe, path in artifacts.items():
@@ -80,7 +80,7 @@ def measure(artifacts: dict[str, Path], test: Dataset, keras_model: Any) -> Part
 
 
 def _beside_bare(path: Path, test: Dataset) -> tuple[dict[str, Times], int]:
-    """Times of ours and of the bare engine by block size, and the best size."""
+    """Return the times of our runtime and of the bare engine by block size, and the best block size."""
     inputs = converted(path, test.images)
     loops = {block: once(bare_loop(path, inputs, block)) for block in BLOCKS}
     found = in_turn({str(block): loop for block, loop in loops.items()}, SEARCH_ROUNDS)
@@ -97,7 +97,7 @@ def _beside_bare(path: Path, test: Dataset) -> tuple[dict[str, Times], int]:
 
 
 def _beside_others(artifacts: dict[str, Path], test: Dataset, model: Any) -> dict[str, Times]:
-    """Times of int8 TFLite, of ONNX in one run, and of the accuracy by int8 TFLite and by Keras."""
+    """Return times of int8 TFLite, one run of ONNX, and the accuracy by int8 TFLite and by Keras."""
     images, floats, targets = test.images, test.images.astype(np.float32), test.targets
     model.compile(loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     with load(artifacts[OURS], threads=1) as session:

@@ -1,14 +1,14 @@
-"""Networks of many kinds, each exported by every recipe: what it costs, and how well the artifacts answer.
+"""Export networks of many kinds by every recipe, and measure cost and accuracy.
 
-They are trained briefly from seeds, and exported by `fmnist export` in a process of its own, whose time and
-memory are measured. The artifacts, also those that were rejected, then answer the test images, beside what
-the stock converters make of the same network with the same calibration images: TFLite's by
-``from_keras_model``, and onnxruntime's ``quantize_static`` on tf2onnx's float model. Exits 1 when a limit is
-broken: on the memory, a recipe without a file and without a reason, or an int8 artifact that is worse than
-the stock one by more than chance allows. Writes results/architectures.json.
+The networks are trained briefly from fixed seeds. `fmnist export` exports each in a process of its own, whose
+time and memory are measured. All artifacts, including rejected ones, then classify the test images. They are
+compared with the stock conversion of the same network with the same calibration images: TFLite's
+``from_keras_model``, and onnxruntime's ``quantize_static`` on tf2onnx's float model. Exits 1 if a limit is
+broken: too much memory, a recipe without a file or a reason, or an int8 artifact that is significantly worse
+than the stock one. Writes results/architectures.json.
 
-Usage: architectures.py [--work FOLDER] [--only NAME…]. The networks and images in FOLDER are used again;
-without it they are made in a temporary one. With ``--only`` the results hold those networks alone.
+Usage: architectures.py [--work FOLDER] [--only NAME…]. Networks and images in FOLDER are reused; by default
+they are made in a temporary folder. With ``--only`` the results contain only those networks.
 """
 
 from __future__ import annotations
@@ -41,28 +41,28 @@ from fmnist_runtime.parity.intervals import mcnemar_p
 
 PEAK_LIMIT_GB = 2
 CHANCE_PERCENT = 5
-"""How often the int8 artifacts, were all of them as good as the stock ones, would be called worse: shared out
-among the comparisons (Bonferroni)."""
+"""Probability of calling an int8 artifact worse if all are as good as the stock ones; divided among the
+comparisons (Bonferroni)."""
 CALIBRATION = range(500)
-"""Training images that the stock converters calibrate on where there is no int8 artifact of ours."""
+"""Training images for the stock converters' calibration if there is no int8 artifact of ours."""
 BLOCK = 1000
-"""Images that an artifact is given at once."""
+"""Images per call of an artifact."""
 REASON_LETTERS = 240
-"""What is kept of a reason; TensorFlow's go on for pages."""
+"""Maximum length of a recorded reason; TensorFlow's messages can be pages long."""
 Record = dict[str, Any]
 _PROGRESS = re.compile(r"export \d+ of \d+")
-"""How a line begins that says what is done, and not what came of it."""
+"""Matches progress lines, which give no reason."""
 _FOLDERS = re.compile(r"(?<![\w.])/(?:[\w.+-]+/)+")
 
 
 def export_command(model: Path, data: Path, out: Path) -> list[str]:
-    """The command that is measured."""
+    """Return the measured command."""
     options = ["--dataset", str(data), "--format", "all", "--quantize", "all", "--out", str(out)]
     return [FMNIST, "export", str(model), *options]
 
 
 def measure_network(name: str, model: Path, data: Path) -> Record:
-    """Export a network, convert it as stock, and let all that was made answer the test images."""
+    """Export a network, convert it with the stock converters, and classify the test images with all files."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         usage = measure(export_command(model, data, folder))
@@ -73,8 +73,8 @@ def measure_network(name: str, model: Path, data: Path) -> Record:
         targets = load_dataset(str(data), "test").targets
         recipes = {}
         beside = {recipe: stock_path(folder, recipe) for recipe in STOCK if recipe not in reasons}
-        # In other processes: this one holds no library that the measured ones hold, too, and an engine that
-        # ends its process takes nothing else with it.
+        # In other processes: this one shares no library with the measured ones, and survives an engine that
+        # ends its process.
         with _worker() as first, _worker() as second:
             ours = {recipe: first.submit(own_answers, file, data) for recipe, file in files.items()}
             stock = {recipe: second.submit(stock_answers, file, data) for recipe, file in beside.items()}
@@ -101,12 +101,12 @@ def measure_network(name: str, model: Path, data: Path) -> Record:
 
 
 def recipe_names() -> list[str]:
-    """All recipes, such as ``tflite int8``."""
+    """Return the names of all recipes, such as ``tflite int8``."""
     return [f"{recipe.format} {recipe.scheme}" for recipe in RECIPES]
 
 
 def artifacts(model: Path, folder: Path) -> dict[str, Path]:
-    """The files that there are by recipe; where one was rejected, that is it."""
+    """Return the exported files by recipe, including rejected ones."""
     found = {}
     for name, recipe in zip(recipe_names(), RECIPES, strict=True):
         path = recipe.artifact_path(model.stem, folder)
@@ -117,7 +117,7 @@ def artifacts(model: Path, folder: Path) -> dict[str, Path]:
 
 
 def calibration(files: dict[str, Path]) -> list[int]:
-    """Numbers of the training images that ours were calibrated on."""
+    """Return the indices of the training images that our artifacts were calibrated on."""
     for recipe, file in files.items():
         if "int8" in recipe:
             metadata = read_metadata(file)
@@ -127,7 +127,7 @@ def calibration(files: dict[str, Path]) -> list[int]:
 
 
 def own_answers(path: Path, data: Path) -> NDArray[np.intp]:
-    """The classes that an artifact of ours gives the test images."""
+    """Return the classes that an artifact of ours predicts for the test images."""
     images = load_dataset(str(data), "test").images
     with load(path) as session:
         blocks = np.split(images, range(BLOCK, len(images), BLOCK))
@@ -135,13 +135,13 @@ def own_answers(path: Path, data: Path) -> NDArray[np.intp]:
 
 
 def said(recipe: str, stderr: str, model: Path, alone: bool) -> str:
-    """The line that says why a recipe made no file; empty when there is none.
+    """Return the line that explains why a recipe made no file, or an empty string.
 
     Args:
         recipe: Such as ``tflite int8``.
-        stderr: What the command wrote.
+        stderr: The command's standard error.
         model: The Keras file.
-        alone: Whether no recipe made one. Then a line that names no format is for all of them.
+        alone: Whether no recipe made a file. Then a line that names no format applies to all recipes.
     """
     format, scheme = recipe.split()
     lines = [line for line in stderr.splitlines() if model.stem in line and not _PROGRESS.match(line)]
@@ -151,18 +151,18 @@ def said(recipe: str, stderr: str, model: Path, alone: bool) -> str:
 
 
 def worse_p(ours: NDArray[np.bool_], stock: NDArray[np.bool_]) -> float:
-    """How likely chance alone makes ours at least this much worse: McNemar's exact test, one-sided.
+    """Return the one-sided p-value of McNemar's exact test for our artifact being worse.
 
     Args:
-        ours: bool ``[N]``, whether ours answered each test image right.
-        stock: bool ``[N]``, whether the stock artifact did.
+        ours: bool ``[N]``, whether our artifact is right for each test image.
+        stock: bool ``[N]``, whether the stock artifact is right.
     """
     worse, better = int((stock & ~ours).sum()), int((ours & ~stock).sum())
     return mcnemar_p(worse, better) / 2 if worse > better else 1.0
 
 
 def claims(results: dict[str, Record]) -> list[Claim]:
-    """What is promised of each network."""
+    """Return the claims for each network."""
     compared = [
         (f"{name}: {recipe}", float(item["p_worse_than_stock"]))
         for name, result in results.items()
@@ -179,7 +179,7 @@ def claims(results: dict[str, Record]) -> list[Claim]:
     ]
     level = CHANCE_PERCENT / max(1, len(compared))
     chance = [
-        Claim(f"{text} beside stock, chance to be so much worse", 100 * p, "%", level, at_least=True)
+        Claim(f"{text}: p-value of being worse than stock", 100 * p, "%", level, at_least=True)
         for text, p in compared
     ]
     return peaks + silent + chance
@@ -213,12 +213,12 @@ def _judged(
     original: NDArray[np.intp],
     targets: NDArray[np.uint8],
 ) -> tuple[Record, NDArray[np.intp] | None]:
-    """What a file's answers are worth, or why there are none; and the answers."""
+    """Return the record of a file's predictions, or the reason why there are none; and the predictions."""
     if answering is None or file is None:
         return {}, None
     try:
         answers = answering.result()
-    except Exception as error:  # what engines raise has no common base but this
+    except Exception as error:  # engines raise errors without another common base
         return {"reason": _short(f"does not run: {error}")}, None
     record = {
         "bytes": file.stat().st_size,
@@ -229,7 +229,7 @@ def _judged(
 
 
 def _short(reason: str) -> str:
-    """A reason on one line, without the folders of this machine."""
+    """Return a reason on one line, without local folders."""
     return _FOLDERS.sub("", " ".join(reason.split()))[:REASON_LETTERS]
 
 
@@ -250,7 +250,7 @@ def _cells(item: Record) -> list[str]:
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", type=Path)
     parser.add_argument("--only", nargs="+", choices=NETWORKS, default=list(NETWORKS))

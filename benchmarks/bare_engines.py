@@ -1,7 +1,7 @@
-"""What the runtime is measured against: each engine in a bare loop, on input that is already converted.
+"""The baseline for the runtime: each engine in a bare loop, on converted input.
 
-Nothing here checks, converts or names anything. A loop is as quick as its engine's public interface allows:
-bound methods in locals, tensors resized and slices cut beforehand.
+The loops check and convert nothing. They are as fast as the engine's public interface allows: bound methods
+in local variables, tensors resized and slices cut beforehand.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Run = Callable[[Array], Array]
 
 
 def converted(path: Path, images: NDArray[np.uint8]) -> Array:
-    """Images as the model's own input tensor takes them: float32, or int8 as its quantisation says."""
+    """Convert images to the model's own input type: float32, or quantised int8."""
     if path.suffix == ".tflite":
         pixels = _interpreter(path).get_input_details()[0]
         if pixels["dtype"] != np.float32:
@@ -29,13 +29,16 @@ def converted(path: Path, images: NDArray[np.uint8]) -> Array:
 
 
 def bare(path: Path, batch: int) -> Run:
-    """One inference of a batch of this size."""
+    """Return a function that runs one batch of this size."""
     engines = {".tflite": _tflite, ".onnx": _onnx, ".npz": _npz}
     return engines[path.suffix](path, batch)
 
 
 def bare_loop(path: Path, inputs: Array, block: int) -> Callable[[], Array]:
-    """All inputs, block by block; the last may be shorter. The array of the scores is made beforehand."""
+    """Return a function that runs all inputs block by block.
+
+    The last block may be shorter. The array of scores is allocated beforehand.
+    """
     whole, rest = bare(path, block), len(inputs) % block
     last = bare(path, rest) if rest else whole
     scores = np.empty((len(inputs), 10), last(inputs[len(inputs) - (rest or block) :]).dtype)
@@ -88,7 +91,7 @@ def _onnx(path: Path, _batch: int) -> Run:
 
 
 def _npz(path: Path, batch: int) -> Run:
-    """The default network, a hidden layer with ReLU and an output layer with softmax, written out."""
+    """Run the default network, a hidden layer with ReLU and an output layer with softmax, in plain NumPy."""
     with np.load(path) as arrays:
         kernel, bias, last_kernel, last_bias = (
             arrays[name] for name in ("0.kernel", "0.bias", "1.kernel", "1.bias")

@@ -1,16 +1,16 @@
-"""What a tool says of an ONNX model, and how long it takes: `fmnist` beside NVIDIA's Polygraphy.
+"""Compare `fmnist` with NVIDIA's Polygraphy: the reported time of a model, and the time of the commands.
 
-Polygraphy is installed into an environment of its own, in a temporary folder; where it cannot be, this says
-so in one line and ends. Both get the same files, the real test images and one thread. Measured in turn:
+Polygraphy is installed into its own environment in a temporary folder. If that fails, the script reports it
+and ends. Both tools get the same files, the real test images and one thread. These are measured in turn:
 
-- what each says an inference takes, of 2,000 images, beside what a plain loop of the same calls takes:
-  `InferenceSession.run` for Polygraphy, which times that, and `Session.scores` for fmnist;
-- the whole commands, on all 10,000 images: running a model, and comparing one with another's scores.
-  Polygraphy gets them as one batch, which is its quickest way. It compares the scores alone; fmnist also
-  finds the accuracy, its interval, and which answers changed.
+- the time of an inference that each tool reports for 2,000 images, and the time of a plain loop of the same
+  calls: `InferenceSession.run`, which Polygraphy times, and `Session.scores` for fmnist;
+- the whole commands on all 10,000 images: running a model, and comparing a model's scores with another's.
+  Polygraphy gets the images as one batch, its fastest way. It only compares scores; fmnist also computes
+  accuracy, its interval, and changed answers.
 
-Exits 1 when the limit is broken. Writes results/beside_polygraphy.json. Usage: beside_polygraphy.py [RUN], a
-trained and fully exported run; without it one is made in a temporary folder.
+Exits 1 if the limit is broken. Writes results/beside_polygraphy.json. Usage: beside_polygraphy.py [RUN], a
+trained and fully exported run. Without RUN, one is made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -40,16 +40,16 @@ from fmnist_runtime import load
 from fmnist_runtime.data.datasets import load_dataset
 
 PACKAGES = ("polygraphy==0.53.6", "numpy", "onnx", "onnxruntime")
-"""Polygraphy names no requirements of its own; the others' versions are those of constraints.txt."""
+"""Polygraphy declares no requirements; constraints.txt pins the other packages."""
 IMAGES, WARM_UP, STRETCH = 2000, 200, 100
 ROUNDS, COMMAND_ROUNDS = 7, 10
 LIMIT_PERCENT = 10
-"""How far what `fmnist bench` says may be from what a plain loop takes."""
+"""Maximum difference between the time that `fmnist bench` reports and a plain loop."""
 POLYGRAPHY, BENCH = "Polygraphy", "fmnist bench"
 RUN, EVAL, COMPARE, PARITY = "polygraphy run", "fmnist eval", "polygraphy run --load-outputs", "fmnist parity"
 LOOP = "{}, plain loop"
 
-# How Polygraphy is given real images: by a script that yields what a session is to be run on.
+# Polygraphy gets real images from a script that yields the inputs of a session.
 LOADER = """
 import gzip
 import numpy as np
@@ -67,17 +67,17 @@ def all_at_once():
 
 
 class Polygraphy:
-    """Its command, and the script that feeds it."""
+    """Polygraphy's command, and the script that feeds it."""
 
     def __init__(self, folder: Path) -> None:
-        """Install it.
+        """Install Polygraphy.
 
         Args:
-            folder: Gets the environment and the script.
+            folder: Where to put the environment and the script.
 
         Raises:
-            OSError: No environment can be made.
-            subprocess.CalledProcessError: Nor can it be installed there.
+            OSError: The environment cannot be created.
+            subprocess.CalledProcessError: The installation failed.
         """
         venv.create(folder / "environment", with_pip=True)
         self._bin = folder / "environment" / "bin"
@@ -89,17 +89,17 @@ class Polygraphy:
         self._loader.write_text(LOADER.format(path=str(path), count=IMAGES))
 
     def run(self, model: Path, loader: str, *options: str) -> list[str]:
-        """The command that runs a model on the images of a function of the script."""
+        """Return the command that runs a model on the images from a function of the script."""
         images = f"{self._loader}:{loader}"
         command = [str(self._bin / "polygraphy"), "run", str(model), "--onnxrt"]
         return [*command, "--data-loader-script", images, *options]
 
 
 def statements(polygraphy: Polygraphy, model: Path) -> dict[str, Times]:
-    """What either says an inference takes, and what it takes in a plain loop."""
+    """Return the time of an inference as each tool reports it, and in a plain loop."""
     images = load_dataset("fashion-mnist", "test", DATA).images[:IMAGES]
     floats = images.astype(np.float32)
-    # Only then does it make warm-up runs, and say how long the others took.
+    # With this option it does warm-up runs and reports the time of the others.
     timed = polygraphy.run(model, "one_by_one", "--sequential-runners", "--warm-up", str(WARM_UP))
     bench = [FMNIST, "bench", str(model), "--threads", "1", "--data-dir", str(DATA), "--json", "-"]
     with one_core(), load(model, threads=1) as session:
@@ -113,22 +113,22 @@ def statements(polygraphy: Polygraphy, model: Path) -> dict[str, Times]:
 
 
 def said_by_polygraphy(printed: str) -> float:
-    """The average that it prints, in ns."""
+    """Read the average from Polygraphy's output, in ns."""
     found = re.search(r"Average inference time: ([\d.e-]+) ms", printed)
     if not found:
-        raise SystemExit(f"Polygraphy says no average:\n{printed}")
+        raise SystemExit(f"Polygraphy reports no average:\n{printed}")
     return float(found[1]) * 1e6
 
 
 def said_by_bench(printed: str) -> float:
-    """The median, in ns."""
+    """Read the median from the output of `fmnist bench`, in ns."""
     return float(json.loads(printed)["models"][0]["p50_us"]["value"]) * 1000
 
 
 def plain_loop(call: Callable[[Array], object], batches: Sequence[Array]) -> Measure:
-    """Times of a call in a loop that does nothing else, in ns; once through unrecorded, to warm up.
+    """Return a measure of a call in a plain loop, in ns, after one unrecorded pass.
 
-    One for every 100 calls, which take less than a millisecond: so most are not interrupted by other work.
+    It records one time per 100 calls, which take less than a millisecond, so that most are not interrupted.
     """
 
     def loop(_number: int) -> list[float]:
@@ -148,7 +148,7 @@ def plain_loop(call: Callable[[Array], object], batches: Sequence[Array]) -> Mea
 
 @contextmanager
 def one_core() -> Iterator[None]:
-    """Keep to one core, processes started meanwhile too: Polygraphy takes as many threads as it may use."""
+    """Restrict this process and its children to one core, because Polygraphy uses all available threads."""
     cores = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(cores)})
     try:
@@ -158,7 +158,7 @@ def one_core() -> Iterator[None]:
 
 
 def commands(polygraphy: Polygraphy, run: Run, scores: Path) -> dict[str, Times]:
-    """Whole processes, all test images in each."""
+    """Time whole processes, each on all test images."""
     original, quantised = (artifacts(run)[recipe] for recipe in ("onnx float32", "onnx int8"))
     output(polygraphy.run(original, "all_at_once", "--save-outputs", str(scores)))
     compare = polygraphy.run(quantised, "all_at_once", "--load-outputs", str(scores), "--atol", "1")
@@ -179,22 +179,22 @@ def show(said: dict[str, Times], whole: dict[str, Times]) -> None:
         loop = said[LOOP.format(tool)]
         figures = [f"{item.percentile(50) / 1000:.2f}" for item in (said[tool], loop)]
         rows.append([tool, *figures, f"{ratio(said[tool], loop):.2f}"])
-    report(f"One image, float32 ONNX ({ROUNDS} rounds)", ["", "says µs", "loop µs", "times"], rows)
+    report(f"One image, float32 ONNX ({ROUNDS} rounds)", ["", "reported µs", "loop µs", "times"], rows)
     rows = [[name, f"{item.percentile(50) / 1e6:.0f}"] for name, item in whole.items()]
     report(f"Whole commands, 10,000 images ({COMMAND_ROUNDS} rounds)", ["", "p50 ms"], rows)
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if the limit is broken."""
     with tempfile.TemporaryDirectory() as folder:
         try:
             polygraphy = Polygraphy(Path(folder))
         except (OSError, subprocess.CalledProcessError) as error:
             reason = (getattr(error, "stderr", "") or str(error)).strip().splitlines()[-1]
-            print(f"Polygraphy cannot be installed here ({reason}): nothing was measured")
+            print(f"Polygraphy cannot be installed ({reason}): nothing was measured")
             sys.exit()
         with named_or_trained() as run:
-            # Outside of its run, where `fmnist bench` would time the original, too.
+            # Copied out of its run, because `fmnist bench` times the original there, too.
             model = Path(shutil.copy(artifacts(run)["onnx float32"], folder))
             said = statements(polygraphy, model)
             whole = commands(polygraphy, run, Path(folder) / "scores.json")
@@ -202,7 +202,7 @@ def main() -> None:
     off = 100 * abs(ratio(said[BENCH], said[LOOP.format(BENCH)]) - 1)
     conclude(
         "beside_polygraphy",
-        [Claim("what fmnist bench says is off from a plain loop by", off, "%", LIMIT_PERCENT)],
+        [Claim("error of fmnist bench against a plain loop", off, "%", LIMIT_PERCENT)],
         {
             "packages": PACKAGES,
             "images": IMAGES,

@@ -1,4 +1,4 @@
-"""What a benchmark promises, and how each of them ends: told, recorded in results/, and judged."""
+"""What a benchmark promises, and how it ends: print the claims, record them in results/, and judge them."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ RESULTS = Path(__file__).parent / "results"
 
 @dataclass(frozen=True)
 class Claim:
-    """Something that was promised, and what was measured of it."""
+    """A promise, and its measured value."""
 
     text: str
-    """What it is about, such as ``one image: tflite int8 ÷ its bare engine``."""
+    """The subject, such as ``one image: tflite int8 ÷ its bare engine``."""
     value: float
-    """What was measured."""
+    """The measured value."""
     unit: str
-    """Of the value and the limit: ``times``, ``µs``, ``MB``, ``%`` …"""
+    """Unit of the value and the limit: ``times``, ``µs``, ``MB``, ``%`` …"""
     limit: float
-    """What was promised."""
+    """The promised limit."""
     at_least: bool = False
-    """Whether the value must reach the limit; else it must not exceed it."""
+    """Whether the value must reach the limit; otherwise it must not exceed it."""
 
     @property
     def held(self) -> bool:
-        """Whether the promise was kept."""
+        """Whether the value keeps the limit."""
         return self.value >= self.limit if self.at_least else self.value <= self.limit
 
     @property
@@ -49,21 +49,21 @@ class Claim:
 
 @dataclass(frozen=True)
 class Part:
-    """What one part of a benchmark found."""
+    """Results of one part of a benchmark."""
 
     claims: list[Claim]
-    """The promises it is there for."""
+    """Its claims."""
     body: dict[str, object]
     """Its figures, for the JSON."""
 
 
 def conclude(name: str, claims: Sequence[Claim], figures: Mapping[str, object]) -> NoReturn:
-    """Print the claims, write ``results/NAME.json``, and exit: 1 when a claim is broken, else 0.
+    """Print the claims, write ``results/NAME.json``, and exit: 1 if a claim is broken, otherwise 0.
 
     Args:
-        name: The script's own.
-        claims: What was promised.
-        figures: All that was measured.
+        name: The script's name.
+        claims: The claims.
+        figures: All measured figures.
     """
     rows = [
         [claim.text, claim.measured, claim.promised, "held" if claim.held else "BROKEN"] for claim in claims
@@ -82,7 +82,7 @@ def conclude(name: str, claims: Sequence[Claim], figures: Mapping[str, object]) 
 
 
 def _number(value: float) -> str:
-    """Whole numbers as they are, others with two decimals, or two digits where those would be noughts."""
+    """Format whole numbers without decimals, others with two decimals, or two digits if they are smaller."""
     if value == int(value):
         return f"{int(value):,}"
     return f"{value:,.2f}" if abs(value) >= 0.01 else f"{value:.2g}"

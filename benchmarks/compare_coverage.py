@@ -1,12 +1,12 @@
-"""How often `fmnist compare` calls two runs of the same model different, and sees a real change.
+"""Measure how often `fmnist compare` reports a difference that does not exist, and how often one that does.
 
-Processes have levels of their own: log-normal around the run's, or, by a coin that is not always fair, half
-as long again, as memory that came to lie badly makes them. A run has a level, too, which no process of it
-shows: nothing, or log-normal with 1%. Counted is how often the 95% interval has the truth in it while runs
-have no level of their own, how often the same model is called faster or slower, by `fmnist compare` and by
-the mere interval, and how often a model that takes 10% or 20% longer is called slower. Exits 1 when an
-interval of as many processes as a verdict asks for covers less than 95%, by more than four standard errors,
-or when the same model is called different too often. Writes results/compare_coverage.json.
+Each process has a level. Levels are log-normal around the run's level; with some probability, a process takes
+1.5 times as long, as with badly placed memory. The run also has a level that its processes share: constant,
+or log-normal with 1%. The simulation counts how often the 95% interval contains the truth for runs without a
+level of their own, how often the same model is called faster or slower, by `fmnist compare` and by the
+interval alone, and how often a model that takes 10% or 20% longer is called slower. Exits 1 if an interval
+with enough processes for a verdict covers less than 95% by more than four standard errors, or if the same
+model is called different too often. Writes results/compare_coverage.json.
 """
 
 from __future__ import annotations
@@ -20,63 +20,65 @@ from numpy.typing import NDArray
 from side_by_side import progress, report
 
 from fmnist.bench.compare import LEAST_CHANGE, MIN_PROCESSES, median_interval
-from fmnist_runtime.timing.percentiles import CONFIDENCE
+from fmnist_runtime.timing.samples import CONFIDENCE
 
 EXPERIMENTS, SEED, ERRORS = 2000, 0, 4
 RESAMPLES = 999
-"""A tenth of what `fmnist compare` draws, so that this takes minutes, not an hour."""
+"""A tenth of the resamples of `fmnist compare`, so that this takes minutes instead of an hour."""
 MOST_ALARMS, MOST_ALARMS_OF_TWO = 0.5, 3.0
-"""In per cent."""
+"""In percent."""
 PROCESSES, CHANGES = (3, 4, 5, 6, 12), (1.1, 1.2)
 SLOW = 1.5
-"""How much longer a process takes whose memory lies badly."""
+"""Factor for a process with badly placed memory."""
 
 
 @dataclass(frozen=True)
 class Levels:
-    """How the levels of processes are distributed."""
+    """Distribution of the processes' levels."""
 
     sigma: float
-    """Standard deviation of their logarithm."""
+    """Standard deviation of the logarithm."""
     slow_share: float = 0.0
-    """Probability of a process that takes half as long again."""
+    """Probability that a process takes 1.5 times as long."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """What became of so many comparisons."""
+    """Result of many comparisons."""
 
     processes: int
     levels: Levels
     covered: float
-    """Runs without a level of their own whose interval has 1 in it."""
+    """Share of intervals that contain 1, for runs without a level of their own."""
     beyond_one: float
-    """The same model, whose runs differ by 1%: the interval has not 1 in it."""
+    """Share of intervals that exclude 1, for the same model and runs that differ by 1%."""
     alarms: float
-    """The same of those that the verdict would be faster or slower for."""
+    """Share of verdicts faster or slower among these."""
     seen: tuple[float, ...]
-    """Models that take longer by each of `CHANGES`, and are called slower."""
+    """Share of verdicts slower, for models that take longer by each of `CHANGES`."""
 
 
 LEVELS = (Levels(0.005), Levels(0.02), Levels(0.05), Levels(0.02, 0.1), Levels(0.02, 0.25), Levels(0.02, 0.5))
 
 
 def claims(found: list[Found]) -> list[Claim]:
-    """Of as many processes as a verdict asks for, and, for alarms, as many as bench takes."""
+    """Return the claims, for process counts that allow a verdict."""
     judged = [item for item in found if item.processes >= MIN_PROCESSES]
     error = math.sqrt(CONFIDENCE * (1 - CONFIDENCE) / EXPERIMENTS)
     least = (min(item.covered for item in judged) - CONFIDENCE) / error
     even = max(item.alarms for item in judged if not item.levels.slow_share)
     most = max(item.alarms for item in judged)
     return [
-        Claim("the least coverage, from 95%", least, "standard errors", -ERRORS, at_least=True),
-        Claim("the same model called different", 100 * even, "%", MOST_ALARMS),
-        Claim("the same where some processes are half as slow again", 100 * most, "%", MOST_ALARMS_OF_TWO),
+        Claim("minimum coverage, relative to 95%", least, "standard errors", -ERRORS, at_least=True),
+        Claim("false alarms: same model called different", 100 * even, "%", MOST_ALARMS),
+        Claim(
+            "false alarms where some processes take 1.5 times as long", 100 * most, "%", MOST_ALARMS_OF_TWO
+        ),
     ]
 
 
 def run(random: np.random.Generator, levels: Levels, processes: int, shift: float) -> NDArray[np.float64]:
-    """The medians of the processes of a run."""
+    """Return the medians of the processes of a run."""
     medians = random.lognormal(0, levels.sigma, processes) * random.lognormal(0, shift)
     return np.where(random.random(processes) < levels.slow_share, SLOW * medians, medians)
 
@@ -84,7 +86,7 @@ def run(random: np.random.Generator, levels: Levels, processes: int, shift: floa
 def intervals(
     random: np.random.Generator, levels: Levels, processes: int, shift: float, change: float
 ) -> NDArray[np.float64]:
-    """Ends of the interval of as many comparisons, ``[EXPERIMENTS, 2]``."""
+    """Return the ends of the intervals of `EXPERIMENTS` comparisons, ``[EXPERIMENTS, 2]``."""
     ends = []
     for _ in range(EXPERIMENTS):
         old, new = (run(random, levels, processes, shift) for _ in range(2))
@@ -93,7 +95,7 @@ def intervals(
 
 
 def measure(random: np.random.Generator, levels: Levels, processes: int) -> Found:
-    """Compare again and again, and count."""
+    """Simulate comparisons and count."""
     most = 1 + LEAST_CHANGE
     low, high = intervals(random, levels, processes, 0, 1).T
     covered = (low <= 1) & (high >= 1)
@@ -111,7 +113,7 @@ def measure(random: np.random.Generator, levels: Levels, processes: int) -> Foun
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     random = np.random.default_rng(SEED)
     found = []
     for processes in PROCESSES:
@@ -128,8 +130,8 @@ def main() -> None:
     ]
     header = [
         "processes",
-        "their sigma",
-        "half as slow again",
+        "sigma",
+        "1.5 times as long",
         "covered %",
         "same beyond 1%",
         "false alarms %",

@@ -1,10 +1,10 @@
-"""A run on emulated Raspberry Pis: what it takes to bring it there, and whether it answers as it does here.
+"""Install a run on emulated Raspberry Pis, and compare its scores with those on this machine.
 
-Bundles a run with TFLite alone, for each version of Raspberry Pi OS, and with NumPy alone for a 32-bit one;
-installs it without network by its own install.sh, and holds all answers to the 10,000 test images against
-those of this machine. Names a run, or trains one. Needs root and QEMU, as `make emulated-pi` does; times and
-memory are those of the emulation, and say nothing of a board. Exits 1 when a limit is broken. Writes
-results/emulated_pi.json.
+Bundles a run with TFLite only for each version of Raspberry Pi OS, and with NumPy only for a 32-bit one.
+Installs it without network by its own install.sh, and compares the scores for all 10,000 test images with
+those of this machine. Takes a run as an argument, or trains one. Needs root and QEMU, like `make
+emulated-pi`. Times and memory are those of the emulation, not of a board. Exits 1 if a limit is broken.
+Writes results/emulated_pi.json.
 """
 
 from __future__ import annotations
@@ -27,25 +27,25 @@ sys.path.insert(0, str(ROOT / "tests"))
 from arm64.emulated_pi import EmulatedPi
 
 from fmnist.runs.run import Run
-from fmnist_runtime.scores import read_scores
+from fmnist_runtime.recorded import read_scores
 
 BUNDLE_LIMIT_MB, INSTALLED_LIMIT_MB = 45, 250
 FLOAT_LIMIT = 1e-5
-"""Of a probability: as far as a float32 artifact may be from its original."""
+"""For a probability: the allowed difference between a float32 artifact and its original."""
 LEVELS_LIMIT, ROWS_LIMIT = 1, 100
-"""Of int8-full: see tests/arm64/test_same_answers.py for where these come from."""
+"""For int8-full; see tests/arm64/test_same_answers.py for the reasons."""
 LEVEL = 1 / 256
 SYSTEMS = {
     "bookworm": ("--format", "tflite", "--platform", "linux-aarch64", "--python", "3.11"),
     "trixie": ("--format", "tflite", "--platform", "linux-aarch64", "--python", "3.13"),
     "bookworm-armhf": ("--platform", "any"),
 }
-"""What is bundled for each."""
+"""Options of `fmnist bundle` for each system."""
 FMNIST_THERE = "/home/pi/bundle/.venv/bin/fmnist"
 
 
 def bring(run: Run, system: str, home: Path) -> dict[str, Any]:
-    """Bundle a run, copy it into a home, and install it there."""
+    """Bundle a run, copy it into a home folder, and install it there."""
     archive = home / "bundle.tar.gz"
     command = [FMNIST, "bundle", str(run.folder), *SYSTEMS[system], "--data-dir", str(DATA)]
     output([*command, "--out", str(archive)])
@@ -68,7 +68,7 @@ def bring(run: Run, system: str, home: Path) -> dict[str, Any]:
 
 
 def measure(run: Run, system: str, home: Path) -> dict[str, Any]:
-    """What it takes there, and how far each artifact's answers are from those of this machine."""
+    """Return sizes and times on a system, and each artifact's difference from this machine."""
     pi = EmulatedPi(system)
     found = bring(run, system, home)
     entering = [*pi.entering(home), "env", "--chdir=/home/pi/bundle", FMNIST_THERE]
@@ -92,7 +92,7 @@ def measure(run: Run, system: str, home: Path) -> dict[str, Any]:
 
 
 def difference(here: np.ndarray, there: np.ndarray) -> dict[str, Any]:
-    """How two machines' probabilities differ."""
+    """Return the differences between two machines' probabilities."""
     apart = np.abs(here.astype(np.float64) - there)
     return {
         "images": len(here),
@@ -103,7 +103,7 @@ def difference(here: np.ndarray, there: np.ndarray) -> dict[str, Any]:
 
 
 def claims(systems: dict[str, dict[str, Any]]) -> list[Claim]:
-    """What was promised of all of them."""
+    """Return the claims for all systems."""
     tflite = [systems[name] for name in ("bookworm", "trixie")]
     apart = {
         f"{model}, {system}": item
@@ -113,15 +113,20 @@ def claims(systems: dict[str, dict[str, Any]]) -> list[Claim]:
     full = [item for name, item in apart.items() if "int8-full" in name]
     others = [item for name, item in apart.items() if "int8-full" not in name]
     return [
-        Claim("answers that change", max(item["answers_changed"] for item in apart.values()), "", 0),
-        Claim("int8-full: images that differ", max(item["rows"] for item in full), "", ROWS_LIMIT),
         Claim(
-            "int8-full: by how much", max(item["largest"] for item in full) / LEVEL, "levels", LEVELS_LIMIT
+            "predicted classes that change", max(item["answers_changed"] for item in apart.values()), "", 0
+        ),
+        Claim("int8-full: images whose scores differ", max(item["rows"] for item in full), "", ROWS_LIMIT),
+        Claim(
+            "int8-full: largest difference",
+            max(item["largest"] for item in full) / LEVEL,
+            "levels",
+            LEVELS_LIMIT,
         ),
         Claim("all others: largest difference", max(item["largest"] for item in others), "", FLOAT_LIMIT),
-        Claim("bundle, TFLite, Python 3.13", tflite[1]["bundle_bytes"] / 1e6, "MB", BUNDLE_LIMIT_MB),
+        Claim("bundle size, TFLite, Python 3.13", tflite[1]["bundle_bytes"] / 1e6, "MB", BUNDLE_LIMIT_MB),
         Claim(
-            "installed, TFLite",
+            "installed size, TFLite",
             max(item["installed_bytes"] for item in tflite) / 1e6,
             "MB",
             INSTALLED_LIMIT_MB,
@@ -130,7 +135,7 @@ def claims(systems: dict[str, dict[str, Any]]) -> list[Claim]:
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     systems = {}
     with named_or_trained() as run:
         for system in SYSTEMS:

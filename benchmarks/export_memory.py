@@ -1,12 +1,12 @@
-"""Memory of `fmnist export` by every recipe, and of `fmnist eval` beside Keras's own prediction.
+"""Measure the memory of `fmnist export` by every recipe, and of `fmnist eval` against Keras's prediction.
 
-Peaks of the commands with all processes they start, on networks whose activations are large: MobileNetV2 at
-96×96 with 4,000 training images, EfficientNetB0 and one with hard swish at 32×32 with 16,000. The evaluation
-is of the MobileNetV2 itself, on the same test images that `predict` is given in a process of its own. Exits 1
-when a limit is broken. Writes results/export_memory.json.
+Peaks of the commands with all their processes, on networks with large activations: MobileNetV2 at 96×96 with
+4,000 training images, and EfficientNetB0 and a network with hard swish at 32×32 with 16,000. The evaluated
+original is the MobileNetV2; `predict` gets the same test images in a process of its own. Exits 1 if a limit
+is broken. Writes results/export_memory.json.
 
-Usage: export_memory.py [--work FOLDER]. The networks and images in FOLDER are used again; without it they
-are made in a temporary one.
+Usage: export_memory.py [--work FOLDER]. Networks and images in FOLDER are reused; by default they are made in
+a temporary folder.
 """
 
 from __future__ import annotations
@@ -28,13 +28,14 @@ from zoo import NETWORKS, data_folder, trained, work_folder
 EXPORTED = ("hard-swish", "efficientnetb0", "mobilenetv2-96")
 EVALUATED = "mobilenetv2-96"
 FILES = 7
-"""By every recipe but npz, which holds dense layers alone. An export that ends early takes little memory."""
+"""Every recipe except npz, which only holds dense layers. Checked because an export that ends early uses
+little memory."""
 ROUNDS = 3
 EVAL_LIMIT = 1.2
-"""`fmnist eval` may take so many times the memory of Keras's own prediction."""
+"""Maximum memory of `fmnist eval` as a multiple of Keras's own prediction."""
 OURS, KERAS, KERAS_FLOATS = "fmnist eval", "Keras's predict", "Keras's predict of floats"
 
-# The limit is on what takes less: the images stay as read, and Keras makes floats of one batch at a time.
+# The limit applies to the smaller one: images stay uint8, and Keras converts one batch at a time to floats.
 PREDICT_SCRIPT = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -47,7 +48,7 @@ PREDICT_FLOATS_SCRIPT = PREDICT_SCRIPT.replace(".images", '.images.astype("float
 
 
 def exports(work: Path, models: dict[str, Path]) -> dict[str, tuple[Usage, int]]:
-    """Export each network into a temporary folder; what that took, and how many files came of it."""
+    """Export each network into a temporary folder; return the usage and the number of files."""
     found = {}
     for name in EXPORTED:
         with tempfile.TemporaryDirectory() as out:
@@ -59,7 +60,7 @@ def exports(work: Path, models: dict[str, Path]) -> dict[str, tuple[Usage, int]]
 
 
 def evaluations(model: Path, data: Path) -> dict[str, list[Usage]]:
-    """All ways to answer the test images, in turn."""
+    """Run all ways to score the test images in turn."""
     commands = {
         OURS: [FMNIST, "eval", str(model), "--dataset", str(data)],
         KERAS: [sys.executable, "-c", PREDICT_SCRIPT, str(model), str(data)],
@@ -73,7 +74,7 @@ def evaluations(model: Path, data: Path) -> dict[str, list[Usage]]:
 
 
 def record(usage: Usage) -> dict[str, Any]:
-    """What is kept of a command's usage."""
+    """Return the recorded part of a command's usage."""
     return {
         "exit": usage.exit,
         "seconds": round(usage.seconds, 1),
@@ -83,13 +84,13 @@ def record(usage: Usage) -> dict[str, Any]:
 
 
 def row(name: str, usage: Usage) -> list[str]:
-    """A command's cells in the table."""
-    end = "ended for its memory" if usage.killed else f"exit {usage.exit}"
+    """Return a command's row of the table."""
+    end = "killed for its memory" if usage.killed else f"exit {usage.exit}"
     return [name, f"{usage.peak_bytes / 1e9:.2f}", f"{usage.seconds:.0f}", end]
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", type=Path)
     with work_folder(parser.parse_args().work) as work:
@@ -104,7 +105,7 @@ def main() -> None:
         for ours, keras in zip(evaluated[OURS], evaluated[KERAS], strict=True)
     )
     failed = sum(usage.exit != 0 for usages in evaluated.values() for usage in usages)
-    claims = [Claim("evaluations that failed", failed, "", 0)]
+    claims = [Claim("failed evaluations", failed, "", 0)]
     for name, (usage, files) in exported.items():
         claims.append(Claim(f"export of {name}: peak memory", usage.peak_bytes / 1e9, "GB", PEAK_LIMIT_GB))
         claims.append(Claim(f"export of {name}: files, rejected or not", files, "", FILES, at_least=True))

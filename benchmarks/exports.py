@@ -1,8 +1,8 @@
-"""How far each artifact of the default network is from its original, over five trainings.
+"""Measure the difference between each artifact of the default network and its original, over five trainings.
 
-Each seed is trained, exported by every recipe and compared on the 10,000 test images. Also run at batches
-of one and of 256, and exported again, which must give the same scores and the same bytes. Exits 1 when a
-limit is broken. Writes results/exports.json.
+Each seed is trained, exported by every recipe and compared on the 10,000 test images. The artifacts also run
+with batches of 1 and of 256, and are exported again, which must give the same scores and the same bytes.
+Exits 1 if a limit is broken. Writes results/exports.json.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from fmnist.parity.models import compare_models
 from fmnist.runs.run import Run
 from fmnist.text.tables import percent, points, table
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.data.datasets import load_dataset
 
 SEEDS = range(5)
 IMAGES = load_dataset("fashion-mnist", "test", DATA).images
 METADATA_LIMIT = 8000
 FLOAT_DIFFERENCE = 5e-6
-"""Of a probability, between the same float32 sums in another order."""
+"""For a probability, between the same float32 sums in another order."""
 
-# Least agreement, of float32 outside of ties; largest difference; largest loss of accuracy; bytes.
+# Minimum agreement (float32: excluding ties), maximum difference, maximum loss of accuracy, maximum size.
 LIMITS: dict[str, dict[str, float]] = {
     "tflite float32": {"agreement": 1, "difference": FLOAT_DIFFERENCE, "bytes": 412_000},
     "onnx float32": {"agreement": 1, "difference": FLOAT_DIFFERENCE},
@@ -52,7 +52,7 @@ def fmnist(*arguments: object) -> None:
 
 
 def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
-    """Train, export twice and compare; one record for each artifact."""
+    """Train, export twice and compare; return one record for each artifact."""
     run = Run(folder / str(seed))
     fmnist("train", "--seed", seed, "--out", run.folder, "--data-dir", DATA)
     export = ("export", run.folder, "--format", "all", "--quantize", "all", "--data-dir", DATA)
@@ -62,14 +62,14 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
     results = []
     for item in compare_models(run.artifacts(), run.recorded_scores(), Splits(None, DATA), Execution()):
         path = run.exports / item.model.name
-        carried = read_carried(path)
-        assert carried is not None
+        container = read_container(path)
+        assert container is not None
         results.append(
             {
                 "recipe": f"{item.model.format} {item.model.scheme}",
                 "seed": seed,
-                "model_bytes": carried.model_bytes,
-                "metadata_bytes": path.stat().st_size - carried.model_bytes,
+                "model_bytes": container.model_bytes,
+                "metadata_bytes": path.stat().st_size - container.model_bytes,
                 "original_accuracy": item.parity.answers.reference_accuracy,
                 "accuracy_difference": item.parity.answers.accuracy_difference,
                 "agreement": item.parity.answers.agreement,
@@ -83,7 +83,7 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
 
 
 def batch_difference(path: Path) -> float:
-    """Largest difference of a probability between batches of one image and of 256."""
+    """Return the largest difference of a probability between batches of 1 and of 256."""
     with load(path) as session:
         together = session.scores(IMAGES)
         alone = np.concatenate([session.scores(image[np.newaxis]) for image in IMAGES])
@@ -91,14 +91,14 @@ def batch_difference(path: Path) -> float:
 
 
 def claims(recipe: str, results: list[dict[str, Any]]) -> list[Claim]:
-    """What is promised of a recipe's artifacts, each by the worst of them."""
+    """Return the claims for a recipe's artifacts, based on the worst of them."""
     limits = LIMITS.get(recipe, {})
 
     def worst(key: str) -> float:
         return max(float(item[key]) for item in results)
 
     found = [
-        Claim("metadata", worst("metadata_bytes"), "bytes", METADATA_LIMIT),
+        Claim("metadata size", worst("metadata_bytes"), "bytes", METADATA_LIMIT),
         Claim(
             "difference between batches of 1 and 256",
             worst("batch_difference"),
@@ -106,7 +106,7 @@ def claims(recipe: str, results: list[dict[str, Any]]) -> list[Claim]:
             0 if "int8" in recipe else FLOAT_DIFFERENCE,
         ),
         Claim(
-            "the same bytes when exported again",
+            "byte-identical repeat exports",
             sum(item["same_bytes_again"] for item in results),
             "artifacts",
             len(results),
@@ -116,20 +116,22 @@ def claims(recipe: str, results: list[dict[str, Any]]) -> list[Claim]:
     if "agreement" in limits:
         agreement = 100 * (1 - worst("changed_outside_ties") / len(IMAGES))
         found.append(
-            Claim("agreement outside of ties", agreement, "%", 100 * limits["agreement"], at_least=True)
+            Claim("agreement excluding ties", agreement, "%", 100 * limits["agreement"], at_least=True)
         )
     if "difference" in limits:
-        found.append(Claim("difference of a probability", worst("max_difference"), "", limits["difference"]))
+        found.append(
+            Claim("largest difference of a probability", worst("max_difference"), "", limits["difference"])
+        )
     if "drop" in limits:
         drop = -100 * min(item["accuracy_difference"] for item in results)
-        found.append(Claim("accuracy lost", drop, "points", 100 * limits["drop"]))
+        found.append(Claim("accuracy loss", drop, "points", 100 * limits["drop"]))
     if "bytes" in limits:
-        found.append(Claim("model", worst("model_bytes"), "bytes", limits["bytes"]))
+        found.append(Claim("model size", worst("model_bytes"), "bytes", limits["bytes"]))
     return [replace(claim, text=f"{recipe}: {claim.text}") for claim in found]
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     results: dict[str, list[dict[str, Any]]] = defaultdict(list)
     with tempfile.TemporaryDirectory() as folder:
         for seed in SEEDS:
@@ -153,7 +155,7 @@ def main() -> None:
                 f"{max(item['metadata_bytes'] for item in items):,}",
             ]
         )
-    header = ["recipe", "agreement: least", "mean", "points: least", "mean", "max diff", "batch 1 to 256"]
+    header = ["recipe", "agreement: min", "mean", "points: min", "mean", "max diff", "batch 1 to 256"]
     print(table([*header, "model bytes", "metadata bytes"], rows))
     conclude(
         "exports",

@@ -1,9 +1,9 @@
-"""What timing adds to an inference: the null engine timed call by call, beside a loop with no clock in it.
+"""Measure the overhead of timing an inference: the null engine with a clock around each call, and without.
 
-The null engine does all that the runtime does of an inference and none of the engine's work, in which what
-the harness adds would be lost. Every round takes the next 1,000 test images, in three ways in turn: each call
-timed, as `fmnist bench` does, of which the median counts; in a plain loop, whose time is divided by its
-calls; and timed with nothing to call, for information. Exits 1 when the limit is broken. Writes
+The null engine does everything that the runtime does for an inference, but not the engine's work, which would
+hide the overhead. Every round takes the next 1,000 test images in three ways in turn: with a clock around
+each call, as `fmnist bench` does (the median counts); in a plain loop, whose time is divided by its calls;
+and, for information, with a clock around an empty call. Exits 1 if the limit is broken. Writes
 results/harness_cost.json.
 """
 
@@ -32,7 +32,7 @@ Call = Callable[[Images], object]
 
 
 def plain_loop(call: Call, batches: Sequence[Images]) -> float:
-    """The time of a call in a loop that does nothing else, in ns."""
+    """Return the time of a call in a plain loop, in ns."""
     start = time.perf_counter_ns()
     for batch in batches:
         call(batch)
@@ -40,7 +40,7 @@ def plain_loop(call: Call, batches: Sequence[Images]) -> float:
 
 
 def measure() -> dict[str, Times]:
-    """All three ways in turn, on the real test images."""
+    """Time all three ways in turn, on the real test images."""
     images = load_dataset("fashion-mnist", "test", DATA).images
     singles = [images[i : i + 1] for i in range(len(images))]
 
@@ -58,7 +58,7 @@ def measure() -> dict[str, Times]:
 
 
 def main() -> None:
-    """Measure, record, judge."""
+    """Measure and record; exit 1 if the limit is broken."""
     times = measure()
     rows = [[name, f"{item.percentile(50) / 1000:.3f}"] for name, item in times.items()]
     report(f"One call ({ROUNDS} rounds of {CALLS:,})", ["", "p50 µs"], rows)
@@ -68,7 +68,7 @@ def main() -> None:
         "calls": CALLS,
         "ns": {name: [round(value, 1) for value in item.by_round] for name, item in times.items()},
     }
-    conclude("harness_cost", [Claim("what timing adds to an inference", added_us, "µs", LIMIT_US)], figures)
+    conclude("harness_cost", [Claim("overhead of timing an inference", added_us, "µs", LIMIT_US)], figures)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""How long `fmnist --help` takes, beside an empty Typer app with the same verbs.
+"""Measure the time of `fmnist --help`, compared with an empty Typer app with the same verbs.
 
-Whole processes, run in turn, so that whatever slows the machine slows both. Exits 1 when the limit is
-broken. Writes results/help_start.json.
+Whole processes run in turn, so that a slowdown of the machine affects both. Exits 1 if the limit is broken.
+Writes results/help_start.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from processes import FMNIST, wall_time
 from side_by_side import in_turn, milliseconds, ratio, report
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 ROUNDS = 40
 LIMIT = 1.3
@@ -36,7 +36,7 @@ def {function}() -> None:
 
 
 def empty_app() -> str:
-    """Source of an app with our verbs' names and help, and nothing behind them."""
+    """Return the source of an app with our verbs' names and help, but empty functions."""
     verbs = [
         EMPTY_VERB.format(name=name, function=f"verb_{number}", help=command.help)
         for number, (name, command) in enumerate(get_command(app).commands.items())
@@ -45,7 +45,7 @@ def empty_app() -> str:
 
 
 def main() -> None:
-    """Measure, print, write."""
+    """Measure, print and record; exit 1 if the limit is broken."""
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "empty.py"
         script.write_text(empty_app())

@@ -1,8 +1,8 @@
-"""One image, uint8 in, probabilities out: each artifact beside its bare engine, and int8 TFLite beside Keras.
+"""Time one image, from uint8 to probabilities: each artifact against its bare engine, int8 TFLite and Keras.
 
 Every round takes the next 200 test images. Each contender runs them once unrecorded, so that its weights and
 its input are in the cache, and once with a clock around each call. Bare input is up to four times larger than
-ours; without the unrecorded pass it would be slower to fetch, and the bare loop not at its best.
+ours. Without the unrecorded pass it would be fetched more slowly, and the bare loop would not be at its best.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ from fmnist_runtime import Session, load
 ROUNDS = 100
 CALLS = 200
 KERAS_CALLS = {"model(x)": 3, "model.predict": 1}
-"""Of a round. One takes milliseconds, the other tens of them."""
+"""Calls per round. One takes milliseconds, the other tens of milliseconds."""
 LIMITS = {"tflite int8": 1.4, "tflite float32": 1.1, "onnx float32": 0.9, "onnx int8": 0.9}
-"""Of the bare engine's time."""
+"""Maximum multiple of the bare engine's time."""
 CLASSIFY_LIMIT_US = 2.0
 KERAS_LIMITS = {"model(x)": 300, "model.predict": 5000}
-"""Times that int8 TFLite is faster."""
+"""Minimum speed-up of int8 TFLite."""
 EMPTY = "an empty call"
 OURS, CLASSIFY = "tflite int8", "tflite int8 classify"
 
@@ -83,7 +83,7 @@ def _show(times: dict[str, Times], recipes: list[str]) -> None:
     print()
     for name in others:
         print(f"{name:21} {_us(times[name].percentile(50)):>9} µs")
-    print(f"The clock and {EMPTY} are in every figure, on both sides of each ratio.", flush=True)
+    print(f"The clock and {EMPTY} are part of every figure, on both sides of each ratio.", flush=True)
 
 
 def _claims(times: dict[str, Times]) -> list[Claim]:
@@ -111,7 +111,7 @@ def _singles(images: NDArray[Any]) -> list[NDArray[Any]]:
 
 
 def _calls(function: Callable[[Any], object], inputs: Sequence[Any], calls: int = CALLS) -> Measure:
-    """Times of single calls with the inputs that are a round's turn."""
+    """Return a measure of single calls with the round's inputs."""
     clock = time.perf_counter_ns
 
     def block(number: int) -> list[float]:

@@ -1,9 +1,9 @@
-"""What the statistics of parity cost: six artifacts compared with their original, beside scoring them alone.
+"""Measure the cost of parity's statistics: six artifacts compared with their original, against scoring.
 
-Both in one process, in turn, on the 10,000 test images; what parity draws once in a process, for its
-bootstrap, is drawn anew in every round. Then both commands as a user runs them, for information. Exits 1
-when the limit is broken. Writes results/parity_cost.json. Usage: parity_cost.py [RUN], a trained and fully
-exported run; without it one is made in a temporary folder.
+Both run in turn in one process, on the 10,000 test images. The bootstrap's resamples, which a process draws
+once, are drawn again in every round. Then both commands run as a user runs them, for information. Exits 1 if
+the limit is broken. Writes results/parity_cost.json. Usage: parity_cost.py [RUN], a trained and fully
+exported run. Without RUN, one is made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -26,30 +26,30 @@ from fmnist_runtime.recorded import Reference
 
 ROUNDS, COMMAND_ROUNDS = 40, 10
 LIMIT = 3.0
-"""Times that comparing may take as long as scoring."""
+"""Maximum time of comparing, as a multiple of scoring."""
 
 
 def score(paths: list[Path], splits: Splits) -> None:
-    """What parity cannot do without: open each model and run it on all images."""
+    """Open each model and run it on all images: the part of parity that scoring needs as well."""
     for path in paths:
         with open_model(path) as session:
             score_dataset(session, splits.of(session))
 
 
 def compare(paths: list[Path], reference: Reference, splits: Splits) -> None:
-    """The same, and all that is said of the scores; as in a new process, where nothing is drawn yet."""
+    """Score and compare, as in a new process, where no resamples are drawn yet."""
     calibration._kept.cache_clear()
     calibration._errors.cache_clear()
     compare_models(paths, reference, splits, Execution())
 
 
 def command(verb: str, paths: list[Path]) -> Measure:
-    """A whole process, which exits 0, or 3 where a gate fails."""
+    """Return a measure of a whole process, which exits with 0, or 3 if a gate fails."""
     return wall_time([FMNIST, verb, *map(str, paths), "--data-dir", str(DATA)], exits=(0, 3))
 
 
 def measure(run: Run) -> dict[str, dict[str, Times]]:
-    """Both ways in turn: in one process, and as commands."""
+    """Time both in turn: in one process, and as commands."""
     paths = [artifacts(run)[recipe] for recipe in SIX]
     splits = Splits(None, DATA)
     inside = {
@@ -61,7 +61,7 @@ def measure(run: Run) -> dict[str, dict[str, Times]]:
 
 
 def main() -> None:
-    """Measure, record, judge."""
+    """Measure and record; exit 1 if the limit is broken."""
     with named_or_trained() as run:
         parts = measure(run)
     rows = []

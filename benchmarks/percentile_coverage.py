@@ -1,13 +1,13 @@
-"""Whether the intervals of percentiles keep their word, whatever way latencies are distributed.
+"""Check the coverage of the intervals of percentiles, for several distributions of latencies.
 
-Samples are drawn of distributions whose true percentiles are known, as long-tailed and as many-peaked as
-latencies are. Counted is how often the 95% interval has the true percentile in it. Its ranks are whole
-numbers, so that it covers somewhat more; how much more is known exactly, and stands beside it.
+The distributions have known percentiles, and long tails and several peaks like latencies. The simulation
+counts how often the 95% interval contains the true percentile. The interval's ranks are whole numbers, so it
+covers somewhat more; the exact coverage is known and reported beside it.
 
-Processes differ from each other, and samples of one are alike in that. So the same is counted for what six
-processes found together, with the interval that spans their own figures and, for comparison, with the one
-that takes all samples for independent. Exits 1 when a share is below 95% or not the exact one, by more than
-four standard errors; of a p99 of processes that differ nothing is promised. Writes
+Processes differ from each other, and the samples of one process share its level. Therefore the same is
+counted for six processes together, with the interval that spans their own figures and, for comparison, with
+the one that treats all samples as independent. Exits 1 if a share is below 95% or differs from the exact one
+by more than four standard errors; a p99 of differing processes has no limit. Writes
 results/percentile_coverage.json.
 """
 
@@ -24,19 +24,19 @@ from scipy import stats
 from side_by_side import report
 
 from fmnist_runtime.timing import Samples, pooled_percentile
-from fmnist_runtime.timing.percentiles import CONFIDENCE, interval_ranks
+from fmnist_runtime.timing.samples import CONFIDENCE, interval_ranks
 
 EXPERIMENTS, SEED, ERRORS = 4000, 0, 4
 FINE = 1e9
-"""Samples are whole numbers; of so small a part of a µs, hardly two are alike, as in what is drawn."""
+"""Samples are whole numbers; in units this small, hardly two are equal, as in the distributions."""
 PROCESSES, SPREADS, WITHIN = 6, (0.0, 0.01, 0.03, 0.1), 0.05
-"""Six processes, by how much they differ, and by how much the calls of one do: standard deviations."""
+"""Number of processes, and standard deviations between processes and within one."""
 PERCENTS, COUNTS = (50.0, 90.0, 99.0, 99.9), (400, 2000, 5000)
 
 
 @dataclass(frozen=True)
 class Distribution:
-    """Latencies in µs that are known."""
+    """Latencies in µs with a known distribution."""
 
     name: str
     draw: Callable[[np.random.Generator, int], NDArray[np.float64]]
@@ -44,13 +44,13 @@ class Distribution:
 
 
 def two_peaks(random: np.random.Generator, count: int) -> NDArray[np.float64]:
-    """Seven in ten around 3 µs, the others around 9."""
+    """Draw seven in ten around 3 µs, and the others around 9 µs."""
     slow = random.random(count) < 0.3
     return np.where(slow, 9.0, 3.0) + random.random(count)
 
 
 def quantile_of_two_peaks(share: float) -> float:
-    """Its inverse: uniform from 3 to 4, and from 9 to 10."""
+    """Return the inverse of the distribution: uniform from 3 to 4, and from 9 to 10."""
     return 3 + share / 0.7 if share <= 0.7 else 9 + (share - 0.7) / 0.3
 
 
@@ -67,7 +67,7 @@ DISTRIBUTIONS = (
 
 @dataclass(frozen=True)
 class Coverage:
-    """How often an interval has the truth in it."""
+    """Share of intervals that contain the truth."""
 
     distribution: str
     samples: int
@@ -75,24 +75,24 @@ class Coverage:
     covered: float
     standard_error: float
     exact: float
-    """By the binomial distribution alone, the same for every continuous one."""
+    """Coverage by the binomial distribution, the same for every continuous distribution."""
 
 
 @dataclass(frozen=True)
 class Together:
-    """How often the interval of six processes has the truth in it: that of all processes there could be."""
+    """Share of intervals of six processes that contain the percentile over all possible processes."""
 
     spread: float
-    """Standard deviation of the processes' levels, as a share."""
+    """Standard deviation of the processes' levels, as a fraction."""
     percent: float
     covered: float
     standard_error: float
     taken_for_independent: float
-    """What the interval of all samples alone covers."""
+    """Coverage of the interval that treats all samples as independent."""
 
 
 def together(spread: float, random: np.random.Generator) -> list[Together]:
-    """Six processes of 2,000 samples: log-normal, at levels that are log-normal, too."""
+    """Simulate six processes of 2,000 samples: log-normal, at log-normal levels."""
     deviation = math.hypot(spread, WITHIN)
     hits: dict[float, list[tuple[bool, bool]]] = {percent: [] for percent in (50.0, 99.0)}
     for _ in range(EXPERIMENTS):
@@ -113,14 +113,14 @@ def together(spread: float, random: np.random.Generator) -> list[Together]:
 
 
 def claims(found: list[Coverage], processes: list[Together]) -> list[Claim]:
-    """An interval must cover as it says, and as it must, but for the simulation's own chance."""
+    """Return the claims: coverage is 95% and exact, except for the simulation's own chance."""
     least = min((item.covered - CONFIDENCE) / item.standard_error for item in found)
     furthest = max(abs(item.covered - item.exact) / item.standard_error for item in found)
     return [
-        Claim("the least coverage, from 95%", least, "standard errors", -ERRORS, at_least=True),
-        Claim("coverage furthest from the exact", furthest, "standard errors", ERRORS),
+        Claim("minimum coverage, relative to 95%", least, "standard errors", -ERRORS, at_least=True),
+        Claim("largest deviation from the exact coverage", furthest, "standard errors", ERRORS),
         Claim(
-            "the least coverage of p50 of six processes, from 95%",
+            "minimum coverage of p50 over six processes, relative to 95%",
             min(
                 (item.covered - CONFIDENCE) / item.standard_error for item in processes if item.percent == 50
             ),
@@ -132,7 +132,7 @@ def claims(found: list[Coverage], processes: list[Together]) -> list[Claim]:
 
 
 def measure(distribution: Distribution, count: int, percent: float, random: np.random.Generator) -> Coverage:
-    """Draw samples again and again, and count."""
+    """Draw samples repeatedly, and count."""
     truth, hits = FINE * distribution.quantile(percent / 100), 0
     for _ in range(EXPERIMENTS):
         drawn = np.rint(FINE * distribution.draw(random, count)).astype(np.int64)
@@ -149,7 +149,7 @@ def measure(distribution: Distribution, count: int, percent: float, random: np.r
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     random = np.random.default_rng(SEED)
     found = [
         measure(distribution, count, percent, random)
@@ -168,7 +168,7 @@ def main() -> None:
         ]
         for item in found
     ]
-    header = ["latencies", "samples", "percentile", "covered %", "exactly"]
+    header = ["latencies", "samples", "percentile", "covered %", "exact"]
     report(f"95% intervals of percentiles, {EXPERIMENTS:,} experiments each", header, rows)
     processes = [item for spread in SPREADS for item in together(spread, random)]
     rows = [
@@ -180,7 +180,7 @@ def main() -> None:
         ]
         for item in processes
     ]
-    header = ["processes differ by", "percentile", "covered %", "if taken for independent"]
+    header = ["processes differ by", "percentile", "covered %", "if treated as independent"]
     report(f"{PROCESSES} processes of 2,000 samples, {EXPERIMENTS:,} experiments each", header, rows)
     shares = [asdict(item) for item in found]
     figures = {"seed": SEED, "shares": shares, "processes": [asdict(item) for item in processes]}

@@ -1,7 +1,7 @@
-"""Memory of `fmnist predict`: many files beside few, and the largest images that it takes.
+"""Measure the memory of `fmnist predict`: many files against few, and the largest accepted images.
 
 Peaks of whole processes, on the tests' tiny model: 300 photographs and 3,000 of the same, and a PNG and a
-JPEG file of as many pixels as either may have, in each of their colour modes. Exits 1 when a limit is broken.
+JPEG file with the maximum number of pixels, in each of their colour modes. Exits 1 if a limit is broken.
 Writes results/predict_memory.json.
 """
 
@@ -23,23 +23,24 @@ from fmnist_runtime.data.images import MAX_JPEG_PIXELS, MAX_PIXELS
 
 FEW, MANY, DIFFERENT = 300, 3000, 30
 PHOTOGRAPH = (640, 480)
-"""0.9 MB when decoded, so that a few that are kept would show."""
+"""0.9 MB when decoded, so that a few photographs kept in memory would show."""
 LARGEST: dict[str, tuple[int, tuple[str, ...], dict[str, Any]]] = {
     "png": (MAX_PIXELS, ("L", "RGB", "RGBA"), {}),
     "jpeg": (MAX_JPEG_PIXELS, ("L", "RGB", "CMYK"), {"progressive": True, "subsampling": 0}),
 }
-"""Most pixels by format, its modes, and how it is saved; a progressive JPEG is kept whole while read."""
+"""Maximum pixels by format, its modes, and save options; a progressive JPEG is in memory as a whole while
+it is read."""
 WIDTH = 8192
 EXTRA_LIMIT_MB, LARGEST_LIMIT_MB = 10, 700
 
 
 def predict_peak(path: Path) -> int:
-    """Peak memory of one command."""
+    """Return the peak memory of one command."""
     return peak_bytes([FMNIST, "predict", str(TINY), str(path), "--as", "csv"])
 
 
 def photographs(folder: Path, count: int) -> Path:
-    """A folder of so many files; there are 30 pictures, under many names."""
+    """Make a folder of this many files; there are 30 pictures, under many names."""
     folder.mkdir()
     images = load_dataset("fashion-mnist", "test", DATA).images
     for number in range(count):
@@ -52,7 +53,7 @@ def photographs(folder: Path, count: int) -> Path:
 
 
 def largest(folder: Path, kind: str, mode: str) -> Path:
-    """An image of as many pixels as its format may have."""
+    """Make an image with the maximum number of pixels of its format."""
     path = folder / f"{mode}.{kind}"
     pixels, _, options = LARGEST[kind]
     Image.new(mode, (WIDTH, pixels // WIDTH)).save(path, **options)
@@ -60,7 +61,7 @@ def largest(folder: Path, kind: str, mode: str) -> Path:
 
 
 def main() -> None:
-    """Measure, print, record, judge."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         peaks = {
@@ -73,10 +74,10 @@ def main() -> None:
             for mode in modes
         }
     rows = [[name, f"{peak / 1e6:.1f}"] for name, peak in {**peaks, **single}.items()]
-    report("fmnist predict", ["of what", "peak MB"], rows)
+    report("fmnist predict", ["input", "peak MB"], rows)
     claims = [
-        Claim(f"{MANY:,} files beside {FEW}", extra, "MB", EXTRA_LIMIT_MB),
-        Claim("the largest image", max(single.values()) / 1e6, "MB", LARGEST_LIMIT_MB),
+        Claim(f"extra memory for {MANY:,} files over {FEW}", extra, "MB", EXTRA_LIMIT_MB),
+        Claim("memory for the largest image", max(single.values()) / 1e6, "MB", LARGEST_LIMIT_MB),
     ]
     conclude("predict_memory", claims, {"peak_bytes": {**peaks, **single}})
 

@@ -1,4 +1,4 @@
-"""Whole processes, as a user starts them: their time, their output and their memory."""
+"""Run whole processes, as a user starts them, and measure their time, output and memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from side_by_side import Measure, once
 from trained import ROOT
 
 FMNIST = str(Path(sys.executable).parent / "fmnist")
-"""The command itself."""
+"""Path of the command."""
 NO_BYTECODE = "PYTHONDONTWRITEBYTECODE"
-"""Where this is set, each process compiles our modules anew, but not those that pip has installed."""
+"""If this is set, each process compiles our modules again, but not those that pip installed."""
 
-# A process begins with the memory of the one that started it as its peak (Linux counts what was there before
-# exec), so a small one in between starts what is measured.
+# Linux counts the memory before exec, so a process starts with its parent's memory as its peak. Therefore a
+# small process starts the measured one.
 PEAK_SCRIPT = """
 import os, subprocess, sys
 process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL)
@@ -28,11 +28,11 @@ sys.exit(status != 0)
 
 
 def output(command: list[str], exits: tuple[int, ...] = (0,)) -> str:
-    """Run a process to its end, from the repository's folder; what it prints on standard output.
+    """Run a process in the repository's folder; return its standard output.
 
     Args:
         command: Program and arguments.
-        exits: The exit codes that it may end with.
+        exits: Accepted exit codes.
     """
     environment = {name: value for name, value in os.environ.items() if name != NO_BYTECODE}
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
@@ -42,10 +42,10 @@ def output(command: list[str], exits: tuple[int, ...] = (0,)) -> str:
 
 
 def wall_time(command: list[str], exits: tuple[int, ...] = (0,)) -> Measure:
-    """Wall time of a whole process; one is run beforehand, so that its files are in the page cache."""
+    """Return a measure of a process's wall time; one run beforehand puts its files into the page cache."""
     return once(partial(output, command, exits))
 
 
 def peak_bytes(command: list[str]) -> int:
-    """Most memory a process ever held."""
+    """Return the peak memory of a process."""
     return int(output([sys.executable, "-c", PEAK_SCRIPT, *command]))

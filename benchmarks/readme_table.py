@@ -1,7 +1,7 @@
-"""The READMEs' tables of figures, made of results/. Writes them; with ``--check``, exits 1 where they differ.
+"""Write the READMEs' tables of figures from results/. With ``--check``, exit 1 if they differ.
 
-A table stands between two comments with its name. What is in it is never edited by hand: its words are in
-readme_rows.py, its figures in the JSON, and beneath it stands when and on what those were measured.
+A table is between two comments with its name. Do not edit it by hand: readme_rows.py has the wording and the
+JSON has the figures. The line below the table says when and on which machine they were measured.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from fmnist_runtime.files import write_atomically
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- {}: made by benchmarks/readme_table.py -->\n\n", "\n\n<!-- {}: end -->"
 Table = tuple[Callable[[], list[Row]], tuple[str, ...]]
-"""What makes the rows, and whose results are in them."""
+"""The function that makes the rows, and the names of the results that it uses."""
 TABLES: dict[str, dict[str, Table]] = {
     "README.md": {
         "training": (training, ("training",)),
@@ -44,7 +44,7 @@ TABLES: dict[str, dict[str, Table]] = {
 
 
 def origin(results: Sequence[dict[str, Any]]) -> str:
-    """When these were measured, and on what."""
+    """Return when and on which machine the results were measured."""
     days = sorted({item["measured"] for item in results})
     machines = {
         f"{place['cpu'] or place['machine']}, {place['cores']} cores, Python {place['python']}"
@@ -55,26 +55,26 @@ def origin(results: Sequence[dict[str, Any]]) -> str:
 
 
 def markdown(rows: list[Row]) -> str:
-    """The rows as a table, the first as its header."""
+    """Return the rows as a Markdown table; the first row is the header."""
     rows = [rows[0], ("---",) * len(rows[0]), *rows[1:]]
     return "\n".join(f"| {' | '.join(row)} |".replace("|  |", "| |") for row in rows)
 
 
 def filled(path: Path, text: str, tables: dict[str, Table]) -> str:
-    """A README with its tables as the results are."""
+    """Return a README's text with its tables made from the results."""
     for name, (rows, sources) in tables.items():
         begin, end = BEGIN.format(name), END.format(name)
         before, opened, rest = text.partition(begin)
         _, closed, after = rest.partition(end)
         if not (opened and closed):
-            raise SystemExit(f"{path}: lacks the comments around its table of {name}")
+            raise SystemExit(f"{path}: the comments around the table {name} are missing")
         made = f"{markdown(rows())}\n\n{origin([result(source) for source in sources])}"
         text = before + begin + made + end + after
     return text
 
 
 def main() -> None:
-    """Write the tables, or check them."""
+    """Write or check the tables."""
     for name, tables in TABLES.items():
         path = ROOT / name
         text = path.read_text(encoding="utf-8")
@@ -83,8 +83,8 @@ def main() -> None:
             write_atomically(path, made.encode())
         elif made != text:
             lines = text.splitlines()
-            line = next((line for line in made.splitlines() if line not in lines), "a row that is no more")
-            raise SystemExit(f"{path}: is not as the results are; run benchmarks/readme_table.py for: {line}")
+            line = next((line for line in made.splitlines() if line not in lines), "a row to be removed")
+            raise SystemExit(f"{path}: differs from the results; run benchmarks/readme_table.py for: {line}")
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Whether `fmnist bench` says the same again on a quiet machine, and notices one that is not.
+"""Check that `fmnist bench` gives the same results again on a quiet machine, and notices a busy one.
 
-The command runs twice in a row on three artifacts, with its defaults; then twice more beside a process that
-computes on one core; then once on six artifacts and their original, for the time that takes. Exits 1 when
-medians of the quiet runs differ by more than 5%, a verdict beside the busy process is STABLE, or the sweep
+The command runs twice in a row on three artifacts, with its defaults; then twice more while another process
+computes on one core; then once on six artifacts and their original, to measure its duration. Exits 1 if
+medians of the quiet runs differ by more than 5%, a verdict beside the busy process is STABLE, or the last run
 takes more than two minutes. Writes results/repeatability.json. Usage: repeatability.py [RUN], a trained and
-fully exported run; without it one is made in a temporary folder.
+fully exported run. Without RUN, one is made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ COMMAND = [sys.executable, "-m", "fmnist", "bench", "--data-dir", str(DATA), "--
 
 
 def bench(paths: list[Path]) -> list[dict[str, Any]]:
-    """The command's figures of models."""
+    """Return the models' figures from the command."""
     done = subprocess.run([*COMMAND, *map(str, paths)], check=True, capture_output=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)["models"]
     return found
 
 
 def table(title: str, runs: list[list[dict[str, Any]]]) -> None:
-    """Medians and verdicts of two runs, side by side."""
+    """Print medians and verdicts of two runs side by side."""
     rows = [
         [model["name"], *(f"{item['p50_us']['value']:.2f} {item['verdict']}" for item in (model, again))]
         for model, again in zip(*runs, strict=True)
@@ -45,16 +45,16 @@ def table(title: str, runs: list[list[dict[str, Any]]]) -> None:
 
 
 def summary(runs: list[list[dict[str, Any]]]) -> list[list[dict[str, Any]]]:
-    """What is recorded of runs."""
+    """Return the recorded part of runs."""
     keys = ("name", "p50_us", "p99_us", "process_medians_us", "verdict", "reasons")
     return [[{key: model[key] for key in keys} for model in models] for models in runs]
 
 
 def main() -> None:
-    """Measure, record, judge."""
+    """Measure and record; exit 1 if a limit is broken."""
     with named_or_trained() as run, tempfile.TemporaryDirectory() as folder:
         files = artifacts(run)
-        # Outside of the run, so that its original does not come with them.
+        # Copied out of the run, so that the original is not timed, too.
         copies = [Path(shutil.copy(files[recipe], folder)) for recipe in TIMED]
         progress("quiet, twice")
         quiet = [bench(copies) for _ in range(2)]
@@ -74,10 +74,13 @@ def main() -> None:
     trusted = sum(model["verdict"] == "STABLE" for models in disturbed for model in models)
     promised = [
         Claim(
-            "medians of two runs differ by", max(100 * abs(ratio - 1) for ratio in ratios), "%", LIMIT_PERCENT
+            "largest difference between the medians of two runs",
+            max(100 * abs(ratio - 1) for ratio in ratios),
+            "%",
+            LIMIT_PERCENT,
         ),
-        Claim("verdicts STABLE beside a busy process", trusted, "", 0),
-        Claim("a sweep of six artifacts and the original", seconds, "s", LIMIT_S),
+        Claim("STABLE verdicts beside a busy process", trusted, "", 0),
+        Claim("time to bench six artifacts and the original", seconds, "s", LIMIT_S),
     ]
     figures = {"quiet": summary(quiet), "beside_a_busy_process": summary(disturbed), "sweep_s": seconds}
     conclude("repeatability", promised, figures)

@@ -1,8 +1,8 @@
-"""The runtime beside its engines, Keras and the lecture: one image, all 10,000, and whole processes.
+"""Compare the runtime with its engines, Keras and the lecture: one image, all 10,000, and whole processes.
 
 Contenders run in turn, on the real test images, with one thread each. Prints medians and ratios; writes
-results/runtime.json. Exits 1 and says which limit is broken when one is. Usage: runtime.py [RUN], a trained
-and fully exported run; without it one is made in a temporary folder.
+results/runtime.json. Exits 1 and names each broken limit. Usage: runtime.py [RUN], a trained and fully
+exported run. Without RUN, one is made in a temporary folder.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from fmnist.runs.run import Run
 from fmnist_runtime.data.datasets import load_dataset
 
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
-"""For NumPy, whose library reads it once, when it is loaded."""
+"""For NumPy, whose library reads these once, when it is loaded."""
 
 
 def measure(run: Run) -> dict[str, Part]:
-    """Measure all parts and print them."""
+    """Measure and print all parts."""
     test = load_dataset("fashion-mnist", "test", DATA)
     files = artifacts(run)
     parts = {"whole_process": whole_process.measure(files["tflite int8"], run.model, test)}
-    from fmnist_exporters.original.session import KerasSession  # TensorFlow is kept out of the way until now
+    from fmnist_exporters.original.session import KerasSession  # loads TensorFlow, so import it late
 
     with KerasSession(run.model) as original:
         parts["one_image"] = one_image.measure(files, test.images, original.model)
@@ -37,7 +37,7 @@ def measure(run: Run) -> dict[str, Part]:
 
 
 def main() -> None:
-    """Measure, record, judge."""
+    """Measure and record; exit 1 if a limit is broken."""
     if not ONE_THREAD.items() <= os.environ.items():
         os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **ONE_THREAD})
     with named_or_trained() as run:

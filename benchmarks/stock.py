@@ -1,9 +1,9 @@
-"""What the stock converters make of a network, on the images that ours calibrated on.
+"""Convert a network with the stock converters, on the images that ours were calibrated on.
 
-As a script, ``stock.py MODEL DATA FOLDER``: writes into the folder the network's own answers to the test
-images (``original.npy``), a file by each recipe, and in ``reasons.json`` why others are missing. The images'
-numbers are in the folder's ``calibration.json``. A recipe that a reason is there for is passed over, so that
-the script can be run again when one has ended it.
+As a script, ``stock.py MODEL DATA FOLDER`` writes into the folder the network's predictions for the test
+images (``original.npy``), a file for each recipe, and ``reasons.json`` with the reasons for missing files.
+The folder's ``calibration.json`` has the images' indices. The script skips recipes that have a reason, so
+that it can run again if one recipe ended it.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from numpy.typing import NDArray
 from fmnist_runtime.data.datasets import load_dataset
 
 RECIPES = ("tflite float16", "tflite dynamic", "tflite int8", "tflite int8-full", "onnx int8")
-"""Those that the stock converters have something to set beside."""
+"""Recipes with a stock counterpart."""
 ANSWERS, CALIBRATION, REASONS = "original.npy", "calibration.json", "reasons.json"
 BLOCK = 100
-"""Images that onnxruntime and Keras are given at once."""
+"""Images per call of onnxruntime and Keras."""
 
 
 def stock_path(folder: Path, recipe: str) -> Path:
-    """Where the file of a recipe lies, such as ``stock-int8.tflite``."""
+    """Return the path of a recipe's file, such as ``stock-int8.tflite``."""
     format, scheme = recipe.split()
     return folder / f"stock-{scheme}.{format}"
 
 
 def convert(model: Path, data: Path, folder: Path, calibration: list[int]) -> dict[str, str]:
-    """Convert a network by every recipe, in a process of its own, begun again when one recipe ends it.
+    """Convert a network by every recipe in its own process, which starts again if a recipe ends it.
 
     Returns:
-        By recipe why there is no file.
+        The reason for each missing file, by recipe.
     """
     (folder / CALIBRATION).write_text(json.dumps(calibration))
     reasons = folder / REASONS
@@ -52,7 +52,7 @@ def convert(model: Path, data: Path, folder: Path, calibration: list[int]) -> di
 
 
 def stock_answers(path: Path, data: Path) -> NDArray[np.intp]:
-    """The classes that a stock file gives the test images.
+    """Return the classes that a stock file predicts for the test images.
 
     Args:
         path: A TFLite file that takes one image, or an ONNX file that takes any number.
@@ -108,7 +108,7 @@ def _onnx(model: Any, path: Path, calibration: NDArray[np.float32]) -> None:
     from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
-        """One image after the other."""
+        """One image at a time."""
 
         def __init__(self, images: Iterator[NDArray[np.float32]]) -> None:
             self._images = images
@@ -141,7 +141,7 @@ def _main(path: Path, data: str, folder: Path) -> None:
         made, reasons = stock_path(folder, recipe), json.loads((folder / REASONS).read_text())
         if recipe in reasons or made.is_file():
             continue
-        reasons[recipe] = "it ends the process"
+        reasons[recipe] = "ends the process"
         (folder / REASONS).write_text(json.dumps(reasons))
         try:
             if made.suffix == ".onnx":
@@ -149,7 +149,7 @@ def _main(path: Path, data: str, folder: Path) -> None:
             else:
                 made.write_bytes(_tflite(model, recipe.split()[1], calibration))
             del reasons[recipe]
-        except Exception as error:  # what the converters raise has no common base but this
+        except Exception as error:  # converters raise errors without another common base
             made.unlink(missing_ok=True)
             reasons[recipe] = f"{type(error).__name__}: {error}"
         (folder / REASONS).write_text(json.dumps(reasons))

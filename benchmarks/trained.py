@@ -1,4 +1,4 @@
-"""The models that a benchmark measures: a run that is named or made for it, or the tests' tiny one."""
+"""The measured models: a named run, a run made for the benchmark, or the tests' tiny run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fmnist.runs.run import Run
 ROOT = Path(__file__).parent.parent
 DATA = ROOT / "data"
 TINY = ROOT / "tests" / "models" / "tiny" / "export" / "model-int8.tflite"
-"""An artifact that is always there, for what does not depend on the network."""
+"""An artifact that is always available, for results that do not depend on the network."""
 SIX = (
     "tflite float32",
     "tflite float16",
@@ -23,12 +23,12 @@ SIX = (
     "tflite int8-full",
     "onnx float32",
 )
-"""Artifacts that a verb is given when it is given several."""
+"""Artifacts for verbs that take several."""
 
 
 @contextmanager
 def named_or_trained() -> Iterator[Run]:
-    """The run that the script's first argument names; without one, a run in a temporary folder."""
+    """Yield the run named by the script's first argument, or a new run in a temporary folder."""
     if len(sys.argv) > 1:
         yield Run(Path(sys.argv[1]).resolve())
         return
@@ -37,7 +37,7 @@ def named_or_trained() -> Iterator[Run]:
 
 
 def train(folder: Path) -> Run:
-    """A run with every artifact, by the command's own defaults."""
+    """Make a run with every artifact, with the command's defaults."""
     for verb in (
         ["train", "--out", str(folder)],
         ["export", str(folder), "--format", "all", "--quantize", "all"],
@@ -48,5 +48,5 @@ def train(folder: Path) -> Run:
 
 
 def artifacts(run: Run) -> dict[str, Path]:
-    """The run's files by recipe, such as ``tflite int8``."""
+    """Return the run's files by recipe, such as ``tflite int8``."""
     return {f"{path.suffix[1:]} {path.stem.removeprefix('model-')}": path for path in run.artifacts()}

@@ -1,14 +1,14 @@
-"""`fmnist train` beside the lecture's own loop: time per epoch and test accuracy.
+"""Compare `fmnist train` with the lecture's own loop: time per epoch and test accuracy.
 
 Three ways to train the same network, each in a process of its own, in turn, for each of five seeds:
 
-- ``lecture as written``: plain `model.fit` on raw pixels, the normalisation left out;
-- ``lecture, normalised``: the same on pixels divided by 255, as it teaches;
-- ``fmnist train``: the command's own training, with a checkpoint after each epoch.
+- ``lecture as written``: plain `model.fit` on raw pixels, without normalisation;
+- ``lecture, normalised``: the same on pixels divided by 255, as the lecture teaches;
+- ``fmnist train``: the command, with a checkpoint after each epoch.
 
-Same epochs, batch size, optimizer and number of steps. Time per epoch is the median over the epochs
-after the first of each process, which includes tracing. ``--preset best`` and the second lecture, on
-MNIST digits, are trained beside them. Writes results/training.json.
+Epochs, batch size, optimizer and number of steps are the same. Time per epoch is the median over the epochs
+after the first of each process, which includes tracing. ``--preset best`` and the second lecture, on MNIST
+digits, are also trained. Writes results/training.json.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ print(json.dumps({"seconds": [end - begin for begin, end in zip(begins, ends)], 
 
 
 def lecture(seed: int, scale: float) -> dict[str, Any]:
-    """The lecture's script in a process of its own; pixels are divided by the scale."""
+    """Run the lecture's script in a process of its own; pixels are divided by the scale."""
     command = [sys.executable, "-c", LECTURE, str(seed), str(scale)]
     output = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
     result: dict[str, Any] = json.loads(output.splitlines()[-1])
@@ -70,7 +70,7 @@ def lecture(seed: int, scale: float) -> dict[str, Any]:
 
 
 def ours(seed: int, *arguments: str) -> dict[str, Any]:
-    """`fmnist train`; an epoch's time is from one line of its output to the next, checkpoint included."""
+    """Run `fmnist train`; an epoch lasts from one line of its output to the next, checkpoint included."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "fmnist", "train", "--seed", str(seed), "--out", f"{folder}/run"]
         process = subprocess.Popen([*command, *arguments], cwd=ROOT, stderr=subprocess.PIPE, text=True)
@@ -79,23 +79,23 @@ def ours(seed: int, *arguments: str) -> dict[str, Any]:
         if process.wait():
             raise SystemExit(f"{' '.join(command)} failed")
         record = json.loads(Path(folder, "run", "train.json").read_text())
-    # The first epoch has no line before it; its time, which is not used, is that of the second.
+    # The first epoch has no line before it. Its time is not used, so record that of the second.
     seconds = [later - earlier for earlier, later in pairwise(ends)]
     return {"seconds": [seconds[0], *seconds], "accuracy": record["test_accuracy"]}
 
 
 def epoch(runs: list[dict[str, Any]]) -> float:
-    """Median time of an epoch in seconds."""
+    """Return the median time of an epoch in seconds."""
     return float(statistics.median(second for run in runs for second in run["seconds"][1:]))
 
 
 def accuracy(runs: list[dict[str, Any]]) -> float:
-    """Mean test accuracy over the seeds."""
+    """Return the mean test accuracy over the seeds."""
     return float(statistics.mean(run["accuracy"] for run in runs))
 
 
 def claims(results: dict[str, list[dict[str, Any]]]) -> list[Claim]:
-    """What is promised of `fmnist train`."""
+    """Return the claims for `fmnist train`."""
     taught, trained = results["lecture, normalised"], results["fmnist train"]
     loss = 100 * (accuracy(taught) - accuracy(trained))
     return [
@@ -106,12 +106,12 @@ def claims(results: dict[str, list[dict[str, Any]]]) -> list[Claim]:
             SPEED_LIMIT,
             at_least=True,
         ),
-        Claim("accuracy lost to the normalised lecture", loss, "points", LOSS_LIMIT),
+        Claim("accuracy loss against the normalised lecture", loss, "points", LOSS_LIMIT),
     ]
 
 
 def main() -> None:
-    """Measure, print, write; exit 1 where a limit is missed."""
+    """Measure, print and record; exit 1 if a limit is broken."""
     # The second lecture keeps no images for validation.
     mnist = ("--dataset", "mnist", "--dropout", "0", "--epochs", "5", "--validation-split", "0")
     ways: dict[str, Callable[[int], dict[str, Any]]] = {

@@ -1,8 +1,8 @@
-"""Memory and time of a command with all the processes that it starts, for what works in several.
+"""Measure memory and time of a command with all processes that it starts.
 
-The memory is the sum of their proportional set sizes: a page that several hold, as a forked process does,
-counts once. It is read every 50 ms, so a peak shorter than that may be missed, and pages that other programs
-on the machine hold too, such as TensorFlow's library, count for less: measure on a quiet machine.
+The memory is the sum of the proportional set sizes: a page shared by several processes, as after a fork,
+counts once. It is read every 50 ms, so a shorter peak may be missed. Pages that other programs share, such as
+TensorFlow's library, count for less: measure on a quiet machine.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from trained import ROOT
 
 PERIOD_S = 0.05
 KILLED_BYTES = 8_000_000_000
-"""A command that takes more is ended, with its process group, before it takes the machine's last memory."""
+"""A command that takes more is killed with its process group, before it uses up the machine's memory."""
 _PROC = Path("/proc")
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a command took."""
+    """Resources that a command used."""
 
     exit: int
-    """Its exit code; 128 and the signal's number where a signal ended it."""
+    """Its exit code; 128 plus the signal's number if a signal ended it."""
     seconds: float
     """Wall time."""
     peak_bytes: int
-    """Most that was seen of its memory."""
+    """Largest observed memory."""
     killed: bool
-    """Whether it was ended because of that."""
+    """Whether it was killed for its memory."""
     stderr: str
-    """What it wrote there."""
+    """Its standard error."""
 
 
 def measure(command: list[str]) -> Usage:
-    """Run a command to its end, from the repository's folder, or until it takes too much memory."""
+    """Run a command in the repository's folder until it ends or takes too much memory."""
     start, peak = time.monotonic(), 0
     with tempfile.TemporaryFile() as stderr:
         process = subprocess.Popen(
@@ -53,7 +53,7 @@ def measure(command: list[str]) -> Usage:
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(PERIOD_S)
             seconds = time.monotonic() - start
-        finally:  # also when it is interrupted, as Ctrl-C does not reach another session
+        finally:  # also on an interrupt, because Ctrl-C does not reach another session
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
@@ -63,13 +63,13 @@ def measure(command: list[str]) -> Usage:
 
 
 def _tree(root: int) -> set[int]:
-    """The processes of the session that a process leads, and all that descend from them."""
+    """Return the processes of the session that a process leads, and all their descendants."""
     parents: dict[int, int] = {}
     members = {root}
     for folder in _PROC.iterdir():
         if folder.name.isdigit():
-            with suppress(OSError):  # it has ended since
-                # Behind the name, which may hold anything: state, parent, group, session (proc(5)).
+            with suppress(OSError):  # it has ended
+                # After the name, which may contain anything: state, parent, group, session (proc(5)).
                 fields = (folder / "stat").read_text().rpartition(")")[2].split()
                 parents[int(folder.name)] = int(fields[1])
                 if int(fields[3]) == root:
@@ -82,7 +82,7 @@ def _tree(root: int) -> set[int]:
 
 
 def _proportional_bytes(process: int) -> int:
-    """A process's pages, each divided by how many processes hold it; 0 of one that has ended."""
+    """Return the process's pages, each divided by the number of processes sharing it; 0 if it has ended."""
     with suppress(OSError):
         for line in (_PROC / str(process) / "smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -1,4 +1,4 @@
-"""Whole processes: a prediction from a cold start, its memory, and what has to be installed for it."""
+"""Measure whole processes: a prediction from a cold start, its memory, and its installed size."""
 
 from __future__ import annotations
 
@@ -27,12 +27,13 @@ from fmnist_runtime.data.datasets import Dataset
 ROUNDS, LECTURE_ROUNDS = 25, 5
 IMPORTS = "import numpy, PIL.Image, typer, ai_edge_litert.interpreter"
 IMPORTS_LIMIT, LECTURE_LIMIT = 1.5, 8
-"""`fmnist predict` may take so many times the imports; the lecture's script takes so many times longer."""
+"""Maximum time of `fmnist predict` as a multiple of the imports; minimum time of the lecture's script as a
+multiple of `fmnist predict`."""
 MEMORY_LIMIT_MB = 120
 OURS, BARE, LECTURE = "fmnist predict", "the imports alone", "the lecture's script"
 
-# As the second part of the lecture has it: the trained model is loaded, and one test image predicted. The
-# model ends in softmax, so the lecture's layer for that is not needed.
+# Like the second part of the lecture: load the trained model, and predict one test image. The model ends in
+# softmax, so the lecture's extra layer is not needed.
 LECTURE_SCRIPT = """
 import os, sys
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -53,7 +54,7 @@ def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
     Args:
         artifact: The int8 TFLite model.
         keras_model: The original, which the lecture's script runs.
-        test: The test images, from which one is predicted.
+        test: The test images; one of them is predicted.
     """
     with tempfile.TemporaryDirectory() as folder:
         boot = Path(folder) / "boot.png"
@@ -75,7 +76,7 @@ def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
     slower = _show_ratio("From a cold start", beside_imports, OURS, BARE)
     faster = _show_ratio("Beside the lecture", beside_lecture, LECTURE, OURS)
     megabytes = {**{f"peak memory of {name}": peak for name, peak in peaks.items()}, **sizes}
-    report("Space", ["of what", "MB"], [[name, f"{value / 1e6:,.1f}"] for name, value in megabytes.items()])
+    report("Space", ["item", "MB"], [[name, f"{value / 1e6:,.1f}"] for name, value in megabytes.items()])
     return Part(
         [
             Claim(f"whole process: {OURS} ÷ {BARE}", slower, "times", IMPORTS_LIMIT),
@@ -92,7 +93,7 @@ def measure(artifact: Path, keras_model: Path, test: Dataset) -> Part:
 
 
 def _device_bytes(folder: Path) -> int:
-    """Size of what pip installs for a device; into a folder, as pip itself is not counted."""
+    """Return the size of a device's packages, installed into a folder so that pip itself does not count."""
     pins = str(ROOT / "constraints.txt")
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(folder), "--constraint", pins]
     subprocess.run(
@@ -102,7 +103,7 @@ def _device_bytes(folder: Path) -> int:
 
 
 def _installed_bytes(package: str) -> int:
-    """Size of an installed package with everything it requires."""
+    """Return the size of an installed package with everything it requires."""
     found: dict[str, Distribution] = {}
     wanted = [package]
     while wanted:
@@ -116,7 +117,7 @@ def _installed_bytes(package: str) -> int:
 
 
 def _show_ratio(title: str, times: dict[str, Times], name: str, base: str) -> float:
-    """Print two contenders; the ratio by round."""
+    """Print two contenders; return the ratio by round."""
     by_round = ratio(times[name], times[base])
     ratios = {
         name: [f"{ratio_of_medians(times[name], times[base]):.2f}", f"{by_round:.2f}"],

@@ -1,7 +1,7 @@
-"""Networks of many kinds, as other people build them, trained briefly from seeds; and the images they take.
+"""Networks of many kinds, as other people build them, trained briefly from fixed seeds; and their images.
 
-As a script it trains those named that a folder has not yet, so that what measures them afterwards is free of
-TensorFlow: ``zoo.py FOLDER NAME…``.
+As a script, ``zoo.py FOLDER NAME…`` trains the named networks that are missing in a folder. The measuring
+process then stays free of TensorFlow.
 """
 
 from __future__ import annotations
@@ -29,35 +29,35 @@ if TYPE_CHECKING:
 GREY, SMALL, LARGE = "fashion-mnist", "data-32", "data-96"
 """Folders of images: Fashion-MNIST itself, and in colour at 32×32 and 96×96."""
 IMAGES = {SMALL: (16_000, 5_000), LARGE: (4_000, 2_000)}
-"""Training and test images of those that are made. 16,000 leave 10,000 to check an export on."""
+"""Training and test images of the generated folders. 16,000 leave 10,000 to check an export on."""
 SPLITS: tuple[Split, Split] = ("train", "test")
 ENLARGED = {SMALL: (1, 2), LARGE: (3, 6)}
-"""Pixels for each of the 28, and in the border on each side."""
+"""Scale factor for the 28 pixels, and border on each side."""
 MOMENTUM = 0.9
-"""Of batch normalisation; the applications' 0.99 and 0.999 would still hold a part of their beginning after
-the few hundred steps here."""
+"""For batch normalisation. After the few hundred steps here, the applications' 0.99 and 0.999 would still
+contain a part of the initial values."""
 SHAPES = {GREY: (28, 28), SMALL: (32, 32, 3), LARGE: (96, 96, 3)}
 
 
 @dataclass(frozen=True)
 class Network:
-    """A network, and how it is trained."""
+    """A network and its training settings."""
 
     build: Callable[[], keras.Model]
-    """Makes it, untrained, with probabilities at its end; it takes raw pixels 0–255."""
+    """Builds the untrained network, which takes raw pixels 0–255 and ends in probabilities."""
     data: str
     """Folder of its images."""
     images: int
-    """Training images that it sees, the first of the folder."""
+    """Number of training images used, the first of the folder."""
     epochs: int
-    """How often."""
+    """Number of epochs."""
     rate: float = 2e-3
-    """Adam's learning rate at the beginning; it falls to nothing as a cosine."""
+    """Adam's initial learning rate; it falls to zero as a cosine."""
 
 
 @contextmanager
 def work_folder(named: Path | None) -> Iterator[Path]:
-    """Where networks and images are kept: the folder that is named, or a temporary one."""
+    """Yield the folder for networks and images: the named one, or a temporary one."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = (named or Path(temporary)).resolve()
         folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def work_folder(named: Path | None) -> Iterator[Path]:
 
 
 def trained(folder: Path, names: Iterable[str]) -> dict[str, Path]:
-    """The networks' files in a folder; those that are missing are trained, in a process of their own."""
+    """Return the networks' files in a folder; train missing ones in a process of its own."""
     files = {name: folder / f"{name}.keras" for name in names}
     missing = [name for name, file in files.items() if not file.is_file()]
     if missing:
@@ -74,7 +74,7 @@ def trained(folder: Path, names: Iterable[str]) -> dict[str, Path]:
 
 
 def data_folder(folder: Path, data: str) -> Path:
-    """The folder with a network's images; made in ``folder`` where it is not there yet."""
+    """Return the folder with a network's images; make it in ``folder`` if it is missing."""
     if data == GREY:
         return DATA / GREY
     made = folder / data
@@ -91,12 +91,12 @@ def data_folder(folder: Path, data: str) -> Path:
 
 
 def _coloured(images: NDArray[np.uint8], seed: int, factor: int, border: int) -> NDArray[np.uint8]:
-    """Each image in a colour of its own before a darker one, enlarged, with a border.
+    """Give each image a colour before a darker ground, enlarge it, and add a border.
 
     Args:
         images: uint8 ``[N, 28, 28]``.
-        seed: Of the colours.
-        factor: Pixels for each.
+        seed: Seed of the colours.
+        factor: Scale factor.
         border: Pixels on each side.
 
     Returns:
@@ -113,7 +113,7 @@ def _coloured(images: NDArray[np.uint8], seed: int, factor: int, border: int) ->
 
 
 def _train(folder: Path, name: str) -> None:
-    """Train a network, and say how long that took and what came of it."""
+    """Train a network, and print its accuracy."""
     import keras
 
     network = NETWORKS[name]
@@ -126,7 +126,7 @@ def _train(folder: Path, name: str) -> None:
             layer.momentum = MOMENTUM
     steps = network.epochs * -(-network.images // BATCH)
     rate = keras.optimizers.schedules.CosineDecay(network.rate, steps)
-    # Without XLA, whose convolutions on a CPU are several times slower.
+    # Without XLA: its convolutions on a CPU are several times slower.
     loss = "sparse_categorical_crossentropy"
     model.compile(keras.optimizers.Adam(rate), loss, metrics=["accuracy"], jit_compile=False)
     history = model.fit(images, targets, BATCH, network.epochs, verbose=0).history
@@ -149,7 +149,7 @@ def _dense() -> keras.Model:
 
 
 def _cnn() -> keras.Model:
-    """Batch normalisation behind the activation, which no converter can fold into the convolution before."""
+    """Batch normalisation follows the activation, so no converter can fold it into the convolution."""
     from keras import layers
 
     body = [layers.Rescaling(1 / 255), layers.Reshape((28, 28, 1))]
@@ -180,7 +180,7 @@ def _separable() -> keras.Model:
 
 
 def _squeeze_excite() -> keras.Model:
-    """Convolutions with swish, each followed by a gate for every channel, with a residual around it."""
+    """Convolutions with swish, each followed by a gate for every channel, with a residual connection."""
     from keras import layers
 
     def body(x: Any) -> Any:
@@ -199,7 +199,7 @@ def _squeeze_excite() -> keras.Model:
 
 
 def _hard_swish() -> keras.Model:
-    """As MobileNetV3: hard swish, depthwise convolutions, and gates of a hard sigmoid."""
+    """Like MobileNetV3: hard swish, depthwise convolutions, and gates with a hard sigmoid."""
     from keras import layers
 
     def body(x: Any) -> Any:
@@ -217,7 +217,7 @@ def _hard_swish() -> keras.Model:
 
 
 def _inception() -> keras.Model:
-    """Branches of four widths of view, concatenated."""
+    """Concatenated branches with four receptive fields."""
     from keras import layers
 
     def conv(filters: int, size: int) -> Any:
@@ -260,7 +260,7 @@ def _efficientnet() -> keras.Model:
 
 
 def _vit() -> keras.Model:
-    """Sixteen patches of 7×7 pixels, two blocks of attention; a patch's place is a bias of its own."""
+    """Sixteen patches of 7×7 pixels and two blocks of attention; a patch's position has its own bias."""
     from keras import layers
 
     image = layers.Input(SHAPES[GREY])
@@ -277,7 +277,7 @@ def _vit() -> keras.Model:
 
 
 def _recurrent(layer: str) -> keras.Model:
-    """An image as a sequence of its 28 rows."""
+    """Read an image as a sequence of its 28 rows."""
     from keras import layers
 
     cells = getattr(layers, layer)(64)
@@ -285,21 +285,21 @@ def _recurrent(layer: str) -> keras.Model:
 
 
 def _normalised(activation: str) -> list[Any]:
-    """What follows a convolution."""
+    """Return the layers that follow a convolution."""
     from keras import layers
 
     return [layers.BatchNormalization(), layers.Activation(activation)]
 
 
 def _chain(x: Any, *steps: Any) -> Any:
-    """One layer after the other."""
+    """Apply layers one after the other."""
     for step in steps:
         x = step(x)
     return x
 
 
 def _pooled(data: str, body: Callable[[Any], Any], scaled: bool = False) -> keras.Model:
-    """An image classifier: pixels to −1…1, unless the body scales them, and its output averaged."""
+    """Build an image classifier: pixels to −1…1, unless the body scales them, and average pooling."""
     from keras import layers
 
     image = layers.Input(SHAPES[data])

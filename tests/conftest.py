@@ -16,17 +16,17 @@ from fmnist_runtime.data.datasets import Dataset, load_dataset
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C end what tests start, also where a shell runs them in the background, with it ignored."""
+    """Let Ctrl-C end what tests start, even if a background shell made tests ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """With $FMNIST_SKIP_NOTHING, a test that would be left out fails, and says what it needs."""
+    """With $FMNIST_SKIP_NOTHING, let a skipped test fail with the reason."""
     report = yield
     if report.skipped and os.environ.get("FMNIST_SKIP_NOTHING"):
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
-        report.outcome, report.longrepr = "failed", f"no test may be left out here: {reason}"
+        report.outcome, report.longrepr = "failed", f"no test may be skipped here: {reason}"
     return report
 
 
@@ -38,11 +38,11 @@ def t10k() -> Dataset:
 
 @pytest.fixture
 def tiny(tmp_path: Path) -> Path:
-    """A copy of the tiny run, at ``runs/tiny`` of the test's own folder."""
+    """A copy of the tiny run, at ``runs/tiny`` in the test's folder."""
     return Path(shutil.copytree(TINY, tmp_path / "runs" / "tiny"))
 
 
 @pytest.fixture
 def fmnist(tmp_path: Path) -> partial:
-    """The command, run in the test's own folder."""
+    """The command, run in the test's folder."""
     return partial(run_fmnist, tmp_path)

@@ -1,6 +1,6 @@
-"""A page's commands and code, run as its reader would, and what the page shows held against what came.
+"""Run a page's commands and code like a reader, and compare the output with the page.
 
-``python tests/walkthrough.py docs/tutorial.md`` writes what came into the page, in place of what it shows.
+``python tests/walkthrough.py docs/tutorial.md`` replaces the output on the page by the real output.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from support import ROOT
 from support.documents import Block, Step, blocks
 
 HOME = "/home/me/fmnist"
-"""What a page calls the folder that its reader is in."""
+"""The working folder's path on the pages."""
 _ELLIPSIS = "[...]"
 _PROGRESS = re.compile(r"[a-z]+ [\d,]+ of [\d,]+(, .* left|: .*)?\n", re.ASCII)
-"""What is only said while something takes long: of that, a busy machine says more."""
+"""Progress lines, whose number depends on how busy the machine is."""
 _VARIES = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:+]+, .+$"), "#"),  # when, and on which machine
     (re.compile(r"\b(STABLE|NOISY|DRIFTING|THROTTLED|faster|slower|alike|cannot tell)$"), "#"),  # of times
@@ -34,7 +34,7 @@ _VARIES = (
 
 
 class Walkthrough:
-    """A page in a folder of its own, in which nothing is but the data sets, in ``data``."""
+    """A page in a folder of its own, which contains only the data sets, in ``data``."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,7 +56,7 @@ class Walkthrough:
         }
 
     def run(self, *command: str) -> tuple[int, str]:
-        """Exit code of a command, and all that it said, but for its progress."""
+        """Return a command's exit code, and its output without progress."""
         result = subprocess.run(
             command,
             cwd=self.folder,
@@ -75,11 +75,11 @@ class Walkthrough:
 
         Args:
             text: The page.
-            told: Is called with each command and what it said.
-            given: A folder in which the commands of a block have been run, to begin with.
+            told: Is called with each command and its output.
+            given: Returns a folder in which a block's commands have run, to start with.
 
         Raises:
-            AssertionError: Something did not end as the page says.
+            AssertionError: A command does not end as the page says.
         """
         for block in blocks(text):
             if block.remark == "not run":
@@ -97,14 +97,14 @@ class Walkthrough:
                     told(step, self.succeed("sh", "-c", step.command, code=code))
 
     def succeed(self, *command: str, code: int = 0) -> str:
-        """What a command said that ended with the code that was expected of it."""
+        """Return the output of a command that must exit with the code."""
         ended, said = self.run(*command)
         assert ended == code, f"{command[-1]}\nended with {ended}, not with {code}:\n{said}"
         return said
 
 
 def align(shown: tuple[str, ...], came: list[str]) -> list[str] | None:
-    """What came, cut down to the lines that a page shows; None when it shows something else."""
+    """Return the output cut down to the lines that a page shows, or None if the page shows something else."""
     wanted = "".join(
         r"((?:.*\n)*?)" if line.strip() == _ELLIPSIS else f"({_pattern(line)}\n)" for line in shown
     )
@@ -119,14 +119,14 @@ def align(shown: tuple[str, ...], came: list[str]) -> list[str] | None:
 
 
 def check(step: Step, said: str) -> None:
-    """Fail where the page shows something else than came, but for figures."""
+    """Fail if the page shows another output, except for figures."""
     if step.shown:
         differs = f"$ {step.command}\nshows\n{chr(10).join(step.shown)}\n\nand what came is\n{said}"
         assert align(step.shown, said.rstrip().splitlines()) is not None, differs
 
 
 def _pattern(line: str) -> str:
-    """Of a line; ``[...]`` in it stands for any text."""
+    """Return the pattern of a line; ``[...]`` in it stands for any text."""
     return ".*".join(re.escape(_masked(part)) for part in line.split(_ELLIPSIS))
 
 
@@ -141,7 +141,7 @@ def _without_progress(said: str) -> str:
 
 
 class Given:
-    """Folders in which the commands of a block have been run, once for all pages that begin so."""
+    """Folders in which a block's commands have run, once for all pages with the same start."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

@@ -1,4 +1,4 @@
-"""Paths, and the command as a user runs it."""
+"""Paths, and functions that run the command like a user."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 DATA = ROOT / "data"
 TINY = ROOT / "tests" / "models" / "tiny"
-"""A small trained run (784-16-10) with artifacts; tests/models/generate.py made it."""
+"""A small trained run (784-16-10) with artifacts, made by tests/models/generate.py."""
 TRAINS = find_spec("keras") is not None
-"""Whether there is more than on a device: the extra `train`."""
+"""Whether the extra `train` is installed, which a device lacks."""
 
 
 def run_fmnist(
     folder: Path, *arguments: object, environment: Mapping[str, str | None] | None = None, umask: int = -1
 ) -> subprocess.CompletedProcess[str]:
-    """Run ``fmnist`` in a process of its own, as a user does who has the data in $FMNIST_DATA.
+    """Run ``fmnist`` in a process of its own, with the data in $FMNIST_DATA.
 
     Args:
         folder: The working directory.
-        arguments: What follows ``fmnist`` on the command line.
-        environment: Variables to set besides, or to take away where the value is None.
-        umask: Bits that no file's mode gets; those of this process when -1.
+        arguments: The arguments of ``fmnist``.
+        environment: Variables to set, or to remove if the value is None.
+        umask: The process's umask; this process's if -1.
     """
     return subprocess.run(
         [sys.executable, "-m", "fmnist", *map(str, arguments)],
@@ -45,16 +45,16 @@ def run_fmnist(
 def run_on_a_terminal(
     folder: Path, *arguments: object, environment: Mapping[str, str | None] | None = None, **streams: int
 ) -> tuple[int, str]:
-    """Run ``fmnist`` on a terminal of 100 columns that shows colours.
+    """Run ``fmnist`` on a terminal of 100 columns with colours.
 
     Args:
         folder: The working directory.
-        arguments: What follows ``fmnist`` on the command line.
-        environment: Variables to set besides, or to take away where the value is None.
-        streams: Where stdin, stdout or stderr is to be another than the terminal.
+        arguments: The arguments of ``fmnist``.
+        environment: Variables to set, or to remove if the value is None.
+        streams: Replacements of stdin, stdout or stderr for the terminal.
 
     Returns:
-        The exit code, and all that came to the terminal, with its line ends.
+        The exit code and the terminal's output, with its line ends.
     """
     terminal = {"COLUMNS": "100", "TERM": "xterm", "NO_COLOR": None, **(environment or {})}
     ours, theirs = pty.openpty()
@@ -84,11 +84,11 @@ def _variables(environment: Mapping[str, str | None] | None) -> dict[str, str]:
 
 
 def peak_memory() -> int:
-    """Most bytes of memory that this process has had. ``getrusage`` would count what had started it, too."""
+    """Return this process's peak memory in bytes. ``getrusage`` would include its parent's."""
     [line] = (text for text in Path("/proc/self/status").read_text().splitlines() if "VmHWM" in text)
     return int(line.split()[1]) * 1024
 
 
 def told(stderr: str) -> list[str]:
-    """What a command said, line by line, but for its progress: of that, a busy machine makes it say more."""
+    """Return a command's output lines without progress, which depends on how busy the machine is."""
     return [line for line in stderr.splitlines() if not re.match(r"bench [\d,]+ of ", line)]

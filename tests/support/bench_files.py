@@ -1,4 +1,4 @@
-"""Results of `fmnist bench` whose figures are known."""
+"""Results of `fmnist bench` with known figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from fmnist.bench.reading import Recorded, read_benchmark
 
 SIX = (10.0, 10.1, 9.9, 10.0, 10.2, 9.8)
-"""Medians of processes in µs, whose median is 10."""
+"""Medians of processes in µs; their median is 10."""
 
 
 def interval(value: float, low: float, high: float) -> dict[str, float]:
@@ -18,7 +18,7 @@ def interval(value: float, low: float, high: float) -> dict[str, float]:
 
 
 def entry(medians: Sequence[float] = SIX, rates: Sequence[float] = (), **changes: object) -> dict[str, Any]:
-    """A model's figures."""
+    """Return a model's figures."""
     return {
         "name": "model-int8.tflite",
         "engine": "ai-edge-litert 2.3.0",
@@ -46,7 +46,7 @@ def entry(medians: Sequence[float] = SIX, rates: Sequence[float] = (), **changes
 
 
 def document(*models: dict[str, Any], **changes: object) -> dict[str, Any]:
-    """A benchmark of models, of six processes each that were all done."""
+    """Return a benchmark of models, with six completed processes each."""
     method = {"scenario": "latency", "seconds": 3.0, "processes": 6, "hz": 30.0, "input_range": "0-255"}
     return {
         "schema": "fmnist.bench/2",
@@ -65,5 +65,5 @@ def write(path: Path, content: dict[str, Any]) -> Path:
 
 
 def recorded(path: Path, *models: dict[str, Any], **changes: object) -> Recorded:
-    """What is read from a file of these."""
+    """Return what is read from a file of these."""
     return read_benchmark(write(path, document(*models, **changes)))

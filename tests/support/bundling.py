@@ -1,4 +1,4 @@
-"""Bundles for this machine, and what stands in for a device: an empty folder and a Python of its own."""
+"""Bundles for this machine, and a stand-in for a device: an empty folder and a Python of its own."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pathlib import Path
 _VERSION = ".".join(platform.python_version_tuple()[:2])
 HERE = ("--platform", f"linux-{platform.machine()}", "--python", _VERSION)
 PYTHON = Path(sys.executable).resolve()
-"""That of the system, without what is installed into the environment of the tests."""
+"""The system's Python, without the packages of the tests' environment."""
 NOWHERE = {
     "PIP_CONFIG_FILE": os.devnull,
     "PIP_INDEX_URL": "http://127.0.0.1:9/simple",
     "PIP_EXTRA_INDEX_URL": None,
     "PIP_FIND_LINKS": None,
 }
-"""Where there is no network, for pip: nobody listens on the port of `discard`."""
+"""pip's environment without a network: nothing listens on the port of `discard`."""
 
 
 @dataclass(frozen=True)
 class Device:
-    """A folder with a bundle in it, and a PATH on which is one Python."""
+    """A folder with a bundle, and a PATH with one Python."""
 
     folder: Path
     path: str

@@ -1,11 +1,11 @@
-"""Markdown as the tests read it: fenced blocks with what is said of them, headings, and links.
+"""Read Markdown for the tests: fenced blocks with their remarks, headings, and links.
 
-What a test must know of a block stands in a comment before it, which GitHub does not show:
+A comment before a block holds a remark for the tests, which GitHub does not show:
 
-- ``<!-- exit: 3 -->``: its last command ends with that code.
-- ``<!-- file: shapes.py -->``: it is the content of that file.
-- ``<!-- given -->``: its commands are the same on several pages, and are run for all of them once.
-- ``<!-- not run: REASON -->``: it cannot run in a test.
+- ``<!-- exit: 3 -->``: the last command exits with that code.
+- ``<!-- file: shapes.py -->``: the block is the content of that file.
+- ``<!-- given -->``: the commands are the same on several pages, and run once for all of them.
+- ``<!-- not run: REASON -->``: the block cannot run in a test.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ _LINKS = (
 
 @dataclass(frozen=True)
 class Step:
-    """A command of a console block, and what the page shows of its output."""
+    """A command of a console block, and the output on the page."""
 
     command: str
     shown: tuple[str, ...]
-    """Lines; ``[...]`` stands for any number of others. Where there are none, nothing is said of it."""
+    """Lines; ``[...]`` stands for any number of other lines. Empty if the page shows no output."""
 
 
 @dataclass(frozen=True)
@@ -45,27 +45,27 @@ class Block:
     language: str
     text: str
     start: int
-    """Where its text begins in the page."""
+    """Offset of its text in the page."""
     remark: str
-    """``exit``, ``file``, ``given``, ``not run``, or nothing."""
+    """``exit``, ``file``, ``given``, ``not run``, or empty."""
     said: str
-    """What follows the remark's colon."""
+    """The text after the remark's colon."""
 
     @property
     def steps(self) -> list[Step]:
-        """The commands of a console block: ``$``, and lines after a backslash at the end of one."""
+        """The commands of a console block: lines after ``$``, continued after a backslash."""
         parts = re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]
         found = [re.fullmatch(r"((?:[^\n]*\\\n)*[^\n]*)\n(.*)", part, re.DOTALL) for part in parts]
         return [Step(match[1], tuple(match[2].rstrip().splitlines())) for match in found if match]
 
 
 def pages() -> list[Path]:
-    """Every page that was written by hand."""
+    """Return every hand-written page."""
     return sorted(page for page in DOCS.rglob("*.md") if DOCS / "reference" not in page.parents)
 
 
 def blocks(text: str) -> list[Block]:
-    """The fenced blocks of a page."""
+    """Return the fenced blocks of a page."""
     return list(_blocks(text))
 
 
@@ -77,12 +77,12 @@ def _blocks(text: str) -> Iterator[Block]:
 
 
 def prose(text: str) -> str:
-    """A page without its fenced blocks."""
+    """Return a page without its fenced blocks."""
     return _FENCE.sub("", text)
 
 
 def anchors(text: str) -> set[str]:
-    """What ``#`` may name in a page: GitHub's anchors of its headings, and those written as HTML."""
+    """Return the targets of ``#`` in a page: GitHub's anchors of its headings, and HTML anchors."""
     found: set[str] = set(re.findall(r"<a (?:id|name)=\"([^\"]+)\"", text))
     for heading in _HEADING.findall(prose(text)):
         plain = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "").replace("*", "")
@@ -93,6 +93,6 @@ def anchors(text: str) -> set[str]:
 
 
 def links(text: str) -> list[str]:
-    """The targets of a page's links and pictures, but for what stands in code."""
+    """Return the targets of a page's links and pictures, except in code."""
     plain = re.sub(r"`[^`\n]*`", "``", prose(text))
     return [target for pattern in _LINKS for target in pattern.findall(plain)]

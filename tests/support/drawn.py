@@ -1,4 +1,4 @@
-"""What a reader sees of a chart, and models to draw."""
+"""Read what a chart shows, and make models to draw."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 
 from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import Evaluation
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 NEAR = 0.25
-"""Places have one decimal: a mark's and both ticks' are off by 0.05 at most, and a mark that is as far beyond
-the ticks as they are apart by 0.05 + 3 × 0.05."""
+"""Places have one decimal, so a mark and both ticks are each off by at most 0.05. A mark that is as far
+beyond the ticks as the ticks are apart is off by at most 0.05 + 3 × 0.05."""
 HOSTILE = (
     "</svg><script>alert(1)</script>",
     '" onload="alert(1)',
@@ -22,26 +22,26 @@ HOSTILE = (
     "a\x00\x1b[31m\nb",
     "上衣" * 40,
 )
-"""Names that end an element or an attribute, are too long, not to be seen, or wide."""
+"""Names that would end an element or an attribute, or are too long, invisible, or wide."""
 
 
 def parse(svg: object) -> ElementTree.Element:
-    """The drawing or picture; that it is well-formed is part of every test."""
+    """Parse a drawing or a picture; every test so checks that it is well-formed."""
     return ElementTree.fromstring(str(svg).replace(' xmlns="http://www.w3.org/2000/svg"', ""))
 
 
 def of_class(element: ElementTree.Element, *classes: str) -> list[ElementTree.Element]:
-    """Every element that is of all these classes."""
+    """Return every element that has all these classes."""
     return [each for each in element.iter() if {*classes} <= {*each.get("class", "").split()}]
 
 
 def titles(element: ElementTree.Element) -> list[str]:
-    """What is shown on hover, in the order of drawing."""
+    """Return the tooltips, in the order of drawing."""
     return [title.text for title in element.iter("title")]
 
 
 def ticks(svg: ElementTree.Element, direction: str) -> dict[float, float]:
-    """Places of the values along an axis, ``x`` or ``y``, as they are written there."""
+    """Return the places of the values along an axis, ``x`` or ``y``."""
     anchor = {"x": "middle", "y": "end"}[direction]
     found = [each for each in of_class(svg, "tick") if each.get("text-anchor") == anchor]
     shift = {"x": 0, "y": 4}[direction]  # text stands on a line that is lower than its middle
@@ -49,12 +49,12 @@ def ticks(svg: ElementTree.Element, direction: str) -> dict[float, float]:
 
 
 def number(text: str) -> float:
-    """A number as it is written."""
+    """Parse a number as the chart writes it."""
     return float(text.removesuffix("%").replace(",", "")) / (100 if text.endswith("%") else 1)
 
 
 def place(value: float, along: dict[float, float], logarithmic: bool = False) -> float:
-    """Where a value must be, by the ticks."""
+    """Return the expected place of a value, according to the ticks."""
     of = math.log if logarithmic else float
     low, high = min(along), max(along)
     share = (of(value) - of(low)) / (of(high) - of(low))
@@ -62,7 +62,7 @@ def place(value: float, along: dict[float, float], logarithmic: bool = False) ->
 
 
 def assert_ascending(along: dict[float, float]) -> None:
-    """Ticks are in order, two at least, and none is written into another."""
+    """Assert that there are at least two ticks, in ascending order, without overlaps."""
     assert len(along) >= 2
     places = [along[value] for value in sorted(along)]
     steps = [after - before for before, after in pairwise(places)]
@@ -71,7 +71,7 @@ def assert_ascending(along: dict[float, float]) -> None:
 
 
 def timing(times_us, counts=None, verdict: str = "STABLE", reasons: tuple[str, ...] = ()) -> Timing:
-    """Times of calls, with a median that lies between the first and the last."""
+    """Return times of calls, with a median between the first and the last."""
     times = np.asarray(times_us, float)
     found = np.ones(len(times)) if counts is None else np.asarray(counts, float)
     median = float(times[np.searchsorted(np.cumsum(found), found.sum() / 2)])
@@ -95,7 +95,7 @@ def timing(times_us, counts=None, verdict: str = "STABLE", reasons: tuple[str, .
 def model(
     name: str, accuracy: float | None = 0.9, p50: float | None = 3.0, size: int = 1000, format: str = "tflite"
 ) -> ModelResults:
-    """A model of which so much is known."""
+    """Return a model with these known figures."""
     evaluation = None
     if accuracy is not None:
         right = round(1000 * accuracy)

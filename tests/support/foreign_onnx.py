@@ -56,14 +56,14 @@ def convolutions() -> bytes:
 
 
 def logits() -> bytes:
-    """As PyTorch writes a small network: the channel before height and width, and no softmax behind it."""
+    """Return a small network as PyTorch writes it: channels first, and no softmax at the end."""
     node = helper.make_node
     nodes = [node("Flatten", ["image"], ["flat"]), node("Gemm", ["flat", "head"], ["scores"], transB=1)]
     return _model(nodes, {"head": _floats(10, 30)}, ["batch", 1, 6, 5], 10)
 
 
 def shapes() -> bytes:
-    """Operators that change shapes, most by a constant, some of which the engine folds when it loads."""
+    """Return operators that change shapes, mostly by a constant; the engine folds some when it loads."""
     node = helper.make_node
     nodes = [
         node("Resize", ["image", "", "scales"], ["resized"], mode="nearest"),
@@ -104,7 +104,7 @@ def shapes() -> bytes:
 
 @functools.cache
 def onnx_models() -> list[bytes]:
-    """Whole models to start from: ours, and those above."""
+    """Return whole models to start from: ours, and those above."""
     return [
         *(path.read_bytes() for path in sorted((TINY / "export").glob("*.onnx"))),
         convolutions(),
@@ -113,7 +113,7 @@ def onnx_models() -> list[bytes]:
 
 
 def nan_when_dark() -> bytes:
-    """Probabilities for a bright image, and NaN for one whose mean is below 30."""
+    """Return a model that gives probabilities for a bright image, and NaN for one with a mean below 30."""
     node = helper.make_node
     nodes = [
         node("Flatten", ["image"], ["flat"]),

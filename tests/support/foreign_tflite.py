@@ -12,17 +12,17 @@ from ai_edge_litert import schema_py_generated as schema
 from support import TINY
 
 KINDS = {0: "<f4", 1: "<f2", 2: "<i4", 3: "<u1", 4: "<i8", 6: "?", 7: "<i2", 9: "<i1", 10: "<f8"}
-"""NumPy's types of tensors, by TensorType."""
+"""NumPy's dtypes of tensors, by TensorType."""
 OPTIONS = {
     name: number
     for name, number in vars(schema.BuiltinOptions).items()
     if not name.startswith("_") and isinstance(number, int)
 }
-"""BuiltinOptions by their names."""
+"""BuiltinOptions by name."""
 
 
 class Builder:
-    """A small model, operator by operator."""
+    """Builds a small model, operator by operator."""
 
     def __init__(self) -> None:
         self.model = schema.ModelT()
@@ -70,7 +70,7 @@ class Builder:
         kind: int = 0,
         **values: Any,
     ) -> int:
-        """An operator with one output."""
+        """Add an operator with one output."""
         code = schema.OperatorCodeT()
         code.builtinCode = getattr(schema.BuiltinOperator, name)
         code.deprecatedBuiltinCode = min(code.builtinCode, 127)
@@ -154,7 +154,7 @@ def convolutions() -> schema.ModelT:
 
 
 def shapes() -> schema.ModelT:
-    """Operators that change shapes, most by a constant."""
+    """Return operators that change shapes, mostly by a constant."""
     b = Builder()
     x = image = b.tensor((1, 8, 8), batch=True)
     x = b.add("EXPAND_DIMS", [x, b.ints(3)], (1, 8, 8, 1), "ExpandDims")
@@ -189,7 +189,7 @@ def shapes() -> schema.ModelT:
 
 
 def computed_shape() -> schema.ModelT:
-    """A batch that is read from the input, as Keras writes it: the shape of RESHAPE is a tensor."""
+    """Return a model that reads the batch size from the input, as Keras does: RESHAPE's shape is a tensor."""
     b = Builder()
     image = b.tensor((1, 4, 4), batch=True)
     shape = b.add("SHAPE", [image], (3,), "Shape", kind=2, outType=2)
@@ -214,7 +214,7 @@ def pack(model: schema.ModelT) -> bytes:
 
 @functools.cache
 def tflite_models() -> list[bytes]:
-    """Whole models to start from: ours without their metadata, and those above."""
+    """Return whole models to start from: ours without their metadata, and those above."""
     from support.strangers import (
         INT8,
         recurrent,

@@ -1,7 +1,7 @@
-"""Mutated files, the same for the same seed, and what a user does with each of them.
+"""Mutated files, the same for the same seed, and how a user would use each of them.
 
-Run as a program it is the child that reads the mutants, because what goes wrong there may end the process:
-``python fuzzing.py KIND FIRST LAST FOLDER`` prints each seed before it is tried.
+As a program, this is the child that reads the mutants, because a mutant may end the process: ``python
+fuzzing.py KIND FIRST LAST FOLDER`` prints each seed before it tries it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried, seal
+from fmnist_runtime.artifact.container import read_container, seal
 from fmnist_runtime.data.idx import idx_header, read_idx
 from fmnist_runtime.data.images import read_image
 from fmnist_runtime.data.labels import fit_labels, read_labels
@@ -39,13 +39,13 @@ from support.strangers import tflite, with_metadata
 
 HANG_SECONDS = 10
 MOST_MEMORY = 1_000_000_000
-"""Bytes of resident memory, with Python and the engine in them."""
+"""Maximum resident memory in bytes, including Python and the engine."""
 _FLOATS = (0.0, -1.0, 1e-30, 1e30, float("nan"), float("inf"), 255.0)
 _NUMBERS = (0, 1, 2, 3, 4, 7, 8, 127, 128, 255, 256, 65535, 1 << 24, (1 << 31) - 1, 1 << 31, (1 << 32) - 1)
 
 
 def corrupt(content: bytes, rng: random.Random, other: bytes) -> bytes:
-    """One to eight flips, cuts, splices and wrong numbers, anywhere."""
+    """Apply one to eight flips, cuts, splices and wrong numbers, anywhere."""
     data = bytearray(content)
     for _ in range(rng.choice((1, 1, 2, 3, 8))):
         if not data:
@@ -71,7 +71,7 @@ def corrupt(content: bytes, rng: random.Random, other: bytes) -> bytes:
 
 
 def _place(length: int, rng: random.Random) -> int:
-    """Anywhere, but oftener near an end, where formats keep their structure."""
+    """Return any position, more often near an end, where formats keep their structure."""
     match rng.randrange(4):
         case 0:
             return rng.randrange(min(length, 200))
@@ -81,13 +81,13 @@ def _place(length: int, rng: random.Random) -> int:
 
 
 def model_mutant(suffix: str, seed: int) -> tuple[str, bytes]:
-    """A model file with something wrong: as it is, without our metadata, or sealed again."""
+    """Return a broken model file: as it is, without our metadata, or sealed again."""
     rng = random.Random(f"{suffix} {seed}")
     ours = sorted((TINY / "export").glob(f"*{suffix}"))
     path, other = rng.choice(ours), rng.choice(ours).read_bytes()
     content = path.read_bytes()
-    carried = read_carried(path)
-    assert carried is not None
+    container = read_container(path)
+    assert container is not None
     way = rng.choice(("raw", "sealed", "sealed", "foreign", "foreign", "structure", "structure", "structure"))
     if way == "structure" and suffix == ".tflite":
         content = mutate_tflite(rng)
@@ -97,19 +97,19 @@ def model_mutant(suffix: str, seed: int) -> tuple[str, bytes]:
         content = mutate_npz(path, rng)
     elif way == "foreign" and suffix != ".npz":
         foreign = (tflite_models if suffix == ".tflite" else onnx_models)()
-        base = rng.choice([content[: carried.model_bytes], *foreign])
+        base = rng.choice([content[: container.model_bytes], *foreign])
         content = corrupt(base, rng, other)
     elif way == "raw":
         content = corrupt(content, rng, other)
     else:
-        body = corrupt(content[: carried.model_bytes], rng, other)
-        whole = body + content[carried.model_bytes : -64]
+        body = corrupt(content[: container.model_bytes], rng, other)
+        whole = body + content[container.model_bytes : -64]
         content = whole + seal(whole)
     return f"mutant{suffix}", content
 
 
 def mutate_npz(path: Path, rng: random.Random) -> bytes:
-    """A model file of NumPy's with another array, list of layers or entry, and every checksum right."""
+    """Return an npz model with another array, list of layers or entry, and correct checksums."""
     with zipfile.ZipFile(path) as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
     name = rng.choice(["network.json", *(name for name in entries if name.endswith(".npy"))])
@@ -139,8 +139,7 @@ def mutate_npz(path: Path, rng: random.Random) -> bytes:
 
 
 def tflite_metadata_mutant(seed: int) -> tuple[str, bytes]:
-    """A TFLite model whose own metadata, or the ZIP of its label file, has something wrong; the model is
-    whole."""
+    """Return a valid TFLite model with broken metadata of its own, or a broken ZIP of its label file."""
     rng = random.Random(f"tflite metadata {seed}")
     labels = "\n".join(f"{number} {letter}" for number, letter in enumerate("abcdefghij")).encode()
     method = rng.choice((zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED))
@@ -165,7 +164,7 @@ def tflite_metadata_mutant(seed: int) -> tuple[str, bytes]:
 
 
 def onnx_metadata_mutant(seed: int) -> tuple[str, bytes]:
-    """An ONNX model with odd properties behind it."""
+    """Return an ONNX model with odd properties."""
     import onnx
 
     rng = random.Random(f"onnx metadata {seed}")
@@ -196,7 +195,7 @@ def onnx_metadata_mutant(seed: int) -> tuple[str, bytes]:
 
 
 def idx_mutant(seed: int) -> tuple[str, bytes]:
-    """An IDX file, plain or gzipped, broken before or after it was compressed."""
+    """Return an IDX file, plain or gzipped, corrupted before or after compression."""
     rng = random.Random(f"idx {seed}")
     shape = rng.choice(((20, 28, 28), (50,), (5, 8, 8, 3)))
     array = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
@@ -211,7 +210,7 @@ def idx_mutant(seed: int) -> tuple[str, bytes]:
 
 
 def image_mutant(seed: int) -> tuple[str, bytes]:
-    """An image file of a common format."""
+    """Return an image file of a common format."""
     from PIL import Image
 
     rng = random.Random(f"image {seed}")
@@ -238,11 +237,11 @@ _LABEL_FILES = (
     ("nc: 30\nnames:\n" + "".join(f"  {index}: tench\n" for index in range(30)) + "train: x\n").encode(),
     "\n".join(["background", *("crane",) * 30]).encode("utf-16"),
 )
-"""Label files as public ones are."""
+"""Label files in the forms of public ones."""
 
 
 def labels_mutant(seed: int) -> tuple[str, bytes]:
-    """Class names, in any of their forms."""
+    """Return class names, in any of their forms."""
     rng = random.Random(f"labels {seed}")
     content = corrupt(rng.choice(_LABEL_FILES), rng, rng.choice(_LABEL_FILES))
     if rng.random() < 0.1:
@@ -251,14 +250,14 @@ def labels_mutant(seed: int) -> tuple[str, bytes]:
 
 
 def reference_mutant(seed: int) -> tuple[str, bytes]:
-    """The original's scores."""
+    """Return the original's scores."""
     rng = random.Random(f"reference {seed}")
     content = (TINY / "reference.npz").read_bytes()
     return "mutant.npz", corrupt(content, rng, content)
 
 
 def use_model(path: Path, engine: str = "auto") -> None:
-    """Load it, and score one image and 300, or 20 of a model that is honestly slow."""
+    """Load the model, and score one image and 300, or 20 if the model is really slow."""
     with load(path, engine=engine) as session:
         known = session.info.contract.range
         said = (*session.info.labels, *session.info.notes)
@@ -278,17 +277,17 @@ def use_model(path: Path, engine: str = "auto") -> None:
 
 
 def use_idx(path: Path) -> None:
-    """Read it."""
+    """Read the file."""
     assert read_idx(path).dtype == np.uint8
 
 
 def use_image(path: Path) -> None:
-    """Read it for a model of grey images."""
+    """Read the file for a grey model."""
     assert read_image(path, (28, 28)).shape == (28, 28)
 
 
 def use_labels(path: Path) -> None:
-    """Read them, and name the classes of a model with them."""
+    """Read the file, and name the classes of a model with it."""
     names = read_labels(path).names
     for classes in {len(names), 1000, 1001}:
         try:
@@ -312,11 +311,11 @@ KINDS: dict[str, tuple[Callable[[int], tuple[str, bytes]], Callable[[Path], obje
     "labels": (labels_mutant, use_labels),
     "reference": (reference_mutant, read_reference),
 }
-"""What makes the mutants of a kind, and what is done with them."""
+"""For each kind, the function that makes mutants and the function that uses them."""
 
 
 def main(kind: str, first: int, last: int, folder: Path) -> None:
-    """Try the mutants of these seeds, and end at the first that is not taken as it should be."""
+    """Try the mutants of these seeds, and stop at the first with a wrong result."""
     make, use = KINDS[kind]
     counts = {"used": 0, "refused": 0}
     warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""Bundles that are installed in a moment: a command that answers with what was written down."""
+"""Bundles that install in a moment: their command prints prepared answers."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ RESULTS: dict[str, Any] = {
 
 BREACH = {"gate": "max_drop", "certain": True, "text": "accuracy fell by 1.00 points; 0.50 are allowed"}
 DRIFT = {"candidates": [candidate | {"breaches": [BREACH]} for candidate in RESULTS["parity"]["candidates"]]}
-"""What parity finds of an artifact that answers otherwise than its original."""
+"""parity's result for an artifact that drifted from its original."""
 
 
 def answering(kind: str, script: str) -> str:
-    """A command that answers to one verb by lines of ``sh``, and to the others with what was written down."""
+    """Return a command that answers one verb with lines of ``sh``, and the others with prepared answers."""
     return COMMAND.replace("*)", f"{kind}) {script} ;;\n    *)")
 
 
 def drifting(name: str = "drifting", install: str = INSTALL) -> Bundle:
-    """A bundle whose artifact breaks its gate on the device; arguments as of `handmade`."""
+    """Return a bundle whose artifact breaks its gate on the device; takes the arguments of `handmade`."""
     command = answering("parity", "cat results/parity.json; exit 3")
     return handmade(name, install=install, command=command, results=RESULTS | {"parity": DRIFT})
 
@@ -65,15 +65,15 @@ def handmade(
     installed_bytes: int = 100_000,
     results: Mapping[str, object] = RESULTS,
 ) -> Bundle:
-    """A bundle, whose version is that of all of its content.
+    """Return a bundle, whose version is the digest of all of its content.
 
     Args:
-        name: Something that differs between versions.
+        name: A text that differs between versions.
         install: Its ``install.sh``.
-        command: What that installs as ``fmnist``.
-        payload: Bytes of a file that no other content equals, and that cannot be compressed.
-        installed_bytes: What it says that it takes.
-        results: What the command answers.
+        command: The program that it installs as ``fmnist``.
+        payload: Bytes of a file that is unique and incompressible.
+        installed_bytes: The size that it declares.
+        results: The command's answers.
     """
     contents = {
         "bundle.json": json.dumps({"installed_bytes": installed_bytes}).encode(),

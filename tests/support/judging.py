@@ -1,4 +1,4 @@
-"""`fmnist parity` as a user runs it, and what it says of each model."""
+"""Run `fmnist parity` like a user, and read its results for each model."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Judgement:
     code: int
     text: str
     entries: dict[str, dict[str, Any]]
-    """What the JSON says of each model, by the name of its file."""
+    """The JSON's entry of each model, by file name."""
 
     @property
     def entry(self) -> dict[str, Any]:
-        """Of the only model."""
+        """The entry of the only model."""
         [entry] = self.entries.values()
         return entry
 
@@ -34,7 +34,7 @@ class Judgement:
 
 
 def judge(folder: Path, *arguments: object) -> Judgement:
-    """Run the verb, and read both of its answers; each gate that failed must be named in both."""
+    """Run the verb, and read its text and its JSON; both must name each failed gate."""
     result = run_fmnist(folder, "parity", *arguments, "--json", "judgement.json")
     assert result.returncode in (0, 3), result.stderr
     assert all(line.startswith("run: ") or "takes pixels" in line for line in result.stderr.splitlines())
@@ -52,7 +52,7 @@ def judge(folder: Path, *arguments: object) -> Judgement:
 
 
 def broken_limits(entry: dict[str, Any]) -> list[str]:
-    """The gates that a model's own figures break, held against its limits anew."""
+    """Return the gates that a model's own figures break, compared with its limits again."""
     gate, answers = entry["gate"], entry["answers"]
     broken = {
         "max-drop": answers["accuracy_difference_interval"]["low"] <= -gate["max_drop"],
@@ -65,7 +65,7 @@ def broken_limits(entry: dict[str, Any]) -> list[str]:
 
 
 def _changed_too_many(gate: dict[str, Any], count: int, images: int) -> bool:
-    """Whether too many sure answers changed: by number, or surely by share."""
+    """Return whether too many confident answers changed: by number, or significantly by share."""
     if gate["max_confident_flips"] is not None:
         return bool(count > gate["max_confident_flips"])
     share = gate["max_confident_share"]

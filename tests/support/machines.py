@@ -1,4 +1,4 @@
-"""Machines as their /proc, /sys and os-release describe them, and the probes that are read from that."""
+"""Machines described by their /proc, /sys and os-release, and the probes read from those."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TIMESYNC = "run/systemd/timesync"
 
 @dataclass(frozen=True)
 class Machine:
-    """What only Python itself knows of a machine, and the files that tell the rest."""
+    """The facts of a machine that only Python knows, and the files with the others."""
 
     machine: str
     files: dict[str, str]
@@ -32,14 +32,14 @@ class Machine:
 
 
 def read(machine: Machine, root: Path) -> Probe:
-    """Probe the files of a machine, written below a folder."""
+    """Probe a machine's files, written below a folder."""
     machine.write(root)
     with patch("platform.machine", return_value=machine.machine):
         return read_probe(root)
 
 
 def probe_of(machine: Machine, root: Path) -> Probe:
-    """The same, and what the files do not tell as it would be there: on a June morning, with a large card."""
+    """Probe the files, and fill in the other facts: a June morning, and a large card."""
     probe = read(machine, root)
     environment = replace(
         probe.environment,

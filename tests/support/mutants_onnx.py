@@ -1,4 +1,4 @@
-"""ONNX files that are whole but wrong: mutated by the schema, so that the engine gets to see them."""
+"""Well-formed but wrong ONNX files, mutated by the schema so that the engine would open them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _parsed() -> list[onnx.ModelProto]:
 
 
 def mutate_onnx(rng: random.Random) -> bytes:
-    """A model with one to four things wrong in it."""
+    """Return a model with one to four faults."""
     model = onnx.ModelProto()
     model.CopyFrom(rng.choice(_parsed()))
     for _ in range(rng.choice((1, 1, 2, 4))):
@@ -73,7 +73,7 @@ def _kind(graph: Any, rng: random.Random) -> None:
 
 
 def _fill(tensor: Any, rng: random.Random) -> None:
-    """As many bytes as the shape takes."""
+    """Return as many bytes as the shape takes."""
     sizes = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
     size = int(np.prod(list(tensor.dims), dtype=object)) * sizes.get(tensor.data_type, 1)
     if 0 <= size < 1_000_000:
@@ -81,7 +81,7 @@ def _fill(tensor: Any, rng: random.Random) -> None:
 
 
 def _constant(graph: Any, rng: random.Random) -> None:
-    """One number of an integer constant, which sizes are, or the kind of another."""
+    """Change one number of an integer constant, such as a size, or the type of another constant."""
     tensors = [
         tensor for tensor in graph.initializer if tensor.data_type == TensorProto.INT64 and tensor.raw_data
     ]

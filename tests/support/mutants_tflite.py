@@ -1,4 +1,4 @@
-"""TFLite files that are whole but wrong: mutated by the schema, so that the engine gets to see them."""
+"""Well-formed but wrong TFLite files, mutated by the schema so that the engine would open them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _parsed() -> list[schema.ModelT]:
 
 
 def mutate_tflite(rng: random.Random) -> bytes:
-    """A model with one to four things wrong in it, packed again."""
+    """Return a model with one to four faults, packed again."""
     for _ in range(20):
         model = copy.deepcopy(rng.choice(_parsed()))
         for _ in range(rng.choice((1, 1, 2, 4))):
@@ -56,7 +56,7 @@ def _kind(model: Any, graph: Any, rng: random.Random) -> None:
 
 
 def _fill(model: Any, tensor: Any, rng: random.Random) -> None:
-    """A constant's bytes, as many as its shape takes."""
+    """Return a constant's bytes, as many as its shape takes."""
     if not tensor.buffer or model.buffers[tensor.buffer].data is None or tensor.shape is None:
         return
     size = math.prod(map(int, tensor.shape)) * (
@@ -67,7 +67,7 @@ def _fill(model: Any, tensor: Any, rng: random.Random) -> None:
 
 
 def _constant(model: Any, graph: Any, rng: random.Random) -> None:
-    """One number of a constant, oftenest of a short one, which sizes are."""
+    """Change one number of a constant, mostly a short one, such as a size."""
     tensors = [
         tensor for tensor in graph.tensors if tensor.buffer and model.buffers[tensor.buffer].data is not None
     ]
@@ -103,7 +103,7 @@ def _wiring(model: Any, graph: Any, rng: random.Random) -> None:
 
 
 def _code(model: Any, graph: Any, rng: random.Random) -> None:
-    """Another operator; oftenest with the settings that belong to it, but by chance."""
+    """Change an operator, mostly together with its settings."""
     code = rng.choice(model.operatorCodes)
     code.builtinCode = rng.randrange(210)
     code.deprecatedBuiltinCode = min(code.builtinCode, 127)

@@ -1,4 +1,4 @@
-"""Classifiers as other people build them, trained for real but briefly."""
+"""Classifiers as other people build them, trained briefly on real data."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from keras import layers
 from fmnist_runtime.data.datasets import Dataset
 
 TRAINING_IMAGES, EPOCHS = 6_000, 3
-"""Seven to eight of ten right, after a few seconds: answers that lie apart, as a real model's do."""
+"""70% to 80% correct after a few seconds: scores that differ as much as a real model's."""
 
 
 def cnn() -> keras.Model:
@@ -38,7 +38,7 @@ def cnn() -> keras.Model:
 
 
 def separable() -> keras.Model:
-    """Depthwise-separable convolutions, one in a nested model with a residual around it."""
+    """Depthwise-separable convolutions, one in a nested model with a residual connection."""
     image = keras.Input((28, 28, 1))
     x = layers.RandomTranslation(0.02, 0.02, name="shift")(image)
     x = layers.Rescaling(1 / 127.5, offset=-1, name="scaling")(x)
@@ -59,7 +59,7 @@ def separable() -> keras.Model:
 
 
 def logits() -> keras.Model:
-    """No activation at the end; softmax was left to the loss."""
+    """No activation at the end; the loss applies the softmax."""
     image = keras.Input((28, 28, 1))
     x = layers.Rescaling(1 / 255, name="scaling")(image)
     x = layers.Conv2D(16, 5, strides=2, activation="relu", name="conv")(x)
@@ -68,7 +68,7 @@ def logits() -> keras.Model:
 
 
 def unit_range() -> keras.Model:
-    """Dense layers with normalisation between, fed with x/255."""
+    """Dense layers with normalisation between, for pixels divided by 255."""
     return keras.Sequential(
         [
             keras.Input((28, 28)),
@@ -93,12 +93,12 @@ NETWORKS: dict[str, Callable[[], keras.Model]] = {
 
 
 def input_range(name: str) -> str:
-    """What the network of a name is trained on."""
+    """Return the input range of a network."""
     return "0-1" if name == "unit_range" else "0-255"
 
 
 def train(name: str, training: Dataset) -> keras.Model:
-    """A network, trained on the first images."""
+    """Train a network on the first images."""
     keras.utils.set_random_seed(0)
     model = NETWORKS[name]()
     images = training.images[:TRAINING_IMAGES].reshape(-1, *model.input_shape[1:]).astype("float32")

@@ -1,4 +1,4 @@
-"""What tests of ``fmnist predict`` share: images as files, and answers read back."""
+"""Shared by tests of ``fmnist predict``: images as files, and answers read back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def encode(pixels, form="PNG", **options):
 
 
 def rows(result):
-    """CSV as a list of the file and its predictions."""
+    """Read CSV as a list of files with their predictions."""
     return [
         (
             row["file"],
@@ -36,5 +36,5 @@ def rows(result):
 
 
 def on_a_terminal(*arguments, **streams):
-    """Exit code and all output of the verb on a terminal of 100 columns."""
+    """Return exit code and all output of the verb on a terminal of 100 columns."""
     return run_on_a_terminal(Path.cwd(), "predict", INT8, *arguments, **streams)

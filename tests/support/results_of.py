@@ -1,4 +1,4 @@
-"""What a run's result files say, by the names that its report uses."""
+"""Read a run's result files by the names that its report uses."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ def timings(run: Path) -> dict[str, dict[str, Any]]:
 
 
 def model_names(run: Path) -> list[str]:
-    """The original and the artifacts, as the report numbers them."""
+    """Return the original and the artifacts in the report's order."""
     return ["model.keras", *comparisons(run)]
 
 
 def number_of(run: Path, name: str) -> str:
-    """What the picker calls a model."""
+    """Return a model's value in the picker."""
     return str(model_names(run).index(name))
 
 
 def changed_answers(run: Path, name: str) -> list[dict[str, Any]]:
-    """The changed answers of a model, those first that the original was surest of."""
+    """Return a model's changed answers, those with the original's largest margin first."""
     flips = comparisons(run)[name]["changes"]["flips"]
     entries = [dict(zip(flips, values, strict=True)) for values in zip(*flips.values(), strict=True)]
     return sorted(entries, key=lambda entry: (-entry["reference_margin"], entry["images"]))

@@ -1,4 +1,4 @@
-"""Small arrays of scores for Hypothesis to draw: ties, zeros and ones, in floats and in integers' levels."""
+"""Small arrays of scores for Hypothesis: ties, zeros and ones, in floats and in integer levels."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 quick = settings(max_examples=100, deadline=None, derandomize=True, database=None)
-"""The same examples every time, so that what passed once passes again."""
+"""Use the same examples every time, so that results are reproducible."""
 
 FLOATS = st.floats(0, 1, width=32) | st.sampled_from([0.0, 1e-30, 0.25, 0.5, 1.0])
 LEVELS_OF_8_BITS = st.integers(0, 255).map(lambda level: level / 2**8)
@@ -16,7 +16,7 @@ LEVELS_OF_16_BITS = st.integers(0, 2**15 - 1).map(lambda level: level / 2**15)
 
 @st.composite
 def models(draw, count: int = 2) -> tuple[np.ndarray, ...]:
-    """Scores of several models for a few images, each in a number format of its own, and the true classes."""
+    """Draw scores of several models for a few images, each in its own number format, and the true classes."""
     images, classes = draw(st.integers(1, 12)), draw(st.integers(2, 5))
     arrays = []
     for _ in range(count):
@@ -28,7 +28,7 @@ def models(draw, count: int = 2) -> tuple[np.ndarray, ...]:
 
 
 def answer(row) -> int:
-    """The class of the highest score; of equal ones the lowest."""
+    """Return the class with the highest score; of equal scores the lowest class."""
     best = 0
     for index, score in enumerate(row):
         if score > row[best]:

@@ -1,4 +1,4 @@
-"""Devices to deploy to: real sshds on loopback, whose commands land in a home folder of the test's own."""
+"""Devices to deploy to: real sshds on loopback, whose commands run in the test's own home folder."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ sys.exit(code if code >= 0 else 255)
 
 
 def require() -> None:
-    """Leave a test out where there is no sshd."""
+    """Skip the test if there is no sshd."""
     if not (SSHD and SSH and KEYGEN):
         pytest.skip("sshd is not installed: apt-get install openssh-server")
 
 
 class Network:
-    """Some devices, and an ``ssh`` that knows them and nothing else."""
+    """Some devices, and an ``ssh`` that only knows them."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -73,11 +73,11 @@ class Network:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What lets the command find that ``ssh``."""
+        """Variables that make the command use that ``ssh``."""
         return {"PATH": f"{self.bin}:{os.environ['PATH']}"}
 
     def cut_after(self, count: int) -> None:
-        """Kill the next connection that sends so many bytes."""
+        """Cut the next connection after it has sent this many bytes."""
         (self.folder / "cut").write_text(str(count))
 
     def add(
@@ -91,12 +91,12 @@ class Network:
         """Start a device.
 
         Args:
-            name: What ``ssh`` is to call it.
-            home: The home folder in which commands land.
-            entering: What the shell of a command is started by; an empty environment with this machine's
-                Python when None.
-            banner: What start-up files print before every command.
-            known: Whether its host key is.
+            name: The device's name for ``ssh``.
+            home: The home folder in which commands run.
+            entering: The command before the shell of each command; None for an empty environment with this
+                machine's Python.
+            banner: Output of the start-up files before every command.
+            known: Whether its host key is known.
         """
         own = self.folder / name
         own.mkdir()
@@ -115,15 +115,15 @@ class Network:
                 file.write(f"[127.0.0.1]:{port} {key}")
 
     def add_closed(self, name: str) -> None:
-        """A device that refuses connections."""
+        """Add a device that refuses connections."""
         self._config(name, Port=_free_port())
 
     def add_stranger(self, name: str) -> None:
-        """A name that is no host's (RFC 6761)."""
+        """Add a name without a host (RFC 6761)."""
         self._config(name, HostName="nowhere.invalid")
 
     def change_host_key(self, name: str) -> None:
-        """Let another key be known of a device than it has."""
+        """Replace the known host key of a device by another one."""
         other = self.folder / name / "other"
         _key(other)
         old, new = ((self.folder / name / file).read_text().split()[1] for file in ("host.pub", "other.pub"))
@@ -131,11 +131,11 @@ class Network:
         known.write_text(known.read_text().replace(old, new))
 
     def forget_key(self, name: str) -> None:
-        """Let a device no longer let the user in."""
+        """Make a device reject the user."""
         (self.folder / name / "authorized").write_text("")
 
     def close(self) -> None:
-        """Switch all devices off."""
+        """Stop all devices."""
         for server in self._servers:
             server.kill()
             server.communicate()
@@ -184,16 +184,16 @@ class Network:
 
 
 def environment(home: Path, path: str) -> list[str]:
-    """A fresh environment with a home folder and a search path."""
+    """Return a fresh environment with a home folder and a search path."""
     return ["env", "-i", f"HOME={home}", f"PATH={path}", "LANG=C.UTF-8"]
 
 
 def tools(folder: Path, preamble: str = "") -> str:
-    """A search path with this Python as ``python3``.
+    """Return a search path with this Python as ``python3``.
 
     Args:
-        folder: Where that is put.
-        preamble: Python code that it runs first, to be another.
+        folder: Where to put it.
+        preamble: Python code that it runs first, to pretend to be another Python.
     """
     number = f"python{sys.version_info.major}.{sys.version_info.minor}"
     if preamble:  # in an environment of its own, which has no packages
@@ -206,7 +206,7 @@ def tools(folder: Path, preamble: str = "") -> str:
 
 
 def without_python(folder: Path) -> str:
-    """A search path with a shell and little else."""
+    """Return a search path with a shell and little else."""
     folder.mkdir(parents=True)
     for name in ("sh", "cat"):
         (folder / name).symlink_to(shutil.which(name, path=_SYSTEM) or name)

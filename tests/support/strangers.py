@@ -1,6 +1,6 @@
-"""Models as strangers publish them: the tiny run's network, made to take its pixels in other ways.
+"""Foreign models: the tiny run's network with other input contracts.
 
-Each is right as often as the original when it is fed what it was made for, and wrong when it is not.
+Each is as accurate as the original if it is fed according to its contract, and wrong otherwise.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ UINT8, INT8, INT16, INT32 = 3, 9, 7, 2
 
 
 def weights(range: str = "0-255") -> list[NDArray[np.float32]]:
-    """Kernels ``[inputs, units]`` and biases of the tiny network, for pixels of a range."""
+    """Return kernels ``[inputs, units]`` and biases of the tiny network, for pixels of a range."""
     with load(TINY / "export" / "model-float32.npz") as session:
         layers: Any = session
         [hidden, head] = layers.layers
@@ -44,15 +44,15 @@ def tflite(
     logits_too: bool = False,
     unit: int | None = None,
 ) -> schema.ModelT:
-    """A TFLite model of one image at a time.
+    """Return a TFLite model that takes one image at a time.
 
     Args:
-        range: Pixels that it was trained on.
+        range: The input range that it was trained on.
         shape: Shape of its input without the batch, of 784 numbers.
-        end: The operator behind the last dense layer; empty for logits.
+        end: The operator after the last dense layer; empty for logits.
         integers: TensorType, scale and zero point of an integer input.
         logits_too: Whether the logits are an output, too.
-        unit: A class that is told from all others by a single unit.
+        unit: A class that a single unit separates from all others.
     """
     kernel, bias, head, head_bias = weights(range)
     if unit is not None:  # the logit of a class against the others, by their mean
@@ -84,7 +84,7 @@ def tflite(
 
 
 def recurrent() -> schema.ModelT:
-    """An LSTM over the rows of an image, which keeps its state in variables, then a softmax."""
+    """Return an LSTM over the rows of an image, which keeps its state in variables, with a softmax."""
     b, units = Builder(), 8
     image = b.tensor((1, 28, 28))
     tensors = [b.floats(units, 28) for _ in range(4)] + [b.floats(units, units) for _ in range(4)]
@@ -108,7 +108,7 @@ def recurrent() -> schema.ModelT:
 
 
 def recurrent_int8() -> schema.ModelT:
-    """An LSTM in int8 throughout, as the converter writes it; its cell state is int16 with a power of two."""
+    """Return an int8 LSTM as the converter writes it; its cell state is int16 with a power-of-two scale."""
     b, units, rng = Builder(), 8, np.random.default_rng(0)
 
     def integers(kind: int, *shape: int, scale: float, variable: bool = False) -> int:
@@ -156,7 +156,7 @@ def with_metadata(
     labels: bytes | None = None,
     method: int = zipfile.ZIP_STORED,
 ) -> bytes:
-    """A model with TFLite's own metadata: a buffer named so, and a label file in a ZIP behind it."""
+    """Return a model with TFLite's own metadata: a metadata buffer, and a label file in an appended ZIP."""
     entry = schema.MetadataT()
     entry.name, entry.buffer = "TFLITE_METADATA", len(model.buffers)
     buffer = schema.BufferT()
@@ -171,7 +171,7 @@ def with_metadata(
 
 
 def _metadata(mean: Sequence[float], std: Sequence[float], labelled: bool) -> bytes:
-    """A ModelMetadata of one graph; numbers of fields are those of metadata_schema.fbs."""
+    """Return a ModelMetadata of one graph; field numbers are those of metadata_schema.fbs."""
     b = flatbuffers.Builder(256)
 
     def table(fields: dict[int, Any]) -> int:
@@ -209,12 +209,12 @@ def _metadata(mean: Sequence[float], std: Sequence[float], labelled: bool) -> by
 
 
 def bare(content: bytes, images: NDArray[Any], output: int = 0) -> NDArray[np.float32]:
-    """What the interpreter alone says of images, one at a time, its state forgotten before each.
+    """Return the interpreter's own scores of images, one at a time, with a fresh state for each.
 
     Args:
-        content: A TFLite model of one image at a time.
-        images: ``[N, …]``, in the type and range that it takes.
-        output: Place of the output.
+        content: A TFLite model that takes one image at a time.
+        images: ``[N, …]``, in the model's type and range.
+        output: Index of the output.
     """
     from ai_edge_litert.interpreter import Interpreter
 

@@ -1,4 +1,4 @@
-"""An engine of known latency on a clock that moves with it alone."""
+"""An engine of known latency, on a clock that only this engine advances."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ IMAGE = np.zeros((1, 28, 28), np.uint8)
 
 
 class Synthetic:
-    """Each call takes what a distribution says, in ns, at the time that the clock shows."""
+    """An engine whose calls take a time in ns from a distribution, at the clock's current time."""
 
     def __init__(self, latency_ns: Callable[[int], float]) -> None:
         self._latency_ns, self.now_ns, self.calls = latency_ns, 0, 0

@@ -30,7 +30,7 @@ def timed(
     sha256: str = "",
     processes: int = 6,
 ) -> Result:
-    """A model, each of whose processes measured the same times; ``engine`` may have a version after it."""
+    """Return a model whose processes all measured the same times; ``engine`` may include a version."""
     name = Path(path).name
     suffix = Path(path).suffix[1:]
     model = ModelFile(name, suffix, scheme, engine, threads, size_bytes, sha256, "0-255", "its seal")
@@ -49,6 +49,6 @@ def benchmark(
     rounds: int = 6,
     interrupted: bool = False,
 ) -> Benchmark:
-    """What was measured of them in one call."""
+    """Return the measurements of these models as one call's result."""
     method = Method(scenario)  # type: ignore[arg-type]
     return Benchmark(method, results, tuple(failures), (), rounds, interrupted)

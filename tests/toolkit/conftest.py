@@ -1,4 +1,4 @@
-"""Fixtures for tests of the command: what must fail, ``fmnist predict``, and kept scores."""
+"""Fixtures for tests of the command: expected failures, ``fmnist predict``, and kept scores."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture
 def fails(tmp_path, fmnist):
-    """Run a command that must fail and leave the folder as it was; gives its one line."""
+    """Run a command that must fail and leave the folder unchanged; return its one line."""
 
     def run(*arguments: object) -> str:
         before = snapshot(tmp_path)
@@ -43,7 +43,7 @@ def fails(tmp_path, fmnist):
 
 @pytest.fixture
 def foreign(tmp_path) -> Path:
-    """The tiny model, outside of any run."""
+    """The tiny model outside of any run."""
     path = tmp_path / "mine.keras"
     path.write_bytes((TINY / "model.keras").read_bytes())
     return path
@@ -51,7 +51,7 @@ def foreign(tmp_path) -> Path:
 
 @pytest.fixture
 def without_markupsafe(tmp_path):
-    """Run a command as if MarkupSafe were not installed, which must name the extra and do no work."""
+    """Run a command without MarkupSafe; it must name the extra and do nothing."""
 
     def run(*arguments: object) -> None:
         code = f"""
@@ -76,7 +76,7 @@ main()
 
 @pytest.fixture
 def predict(tmp_path):
-    """The verb on the int8 artifact, in the test's own folder; standard input is bytes."""
+    """The verb on the int8 artifact, in the test's folder; standard input is bytes."""
 
     def run(*arguments, stdin=b"", model=INT8):
         return subprocess.run(
@@ -93,7 +93,7 @@ def predict(tmp_path):
 
 @pytest.fixture
 def photos(tmp_path, t10k):
-    """Images 0 to 11 under their numbers, one more in a folder below, and what is to be passed over."""
+    """Images 0 to 11 by number, one more in a subfolder, and files to be skipped."""
     folder = tmp_path / "photos"
     (folder / "below").mkdir(parents=True)
     (folder / ".thumbnails").mkdir()
@@ -108,14 +108,14 @@ def photos(tmp_path, t10k):
 
 @pytest.fixture(scope="module")
 def answers(t10k):
-    """What the model itself says of the first 300 test images."""
+    """The model's own predictions for the first 300 test images."""
     with load(INT8) as session:
         return [session.top(image, 3) for image in t10k.images[:300]]
 
 
 @pytest.fixture(scope="module")
 def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The scores of the whole tiny run, as the command keeps them."""
+    """The scores of the whole tiny run, as kept by the command."""
     folder = tmp_path_factory.mktemp("kept")
     result = run_fmnist(folder, "eval", TINY, "--scores", "scores.npz")
     assert result.returncode == 0, result.stderr

@@ -133,7 +133,7 @@ def test_without_one_a_line_says_what_to_install(make, python, log, target, inst
     assert result.returncode == 2
     said, end = result.stderr.splitlines()
     assert said == (
-        "fmnist: .venv takes Python 3.13, 3.12 or 3.11, which all of its packages have wheels for "
+        "fmnist: .venv needs Python 3.13, 3.12 or 3.11, for which all of its packages have wheels "
         f"(found: {found}): install one, or name it: make PYTHON=/path/to/python3.13"
     )
     assert end.startswith("make: *** ")
@@ -157,7 +157,7 @@ def test_a_device_needs_no_tensorflow(make, python, log):
     assert environments(log) == ["python3"]
     python("python3", "3.15.0")
     result = make("--always-make", ".venv-device/.installed")
-    assert "fmnist: .venv-device takes Python 3.14, 3.13, 3.12 or 3.11, " in result.stderr
+    assert "fmnist: .venv-device needs Python 3.14, 3.13, 3.12 or 3.11, " in result.stderr
 
 
 def test_an_environment_of_another_python_is_made_anew(make, python, tmp_path):
@@ -173,7 +173,7 @@ def test_an_environment_of_another_python_is_made_anew(make, python, tmp_path):
 def test_without_venv_a_line_says_what_to_install(make, tmp_path, log):
     program(tmp_path / "path" / "python3", 'case "$1" in -c) echo 3.11;; *) exit 1;; esac', log)
     result = make("demo")
-    assert "on Debian, venv is a package of its own: apt install python3.11-venv\n" in result.stderr
+    assert "on Debian, install venv first: apt install python3.11-venv\n" in result.stderr
 
 
 # The kernels of NumPy's BLAS
@@ -202,7 +202,7 @@ def test_kernels_that_the_processor_cannot_run_are_left_out_and_named(make, tmp_
     result = make("test-kernels")
     assert result.returncode == 0
     assert (
-        "OPENBLAS_CORETYPE=SkylakeX: left out, as this processor lacks its instructions (SIGILL)\n"
+        "OPENBLAS_CORETYPE=SkylakeX: skipped, this processor lacks its instructions (SIGILL)\n"
         in result.stdout
     )
     assert kernels_used(log) == [["Haswell", "all"], ["Prescott", "all"], ["any", "1"]]
@@ -212,7 +212,7 @@ def test_a_numpy_that_does_not_load_leaves_nothing_out(make, tmp_path, log):
     installed(tmp_path, 'case "$*" in -c*) echo no numpy >&2; exit 1;; esac', log)
     result = make("test-kernels")
     assert result.returncode == 2
-    assert "OPENBLAS_CORETYPE=Haswell: a product of matrices fails: no numpy\n" in result.stderr
+    assert "OPENBLAS_CORETYPE=Haswell: a matrix product fails: no numpy\n" in result.stderr
     assert not log.exists()
 
 

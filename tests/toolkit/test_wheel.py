@@ -79,7 +79,9 @@ def test_the_wheel_holds_the_three_packages_and_nothing_else(wheel):
     assert tops == {"fmnist", "fmnist_exporters", "fmnist_runtime", "fmnist-0.1.0.dist-info"}
     assert {f"{top}/py.typed" for top in ("fmnist", "fmnist_exporters", "fmnist_runtime")} <= set(names)
     assert "fmnist-0.1.0.dist-info/licenses/LICENSE" in names
-    assert {f"fmnist/doctor/models/model.{suffix}" for suffix in ("tflite", "onnx", "npz")} <= set(names)
+    assert {f"fmnist/devices/doctor/models/model.{suffix}" for suffix in ("tflite", "onnx", "npz")} <= set(
+        names
+    )
 
 
 def test_doctor_runs_a_model_there(device):

@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 from fmnist_exporters.recipes import formats, schemes
 
 HEAVY = {

@@ -14,7 +14,7 @@ from support import DATA, TINY
 from support.drawn import of_class, parse
 
 from fmnist.figures.training import history_picture
-from fmnist.models.weights import initial_weights, trained_weights
+from fmnist.models.inspect import initial_weights, trained_weights
 from fmnist.runs.history import read_history
 from fmnist.runs.run import Run
 from fmnist_runtime.errors import ResultError
@@ -135,7 +135,7 @@ def test_initial_weights_are_found_by_their_order(tiny, names):
 def test_without_initial_weights_only_those_after_are_drawn_and_it_says_so(tiny, fmnist):
     (tiny / "initial.npz").unlink()
     without = fmnist("plot", "weights")
-    assert "runs/tiny/initial.npz: not found, so only the weights after training" in without.stderr
+    assert "runs/tiny/initial.npz: missing, so only the weights after training" in without.stderr
     drawn = (tiny / "plots" / "weights.svg").read_text(encoding="utf-8")
     assert re.findall(r"\w+ training", drawn) == ["after training"]
     write_initial(tiny)

@@ -1,4 +1,5 @@
-"""Real results of every kind, each made by its verb from the tiny run; and what several pages begin with."""
+"""Real results of every kind, each made by its verb from the tiny run, and the common start of several
+pages."""
 
 from __future__ import annotations
 
@@ -30,7 +31,7 @@ from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import read_probe
 
 Results = dict[str, list[dict[str, Any]]]
-"""By kind, as a program reads them."""
+"""Parsed JSON results by kind."""
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def read(path: Path) -> dict[str, Any]:
 
 
 class Verbs:
-    """The command in a folder, and the JSON that it writes."""
+    """Runs the command in a folder, and reads the JSON that it writes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._number = folder, 0
@@ -60,7 +61,7 @@ class Verbs:
 
 @pytest.fixture(scope="session")
 def given(tmp_path_factory: pytest.TempPathFactory) -> Given:
-    """Makes what a page begins with, or has it already."""
+    """Makes the starting state of a page, or reuses it."""
     return Given(tmp_path_factory.mktemp("given"))
 
 
@@ -117,7 +118,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
 
 
 def _damaged(path: Path, folder: Path) -> Path:
-    """A copy with a byte of its weights changed."""
+    """Return a copy with one byte of its weights changed."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     copy = folder / path.name
@@ -132,7 +133,7 @@ def _bundle(run: Path) -> dict[str, Any]:
 
 
 def _run_steps(run: Path, found: Results) -> tuple[SummaryRow, ...]:
-    """The whole job but for the training; what it keeps in the run says what it was made from."""
+    """Run all steps except training; the results in the run record their inputs."""
     method = Method(seconds=0.06, processes=1)
     summary = Pipeline(Run(run), DATA, 1, method, force=False, limits={"max_drop": 0.2}).execute()
     assert summary.failures == ()

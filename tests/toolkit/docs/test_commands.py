@@ -1,4 +1,4 @@
-"""What the pages tell people to type works, and shows what they say. The tutorial has a file of its own."""
+"""The commands on the pages work and print what the pages show. The tutorial has a test file of its own."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from support.documents import DOCS, Block, blocks, pages, prose
 from typer.main import get_command
 from walkthrough import Walkthrough, align, check
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 NOT_RUN = {
     "deploy-to-a-pi.md": ["it needs a host", "on the Pi"],
     "own-images.md": ["it needs a camera"],
     "tutorial.md": ["it installs TensorFlow, which takes minutes"],
 }
-"""All that is not tried: it needs what a test does not have."""
+"""Blocks that are not run, because a test lacks what they need."""
 
 
 def read(page):
@@ -44,7 +44,7 @@ def test_only_what_cannot_run_is_left_out():
 
 
 def test_every_command_and_option_in_them_exists():
-    """Also in tables, in sentences, in YAML, and in what is not run."""
+    """Also in tables, sentences, YAML, and blocks that are not run."""
     top = get_command(app)
     for page in pages():
         for written in re.findall(r"(?:`|^ *\$ |\| |run: )fmnist ([^`|&#\n]*)", read(page), re.MULTILINE):
@@ -65,7 +65,7 @@ def test_what_is_yaml_can_be_read():
 
 
 def test_fences_are_all_of_a_known_kind():
-    """One that the tests do not know would be a command that nobody tries."""
+    """A block of an unknown kind would be a command that no test runs."""
     for page in pages():
         assert "```" not in prose(read(page)), page
         assert {block.language for block in blocks(read(page))} <= {
@@ -125,7 +125,7 @@ def test_blocks_are_read_with_what_is_said_of_them():
 
 
 def test_what_a_page_shows_can_be_made_anew(tmp_path):
-    """Lines that it does not show stay out; where it shows something else, all that came is put there."""
+    """Omitted lines stay omitted; where the page shows something else, the whole output replaces it."""
     page = tmp_path / "page.md"
     page.write_text("```console\n$ seq 3; echo end\n7\n[...]\nend\n$ echo x\ny\n$ echo silent\n```\n")
     command = [sys.executable, ROOT / "tests" / "walkthrough.py", page]

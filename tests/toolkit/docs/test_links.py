@@ -1,4 +1,4 @@
-"""Links in the documentation lead somewhere. Of other servers only the addresses' form is checked."""
+"""Links in the documentation have a target. For other servers, only the form of the address is checked."""
 
 from __future__ import annotations
 

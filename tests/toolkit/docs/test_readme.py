@@ -1,4 +1,4 @@
-"""What the README shows is what there is."""
+"""The README's examples work, and its tables are complete."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 from support import DATA, ROOT, TINY
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 from fmnist_exporters.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -18,7 +18,7 @@ PARITY_TEST, SESSION = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_python_example_runs(tmp_path):
-    """On the tiny run, under the name that the README uses."""
+    """On the tiny run, with the README's name for it."""
     (tmp_path / "runs").mkdir()
     (tmp_path / "runs" / "fashion-mnist").symlink_to(TINY)
     result = subprocess.run(

@@ -1,4 +1,4 @@
-"""The figures in the README are those that were measured. Nothing is measured here."""
+"""The figures in the README are the measured ones. Nothing is measured here."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def readme_table(root, *arguments):
 
 @pytest.fixture
 def copy(tmp_path):
-    """The README and the benchmarks, to be changed."""
+    """A copy of the README and the benchmarks, to be changed."""
     shutil.copytree(BENCHMARKS, tmp_path / "benchmarks")
     shutil.copy(ROOT / "README.md", tmp_path)
     (tmp_path / "runtime").mkdir()
@@ -46,7 +46,7 @@ def test_a_figure_that_was_edited_is_found_and_mended(copy):
     readme.write_text(re.sub(r"(\| `fmnist train` \| )[\d.]+ s", r"\g<1>9.99 s", text), "utf-8")
     check = readme_table(copy, "--check")
     assert check.returncode == 1
-    assert re.fullmatch(r"\S+: is not as the results are; .*: \| `fmnist train` \| .*\n", check.stderr)
+    assert re.fullmatch(r"\S+: differs from the results; .*: \| `fmnist train` \| .*\n", check.stderr)
     assert readme_table(copy).returncode == 0
     assert readme.read_text("utf-8") == text
 
@@ -83,7 +83,7 @@ def test_every_script_has_its_result():
 
 
 def test_make_bench_runs_them_all_and_names_those_that_fail(tmp_path):
-    """In a folder whose Python writes down what it is to run, and fails at two of the scripts."""
+    """In a folder whose Python logs the scripts, and fails for two of them."""
     shutil.copy(ROOT / "Makefile", tmp_path)
     python = tmp_path / ".venv" / "bin" / "python"
     python.parent.mkdir(parents=True)
@@ -93,7 +93,7 @@ def test_make_bench_runs_them_all_and_names_those_that_fail(tmp_path):
         (tmp_path / name).touch()
     result = subprocess.run(["make", "bench"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert result.returncode == 2
-    assert "make bench: a limit is broken, or it failed: help_start runtime\n" in result.stderr
+    assert "make bench: failed, or broke a limit: help_start runtime\n" in result.stderr
     *ran, last = (tmp_path / "ran").read_text().split()
     assert sorted(ran) == [f"benchmarks/{name}.py" for name in SCRIPTS]
     assert last == "benchmarks/readme_table.py"

@@ -1,4 +1,4 @@
-"""The reference is what the code does, and what the verbs write is what the reference says."""
+"""The reference matches the code, and the verbs' results match the reference."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import pytest
 from support import ROOT
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 DOCS = ROOT / "docs"
 SCHEMAS = {
@@ -34,7 +34,7 @@ def make_reference(root, *arguments):
 
 
 def closed(schema: Any) -> Any:
-    """The same schema for our own results, which have no field that it does not name."""
+    """Return the schema for our own results, which have no other fields."""
     if isinstance(schema, list):
         return [closed(item) for item in schema]
     if not isinstance(schema, dict):
@@ -83,7 +83,7 @@ def test_a_new_simulation_makes_new_figures(tmp_path):
 
 
 def test_a_figure_of_a_simulation_that_stands_in_the_text():
-    """It is no table's, so nothing makes it."""
+    """Such a figure is not generated."""
     path = ROOT / "benchmarks" / "results" / "compare_coverage.json"
     shares = json.loads(path.read_text("utf-8"))["shares"]
     most = max(share["beyond_one"] for share in shares if share["processes"] == 6)
@@ -142,7 +142,7 @@ def test_a_field_of_a_later_version_is_passed_over(kind, results):
 
 @pytest.mark.parametrize("kind", SCHEMAS)
 def test_what_was_mutilated_does_not_fit(kind, results):
-    """Each field of the result and of what is in it taken away, or of another type, one by one."""
+    """Remove each field of the result at any depth, or change its type, one by one."""
     [result, *_] = results[kind]
     tried = 0
     for path in _paths(SCHEMAS[kind], SCHEMAS[kind], result):
@@ -153,7 +153,7 @@ def test_what_was_mutilated_does_not_fit(kind, results):
 
 
 def _paths(schema: Any, root: Any, value: Any, at: tuple[str | int, ...] = ()):
-    """Where required fields of a definite type stand in a result, in the first element of each list."""
+    """Yield the paths of required fields with a definite type, using the first element of each list."""
     schema = _resolved(schema, root, value)
     if isinstance(value, list) and value and "items" in schema:
         yield from _paths(schema["items"], root, value[0], (*at, 0))
@@ -165,7 +165,7 @@ def _paths(schema: Any, root: Any, value: Any, at: tuple[str | int, ...] = ()):
 
 
 def _resolved(schema: Any, root: Any, value: Any) -> Any:
-    """What a reference stands for; of several, what the value is of."""
+    """Follow a reference; of several alternatives, return the one that the value matches."""
     if "$ref" in schema:
         return root["$defs"][schema["$ref"].rpartition("/")[2]]
     for part in schema.get("anyOf", ()):

@@ -1,4 +1,4 @@
-"""The tutorial, from its first command to its last: in a file of its own, to run beside the other pages."""
+"""Run the whole tutorial. It has a file of its own so that it runs in parallel with the other pages."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from fmnist.figures.grids import (
     sample_picture,
     weights_picture,
 )
-from fmnist.models.weights import unit_images
+from fmnist.models.inspect import unit_images
 from fmnist_runtime.parity import Gate, compare
 from fmnist_runtime.parity.changes import Flips
 from fmnist_runtime.recorded import Reference, read_reference

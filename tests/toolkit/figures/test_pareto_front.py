@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fmnist.figures.tradeoff import TradeOff, best
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 
 def point(accuracy: float, speed: float, size: int, more_is_faster: bool = False) -> TradeOff:

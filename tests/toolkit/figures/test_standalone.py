@@ -10,8 +10,9 @@ from support.drawn import HOSTILE, of_class, parse
 
 from fmnist.figures.standalone import picture, write_picture
 from fmnist.figures.svg import Drawing, rectangle
-from fmnist.results.write import PICTURE_START, require_picture_free
+from fmnist.results.write import PICTURE, PICTURE_START
 from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import require_writable
 
 
 def drawing(width: float, height: float) -> Drawing:
@@ -88,13 +89,13 @@ def test_only_a_picture_of_ours_is_replaced(tmp_path):
     ours, other = tmp_path / "ours.svg", tmp_path / "other.svg"
     write_picture(ours, picture("a", [("", drawing(9, 9))]))
     assert ours.read_text().startswith(PICTURE_START)
-    require_picture_free(ours)
+    require_writable(ours, PICTURE)
     other.write_text('<svg xmlns="http://www.w3.org/2000/svg"></svg>')
     with pytest.raises(OutputError, match="not a picture of fmnist; choose another name, or --force"):
-        require_picture_free(other)
-    require_picture_free(other, force=True)
+        require_writable(other, PICTURE)
+    require_writable(other, PICTURE, force=True)
     other.write_text("")
-    require_picture_free(other)  # nothing is lost
+    require_writable(other, PICTURE)  # nothing is lost
 
 
 @pytest.mark.parametrize(
@@ -104,4 +105,4 @@ def test_only_a_picture_of_ours_is_replaced(tmp_path):
 def test_names_that_no_picture_can_have(tmp_path, name, complaint):
     (tmp_path / "folder.svg").mkdir()
     with pytest.raises(OutputError, match=complaint):
-        require_picture_free(tmp_path / name)
+        require_writable(tmp_path / name, PICTURE)

@@ -13,7 +13,7 @@ from fmnist.figures.tradeoff import WIDE, TradeOff, best, draw_tradeoffs, tradeo
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
 from fmnist.text.tables import microseconds, percent, printable, size
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 MODELS = [
     model("model.keras", 0.875, 1400, 1_250_000, "keras"),

@@ -11,7 +11,7 @@ from fmnist.report.decision import decide
 from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.parity import Gate, compare
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import NOISY, STABLE
 
 IMAGES = 4000

@@ -16,9 +16,10 @@ from fmnist.figures import latency, tradeoff
 from fmnist.figures.latency import CallTimes, draw_latencies
 from fmnist.figures.standalone import picture, write_picture
 from fmnist.figures.tradeoff import TradeOff, draw_tradeoffs, size_range
-from fmnist.results.write import require_picture_free
+from fmnist.results.write import PICTURE
 from fmnist.text.tables import shortened, size
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.files import require_writable
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 _LONGEST = 38
@@ -46,7 +47,7 @@ def require_pictures_free(folder: Path) -> None:
         OutputError: Files are there that are not pictures of ours, or none can be written there.
     """
     for name in (_TRADEOFF, _LATENCIES):
-        require_picture_free(folder / name, remedy="choose another folder")
+        require_writable(folder / name, PICTURE, remedy="choose another folder")
 
 
 def write_pictures(

@@ -74,7 +74,7 @@ def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.
 
     Before and after training, side by side.
     """
-    from fmnist.models.weights import hidden_kernel, initial_weights, trained_weights, unit_images
+    from fmnist.models.inspect import hidden_kernel, initial_weights, trained_weights, unit_images
     from fmnist.text.progress import say
     from fmnist_runtime.errors import needs_extra
 
@@ -86,7 +86,7 @@ def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.
     name = hidden_kernel(weights, shape, where.model)
     initial = initial_weights(where, weights)
     if initial is None:
-        say(f"{where.initial_weights}: not found, so only the weights after training are drawn")
+        say(f"{where.initial_weights}: missing, so only the weights after training are drawn")
     before = unit_images(initial[name], shape) if initial else None
     write_picture(path, weights_picture(before, unit_images(weights[name], shape)))
     print(path)
@@ -116,11 +116,12 @@ def plot_confusion(run: options.NamedRun = None, out: _Out = None, force: option
 def _prepare(named: Path | None, name: str, out: Path | None, force: bool) -> "tuple[Run, Path]":
     """Return the run and the file to write, after a check that it may be written."""
     from fmnist.cli.output import say_run
-    from fmnist.results.write import require_picture_free
+    from fmnist.results.write import PICTURE
     from fmnist.runs.run import select_run
+    from fmnist_runtime.files import require_writable
 
     run = select_run(named)
     say_run(run)
     path = out or run.plot(name)
-    require_picture_free(path, force)
+    require_writable(path, PICTURE, force)
     return run, path

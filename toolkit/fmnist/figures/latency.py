@@ -15,7 +15,7 @@ from fmnist.figures.axes import LEAST_RANGE, Axis, horizontal_axis
 from fmnist.figures.svg import Drawing, Place, group, hover, line, number, tag, text, text_width
 from fmnist.runs.results import ModelResults
 from fmnist.text.tables import microseconds, shortened
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 _WIDTH = 720.0

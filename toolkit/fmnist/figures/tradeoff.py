@@ -15,7 +15,7 @@ from fmnist.figures.svg import LINE, Drawing, group, hover, line, tag, text, tex
 from fmnist.runs.results import ModelResults
 from fmnist.text.tables import microseconds, percent, shortened, size
 from fmnist_runtime.parity.intervals import Interval, wilson_interval
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 WIDE = 960.0
 """Width for long names."""

@@ -14,9 +14,10 @@ from fmnist.figures.reliability import calibration_errors, draw_reliability
 from fmnist.figures.scatter import scatter_picture
 from fmnist.figures.standalone import picture, write_picture
 from fmnist.parity.models import ModelParity
-from fmnist.results.write import require_picture_free
+from fmnist.results.write import PICTURE
 from fmnist.text.tables import shortened
 from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import require_writable
 
 _KINDS = ("changed", "reliability", "probabilities")
 _LONGEST, _SCALE = 48, 1.4
@@ -39,7 +40,7 @@ def require_pictures_free(folder: Path, models: Sequence[Path]) -> None:
             )
         seen[model.name] = model
         for path in _paths(folder, model.name):
-            require_picture_free(path, remedy="choose another folder")
+            require_writable(path, PICTURE, remedy="choose another folder")
 
 
 def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -> list[Path]:

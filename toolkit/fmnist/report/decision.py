@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fmnist.runs.results import ModelResults
 from fmnist.scoring.evaluate import guessing
 from fmnist.text.tables import microseconds, percent, points, size
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 

@@ -22,7 +22,7 @@ from fmnist.runs.results import RunResults
 from fmnist.text import tables as render
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.intervals import Interval, wilson_interval
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 MARK = "<!doctype html>\n<!-- fmnist.report/1 -->\n"
 """How every report begins, which tells our pages from others."""

@@ -7,14 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fmnist.models.select import Splits
-from fmnist.results.write import require_replaceable
+from fmnist.results.write import RESULT
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
 from fmnist.text.progress import say
 from fmnist_runtime.errors import OutputError, needs_extra
-from fmnist_runtime.files import write_atomically
+from fmnist_runtime.files import require_writable, write_atomically
 
-_SUFFIXES = (".html", ".htm")
+_PAGE = RESULT._replace(
+    remedy="choose another file with --out, or --force",
+    suffixes=(".html", ".htm"),  # so it is no result that the page is made of
+    naming="a report is an HTML file",
+)
 
 
 def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, force: bool = False) -> Path:
@@ -38,9 +42,7 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
         from fmnist.report.changed import find_changed_answers
         from fmnist.report.page import render_page
     path = out or (runs[0].report if len(runs) == 1 else Path(runs[0].report.name))
-    if path.suffix.lower() not in _SUFFIXES:  # so it cannot replace a result of the run
-        raise OutputError(f"{path}: a report is an HTML file; give a name that ends in .html")
-    require_replaceable(path, force, "choose another file with --out, or --force")
+    require_writable(path, _PAGE, force)
     results = [read_run(run) for run in runs]
     changes = [
         find_changed_answers(found, run.recorded_scores(), splits, len(runs))
