@@ -98,7 +98,7 @@ def test_pip_installs_it_and_it_can_be_repacked_again(checkout, tmp_path):
 
 @pytest.mark.parametrize("harm", ["changed", "missing"])
 def test_a_file_that_was_changed_since_it_was_installed_is_named(site, tmp_path, harm):
-    file = site / "fmnist_exporters" / "gemm.py"
+    file = site / "fmnist_exporters" / "recipes.py"
     why = "was changed since it was installed"
     if harm == "changed":
         file.write_text(file.read_text() + "# mine\n")
