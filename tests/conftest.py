@@ -16,8 +16,13 @@ from fmnist_runtime.data.datasets import Dataset, load_dataset
 
 
 def pytest_configure() -> None:
-    """Let Ctrl-C end what tests start, even if a background shell made tests ignore it."""
+    """Prepare the environment of the processes that tests start.
+
+    Let Ctrl-C end them, even if a background shell made tests ignore it. Let them keep compiled modules, so
+    that not every process compiles them again.
+    """
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.hookimpl(wrapper=True)
