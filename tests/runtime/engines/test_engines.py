@@ -53,7 +53,7 @@ def test_the_null_engine_needs_to_know_the_images(tmp_path):
     ours = (EXPORT / "model-int8.tflite").read_bytes()
     path = tmp_path / "foreign.tflite"
     path.write_bytes(ours[: ours.index(b"PK\x03\x04")])
-    with pytest.raises(ModelError, match="says nothing of its images"):
+    with pytest.raises(ModelError, match="has no metadata, which the null engine needs"):
         load(path, engine="null")
 
 
