@@ -296,7 +296,7 @@ def test_what_is_compared_is_not_replaced(pair, tmp_path, fmnist, option, place)
     before = {path: path.read_bytes() for path in tmp_path.iterdir()}
     result = fmnist("compare", "old.json", "new.json", option, place)
     assert (result.returncode, result.stdout) == (2, "")
-    assert f"{Path(place)} is read, and would be replaced; name another file" in result.stderr
+    assert f"{Path(place)} is read, and would be replaced; give another file" in result.stderr
     assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

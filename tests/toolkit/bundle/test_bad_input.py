@@ -37,7 +37,7 @@ def left(folder: Path) -> set[str]:
 @pytest.mark.parametrize(
     ("options", "complaint"),
     [
-        (["--target", "pi4", "--platform", "any"], "goes without --target"),
+        (["--target", "pi4", "--platform", "any"], "cannot be combined with --target"),
         (["--target", "pi6"], "'pi6' is not one of pi5, pi4, pi3, zero2w"),
         (["--python", "3.10"], "'3.10' is not one of 3.11, 3.12, 3.13, 3.14"),
         (["--format", "tfjs"], "'tfjs' is not one of tflite, onnx, npz, all"),

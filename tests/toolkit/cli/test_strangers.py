@@ -212,7 +212,7 @@ def test_a_range_for_what_is_sealed_is_said_not_to_count(fmnist):
         ("0..1", "is not an input range; examples are 0-255, 0-1, -1-1"),
         ("mean=127.5,std=127.5", "mean and std are of pixels 0-1: mean=0.5,std=0.5"),
         ("mean=0.5,std=0", "has a deviation of 0"),
-        ("1-1", "black and white are different numbers"),
+        ("1-1", "black and white must be different numbers"),
     ],
 )
 def test_what_is_no_range_is_usage(range, complaint, fmnist, stranger):
