@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from side_by_side import progress, report
 
 from fmnist.bench.compare import LEAST_CHANGE, MIN_PROCESSES, median_interval
-from fmnist_runtime.timing.percentiles import CONFIDENCE
+from fmnist_runtime.timing.samples import CONFIDENCE
 
 EXPERIMENTS, SEED, ERRORS = 2000, 0, 4
 RESAMPLES = 999

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from arm64.emulated_pi import EmulatedPi
 
 from fmnist.runs.run import Run
-from fmnist_runtime.scores import read_scores
+from fmnist_runtime.recorded import read_scores
 
 BUNDLE_LIMIT_MB, INSTALLED_LIMIT_MB = 45, 250
 FLOAT_LIMIT = 1e-5

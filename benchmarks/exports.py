@@ -26,7 +26,7 @@ from fmnist.parity.models import compare_models
 from fmnist.runs.run import Run
 from fmnist.text.tables import percent, points, table
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.data.datasets import load_dataset
 
 SEEDS = range(5)
@@ -62,14 +62,14 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
     results = []
     for item in compare_models(run.artifacts(), run.recorded_scores(), Splits(None, DATA), Execution()):
         path = run.exports / item.model.name
-        carried = read_carried(path)
-        assert carried is not None
+        container = read_container(path)
+        assert container is not None
         results.append(
             {
                 "recipe": f"{item.model.format} {item.model.scheme}",
                 "seed": seed,
-                "model_bytes": carried.model_bytes,
-                "metadata_bytes": path.stat().st_size - carried.model_bytes,
+                "model_bytes": container.model_bytes,
+                "metadata_bytes": path.stat().st_size - container.model_bytes,
                 "original_accuracy": item.parity.answers.reference_accuracy,
                 "accuracy_difference": item.parity.answers.accuracy_difference,
                 "agreement": item.parity.answers.agreement,

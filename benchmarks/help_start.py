@@ -15,7 +15,7 @@ from processes import FMNIST, wall_time
 from side_by_side import in_turn, milliseconds, ratio, report
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 ROUNDS = 40
 LIMIT = 1.3

@@ -24,7 +24,7 @@ from scipy import stats
 from side_by_side import report
 
 from fmnist_runtime.timing import Samples, pooled_percentile
-from fmnist_runtime.timing.percentiles import CONFIDENCE, interval_ranks
+from fmnist_runtime.timing.samples import CONFIDENCE, interval_ranks
 
 EXPERIMENTS, SEED, ERRORS = 4000, 0, 4
 FINE = 1e9

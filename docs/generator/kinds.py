@@ -9,8 +9,7 @@ from fmnist.bench.comparison_body import ComparisonBody
 from fmnist.bench.record import BenchmarkBody
 from fmnist.bundle.contents import Description
 from fmnist.cli.verification import VerificationBody
-from fmnist.datasets.inventory import InventoryBody
-from fmnist.datasets.inventory import VerificationBody as VerifiedFiles
+from fmnist.datasets.inventory import DatasetVerification, InventoryBody
 from fmnist.deploy.outcome import DeploymentBody
 from fmnist.devices.doctor.diagnosis import ExaminationBody
 from fmnist.models.inspect import InspectionBody
@@ -21,7 +20,7 @@ from fmnist.results.write import schema
 from fmnist.runs.run import AdoptionBody, TrainingBody
 from fmnist.scoring.evaluate import EvaluationBody
 from fmnist_exporters.manifest import Manifest
-from fmnist_runtime.artifact.manifest import MANIFEST_SCHEMA
+from fmnist_runtime.artifact.container import MANIFEST_SCHEMA
 
 
 @dataclass(frozen=True)
@@ -138,7 +137,7 @@ KINDS = (
     _kind("data", InventoryBody, "`fmnist data list --json FILE`", "", "Where the known data sets are."),
     _kind(
         "data-verify",
-        VerifiedFiles,
+        DatasetVerification,
         "`fmnist data verify --json FILE`",
         "",
         "The files of data sets that were read whole and found good.",

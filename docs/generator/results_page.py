@@ -177,6 +177,6 @@ def _run_directory() -> str:
         "eval.json, parity.json, bench.json": "By `fmnist run`: see [eval](#eval), [parity](#parity) and "
         "[bench](#bench). Each is kept as long as its `inputs` are what they were.",
         "devices/HOST/": "By `fmnist deploy`: the same three, as measured on that device.",
-        "plots/": "By `fmnist plot`: pictures, as PNG.",
+        "plots/": "By `fmnist plot`: pictures, as SVG.",
     }
     return "\n".join(f"| `{name.replace(', ', '`, `')}` | {text} |" for name, text in files.items())

@@ -12,7 +12,7 @@ from fmnist.bench.compare import LEAST_CHANGE, MIN_PROCESSES
 from fmnist_runtime.parity.gates import GATES, UNKNOWN_GATE, Gate, fewest_images
 from fmnist_runtime.parity.intervals import agreement_interval, tango_interval
 from fmnist_runtime.timing import trust
-from fmnist_runtime.timing.percentiles import least_samples
+from fmnist_runtime.timing.samples import least_samples
 
 RESULTS = Path(__file__).parent.parent.parent / "benchmarks" / "results"
 BEGIN, END = "<!-- {}: made by docs/generator -->\n\n", "\n\n<!-- {}: end -->"

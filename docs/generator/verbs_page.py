@@ -9,7 +9,7 @@ from typing import Any
 
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 _INTRODUCTION = """\
 # Verbs

@@ -1,4 +1,4 @@
-"""Adopting somebody else's model: the same bytes, and behind them its contract, labels, answers and seal."""
+"""Adopts a foreign model: its bytes unchanged, followed by its contract, labels, golden images and seal."""
 
 from __future__ import annotations
 
@@ -9,59 +9,55 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.manifest import is_ours
-from fmnist_exporters.metadata import embed_behind, embed_onnx
+from fmnist_exporters.formats import embed_behind, embed_onnx
+from fmnist_exporters.manifest import ARTIFACT
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
 from fmnist_runtime.artifact.container import read_metadata
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.artifact.verify import verify
+from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.engines import Session
-from fmnist_runtime.errors import ModelError, OutputError
+from fmnist_runtime.errors import ModelError
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.gates import default_gate
+from fmnist_runtime.verify import verify
 
 _SCHEME = "unknown"
-"""What a stranger's file is of, as far as is known."""
+"""Scheme of a foreign model."""
 _EMBED = {"tflite": embed_behind, "onnx": embed_onnx}
 
 
 @dataclass(frozen=True)
 class Adopted:
-    """A model that was adopted."""
+    """An adopted model."""
 
     path: Path
     """The copy."""
     metadata: Metadata
-    """What it says of itself."""
+    """Its metadata."""
     scores: NDArray[np.float32] | None
     """float32 ``[N, classes]``, its scores of the test images; None without a data set."""
 
 
 def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = False) -> Adopted:
-    """Write a copy of a model that says itself how it is run.
+    """Write a copy of a model that describes itself.
 
     Args:
-        session: The model, open, with its input range known.
-        dataset: Labelled test images, of which some become golden; noise does without.
-        path: Where the copy goes.
+        session: The open model, with a known input range.
+        dataset: Labelled test images, some of which become golden; None for noise.
+        path: Path of the copy.
         force: Replace a file that is not ours.
 
     Raises:
-        ModelError: It is ours, keeps its weights in other files, or is no better than guessing on these
-        images. OutputError: A file of somebody else's is there, or none can be written.
+        ModelError: The model is ours, keeps its weights in other files, or is no better than guessing on
+            these images.
+        OutputError: The path holds a file that we did not make, or cannot be written.
     """
     info = session.info
     _require_adoptable(session)
-    require_writable(path)
-    if path.exists() and not force and not is_ours(path):
-        raise OutputError(
-            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-        )
+    require_writable(path, ARTIFACT, force)
     scores = session.scores(dataset.images) if dataset else None
     metadata = Metadata(
         format=info.format,
@@ -89,7 +85,7 @@ def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = F
         failures = verify(draft.path).failures
         if failures:
             raise ModelError(
-                f"{info.path}: the copy answers otherwise ({'; '.join(failures)}); nothing is written"
+                f"{info.path}: the scores of the copy differ ({'; '.join(failures)}); nothing is written"
             )
         draft.rename(path)
     return Adopted(path, metadata, scores)
@@ -99,12 +95,12 @@ def _require_adoptable(session: Session) -> None:
     info = session.info
     if info.format not in _EMBED:
         raise ModelError(
-            f"{info.path}: only {' and '.join(_EMBED)} models are adopted; export it with fmnist export"
+            f"{info.path}: only {' and '.join(_EMBED)} models can be adopted; export it with fmnist export"
         )
     if read_metadata(info.path) is not None:
         raise ModelError(
-            f"{info.path}: is sealed already, and every verb that takes a file takes it; for a run, adopt "
-            "the file it was made of, with --dataset"
+            f"{info.path}: is sealed already, and every command accepts it as a file; for a run, adopt "
+            "the file it was made from, with --dataset"
         )
     if info.weights:
         path, whole = str(info.path), str(info.path.with_name(f"{info.path.stem}-whole.onnx"))
@@ -116,22 +112,22 @@ def _require_adoptable(session: Session) -> None:
 
 
 def _golden(session: Session, dataset: Dataset | None, scores: NDArray[np.float32] | None) -> Golden:
-    """Images with the model's own answers to them."""
+    """Return images with the model's own scores of them."""
     shape = session.info.input_shape
     if dataset is None or scores is None:
         images = np.random.default_rng(0).integers(0, 256, (GOLDEN_IMAGES, *shape), np.uint8)
     else:
         chosen = choose_golden(dataset.images, dataset.targets, scores)
         images = dataset.images[chosen].reshape(len(chosen), *shape)
-    answers = session.scores(images)
-    # Elsewhere an integer inside may be rounded the other way; a wrong input moves a score much further.
-    return Golden(images, answers, answers, INTEGER_LEVEL)
+    own = session.scores(images)
+    # Another machine may round an integer inside the other way; a wrong input changes a score much more.
+    return Golden(images, own, own, INTEGER_LEVEL)
 
 
 def _proof(
     session: Session, dataset: Dataset | None, scores: NDArray[np.float32] | None
 ) -> dict[str, object]:
-    """How often the model is right, which must be oftener than by always naming the commonest class."""
+    """Return the accuracy, and check that it is better than always naming the most common class."""
     if dataset is None or scores is None:
         return {}
     evaluation = evaluate(scores, dataset.targets)

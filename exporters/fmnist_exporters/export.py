@@ -1,4 +1,4 @@
-"""From an original to its artifacts: convert, run, compare, and only then name; keep what is current."""
+"""Exports an original: converts it, proves each artifact and names it; keeps artifacts that are current."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters import isolation
-from fmnist_exporters import proof as proving
-from fmnist_exporters.manifest import is_ours, rejected_path
-from fmnist_exporters.metadata import versions
-from fmnist_exporters.original.examine import Answers, Question, examine
-from fmnist_exporters.proof import Exam
+from fmnist_exporters import isolation, proof
+from fmnist_exporters.manifest import ARTIFACT, rejected_path
+from fmnist_exporters.original.scores import OriginalScores, score_original
+from fmnist_exporters.proof import ProofImages
 from fmnist_exporters.recipes import Recipe
-from fmnist_exporters.samples import SEED, Samples, choose_samples, subset
+from fmnist_exporters.samples import SEED, ImageSplit, split_images, subset
 from fmnist_runtime.artifact.container import is_intact, read_metadata
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset
-from fmnist_runtime.errors import FmnistError, ModelError, OutputError
+from fmnist_runtime.errors import FmnistError, ModelError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
+from fmnist_runtime.machine.environment import package_version
 
-_LITTLE_BYTES = 450_000_000
-"""Memory in which an original that is small answers, TensorFlow included. A conversion takes several times as
-much as the answers do, so that of a larger one two at a time would take gigabytes."""
+_SMALL_BYTES = 450_000_000
+"""Peak memory of scoring a small original, including TensorFlow. A conversion takes several times as much, so
+that two at a time of a larger one would take gigabytes."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """The original, and what its artifacts say of it."""
+    """The original, and what its artifacts record about it."""
 
     path: Path
     """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     input_range: str | None
-    """Pixels it takes (see `fmnist_runtime.artifact.contract`); None where labelled images are to tell."""
+    """Pixel range it takes (see `fmnist_runtime.artifact.contract`); None to find it with labelled images."""
     dataset: str
-    """Name of the data set it was trained on; empty when it is not known."""
+    """Name of the data set it was trained on; empty if unknown."""
     dataset_digest: str
-    """Digest of that data set's test split; empty when it is not known."""
+    """Digest of that data set's test split; empty if unknown."""
     labels: tuple[str, ...] | None
     """Class names, by class index; None for numbers."""
     load_training: Callable[[], Dataset]
-    """Reads the training split; called only when something is to be converted or calibrated."""
+    """Reads the training split; called only if something must be converted or calibrated."""
     is_range_sure: bool = False
-    """Whether the range is known from its training, so that it need not be checked."""
+    """Whether the range is known from the training and needs no check."""
     limits: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `fmnist_runtime.parity.Gate` that the user named in place of each scheme's own."""
+    """Fields of `fmnist_runtime.parity.Gate` that the user set, in place of each scheme's own."""
     allow_chance: bool = False
-    """Whether to export also what is right no oftener than always naming the largest class."""
+    """Whether to export even if always naming the largest class would be right as often."""
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,15 @@ class Artifact:
     recipe: Recipe
     """How it was made."""
     metadata: Metadata
-    """What it says of itself."""
+    """Its metadata."""
     size_bytes: int
     """Size of the file."""
     kept: bool
-    """True when it was there already, made from the same inputs."""
+    """True if the file already existed, made from the same inputs."""
 
     @property
     def agreement(self) -> float:
-        """Share of held-out training images that it gives the same class as the original."""
+        """Share of held-out training images to which it assigns the same class as the original."""
         return float(self.metadata.proof["agreement"])
 
 
@@ -93,50 +93,43 @@ class Exporter:
 
         Args:
             source: The original.
-            force: Replace files that are not ours, and make anew what is current.
-            tell: Called with what a person should know, a line each.
-            on_step: Called with what is done next.
+            force: Replace files that are not ours, and export again what is current.
+            tell: Called with each note for the user, a line.
+            on_step: Called with each step before it starts.
         """
         self._source, self._force = source, force
         self._tell, self._on_step = tell, on_step
         self._peak_bytes = 0
         self.right: tuple[int, int] | None = None
-        """How many held-out images the original gets right, and of how many; None until it was asked."""
+        """Number of held-out images that the original gets right, and of all; None until it was scored."""
 
     def require_free(self, path: Path) -> None:
-        """Check, before anything is converted, that an artifact may be written to a path.
+        """Check that an artifact may be written to a path, before anything is converted.
 
         Raises:
-            OutputError: Something is there that we did not make, or the folder cannot be written.
+            OutputError: The path holds something that we did not make, or the folder cannot be written.
         """
-        require_writable(path)
         for place in (path, rejected_path(path)):
-            if place.is_dir():
-                raise OutputError(f"{place}: is a directory, an artifact is a file; --out goes elsewhere")
-            if place.exists() and not self._force and not is_ours(place):
-                raise OutputError(
-                    f"{place}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-                )
+            require_writable(place, ARTIFACT, self._force)
 
     def export(self, recipe: Recipe, path: Path) -> Artifact:
-        """Make one artifact, or keep the one that is there; see `export_all`, whose errors it raises."""
+        """Export or keep one artifact; see `export_all`, whose errors it raises."""
         [(_, result)] = self.export_all({recipe: path})
         if isinstance(result, FmnistError):
             raise result
         return result
 
     def export_all(self, targets: Mapping[Recipe, Path]) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
-        """Make artifacts, each in a process of its own, or keep those that are there, made from the same.
+        """Export artifacts, each in its own process, or keep those already made from the same inputs.
 
         Args:
             targets: The file of each recipe.
 
         Yields:
-            Each recipe, as they are done, with its artifact, or with the reason why there is none:
-            `OutputError`, the file is in the way or cannot be written; `ModelError`, the original cannot be
-            loaded or converted, takes other pixels than declared, or is no better than chance;
-            `DatasetError`, there are no training images; `RejectedError`, what came out does not answer like
-            the original.
+            Each recipe when it is done, with its artifact or an error: `OutputError`, the file cannot be
+            replaced or written; `ModelError`, the original cannot be loaded or converted, takes other pixels
+            than declared, or is no better than chance; `DatasetError`, there are no training images;
+            `RejectedError`, the artifact differs from the original beyond its gate.
         """
         missing: dict[Recipe, tuple[Metadata, Draft]] = {}
         for recipe, path in targets.items():
@@ -163,20 +156,22 @@ class Exporter:
     def _make(
         self, missing: Mapping[Recipe, tuple[Metadata, Draft]]
     ) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
-        """Convert the original and prove what comes out, recipe by recipe."""
+        """Convert the original and prove the results, recipe by recipe."""
         source, work = self._source, []
         with ExitStack() as stack:
             for recipe, (wanted, draft) in missing.items():
                 stack.enter_context(draft)
-                metadata = replace(wanted, source_range=self._answers.input_range)
+                metadata = replace(wanted, source_range=self._original.input_range)
                 calibration = self._calibration if recipe.calibrated else None
-                work.append((proving.make, (source.path, metadata, recipe, calibration, draft, self._exam)))
+                work.append(
+                    (proof.make, (source.path, metadata, recipe, calibration, draft, self._proof_images))
+                )
             recipes = list(missing)
-            for number, outcome in isolation.run_all(work, self._at_once, self._on_step):
+            for number, result in isolation.run_all(work, self._at_once, self._on_step):
                 recipe = recipes[number]
                 draft = missing[recipe][1]
                 try:
-                    metadata = _named(outcome, draft, recipe, source.path)
+                    metadata = _named(result, draft, recipe, source.path)
                 except FmnistError as error:
                     yield recipe, error
                 else:
@@ -185,8 +180,8 @@ class Exporter:
 
     @property
     def _at_once(self) -> int:
-        """How many conversions run at the same time: two of a small original, where there are two cores."""
-        return min(os.cpu_count() or 1, 2 if self._peak_bytes <= _LITTLE_BYTES else 1)
+        """Number of conversions that run at once: two for a small original on two or more cores."""
+        return min(os.cpu_count() or 1, 2 if self._peak_bytes <= _SMALL_BYTES else 1)
 
     @cached_property
     def _digest(self) -> str:
@@ -197,51 +192,49 @@ class Exporter:
         return self._source.load_training()
 
     @cached_property
-    def _samples(self) -> Samples:
-        return choose_samples(self._training)
+    def _split(self) -> ImageSplit:
+        return split_images(self._training)
 
     @cached_property
     def _held_out(self) -> Dataset:
-        return subset(self._training, self._samples.held_out)
+        return subset(self._training, self._split.held_out)
 
     @cached_property
     def _calibration(self) -> NDArray[np.uint8]:
-        """The images that activations are calibrated on, in the model's shape."""
-        images = subset(self._training, self._samples.calibration).images
-        return images.reshape(len(images), *self._answers.input_shape)
+        """The calibration images, in the model's shape."""
+        images = subset(self._training, self._split.calibration).images
+        return images.reshape(len(images), *self._original.input_shape)
 
     @cached_property
-    def _answers(self) -> Answers:
-        """What the original says of the held-out images, once its input range is sure."""
+    def _original(self) -> OriginalScores:
+        """The original's scores of the held-out images, after its input range was checked."""
         source = self._source
-        question = Question(
-            source.path, source.labels, source.input_range, source.is_range_sure, self._held_out
-        )
+        arguments = (source.path, source.labels, source.input_range, source.is_range_sure, self._held_out)
         self._on_step("loading TensorFlow")
-        outcome = isolation.run((examine, (question,)), self._on_step)
-        self._peak_bytes = outcome.peak_bytes
-        if isinstance(outcome.error, isolation.CrashedError | MemoryError):
-            raise ModelError(f"{source.path}: cannot be run ({_told(outcome.error)})") from outcome.error
-        answers: Answers = outcome.result()
-        for note in answers.notes:
+        result = isolation.run((score_original, arguments), self._on_step)
+        self._peak_bytes = result.peak_bytes
+        if isinstance(result.error, isolation.CrashedError | MemoryError):
+            raise ModelError(f"{source.path}: cannot be run ({_text(result.error)})") from result.error
+        original: OriginalScores = result.result()
+        for note in original.notes:
             self._tell(note)
-        return answers
+        return original
 
     @cached_property
-    def _exam(self) -> Exam:
-        images = self._held_out.images.reshape(-1, *self._answers.input_shape)
-        return Exam(images, self._held_out.targets, self._answers.scores, self._source.limits)
+    def _proof_images(self) -> ProofImages:
+        images = self._held_out.images.reshape(-1, *self._original.input_shape)
+        return ProofImages(images, self._held_out.targets, self._original.scores, self._source.limits)
 
     def _require_better_than_chance(self) -> None:
-        """Check that the original has learned something, which no copy of it can show.
+        """Check that the original has learned something, which a comparison with its copies cannot show.
 
         Raises:
-            ModelError: Always naming the largest class is as often right.
+            ModelError: Always naming the largest class would be right as often.
         """
-        exam, path = self._exam, self._source.path
-        right, images = int((exam.scores.argmax(axis=1) == exam.targets).sum()), len(exam.targets)
+        path, targets = self._source.path, self._held_out.targets
+        right, images = int((self._original.scores.argmax(axis=1) == targets).sum()), len(targets)
         self.right = right, images
-        largest = int(np.bincount(exam.targets).max())
+        largest = int(np.bincount(targets).max())
         if right <= largest and not self._source.allow_chance:
             raise ModelError(
                 f"{path}: gets {right:,} of {images:,} held-out training images right, and always naming one "
@@ -252,7 +245,7 @@ class Exporter:
     def _describe(self, recipe: Recipe) -> Metadata:
         calibration: dict[str, Any] = {}
         if recipe.calibrated:
-            numbers = self._samples.calibration
+            numbers = self._split.calibration
             images = np.ascontiguousarray(self._training.images[numbers])
             calibration = {
                 "split": "train",
@@ -264,51 +257,66 @@ class Exporter:
         return Metadata(
             format=recipe.format,
             scheme=recipe.scheme,
-            labels=self._source.labels or self._answers.labels,
+            labels=self._source.labels or self._original.labels,
             dataset=self._source.dataset,
             dataset_digest=self._source.dataset_digest,
             source_sha256=self._digest,
             source_range=self._source.input_range or RAW,
             calibration=calibration,
             gate=asdict(replace(recipe.gate, **self._source.limits)),
-            versions=versions(),
+            versions=_versions(),
         )
 
     def _current(self, path: Path, wanted: Metadata) -> Metadata | None:
-        """What the artifact at a path says of itself, if it is whole and was made from the same inputs."""
+        """Return the metadata of an artifact that is intact and was made from the same inputs."""
         try:
             found = read_metadata(path) if path.is_file() else None
         except FmnistError:
             return None
         if found is None or found.golden is None or found.rejected or "agreement" not in found.proof:
             return None
-        if self._source.input_range is None:  # it was found out then, by the same images
+        if self._source.input_range is None:  # it was found with the same images then
             wanted = replace(wanted, source_range=found.source_range)
         learned = found.proof.get("largest_class", 0.0) < found.proof["reference_accuracy"]
         same = found == wanted and (learned or self._source.allow_chance)
         return found if same and is_intact(path) else None
 
 
-def _named(outcome: isolation.Outcome, draft: Draft, recipe: Recipe, source: Path) -> Metadata:
-    """What a conversion gave, under its name.
+def _named(result: isolation.WorkResult, draft: Draft, recipe: Recipe, source: Path) -> Metadata:
+    """Give the artifact of a conversion its name, and return its metadata.
 
     Raises:
-        FmnistError: It gave nothing, or nothing that answers like the original.
+        FmnistError: The conversion failed, or the artifact was rejected.
     """
-    error = outcome.error
+    error = result.error
     if isinstance(error, FmnistError) and not isinstance(error, isolation.CrashedError):
         raise error
-    if error is not None:  # what the converters raise has no common base
+    if error is not None:  # the converters' exceptions have no common base
         raise ModelError(
-            f"{source}: cannot be converted to {recipe.format} {recipe.scheme} ({_told(error)})"
+            f"{source}: cannot be converted to {recipe.format} {recipe.scheme} ({_text(error)})"
         ) from error
-    metadata: Metadata = outcome.value
-    proving.finish(draft, metadata)
+    metadata: Metadata = result.value
+    proof.finish(draft, metadata)
     return metadata
 
 
-def _told(error: Exception) -> str:
-    """An error, for a message."""
+def _text(error: Exception) -> str:
+    """Return an error as text for a message."""
     if isinstance(error, MemoryError):
-        return "memory ran out"
+        return "out of memory"
     return str(error) if isinstance(error, FmnistError) else f"{type(error).__name__}: {error}"
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of the packages that determine an artifact's bytes."""
+    packages = (
+        "tensorflow",
+        "keras",
+        "ai-edge-litert",
+        "flatbuffers",
+        "tf2onnx",
+        "onnx",
+        "onnxruntime",
+        "numpy",
+    )
+    return {"fmnist": package_version(), **{package: version(package) for package in packages}}

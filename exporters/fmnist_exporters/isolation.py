@@ -1,9 +1,9 @@
-"""Work in processes of its own, so that a crash in native code costs that work and no other.
+"""Runs work in processes of their own, so that a crash in native code affects only that work.
 
-The converters end the process on some networks, or take all memory. TensorFlow takes seconds to load. So one
-server process loads it, and computes nothing; each piece of work runs in a fork of that, which has all
-loaded and is ready at once. (A process whose TensorFlow has begun to compute has threads, and cannot be
-forked.) Another fork waits for the end of each and tells it, be it the kernel's doing.
+On some networks the converters end the process or use all memory, and TensorFlow takes seconds to load. So
+one server process loads it but computes nothing, and each piece of work runs in a fork of the server, ready
+at once. (Once TensorFlow has computed something, its process has threads and cannot be forked.) A second fork
+waits for each worker and reports how it ended, even if the kernel ended it.
 """
 
 from __future__ import annotations
@@ -28,12 +28,11 @@ from functools import cache
 from importlib import import_module
 from typing import IO, Any
 
-import fmnist_exporters
 from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError
 
 Work = tuple[Callable[..., Any], tuple[Any, ...]]
-"""A function of a module, and its arguments."""
+"""A module-level function and its arguments."""
 
 _LOADED = (
     "tensorflow",
@@ -45,31 +44,31 @@ _LOADED = (
     "fmnist_exporters.formats.npz",
     "fmnist_exporters.original.precision",
 )
-"""What the server loads, and no work has to load any more."""
+"""Modules that the server loads, so that no worker has to."""
 _LOG_BYTES = 64 * 1024
 _LENGTH = struct.Struct("!Q")
-"""What goes before each message."""
+"""Precedes each message."""
 _steps: socket.socket | None = None
-"""Where the work of this process tells its steps; None in a process that is nobody's fork."""
+"""Where this worker reports its steps; None in a process that is no worker."""
 
 
 class CrashedError(ModelError):
-    """Work ended with its process; the text says in which step, and by what."""
+    """The process of a worker ended; the text names the step and the reason."""
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of a piece of work."""
+class WorkResult:
+    """The result of a piece of work."""
 
     value: Any
-    """What the function returned; None when it raised or crashed."""
+    """Return value of the function; None if it raised or crashed."""
     error: Exception | None
-    """What it raised, or a `CrashedError`."""
+    """The exception it raised, or a `CrashedError`."""
     peak_bytes: int
-    """Most memory that its process had."""
+    """Peak memory of its process."""
 
     def result(self) -> Any:
-        """What the function returned; raises what it raised."""
+        """Return what the function returned, or raise what it raised."""
         if self.error is not None:
             raise self.error
         return self.value
@@ -77,55 +76,55 @@ class Outcome:
 
 @dataclass(frozen=True)
 class _End:
-    """How a process of work ended."""
+    """How the process of a worker ended."""
 
     status: int
-    """As of ``os.wait``."""
+    """Status from ``os.wait``."""
     peak_bytes: int
     log: str
-    """The last that it wrote to its standard streams."""
+    """End of its output to the standard streams."""
 
 
 class _RemoteTracebackError(Exception):
-    """The traceback of another process, as a cause to be shown."""
+    """The traceback of another process, shown as a cause."""
 
 
 def note_step(text: str) -> None:
-    """Say what the work of this process does next, for the message should it crash."""
+    """Report the next step of this worker, for progress and for the message if it crashes."""
     if _steps is not None:
         _send(_steps, text)
 
 
 def start() -> None:
-    """Begin to load what work needs, in the background, if that was not done yet."""
+    """Start loading the modules of `_LOADED` in the background, unless that is done."""
     _server()
 
 
 def stop() -> None:
-    """Let go of the memory that loading took, when no more work comes."""
+    """End the server process and free its memory, when there is no more work."""
     if _server.cache_info().currsize:
         _server().close()
         _server.cache_clear()
 
 
-def run(work: Work, on_step: Callable[[str], None] = lambda step: None) -> Outcome:
-    """Call a function in a process of its own, and wait for it; see `run_all`."""
-    [(_, outcome)] = run_all([work], 1, on_step)
-    return outcome
+def run(work: Work, on_step: Callable[[str], None] = lambda step: None) -> WorkResult:
+    """Call a function in its own process, and wait for it; see `run_all`."""
+    [(_, result)] = run_all([work], 1, on_step)
+    return result
 
 
 def run_all(
     work: Sequence[Work], at_once: int, on_step: Callable[[str], None] = lambda step: None
-) -> Iterator[tuple[int, Outcome]]:
-    """Run pieces of work, each in a process of its own, which dies when the iteration is given up.
+) -> Iterator[tuple[int, WorkResult]]:
+    """Run pieces of work, each in its own process, which ends if the iteration is abandoned.
 
     Args:
-        work: What to do, in this order.
-        at_once: How many run at the same time.
-        on_step: Called with what any of them does next.
+        work: The functions to call, in this order.
+        at_once: Number of processes at the same time.
+        on_step: Called with each step that a worker reports.
 
     Yields:
-        The number of each piece and what came of it, as they end.
+        The number of each piece with its result, as they end.
     """
     waiting = list(enumerate(work))
     with selectors.DefaultSelector() as running:
@@ -143,29 +142,28 @@ def run_all(
                         on_step(message)
                     else:
                         running.unregister(connection)
-                        yield number, _outcome(connection, message, steps)
+                        yield number, _result(connection, message, steps)
         finally:
             for key in list(running.get_map().values()):
                 key.fileobj.close()  # type: ignore[union-attr]
 
 
 def _begin(function: Callable[..., Any], arguments: tuple[Any, ...]) -> socket.socket:
-    """Hand work to a new process. What comes from the connection are its steps, its answer and its end."""
+    """Hand work to a new process. Its steps, its answer and its end come from the returned connection."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:
             socket.send_fds(_server(), [b"w"], [theirs.fileno()])
-        except OSError:  # the server is gone, as when memory was short
+        except OSError:  # the server has ended, such as for lack of memory
             _server.cache_clear()
             socket.send_fds(_server(), [b"w"], [theirs.fileno()])
-    # A format that was added from outside is added there, too, before what is of it is read.
-    _send(ours, (list(fmnist_exporters.__path__), dict(ENGINES)))
+    _send(ours, dict(ENGINES))  # includes engines that were added from outside
     _send(ours, (function, arguments))
     return ours
 
 
 def _send(connection: socket.socket, message: Any) -> None:
-    """Send a message; one that nobody wants any more is lost."""
+    """Send a message, unless the receiver has gone."""
     content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
     with suppress(OSError):
         connection.sendall(_LENGTH.pack(len(content)))
@@ -173,7 +171,7 @@ def _send(connection: socket.socket, message: Any) -> None:
 
 
 def _receive(connection: socket.socket) -> Any:
-    """The next message; None when none comes any more."""
+    """Return the next message; None at the end."""
     head = _read(connection, _LENGTH.size)
     content = _read(connection, *_LENGTH.unpack(head)) if head else None
     return pickle.loads(content) if content else None
@@ -188,8 +186,8 @@ def _read(connection: socket.socket, count: int) -> bytearray | None:
     return content if done == count else None
 
 
-def _outcome(connection: socket.socket, answer: Any, steps: list[str]) -> Outcome:
-    """What came of work whose process gave this answer, or ended without."""
+def _result(connection: socket.socket, answer: Any, steps: list[str]) -> WorkResult:
+    """Return the result of work whose process sent this answer, or ended without one."""
     with connection:
         end = answer if isinstance(answer, _End) else _receive(connection)
     peak = end.peak_bytes if isinstance(end, _End) else 0
@@ -197,15 +195,15 @@ def _outcome(connection: socket.socket, answer: Any, steps: list[str]) -> Outcom
         value, error, trace = answer
         if error is not None:
             error.__cause__ = _RemoteTracebackError(f"\n{trace}")
-        return Outcome(value, error, peak)
+        return WorkResult(value, error, peak)
     doing = f" while {steps[-1]}" if steps else ""
-    return Outcome(None, CrashedError(f"{_how(end)}{doing}"), peak)
+    return WorkResult(None, CrashedError(f"{_how(end)}{doing}"), peak)
 
 
 def _how(end: Any) -> str:
-    """How a process without an answer ended, for a message."""
+    """Describe how a process without an answer ended."""
     if not isinstance(end, _End):
-        return "the process was ended from outside, as the system does when memory is short"
+        return "the process was killed, probably because the system is short of memory"
     if "bad_alloc" in end.log or "out of memory" in end.log.lower():
         return f"the process ran out of memory at {end.peak_bytes / 1e9:.1f} GB"
     if os.WIFSIGNALED(end.status):
@@ -215,7 +213,7 @@ def _how(end: Any) -> str:
 
 @cache
 def _server() -> socket.socket:
-    """The connection to the server process, which ends when that is closed, as it is with this process."""
+    """The connection to the server process, which ends when this process closes it or ends."""
     ours, theirs = socket.socketpair()
     code = f"import sys; sys.path[:] = {sys.path!r}; import {__name__} as isolation; "
     code += f"isolation.serve({theirs.fileno()})"
@@ -224,22 +222,22 @@ def _server() -> socket.socket:
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONHASHSEED": "0"},  # converters walk sets; files shall be the same
+            env={**os.environ, "PYTHONHASHSEED": "0"},  # converters iterate over sets
         )
     return ours
 
 
 def serve(descriptor: int) -> None:
-    """Fork a process for each connection that is handed over; what the server process does.
+    """Run the server process: fork a process for each connection that is received.
 
     Args:
-        descriptor: Of the socket over which connections come.
+        descriptor: Descriptor of the socket that receives connections.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that started this one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     missing = _load()
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a process that waits for another
-    # Graphs refer to themselves, and are copied at each step of a conversion. Collected as usual, which is
-    # seldom in a process with so many objects, those of EfficientNetB0 take 2.1 GB, and 1.3 so.
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the forks that watch workers are not waited for
+    # A conversion copies its graphs at each step, and they contain reference cycles. With the default
+    # thresholds, converting EfficientNetB0 takes 2.1 GB; with these, 1.3 GB.
     gc.collect()
     gc.freeze()
     gc.set_threshold(700, 5, 1)
@@ -254,7 +252,7 @@ def serve(descriptor: int) -> None:
 
 
 def _load() -> ImportError | None:
-    """Load what work needs; the error where that cannot be."""
+    """Load the modules that work needs; return the error if one is missing."""
     try:
         for module in _LOADED:
             import_module(module)
@@ -264,7 +262,7 @@ def _load() -> ImportError | None:
 
 
 def _watch(connection: socket.socket, missing: ImportError | None) -> None:
-    """Fork a process that works, and tell how it ended."""
+    """Fork a worker, and report how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     with tempfile.TemporaryFile() as log:
         worker = os.fork()
@@ -278,7 +276,7 @@ def _watch(connection: socket.socket, missing: ImportError | None) -> None:
 
 
 def _work(connection: socket.socket, log: IO[bytes], missing: ImportError | None) -> None:
-    """Call the function that comes over the connection, and answer with what it returns or raises."""
+    """Call the function received over the connection, and send back what it returns or raises."""
     global _steps
     if os.environ.get("FMNIST_DEBUG") != "1":
         for stream in (1, 2):
@@ -287,8 +285,7 @@ def _work(connection: socket.socket, log: IO[bytes], missing: ImportError | None
     _steps = connection
     answer: tuple[Any, Exception | None, str]
     try:
-        fmnist_exporters.__path__[:], engines = _receive(connection)
-        ENGINES.update(engines)
+        ENGINES.update(_receive(connection))
         function, arguments = _receive(connection)
         if missing is not None:
             raise missing
@@ -300,7 +297,7 @@ def _work(connection: socket.socket, log: IO[bytes], missing: ImportError | None
 
 
 def _sendable(answer: tuple[Any, Exception | None, str]) -> tuple[Any, Exception | None, str]:
-    """The answer, with an exception in the place of one that cannot be sent, as a library's may not."""
+    """Return the answer, replacing an exception that cannot be pickled."""
     value, error, trace = answer
     try:
         pickle.loads(pickle.dumps(error))
@@ -310,15 +307,15 @@ def _sendable(answer: tuple[Any, Exception | None, str]) -> tuple[Any, Exception
 
 
 def _die_with(connection: socket.socket) -> None:
-    """End this process when the one that wants its answer is gone, or gave it up."""
+    """End this process when the receiver of its answer has gone or abandoned it."""
     with suppress(OSError):
         connection.recv(1)
     os._exit(1)
 
 
 def _limit_memory() -> None:
-    """Let this process take what memory is free, so that too much of it ends this one and no other."""
-    with suppress(OSError, ValueError, StopIteration):  # a system that does not tell, or does not limit
+    """Limit this process to the free memory, so that exceeding it ends only this process."""
+    with suppress(OSError, ValueError, StopIteration):  # not every system has these
         with open("/proc/meminfo") as file:
             free = next(int(line.split()[1]) for line in file if line.startswith("MemAvailable"))
         resource.setrlimit(resource.RLIMIT_DATA, (free * 1024, resource.RLIM_INFINITY))

@@ -1,4 +1,4 @@
-"""Listing a folder's artifacts in ``manifest.json``, and knowing which files are ours."""
+"""Lists a folder's artifacts in ``manifest.json``, and recognises which files are ours."""
 
 from __future__ import annotations
 
@@ -7,14 +7,20 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from fmnist_exporters.recipes import RECIPES, formats, position
-from fmnist_runtime.artifact.container import REJECTED, read_carried, read_metadata
-from fmnist_runtime.artifact.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
+from fmnist_runtime.artifact.container import (
+    MANIFEST,
+    MANIFEST_MARK,
+    MANIFEST_SCHEMA,
+    REJECTED,
+    read_container,
+    read_metadata,
+)
 from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.errors import FmnistError, OutputError
-from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.errors import FmnistError
+from fmnist_runtime.files import FORCE_OR_OUT, NOT_OURS, FileKind, sha256_file, write_atomically
 
 
-class Entry(TypedDict):
+class ManifestEntry(TypedDict):
     """One artifact in ``manifest.json``."""
 
     file: str
@@ -30,7 +36,7 @@ class Entry(TypedDict):
     source_sha256: str
     """SHA-256 of the Keras file that it was made from."""
     rejected: NotRequired[str]
-    """Under ``rejected`` alone: why the artifact failed its gate."""
+    """Only under ``rejected``: why the artifact failed its gate."""
 
 
 class Manifest(TypedDict):
@@ -38,40 +44,40 @@ class Manifest(TypedDict):
 
     schema: str
     """The layout: ``fmnist.manifest/2``."""
-    artifacts: list[Entry]
-    """What may be shipped, in the order in which it was exported."""
-    rejected: list[Entry]
-    """What failed its gate and is kept as ``NAME.rejected``."""
+    artifacts: list[ManifestEntry]
+    """Artifacts that may be shipped, in the order of the recipes."""
+    rejected: list[ManifestEntry]
+    """Artifacts that failed their gate and are kept as ``NAME.rejected``."""
 
 
 def rejected_path(path: Path) -> Path:
-    """Where an artifact goes when it fails its gate."""
+    """Return the path of an artifact that fails its gate."""
     return path.with_name(path.name + REJECTED)
 
 
 def is_ours(path: Path) -> bool:
-    """Whether a file carries our metadata, be it of another version or damaged."""
+    """Return whether a file carries our metadata, even of another version or damaged."""
     try:
-        return path.is_file() and read_carried(path) is not None
+        return path.is_file() and read_container(path) is not None
     except FmnistError:
         return True
 
 
-def require_manifest_free(folder: Path, force: bool) -> None:
-    """Check that a manifest may be written into a folder.
-
-    Raises:
-        OutputError: There is a ``manifest.json`` of somebody else's.
-    """
-    path = folder / MANIFEST
-    if path.is_dir() or (path.exists() and not force and MANIFEST_MARK not in path.read_bytes()):
-        raise OutputError(
-            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-        )
+ARTIFACT = FileKind(
+    is_ours, NOT_OURS, FORCE_OR_OUT, "is a directory, an artifact is a file; --out goes elsewhere"
+)
+"""An artifact, or one that was rejected."""
+MANIFEST_FILE = FileKind(
+    lambda path: path.is_file() and MANIFEST_MARK in path.read_bytes(),
+    NOT_OURS,
+    FORCE_OR_OUT,
+    "is a directory; --out goes elsewhere",
+)
+"""A folder's list of artifacts."""
 
 
 def write_manifest(folder: Path) -> None:
-    """List the artifacts in a folder, in the recipes' order, and those that were rejected."""
+    """Write ``manifest.json``: the artifacts in a folder, in the order of the recipes, and those rejected."""
     found = sorted(
         (place, path.name, _entry(path, metadata))
         for path in _candidates(folder)
@@ -89,7 +95,7 @@ def write_manifest(folder: Path) -> None:
 
 
 def _place(metadata: Metadata) -> int | None:
-    """Where an artifact stands in the list: as its recipe does, or behind all that were exported."""
+    """Return the position of an artifact's recipe; adopted models follow all exported ones."""
     return len(RECIPES) if metadata.adopted else position(metadata.format, metadata.scheme)
 
 
@@ -103,9 +109,8 @@ def _candidates(folder: Path) -> list[Path]:
     )
 
 
-def _entry(path: Path, metadata: Metadata) -> Entry:
-    """What the manifest says of a file."""
-    entry: Entry = {
+def _entry(path: Path, metadata: Metadata) -> ManifestEntry:
+    entry: ManifestEntry = {
         "file": path.name,
         "format": metadata.format,
         "scheme": metadata.scheme,

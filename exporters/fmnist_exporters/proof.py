@@ -1,50 +1,54 @@
-"""An artifact is run by the runtime, and compared with its original, before it is given its name."""
+"""Proves artifacts: each is run and compared with its original before it gets its name."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.contents import require_quantised
 from fmnist_exporters.formats import converter
 from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
 from fmnist_exporters.samples import by_fitness, choose_golden
-from fmnist_runtime.artifact.golden import Golden
-from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.artifact.verify import verify
+from fmnist_runtime.artifact.metadata import Golden, Metadata
+from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
 from fmnist_runtime.engines import load
-from fmnist_runtime.errors import FmnistError, ModelError, RejectedError
+from fmnist_runtime.errors import FmnistError, ModelError, RejectedError, UnsupportedError
 from fmnist_runtime.files import Draft
 from fmnist_runtime.parity import Parity, compare
 from fmnist_runtime.parity.gates import ROUNDINGS
+from fmnist_runtime.verify import verify
 
 _ALIKE = 500
-"""Images much like the golden ones, by whose rounding theirs on other machines is judged. The largest of 200
-was 0.5 to 0.65 times that of all 10,000, of four networks; that of three 0.06 to 0.3 times."""
+"""Number of images similar to the golden ones whose rounding bounds that of the golden images on other
+machines. For four networks the largest rounding of 200 such images was 0.5 to 0.65 times that of all 10,000;
+of three images, 0.06 to 0.3 times."""
+_DYNAMIC_ELEMENTS = 1024
+"""In the dynamic scheme TFLite's converter leaves weights with fewer elements in float32
+(``minimum_elements_for_weights``, tensorflow/compiler/mlir/lite/quantization)."""
+_FLOAT32_BYTES = 4
 Rounding = Callable[[NDArray[np.uint8], NDArray[np.float32]], float]
-"""Tells the largest difference of a probability that float32 arithmetic makes in an original, of images uint8
+"""Returns the largest difference of a probability due to float32 arithmetic in an original, for images uint8
 ``[N, *input_shape]`` and its probabilities of them, float32 ``[N, classes]``."""
 
 
 @dataclass(frozen=True)
-class Exam:
-    """What every artifact of an original is asked."""
+class ProofImages:
+    """The held-out images on which every artifact of an original is compared with it."""
 
     images: NDArray[np.uint8]
-    """uint8 ``[N, *input_shape]``, held-out training images."""
+    """uint8 ``[N, *input_shape]``, training images that nothing was calibrated on."""
     targets: NDArray[np.uint8]
     """uint8 ``[N]``, their true classes."""
     scores: NDArray[np.float32]
     """float32 ``[N, classes]``, the original's probabilities."""
     limits: Mapping[str, Any] = field(default_factory=dict)
-    """Fields of `Gate` that the user named in place of each scheme's own."""
+    """Fields of `Gate` that the user set, in place of each scheme's own."""
 
 
 def make(
@@ -53,20 +57,20 @@ def make(
     recipe: Recipe,
     calibration: NDArray[np.uint8] | None,
     draft: Draft,
-    exam: Exam,
+    held_out: ProofImages,
 ) -> Metadata:
-    """Convert an original, and put what comes out to its exam. Loads TensorFlow.
+    """Convert an original and prove the result. Loads TensorFlow.
 
     Args:
         source: The original.
-        metadata: What the artifact says of itself.
-        recipe: How it is made.
-        calibration: uint8 ``[N, *input_shape]``, training images; None for recipes that take none.
-        draft: Where it is written.
-        exam: The held-out images.
+        metadata: Metadata of the artifact.
+        recipe: How to convert.
+        calibration: uint8 ``[N, *input_shape]``, training images; None for recipes without calibration.
+        draft: Draft to write.
+        held_out: The images to compare on.
 
     Returns:
-        As of `prove`.
+        The metadata with the proof; see `prove`.
 
     Raises:
         ModelError: The original cannot be converted.
@@ -78,42 +82,48 @@ def make(
     note_step(f"loading the original for {recipe.format} {recipe.scheme}")
     session = KerasSession(source, metadata.labels, input_range=metadata.source_range)
     note_step(f"converting to {recipe.format} {recipe.scheme}")
+    convert = converter(recipe.format, recipe.module).convert
     try:
-        model = converter(recipe.format).convert(session.classifier, recipe.scheme, calibration)
+        model = convert(session.classifier, recipe.scheme, calibration)
     except FmnistError as error:
         raise type(error)(f"{source}: {error}") from error
-    note_step(f"running {draft.final.name} on {len(exam.images):,} images")
-    return prove(model, metadata, recipe, draft, exam, Precision(session.classifier).rounding)
+    note_step(f"running {draft.final.name} on {len(held_out.images):,} images")
+    return prove(model, metadata, recipe, draft, held_out, Precision(session.classifier).rounding)
 
 
 def prove(
-    model: bytes, metadata: Metadata, recipe: Recipe, draft: Draft, exam: Exam, rounding: Rounding
+    model: bytes,
+    metadata: Metadata,
+    recipe: Recipe,
+    draft: Draft,
+    held_out: ProofImages,
+    rounding: Rounding,
 ) -> Metadata:
-    """Put a converted model to its exam, and write it with golden samples as a draft.
+    """Compare a converted model with its original, and write it as a draft with golden samples.
 
     Args:
-        model: What the converter gave.
+        model: The converted model.
         metadata: What it was made from.
-        recipe: Whose gate it is held against.
-        draft: Where it is written.
-        exam: The held-out images.
-        rounding: How exact the original is; asked only where something depends on it.
+        recipe: Its recipe, with the gate.
+        draft: Draft to write.
+        held_out: The images to compare on.
+        rounding: Measures the precision of the original; called only if the result depends on it.
 
     Returns:
-        All that the artifact says of itself now; `Metadata.rejected` tells whether it may be used.
+        The complete metadata; `Metadata.rejected` is set if the artifact must not be used.
 
     Raises:
-        UnsupportedError: Its scheme changed nothing.
+        UnsupportedError: The scheme quantised nothing.
         OutputError: A file cannot be written.
     """
-    embed = converter(recipe.format).embed
+    embed = converter(recipe.format, recipe.module).embed
     draft.write(embed(model, metadata))
     metadata = replace(metadata, contents=require_quantised(draft.path, recipe, draft.final))
     try:
-        metadata = _examined(draft.path, metadata, recipe, exam, rounding)
+        metadata = _measured(draft.path, metadata, recipe, held_out, rounding)
         draft.write(embed(model, metadata))
         reason = metadata.rejected or "; ".join(verify(draft.path).failures)
-    except ModelError as error:  # no engine loads it, or it answers what is no number
+    except ModelError as error:  # no engine loads it, or its scores are not finite
         reason = str(error)
     if reason:
         metadata = replace(metadata, rejected=reason.replace(str(draft.path), draft.final.name))
@@ -122,10 +132,10 @@ def prove(
 
 
 def finish(draft: Draft, metadata: Metadata) -> None:
-    """Give a proven artifact its name, and one that failed another.
+    """Give a proven artifact its name, and a rejected one the name for rejected artifacts.
 
     Raises:
-        RejectedError: It does not run, or not answer like its original; it is kept, under another name.
+        RejectedError: It does not run, or differs from its original beyond the gate.
         OutputError: It cannot be renamed.
     """
     path, kept = draft.final, rejected_path(draft.final)
@@ -136,61 +146,146 @@ def finish(draft: Draft, metadata: Metadata) -> None:
         kept.unlink()
 
 
-def _examined(draft: Path, metadata: Metadata, recipe: Recipe, exam: Exam, rounding: Rounding) -> Metadata:
-    """What a draft says of itself once it was run and compared."""
+def _measured(
+    draft: Path, metadata: Metadata, recipe: Recipe, held_out: ProofImages, rounding: Rounding
+) -> Metadata:
+    """Run a draft, compare it, and return its metadata with golden samples and proof."""
     with load(draft) as session:
-        scores = session.scores(exam.images)
-    parity = _compared(scores, recipe, exam, rounding)
-    # What so few images leave in doubt is said, and for a test split to rule out.
+        scores = session.scores(held_out.images)
+    parity = _compared(scores, recipe, held_out, rounding)
+    # An uncertain breach is recorded as a doubt, which the test split can settle.
     failures, doubts = (
         "; ".join(str(breach) for breach in parity.breaches if breach.certain is certain)
         for certain in (True, False)
     )
     return replace(
         metadata,
-        golden=_golden(exam, scores, recipe, parity, rounding),
-        proof=_proof(parity, exam, doubts),
+        golden=_golden(held_out, scores, recipe, parity, rounding),
+        proof=_proof(parity, held_out, doubts),
         rejected=f"on {parity.answers.images:,} held-out training images: {failures}" if failures else "",
     )
 
 
-def _compared(scores: NDArray[np.float32], recipe: Recipe, exam: Exam, rounding: Rounding) -> Parity:
-    """An artifact beside its original. Only one that differs more than most do is worth float64."""
-    gate = replace(recipe.gate, **exam.limits)
-    parity = compare(exam.scores, scores, exam.targets, gate)
-    if gate.max_difference is None or "max_difference" in exam.limits:
+def _compared(
+    scores: NDArray[np.float32], recipe: Recipe, held_out: ProofImages, rounding: Rounding
+) -> Parity:
+    """Compare an artifact with its original; compute float64 only if it differs more than most do."""
+    gate = replace(recipe.gate, **held_out.limits)
+    parity = compare(held_out.scores, scores, held_out.targets, gate)
+    if gate.max_difference is None or "max_difference" in held_out.limits:
         return parity
     if parity.probabilities.max_difference <= gate.max_difference:
         return parity
-    note_step(f"computing the original in float64 on {len(exam.images):,} images")
-    wider = gate.allowing(rounding(exam.images, exam.scores))
-    return compare(exam.scores, scores, exam.targets, wider)
+    note_step(f"computing the original in float64 on {len(held_out.images):,} images")
+    wider = gate.allowing(rounding(held_out.images, held_out.scores))
+    return compare(held_out.scores, scores, held_out.targets, wider)
 
 
 def _golden(
-    exam: Exam, scores: NDArray[np.float32], recipe: Recipe, parity: Parity, rounding: Rounding
+    held_out: ProofImages, scores: NDArray[np.float32], recipe: Recipe, parity: Parity, rounding: Rounding
 ) -> Golden:
-    """Golden samples, with a tolerance for other machines, whose float32 rounds otherwise."""
-    chosen, tolerance = choose_golden(exam.images, exam.targets, exam.scores), recipe.tolerance
-    if parity.probabilities.max_difference > tolerance:  # else two engines here were no further apart
-        alike = by_fitness(exam.scores)[:_ALIKE]
-        noise = rounding(exam.images[alike], exam.scores[alike])
+    """Return golden samples with a tolerance for other machines, whose float32 rounds differently."""
+    chosen = choose_golden(held_out.images, held_out.targets, held_out.scores)
+    tolerance = recipe.tolerance
+    if parity.probabilities.max_difference > tolerance:  # else two engines here differ by no more
+        alike = by_fitness(held_out.scores)[:_ALIKE]
+        noise = rounding(held_out.images[alike], held_out.scores[alike])
         tolerance = max(tolerance, ROUNDINGS * noise)
-    return Golden(exam.images[chosen], exam.scores[chosen], scores[chosen], tolerance)
+    return Golden(held_out.images[chosen], held_out.scores[chosen], scores[chosen], tolerance)
 
 
-def _proof(parity: Parity, exam: Exam, doubts: str) -> dict[str, Any]:
-    said: dict[str, Any] = {
+def _proof(parity: Parity, held_out: ProofImages, doubts: str) -> dict[str, Any]:
+    targets = held_out.targets
+    proof: dict[str, Any] = {
         "split": "train",
         "images": parity.answers.images,
         "agreement": parity.answers.agreement,
         "reference_accuracy": parity.answers.reference_accuracy,
-        "largest_class": float(np.bincount(exam.targets).max() / len(exam.targets)),
+        "largest_class": float(np.bincount(targets).max() / len(targets)),
         "accuracy": parity.answers.candidate_accuracy,
         "max_difference": parity.probabilities.max_difference,
         "allowed_drop": parity.gate.max_drop,
         "allowed_difference": parity.gate.max_difference,
     }
-    if exam.limits:
-        said["limits_of_the_user"] = ", ".join(sorted(exam.limits))
-    return said | {"doubts": doubts} if doubts else said
+    if held_out.limits:
+        proof["limits_of_the_user"] = ", ".join(sorted(held_out.limits))
+    return proof | {"doubts": doubts} if doubts else proof
+
+
+def require_quantised(draft: Path, recipe: Recipe, path: Path) -> dict[str, Any]:
+    """Check that a scheme quantised something, and return what the file holds, for its metadata.
+
+    Args:
+        draft: The converted file.
+        recipe: Its recipe.
+        path: Its final path, for the message.
+
+    Returns:
+        Fields of `fmnist_runtime.artifact.stored.StoredTypes`; empty if the format cannot be read.
+
+    Raises:
+        UnsupportedError: The scheme quantises, but the file is float32 throughout.
+    """
+    types = read_stored_types(draft)
+    if types is None:
+        return {}
+    if recipe.scheme != "float32" and types.is_float32:
+        raise UnsupportedError(f"{path}: nothing of it can be quantised as {_reason(recipe, types)}")
+    return asdict(types)
+
+
+def _reason(recipe: Recipe, types: StoredTypes) -> str:
+    if recipe.scheme == "dynamic" and types.largest < _DYNAMIC_ELEMENTS:
+        return f"dynamic: all layers have fewer than {_DYNAMIC_ELEMENTS:,} weights; use float32 or int8"
+    return (
+        f"{recipe.scheme}: {recipe.format} has integers for none of its layers but the last, which stays in "
+        "float; use float32"
+    )
+
+
+def contents_of(path: Path, recipe: Recipe) -> str:
+    """Return a short text on what an artifact holds; its recipe's description if it cannot be read."""
+    types = read_stored_types(path)
+    return types.summary if types else recipe.description
+
+
+def size_notes(artifacts: Mapping[Path, Recipe]) -> list[str]:
+    """Return a line for each artifact that is larger than float32 in the same format.
+
+    It is compared with the float32 file of this export, otherwise with the one in the same folder, otherwise
+    with the size of its weights in float32.
+
+    Args:
+        artifacts: The files that an export wrote or kept, with their recipes.
+    """
+    notes = []
+    for path, recipe in artifacts.items():
+        if recipe.scheme == "float32":
+            continue
+        float32, size = _float32_file(path, recipe, artifacts), path.stat().st_size
+        name = float32.name if float32 else "its weights in float32"
+        least = float32.stat().st_size if float32 else _bytes_as_float32(path)
+        if least is not None and size > least:
+            contents = contents_of(path, recipe)
+            notes.append(f"{path}: is larger than {name}, {size:,} bytes to {least:,}: {contents}")
+    return notes
+
+
+def _float32_file(path: Path, recipe: Recipe, artifacts: Mapping[Path, Recipe]) -> Path | None:
+    """Return the float32 artifact of the same format, from the same export or folder."""
+    for other, made in artifacts.items():
+        if (made.format, made.scheme) == (recipe.format, "float32"):
+            return other
+    model = path.name.removesuffix(f"-{recipe.scheme}.{recipe.format}")
+    beside = replace(recipe, scheme="float32").artifact_path(model, path.parent)
+    return beside if beside.is_file() else None
+
+
+def _bytes_as_float32(path: Path) -> int | None:
+    """Return the size that the file would have with float32 weights."""
+    types = read_stored_types(path)
+    if types is None:
+        return None
+    stored = sum(entry.size_bytes for entry in types.weights)
+    weights = sum(entry.weights for entry in types.weights)
+    return path.stat().st_size - stored + _FLOAT32_BYTES * weights

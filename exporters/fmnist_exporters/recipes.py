@@ -1,4 +1,4 @@
-"""What can be exported. A row is all that the command line, the gates and the file names know of it."""
+"""The table of what can be exported; command line, gates and file names read it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pathlib import Path
 from fmnist_runtime.parity.gates import FLOAT32_DIFFERENCE, Gate, default_gate
 
 INTEGER_LEVEL = 1 / 256
-"""What int8-full's softmax counts in (https://ai.google.dev/edge/litert/models/quantization_spec). Where
-scores are float, a hidden unit that is rounded the other way moves a probability p about as much: on the
-default network by its scale 0.06, a weight of 0.3 and p·(1 − p) = 0.16, so 0.003."""
+"""Step of int8-full's softmax (https://ai.google.dev/edge/litert/models/quantization_spec). Where scores are
+float, rounding one hidden unit the other way changes a probability p by about as much: on the default network
+by its scale 0.06 times a weight of 0.3 times p·(1 − p) = 0.16, which is 0.003."""
 
 
 @dataclass(frozen=True)
@@ -18,23 +18,25 @@ class Recipe:
     """One way to export a model."""
 
     format: str
-    """File format, which is also the file's suffix."""
+    """File format and suffix."""
     scheme: str
     """Quantisation scheme."""
     calibrated: bool
-    """Whether training images are run to find the range of the activations."""
+    """Whether training images determine the ranges of the activations."""
     tolerance: float
-    """How far a probability may be from the artifact's own on another machine."""
+    """Allowed difference of a probability when the artifact runs on another machine."""
     description: str
-    """What is stored and computed in which type."""
+    """Types of what is stored and computed."""
+    module: str = ""
+    """Module of the converter; empty for ``fmnist_exporters.formats.<format>``."""
 
     @property
     def gate(self) -> Gate:
-        """How far from the original its artifact may be, unless the user says otherwise."""
+        """Default limits for the difference between artifact and original."""
         return default_gate(self.scheme)
 
     def artifact_path(self, model: str, folder: Path) -> Path:
-        """Where the artifact of a model goes: ``<folder>/<model>-<scheme>.<suffix>``."""
+        """Return the path of a model's artifact: ``<folder>/<model>-<scheme>.<suffix>``."""
         return folder / f"{model}-{self.scheme}.{self.format}"
 
 
@@ -52,24 +54,24 @@ RECIPES = (
 
 
 def formats() -> tuple[str, ...]:
-    """Every format there is a recipe for."""
+    """Return all formats that have a recipe."""
     return tuple(dict.fromkeys(recipe.format for recipe in RECIPES))
 
 
 def schemes() -> tuple[str, ...]:
-    """Every scheme there is a recipe for, in some format."""
+    """Return all schemes that have a recipe in some format."""
     return tuple(dict.fromkeys(recipe.scheme for recipe in RECIPES))
 
 
 def select_recipes(format: str, scheme: str) -> list[Recipe]:
-    """The recipes of a format and scheme, either of which may be ``all``; empty when none fits."""
+    """Return the recipes of a format and scheme, either of which may be ``all``; empty if none matches."""
     return [
         recipe for recipe in RECIPES if format in ("all", recipe.format) and scheme in ("all", recipe.scheme)
     ]
 
 
 def position(format: str, scheme: str) -> int | None:
-    """Where a format and scheme stand in the table; None when they do not."""
+    """Return the position of a format and scheme in the table; None if they are not in it."""
     for number, recipe in enumerate(RECIPES):
         if (recipe.format, recipe.scheme) == (format, scheme):
             return number

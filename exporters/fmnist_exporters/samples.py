@@ -1,4 +1,4 @@
-"""Which training images an export uses: some to calibrate on, others to be checked on, a few to carry."""
+"""Chooses the training images for calibration, for the proof, and as golden images in the artifact."""
 
 from __future__ import annotations
 
@@ -13,45 +13,47 @@ from fmnist_runtime.errors import DatasetError
 
 SEED = 0
 CALIBRATION_IMAGES = 500
-"""Measured on the default network, five seeds: of 10,000 training images that were not calibrated on, int8
-changes 8.4 with 500 and 9.2 with 2,000, of the test images 8.0 and 12.0."""
+"""Measured on the default network, five seeds: of 10,000 held-out training images int8 changes 8.4 with 500
+calibration images and 9.2 with 2,000; of the test images, 8.0 and 12.0."""
 HELD_OUT_IMAGES = 10_000
-"""As many as the published test splits have, for figures of the same certainty."""
+"""As many as in the published test splits, for figures of the same certainty."""
 GOLDEN_IMAGES = 3
 GOLDEN_BYTES = 3072
-"""Pixels that golden images take at most, unless a single one takes more."""
+"""Limit for the pixels of all golden images, unless a single image has more."""
 _GOLDEN_SCORE = 0.8
-"""Golden images are those of which the original is about so sure: enough that rounding does not change
-its answer, and not so much that a drift would hide behind a probability of 1."""
+"""Golden images are those whose best score is near this: high enough that rounding does not change the class,
+and low enough that drift does not hide behind a probability of 1."""
 
 
 @dataclass(frozen=True)
-class Samples:
-    """Numbers of training images, disjoint unless there is but one."""
+class ImageSplit:
+    """Indices of training images, disjoint unless there is only one image."""
 
     calibration: NDArray[np.intp]
-    """Those that activations are calibrated on, ascending."""
+    """Images for calibration, ascending."""
     held_out: NDArray[np.intp]
-    """Those that artifacts are checked on, ascending."""
+    """Images for the proof, ascending."""
 
 
-def choose_samples(training: Dataset) -> Samples:
-    """Choose images of all classes alike, the same ones for the same data set.
+def split_images(training: Dataset) -> ImageSplit:
+    """Choose images with balanced classes; the choice is the same for the same data set.
 
     Raises:
         DatasetError: There are no training images.
     """
     count = len(training.targets)
     if count == 0:
-        raise DatasetError(f"{training.name}: has no training images; calibration and the check take some")
-    order = _dealt(training.targets)
+        raise DatasetError(
+            f"{training.name}: has no training images, which an export needs for calibration and proof"
+        )
+    order = _balanced(training.targets)
     calibration = max(1, min(CALIBRATION_IMAGES, count // 2))
     held_out = order[calibration:][:HELD_OUT_IMAGES] if count > 1 else order
-    return Samples(np.sort(order[:calibration]), np.sort(held_out))
+    return ImageSplit(np.sort(order[:calibration]), np.sort(held_out))
 
 
-def _dealt(targets: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """Shuffled numbers, one of each class in turn until a class has no more."""
+def _balanced(targets: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """Return shuffled indices, one of each class in turn until a class has no more."""
     shuffled = np.random.default_rng(SEED).permutation(len(targets))
     turn = np.empty(len(targets), np.intp)
     for target in np.unique(targets):
@@ -61,17 +63,17 @@ def _dealt(targets: NDArray[np.uint8]) -> NDArray[np.intp]:
 
 
 def subset(training: Dataset, numbers: NDArray[np.intp]) -> Dataset:
-    """The images of these numbers, with their classes."""
+    """Return the images with these indices, with their classes."""
     return replace(training, images=training.images[numbers], targets=training.targets[numbers])
 
 
 def choose_golden(images: NDArray[np.uint8], targets: NDArray[Any], scores: NDArray[np.float32]) -> list[int]:
-    """Choose golden images, each of another class as long as there are other classes.
+    """Choose golden images, of different classes as far as possible.
 
     Args:
         images: uint8 ``[N, *input_shape]``.
         targets: uint8 ``[N]``, their true classes.
-        scores: float32 ``[N, classes]``, what the original says of them.
+        scores: float32 ``[N, classes]``, the original's scores of them.
 
     Returns:
         Positions in the arrays, ascending.
@@ -84,9 +86,9 @@ def choose_golden(images: NDArray[np.uint8], targets: NDArray[Any], scores: NDAr
 
 
 def by_fitness(scores: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Positions of all images, the fittest for golden ones first.
+    """Return the positions of all images, the most suitable as golden images first.
 
     Args:
-        scores: float32 ``[N, classes]``, what the original says of them.
+        scores: float32 ``[N, classes]``, the original's scores of them.
     """
     return np.argsort(np.abs(scores.max(axis=1) - _GOLDEN_SCORE), kind="stable")

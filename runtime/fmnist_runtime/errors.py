@@ -1,19 +1,21 @@
-"""Everything this project raises on purpose.
+"""All errors that this project raises on purpose.
 
-FmnistError                 one line for the user: what, which file, and what mends it
-├── DatasetError            a data set is missing, damaged or does not fit together
-│   └── IdxError            one IDX file is not what its header says
+FmnistError                 one line for the user: what is wrong, with which file, and what to do
+├── DatasetError            a data set is missing, damaged or inconsistent
+│   └── IdxError            an IDX file does not match its header
 ├── ModelError              a model file is missing, damaged or cannot be used
-│   ├── ShapeError          images do not have the shape that the model takes
-│   ├── NonFiniteScoresError  a model answered with NaN or infinity
-│   └── UnsupportedError    a format cannot hold a model, or an engine not run it; others may
+│   ├── ShapeError          images do not have the model's shape
+│   ├── UnknownInputError   the model's input range is unknown
+│   ├── UnfitRangeError     the model's input cannot hold a range
+│   ├── NonFiniteScoresError  the model's scores are NaN or infinite
+│   └── UnsupportedError    a format cannot hold the model, or an engine cannot run it; others may
 ├── SessionBusyError        two threads use one session at once
 ├── ImageError              an image file cannot be read
 ├── ResultError             a result file is missing, damaged or belongs to other inputs
-├── OutputError             a file cannot be written, or would overwrite one that is not ours
-├── RejectedError           an artifact failed its gate when it was made
-├── DeviceError             a device cannot be reached, or cannot take what is sent to it
-├── TrainingStoppedError    a training ended early; says what is saved and how to go on
+├── OutputError             a file cannot be written, or is not ours to replace
+├── RejectedError           an artifact failed its gate
+├── DeviceError             a device cannot be reached, or cannot accept what is sent
+├── TrainingStoppedError    a training ended early; says what is saved and how to continue
 └── MissingExtraError       a package is not installed, or does not run here; says what to install
 """
 
@@ -24,27 +26,47 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+__all__ = [
+    "DatasetError",
+    "DeviceError",
+    "FmnistError",
+    "IdxError",
+    "ImageError",
+    "MissingExtraError",
+    "ModelError",
+    "NonFiniteScoresError",
+    "OutputError",
+    "RejectedError",
+    "ResultError",
+    "SessionBusyError",
+    "ShapeError",
+    "TrainingStoppedError",
+    "UnfitRangeError",
+    "UnknownInputError",
+    "UnsupportedError",
+]
+
 _MAX_LENGTH = 1000
-"""Libraries put whole graphs into their messages; what a person reads is the start."""
+"""Longer messages are cut, as libraries put whole graphs into theirs."""
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class FmnistError(Exception):
-    """Base of every error that the user, not a developer, can mend. Its text is one line."""
+    """Base of all errors that a user can fix. Its text is one line."""
 
     def __str__(self) -> str:
-        # One line, and nothing that moves a terminal's cursor: file names and labels may be a stranger's.
+        # One line without control characters, as file names and labels may be a stranger's.
         plain = _COLOUR.sub("", super().__str__())
         line = " ".join("".join(letter if letter.isprintable() else " " for letter in plain).split())
         return line if len(line) <= _MAX_LENGTH else f"{line[:_MAX_LENGTH]} … (--debug shows all)"
 
 
 class DatasetError(FmnistError):
-    """A data set is missing, damaged or does not fit together."""
+    """A data set is missing, damaged or inconsistent."""
 
 
 class IdxError(DatasetError):
-    """An IDX file is not what its header says."""
+    """An IDX file does not match its header."""
 
 
 class ModelError(FmnistError):
@@ -52,19 +74,27 @@ class ModelError(FmnistError):
 
 
 class ShapeError(ModelError):
-    """Images do not have the shape that the model takes."""
+    """Images do not have the model's shape."""
+
+
+class UnknownInputError(ModelError):
+    """Nothing says which numbers a model takes for pixels, so its scores would be meaningless."""
+
+
+class UnfitRangeError(ModelError):
+    """A model's input cannot hold the numbers of a range, or has no channels for it."""
 
 
 class NonFiniteScoresError(ModelError):
-    """A model answered with NaN or infinity."""
+    """A model's scores are NaN or infinite."""
 
 
 class UnsupportedError(ModelError):
-    """A format cannot hold a model, or an engine not run it, by its nature; others may."""
+    """A format cannot hold a model, or an engine cannot run it; others may."""
 
 
 class SessionBusyError(FmnistError):
-    """A session was called while another thread's call had not returned."""
+    """A session was called during another thread's call."""
 
 
 class ImageError(FmnistError):
@@ -76,19 +106,19 @@ class ResultError(FmnistError):
 
 
 class OutputError(FmnistError):
-    """A file cannot be written, or would overwrite one that is not ours."""
+    """A file cannot be written, or is not ours to replace."""
 
 
 class RejectedError(FmnistError):
-    """An artifact failed its gate, when it was made or on a device; the text says what became of it."""
+    """An artifact failed its gate in an export or on a device; the text says what happened to it."""
 
 
 class DeviceError(FmnistError):
-    """A device cannot be reached, or cannot take what is sent to it."""
+    """A device cannot be reached, or cannot accept what is sent."""
 
 
 class TrainingStoppedError(FmnistError):
-    """A training ended early; the text says what is saved and how to go on."""
+    """A training ended early; the text says what is saved and how to continue."""
 
 
 class MissingExtraError(FmnistError):
@@ -100,31 +130,31 @@ _EXTRA_PACKAGES = {
     "onnx": {"onnxruntime"},
     "images": {"PIL"},
     "report": {"jinja2", "markupsafe", "PIL"},
-    "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch", "matplotlib"},
+    "train": {"tensorflow", "keras", "tf2onnx", "onnx", "pooch"},
 }
 
 
 @contextmanager
 def needs_extra(extra: str, purpose: str) -> Iterator[None]:
-    """Turn the failed import of one of an extra's packages into one line with the install command.
+    """Turn a failed import of an extra's package into one line with the install command.
 
     Args:
         extra: Name of the extra, as in ``pip install 'fmnist[extra]'``.
         purpose: What the package is needed for; the subject of the message.
 
     Raises:
-        MissingExtraError: The block could not import a package of that extra, or what that itself needs.
+        MissingExtraError: The block could not import a package of that extra, or a dependency of it.
     """
     try:
         yield
     except ImportError as error:
-        # Of a part in C that does not load, only the path says which package it is of.
+        # If a C extension does not load, only its path names the package.
         named = {(error.name or "").partition(".")[0], *Path(error.path or "").parts}
         packages = named & _EXTRA_PACKAGES[extra]
         if not packages:
-            raise  # a module of our own that is missing is a bug, and keeps its traceback
+            raise  # a missing module of our own is a bug, which keeps its traceback
         package = packages.pop()
-        if not isinstance(error, ModuleNotFoundError):  # such as for a library of the system
+        if not isinstance(error, ModuleNotFoundError):  # such as a missing system library
             raise MissingExtraError(
                 f"{purpose} needs {package}, which is installed but cannot be loaded ({error})"
             ) from error

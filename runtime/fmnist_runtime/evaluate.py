@@ -16,30 +16,30 @@ from fmnist_runtime.errors import DatasetError, ModelError
 
 @dataclass(frozen=True)
 class Evaluation:
-    """How often a model is right, over all and by class."""
+    """A model's accuracy, overall and by class."""
 
     images: int
-    """How many images were scored."""
+    """Number of images."""
     correct: int
-    """How many of them got their true class; of equal scores the lowest index counts."""
+    """Images that got their true class; among equal scores the lowest index counts."""
     accuracy: float
     """correct / images."""
     class_accuracy: tuple[float, ...]
     """Share of each true class that was found (its recall); NaN for a class without images."""
     confusion: NDArray[np.int64]
-    """``[classes, classes]``: images of true class (row) that were given a class (column)."""
+    """``[classes, classes]``: images of a true class (row) that got a class (column)."""
 
 
 def score_dataset(session: Session, dataset: Dataset) -> tuple[NDArray[np.float32], float]:
-    """Scores of every image of a data set, and the time they took.
+    """Score all images of a data set, and measure the time.
 
     Returns:
-        float32 ``[N, classes]`` and seconds for all of them, after a first block that is not timed.
+        float32 ``[N, classes]``, and seconds for all images, after a first block that is not timed.
 
     Raises:
-        DatasetError: The data set has classes that the model does not know.
+        DatasetError: The model does not know all classes of the data set.
         ShapeError: The images do not fit the model.
-        NonFiniteScoresError: The model answered with NaN or infinity.
+        NonFiniteScoresError: The model's scores are NaN or infinite.
     """
     require_classes(session, dataset)
     session.scores(dataset.images[:256])
@@ -50,7 +50,7 @@ def score_dataset(session: Session, dataset: Dataset) -> tuple[NDArray[np.float3
 
 
 def require_classes(session: Session, dataset: Dataset) -> None:
-    """Check that a model knows all classes of a data set, and none of them by another number.
+    """Check that a model knows all classes of a data set, and none by another index.
 
     Raises:
         DatasetError: It does not.
@@ -74,10 +74,10 @@ def evaluate(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Evaluat
 
     Args:
         scores: float32 ``[N, classes]``.
-        targets: uint8 ``[N]``, each below classes.
+        targets: uint8 ``[N]``, each less than the number of classes.
 
     Raises:
-        ModelError: There are not as many scores as targets.
+        ModelError: The numbers of scores and targets differ.
     """
     if len(scores) != len(targets):
         raise ModelError(f"{len(scores):,} rows of scores do not fit {len(targets):,} true classes")

@@ -19,7 +19,7 @@ from arm64.device import Device
 from numpy.typing import NDArray
 from support import TINY, run_fmnist
 
-from fmnist_runtime.scores import read_scores
+from fmnist_runtime.recorded import read_scores
 
 FLOAT32 = 1e-5
 """Largest difference of a probability; a float32 artifact may be that far from its original, too.

@@ -10,9 +10,9 @@ import pytest
 from keras import layers
 from support.artifacts import BY_NAME
 
-from fmnist_exporters.contents import contents_of, require_quantised, size_notes
 from fmnist_exporters.formats import converter
 from fmnist_exporters.original.classifier import as_classifier
+from fmnist_exporters.proof import contents_of, require_quantised, size_notes
 from fmnist_exporters.recipes import Recipe
 from fmnist_runtime.errors import UnsupportedError
 

@@ -218,7 +218,7 @@ def test_what_a_converter_rejects_is_one_line(format, name, tmp_path):
     source = replace(SOURCE, path=tmp_path / "odd.keras")
     with pytest.raises(
         ModelError,
-        match=rf"odd\.keras: layer 'erfinv(_1)?' \(Erfinv\) uses Erfinv, which {name} has no operator",
+        match=rf"odd\.keras: layer 'erfinv(_1)?' \(Erfinv\) uses Erfinv, for which {name} has no operator",
     ):
         make(tmp_path, BY_NAME[format, "float32"], source=source)
     assert [path.name for path in tmp_path.iterdir()] == ["odd.keras"]

@@ -19,10 +19,10 @@ from support.networks import NETWORKS, input_range, train
 from fmnist_exporters.formats import converter
 from fmnist_exporters.original.session import KerasSession
 from fmnist_runtime import load
+from fmnist_runtime.artifact.checked import check_file
 from fmnist_runtime.data.datasets import load_dataset
-from fmnist_runtime.engines import blocks
+from fmnist_runtime.engines import plan
 from fmnist_runtime.parity import compare, default_gate
-from fmnist_runtime.safety.check import require_sound
 
 IMAGES = 1000
 FORMATS = {
@@ -139,11 +139,11 @@ def test_one_image_is_answered_as_in_a_batch(exported, scheme, t10k):
 
 @pytest.mark.parametrize("scheme", ["onnx", "onnx-int8"])
 def test_a_block_of_images_fits_the_cache(exported, scheme, monkeypatch):
-    monkeypatch.setattr(blocks, "cache_bytes", lambda: 1 << 20)
+    monkeypatch.setattr(plan, "cache_bytes", lambda: 1 << 20)
     path = exported.paths[scheme]
     with load(path, input_range="0-255") as session:
         shape = session.info.input_shape
-    assert blocks.block_size(require_sound(path).image_bytes(shape)) == BLOCKS[exported.name]
+    assert plan.block_size(check_file(path).summary.image_bytes(shape)) == BLOCKS[exported.name]
 
 
 def test_h5_is_the_same_model(exported, t10k):

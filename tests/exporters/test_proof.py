@@ -11,51 +11,51 @@ import onnx
 import pytest
 from support import DATA, TINY
 
-from fmnist_exporters import proof as proving
-from fmnist_exporters.manifest import is_ours, require_manifest_free, write_manifest
-from fmnist_exporters.proof import Exam
+from fmnist_exporters import proof
+from fmnist_exporters.manifest import MANIFEST_FILE, is_ours, write_manifest
+from fmnist_exporters.proof import ProofImages
 from fmnist_exporters.recipes import RECIPES, Recipe
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.artifact.metadata import Metadata
-from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.errors import OutputError, RejectedError
-from fmnist_runtime.files import Draft
+from fmnist_runtime.files import Draft, require_writable
+from fmnist_runtime.verify import verify
 
 INT8 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("tflite", "int8"))
 FLOAT32 = next(recipe for recipe in RECIPES if (recipe.format, recipe.scheme) == ("onnx", "float32"))
 
 
 @pytest.fixture(scope="module")
-def exam() -> Exam:
+def exam() -> ProofImages:
     """A thousand training images with the original's answers, as the float32 artifact gives them."""
     training = load_dataset("fashion-mnist", "train", DATA)
     with load(TINY / "export" / "model-float32.npz") as original:
         scores = original.scores(training.images[:1000])
-    return Exam(training.images[:1000], training.targets[:1000], scores)
+    return ProofImages(training.images[:1000], training.targets[:1000], scores)
 
 
 def prove(
-    model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: Exam, rounding: float = 1e-7
+    model: bytes, metadata: Metadata, recipe: Recipe, path: Path, exam: ProofImages, rounding: float = 1e-7
 ) -> Metadata:
     """Prove and name it, of an original that rounds so much."""
     with Draft(path) as draft:
-        metadata = proving.prove(model, metadata, recipe, draft, exam, lambda images, scores: rounding)
-        proving.name(draft, metadata)
+        metadata = proof.prove(model, metadata, recipe, draft, exam, lambda images, scores: rounding)
+        proof.finish(draft, metadata)
     return metadata
 
 
 def model_of(recipe: Recipe) -> tuple[bytes, Metadata]:
     """What the converter gave for the tiny run, and what it was made from."""
     path = recipe.artifact_path("model", TINY / "export")
-    carried, metadata = read_carried(path), read_metadata(path)
-    assert carried is not None
+    container, metadata = read_container(path), read_metadata(path)
+    assert container is not None
     assert metadata is not None
-    return path.read_bytes()[: carried.model_bytes], dataclasses.replace(metadata, golden=None, proof={})
+    return path.read_bytes()[: container.model_bytes], dataclasses.replace(metadata, golden=None, proof={})
 
 
-def biased(exam: Exam) -> Exam:
+def biased(exam: ProofImages) -> ProofImages:
     """An original that gets every shirt right, which the artifact does not."""
     scores = exam.scores.copy()
     scores[exam.targets == 6] = np.eye(10, dtype=np.float32)[6]
@@ -124,7 +124,7 @@ def test_a_single_image_of_few_is_no_drop(tmp_path, exam):
     moved = exam.scores[:20].copy()
     right = int(np.flatnonzero(exam.scores[:20].argmax(axis=1) != exam.targets[:20])[0])
     moved[right] = 0.06 + 0.4 * np.eye(10, dtype=np.float32)[exam.targets[right]]
-    few = Exam(exam.images[:20], exam.targets[:20], moved)
+    few = ProofImages(exam.images[:20], exam.targets[:20], moved)
     assert prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), few).proof["images"] == 20
 
 
@@ -166,7 +166,7 @@ def test_what_is_near_enough_is_not_computed_in_float64(tmp_path, exam):
         raise AssertionError("computed for nothing")
 
     with Draft(tmp_path / "m.onnx") as draft:
-        metadata = proving.prove(*model_of(FLOAT32), FLOAT32, draft, exam, fail)
+        metadata = proof.prove(*model_of(FLOAT32), FLOAT32, draft, exam, fail)
     assert metadata.proof["allowed_difference"] == metadata.golden.tolerance == 1e-5
 
 
@@ -206,7 +206,7 @@ def test_few_images_leave_doubts_and_reject_nothing(tmp_path, exam):
     moved = exam.scores[:300].copy()
     wrong = np.flatnonzero(moved.argmax(axis=1) != exam.targets[:300])[:3]
     moved[wrong] = 0.06 + 0.4 * np.eye(10, dtype=np.float32)[exam.targets[wrong]]
-    few = Exam(exam.images[:300], exam.targets[:300], moved)
+    few = ProofImages(exam.images[:300], exam.targets[:300], moved)
     metadata = prove(*model_of(INT8), INT8, INT8.artifact_path("model", tmp_path), few)
     assert (
         "300 images are too few for any model and can show at best 1.26 points: take 765 at least, or"
@@ -243,10 +243,10 @@ def test_the_manifest_lists_what_passed_and_what_was_rejected(tmp_path, exam):
 def test_somebodys_manifest_is_refused(tmp_path):
     (tmp_path / "manifest.json").write_text('{"name": "web app"}')
     with pytest.raises(OutputError, match=r"manifest\.json: exists and was not made by fmnist; --force"):
-        require_manifest_free(tmp_path, force=False)
-    require_manifest_free(tmp_path, force=True)
+        require_writable(tmp_path / "manifest.json", MANIFEST_FILE)
+    require_writable(tmp_path / "manifest.json", MANIFEST_FILE, force=True)
     write_manifest(tmp_path / "ours")
-    require_manifest_free(tmp_path / "ours", force=False)
+    require_writable(tmp_path / "ours" / "manifest.json", MANIFEST_FILE)
 
 
 def test_the_manifest_says_what_each_artifact_was_made_from(tmp_path, exam):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support import DATA
 
-from fmnist_exporters.samples import choose_golden, choose_samples, subset
+from fmnist_exporters.samples import choose_golden, split_images, subset
 from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import DatasetError
 
@@ -19,18 +19,18 @@ def training() -> Dataset:
 
 
 def test_every_class_is_there_alike(training):
-    samples = choose_samples(training)
+    samples = split_images(training)
     assert np.bincount(training.targets[samples.calibration]).tolist() == [50] * 10
     assert np.bincount(training.targets[samples.held_out]).tolist() == [1000] * 10
 
 
 def test_none_is_in_both(training):
-    samples = choose_samples(training)
+    samples = split_images(training)
     assert set(samples.calibration).isdisjoint(samples.held_out)
 
 
 def test_the_choice_is_always_the_same(training):
-    first, second = choose_samples(training), choose_samples(training)
+    first, second = split_images(training), split_images(training)
     assert np.array_equal(first.calibration, second.calibration)
     assert np.array_equal(first.held_out, second.held_out)
     assert np.all(np.diff(first.calibration) > 0)
@@ -40,7 +40,7 @@ def test_a_rare_class_is_not_left_out(training):
     """One image of class 3 among 600 others."""
     others = np.flatnonzero(training.targets != 3)[:600]
     few = subset(training, np.append(others, np.flatnonzero(training.targets == 3)[0]))
-    samples = choose_samples(few)
+    samples = split_images(few)
     chosen = np.concatenate([samples.calibration, samples.held_out])
     assert 600 in chosen
     assert len(samples.calibration) == 300
@@ -50,14 +50,14 @@ def test_a_rare_class_is_not_left_out(training):
     ("images", "calibration", "held_out"), [(1, 1, 1), (2, 1, 1), (3, 1, 2), (999, 499, 500)]
 )
 def test_few_images_are_shared_out(training, images, calibration, held_out):
-    samples = choose_samples(subset(training, np.arange(images)))
+    samples = split_images(subset(training, np.arange(images)))
     assert (len(samples.calibration), len(samples.held_out)) == (calibration, held_out)
 
 
 def test_no_images_are_an_error(training):
     nothing = replace(training, images=training.images[:0], targets=training.targets[:0])
     with pytest.raises(DatasetError, match="fashion-mnist: has no training images"):
-        choose_samples(nothing)
+        split_images(nothing)
 
 
 def test_golden_images_are_of_several_classes_and_not_too_sure():

@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_writable, write_atomically
+from fmnist_runtime.files import FileKind, require_writable, write_atomically
 
 
 def test_new_content_or_old_never_half(tmp_path, monkeypatch):
@@ -64,3 +64,36 @@ def test_a_folder_that_takes_no_files_is_found_before_the_work(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="takes no files"):
         require_writable(tmp_path / "file" / "below" / "result.json")
+
+
+LETTER = FileKind(
+    lambda path: path.read_bytes().startswith(b"Dear "),
+    "is no letter",
+    suffixes=(".txt", ".letter"),
+    naming="letters are text",
+)
+
+
+@pytest.mark.parametrize("content", [b"Dear Sir", b"", None])
+def test_a_file_of_its_kind_or_an_empty_one_may_be_replaced(tmp_path, content):
+    if content is not None:
+        (tmp_path / "one.TXT").write_bytes(content)
+    require_writable(tmp_path / "one.TXT", LETTER)
+
+
+def test_any_other_may_be_by_force_alone(tmp_path):
+    path = tmp_path / "one.txt"
+    path.write_bytes(b"eggs, milk")
+    with pytest.raises(OutputError, match=r"one\.txt: is no letter; choose another file$"):
+        require_writable(path, LETTER)
+    with pytest.raises(OutputError, match=r"is no letter; burn it$"):
+        require_writable(path, LETTER, remedy="burn it")
+    require_writable(path, LETTER, force=True)
+
+
+def test_neither_a_folder_nor_another_name_will_do(tmp_path):
+    (tmp_path / "one.txt").mkdir()
+    with pytest.raises(OutputError, match=r"one\.txt: is a directory; name a file in it$"):
+        require_writable(tmp_path / "one.txt", LETTER, force=True)
+    with pytest.raises(OutputError, match=r"letters are text; give a name that ends in \.txt$"):
+        require_writable(tmp_path / "one.png", LETTER, force=True)

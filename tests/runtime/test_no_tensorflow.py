@@ -16,7 +16,7 @@ class Block:
             raise ModuleNotFoundError(f"blocked: {{name}}", name=name.partition(".")[0])
 sys.meta_path.insert(0, Block())
 """
-TRAINING = {"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib"}
+TRAINING = {"tensorflow", "keras", "tf2onnx", "onnx"}
 ENGINES = {"ai_edge_litert", "tflite_runtime", "onnxruntime"}
 
 

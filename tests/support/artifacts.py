@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from fmnist_exporters.export import Artifact, Exporter, Source
-from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.formats import embed_zip
 from fmnist_exporters.recipes import RECIPES, Recipe
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.data.datasets import KNOWN, load_dataset
 from support import DATA, TINY
 
@@ -37,9 +37,9 @@ def make(folder: Path, *recipes: Recipe, source: Source = SOURCE, force: bool = 
 
 def with_metadata(path: Path, **changes: object) -> Path:
     """Return a copy of the tiny run's int8 artifact with other metadata."""
-    metadata, carried = read_metadata(_INT8), read_carried(_INT8)
+    metadata, container = read_metadata(_INT8), read_container(_INT8)
     assert metadata is not None
-    assert carried is not None
+    assert container is not None
     path.parent.mkdir(exist_ok=True)
-    path.write_bytes(embed_zip(_INT8.read_bytes()[: carried.model_bytes], replace(metadata, **changes)))
+    path.write_bytes(embed_zip(_INT8.read_bytes()[: container.model_bytes], replace(metadata, **changes)))
     return path

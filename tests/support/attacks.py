@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 
 from fmnist_runtime import load
+from fmnist_runtime.artifact.checked import check_file
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.safety.check import require_sound
 
 
 def refused(path: Path, content: bytes, complaint: str) -> None:
     path.write_bytes(content)
     with pytest.raises(ModelError, match=complaint) as caught:
-        require_sound(path)
+        check_file(path)
     assert str(caught.value).startswith(f"{path}: ")
     with pytest.raises(ModelError, match=complaint):
         load(path, input_range="0-255")

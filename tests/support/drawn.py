@@ -10,7 +10,7 @@ import numpy as np
 
 from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import Evaluation
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 NEAR = 0.25
 """Places have one decimal, so a mark and both ticks are each off by at most 0.05. A mark that is as far
@@ -25,9 +25,9 @@ HOSTILE = (
 """Names that would end an element or an attribute, or are too long, invisible, or wide."""
 
 
-def parse(svg: str) -> ElementTree.Element:
-    """Parse the chart; every test so checks that it is well-formed."""
-    return ElementTree.fromstring(svg)
+def parse(svg: object) -> ElementTree.Element:
+    """Parse a drawing or a picture; every test so checks that it is well-formed."""
+    return ElementTree.fromstring(str(svg).replace(' xmlns="http://www.w3.org/2000/svg"', ""))
 
 
 def of_class(element: ElementTree.Element, *classes: str) -> list[ElementTree.Element]:

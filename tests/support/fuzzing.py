@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried, seal
+from fmnist_runtime.artifact.container import read_container, seal
 from fmnist_runtime.data.idx import idx_header, read_idx
 from fmnist_runtime.data.images import read_image
 from fmnist_runtime.data.labels import fit_labels, read_labels
@@ -86,8 +86,8 @@ def model_mutant(suffix: str, seed: int) -> tuple[str, bytes]:
     ours = sorted((TINY / "export").glob(f"*{suffix}"))
     path, other = rng.choice(ours), rng.choice(ours).read_bytes()
     content = path.read_bytes()
-    carried = read_carried(path)
-    assert carried is not None
+    container = read_container(path)
+    assert container is not None
     way = rng.choice(("raw", "sealed", "sealed", "foreign", "foreign", "structure", "structure", "structure"))
     if way == "structure" and suffix == ".tflite":
         content = mutate_tflite(rng)
@@ -97,13 +97,13 @@ def model_mutant(suffix: str, seed: int) -> tuple[str, bytes]:
         content = mutate_npz(path, rng)
     elif way == "foreign" and suffix != ".npz":
         foreign = (tflite_models if suffix == ".tflite" else onnx_models)()
-        base = rng.choice([content[: carried.model_bytes], *foreign])
+        base = rng.choice([content[: container.model_bytes], *foreign])
         content = corrupt(base, rng, other)
     elif way == "raw":
         content = corrupt(content, rng, other)
     else:
-        body = corrupt(content[: carried.model_bytes], rng, other)
-        whole = body + content[carried.model_bytes : -64]
+        body = corrupt(content[: container.model_bytes], rng, other)
+        whole = body + content[container.model_bytes : -64]
         content = whole + seal(whole)
     return f"mutant{suffix}", content
 

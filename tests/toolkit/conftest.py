@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,8 @@ from support import TINY, run_fmnist
 from support.predicting import INT8, encode
 
 from fmnist_runtime import load
+
+_QUICK = ("--duration", 0.3, "--processes", 2)
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -47,24 +50,26 @@ def foreign(tmp_path) -> Path:
 
 
 @pytest.fixture
-def without_matplotlib(tmp_path):
-    """Run a command without Matplotlib; it must name the extra and do nothing."""
+def without_markupsafe(tmp_path):
+    """Run a command without MarkupSafe; it must name the extra and do nothing."""
 
     def run(*arguments: object) -> None:
         code = f"""
 import sys
-sys.modules["matplotlib"] = None  # as if it were not installed
+sys.modules["markupsafe"] = None  # as if it were not installed
 sys.argv = ["fmnist", *{[str(argument) for argument in arguments]!r}]
 from fmnist.cli.main import main
 main()
 """
+        before = snapshot(tmp_path)
         result = subprocess.run(
             [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
         )
         assert result.returncode == 1
         assert result.stderr == (
-            "fmnist: plotting needs matplotlib, which is not installed: pip install 'fmnist[train]'\n"
+            "fmnist: plotting needs markupsafe, which is not installed: pip install 'fmnist[report]'\n"
         )
+        assert snapshot(tmp_path) == before
 
     return run
 
@@ -115,3 +120,22 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = run_fmnist(folder, "eval", TINY, "--scores", "scores.npz")
     assert result.returncode == 0, result.stderr
     return folder / "scores.npz"
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tiny run with eval.json, parity.json and bench.json; copy it before you change it.
+
+    The artifacts are timed where they are in no run, else Keras would be, too: two thirds of all the time.
+    """
+    folder = tmp_path_factory.mktemp("report")
+    run = Path(shutil.copytree(TINY, folder / "tiny"))
+    timed = Path(shutil.copytree(TINY / "export", folder / "timed"))
+    for verb, arguments, statuses in (
+        ("eval", (run,), {0}),
+        ("parity", (run,), {0, 3}),
+        ("bench", (*sorted(timed.glob("model-*")), *_QUICK), {0}),
+    ):
+        result = run_fmnist(folder, verb, *arguments, "--json", run / f"{verb}.json")
+        assert result.returncode in statuses, result.stderr
+    return run

@@ -7,8 +7,7 @@ from pathlib import Path
 from support import DATA
 
 from fmnist.bench.configuration import Method
-from fmnist.cli.run import _text
-from fmnist.pipeline import Pipeline
+from fmnist.pipeline import Pipeline, summary_text
 from fmnist.results.summary import summarise
 from fmnist.runs.run import Run
 
@@ -70,5 +69,5 @@ def test_times_that_are_not_to_be_trusted_are_told_of():
     }
     rows = summarise({"models": [model | {"name": name} for name in names]}, {}, bench)
     assert [row.trust for row in rows] == [*verdicts, None]
-    assert _text(rows).splitlines()[-1] == "times of 2 of 4 are not STABLE: bench.json says why"
-    assert "STABLE" not in _text([rows[0], rows[3]])
+    assert summary_text(rows).splitlines()[-1] == "times of 2 of 4 are not STABLE: bench.json says why"
+    assert "STABLE" not in summary_text([rows[0], rows[3]])

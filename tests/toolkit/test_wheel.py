@@ -104,7 +104,7 @@ def test_doctor_runs_a_model_there(device):
 
 def test_a_device_gets_no_tensorflow_and_stays_small(device):
     packages = {path.name.lower() for path in device.site_packages.iterdir()}
-    assert not {"tensorflow", "keras", "onnx", "tf2onnx", "onnxruntime", "matplotlib"} & packages
+    assert not {"tensorflow", "keras", "onnx", "tf2onnx", "onnxruntime"} & packages
     size = sum(path.stat().st_size for path in device.site_packages.rglob("*") if path.is_file())
     assert size < MAX_SITE_PACKAGES
 
@@ -143,11 +143,11 @@ def test_artifacts_are_verified_there_without_data(device):
 
 
 def test_a_report_needs_its_extra_alone(wheel, tmp_path):
-    """Templates, scripts and styles are in the wheel; no engine, Matplotlib or original is needed."""
+    """Templates, scripts and styles are in the wheel; no engine or original is needed."""
     machine = Device(tmp_path / "venv", tmp_path)
     install_wheel(wheel, "report", machine.environment)
     packages = {path.name.lower() for path in machine.site_packages.iterdir()}
-    assert not {"ai_edge_litert", "onnxruntime", "tensorflow", "keras", "matplotlib"} & packages
+    assert not {"ai_edge_litert", "onnxruntime", "tensorflow", "keras"} & packages
     run = Path(shutil.copytree(TINY, tmp_path / "tiny"))
     (run / "model.keras").unlink()  # as on a device
     (tmp_path / "data").symlink_to(DATA)

@@ -1,7 +1,8 @@
-"""Adopting somebody else's model: into a run of its own, or as a single file."""
+"""Adopt a foreign model, into a run of its own or as a single file."""
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,8 +12,10 @@ from fmnist.models.open import Execution, is_keras, open_model, open_on
 from fmnist.models.select import Splits
 from fmnist.results.write import to_json
 from fmnist.runs.run import RUNS, AdoptionBody, Run, is_run
+from fmnist.text.tables import percent
 from fmnist_exporters.adopt import Adopted, adopt
-from fmnist_exporters.manifest import require_manifest_free, write_manifest
+from fmnist_exporters.manifest import MANIFEST_FILE, write_manifest
+from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.data.labels import is_numbered
 from fmnist_runtime.errors import ModelError, OutputError
@@ -20,35 +23,35 @@ from fmnist_runtime.files import require_writable, write_atomically
 from fmnist_runtime.recorded import Reference, write_reference
 
 _FOLDER = Path("adopted")
-"""Where a single file goes by default."""
+"""Default folder of a single file."""
 
 
 @dataclass(frozen=True)
 class Adoption:
-    """What became of a model that was adopted."""
+    """The result of adopting a model."""
 
     adopted: Adopted
     """The copy."""
     run: Run | None
-    """The run it lies in; None of a single file."""
+    """Its run; None for a single file."""
     accuracy: float | None
-    """How often it is right on the test images, from 0 to 1; None without a data set."""
+    """Accuracy on the test images, from 0 to 1; None without a data set."""
 
 
 def adopt_model(path: Path, how: Execution, splits: Splits | None, out: Path | None, force: bool) -> Adoption:
     """Adopt a model.
 
     Args:
-        path: A ``.tflite`` or ``.onnx`` file of somebody else's.
-        how: What the user says of it.
-        splits: The data set that it is scored on; None for a single file that is scored on nothing.
-        out: The run's folder, or a file of the model's suffix; ``runs/NAME``, or ``adopted/FILE``, when None.
-        force: Replace files that are not ours.
+        path: A foreign ``.tflite`` or ``.onnx`` file.
+        how: What the user says about it.
+        splits: The data set to score it on; None for a single file without scores.
+        out: The run's folder, or a file of the model's suffix; ``runs/NAME``, or ``adopted/FILE``, if None.
+        force: Replace files that fmnist did not make.
 
     Raises:
-        UnknownInputError: Nothing says which numbers it takes for pixels.
-        FmnistError: It cannot be opened or adopted, or the data set is missing or is not its own.
-        OutputError: Something else is in the way.
+        UnknownInputError: Its input range is unknown.
+        FmnistError: It cannot be opened or adopted, or the data set is missing or does not match.
+        OutputError: Another file is in the way.
     """
     if is_keras(path):
         raise ModelError(f"{path}: is a Keras model; make artifacts of it with: fmnist export {path}")
@@ -68,20 +71,20 @@ def adopt_model(path: Path, how: Execution, splits: Splits | None, out: Path | N
 
 
 def _is_file(path: Path, out: Path | None) -> bool:
-    """Whether a copy goes into a single file.
+    """Return whether the copy is a single file.
 
     Raises:
-        OutputError: The file is of another format; adopting converts nothing.
+        OutputError: The file has the suffix of another format; adopting does not convert.
     """
     if out is None or out.suffix.lower() not in (".tflite", ".onnx"):
         return False
     if out.suffix.lower() != path.suffix.lower():
-        raise OutputError(f"{out}: is to be a copy of {path}, so let it end in {path.suffix.lower()}, too")
+        raise OutputError(f"{out}: is a copy of {path}, so its name must end in {path.suffix.lower()}, too")
     return True
 
 
 def _open(path: Path, how: Execution, splits: Splits | None) -> tuple[Any, Dataset | None]:
-    """The model, with the labels of the data set if it has none itself, and the images."""
+    """Open the model, with the data set's labels if it has none; return it with the images."""
     if splits is None:
         session = open_model(path, how)
         session.info.contract.require_range(path)
@@ -98,22 +101,22 @@ def _open(path: Path, how: Execution, splits: Splits | None) -> tuple[Any, Datas
 
 
 def _require_free(run: Run, force: bool) -> None:
-    """Check that an adopted model may have a folder: it is new, or another one was adopted there."""
+    """Check that an adopted model may use a folder: it is new, or has an adopted model."""
     require_writable(run.adopt_json)
     if not run.folder.exists() or force or run.is_adopted():
-        require_manifest_free(run.exports, force)
+        require_writable(run.exports / MANIFEST, MANIFEST_FILE, force)
         return
     what = "is a run of fmnist train" if is_run(run.folder) else "holds files, but no run"
     raise OutputError(f"{run.folder}: {what}; --out goes elsewhere, --force uses it")
 
 
 def _record(run: Run, path: Path, made: Adopted, dataset: Dataset, accuracy: float) -> None:
-    """What makes a run of an adopted model: its own scores, a manifest, and last a record."""
+    """Write the files that make an adopted model a run: its scores, a manifest, and last the record."""
     metadata = made.metadata
     assert made.scores is not None
     for other in run.exports.iterdir():
         if other != made.path and other.suffix in (".tflite", ".onnx"):
-            other.unlink()  # of the model that was adopted here before
+            other.unlink()  # of the model that was adopted before
     reference = Reference(
         model=path.name,
         model_sha256=metadata.source_sha256,
@@ -139,3 +142,22 @@ def _record(run: Run, path: Path, made: Adopted, dataset: Dataset, accuracy: flo
         "finished": datetime.now(UTC).isoformat(),
     }
     write_atomically(run.adopt_json, to_json("adopt", record).encode())
+
+
+def adoption_text(adoption: Adoption) -> str:
+    """Return what is known of an adopted model, and the next command."""
+    metadata = adoption.adopted.metadata
+    names = ", ".join(metadata.labels[:3]) + (", …" if len(metadata.labels) > 3 else "")
+    lines = [
+        f"{adoption.adopted.path}: takes pixels of {metadata.source_range}, known from "
+        f"{metadata.adopted['known_from']}; {len(metadata.labels)} classes: {names}"
+    ]
+    if adoption.accuracy is None:
+        lines.append("golden images are noise, as no data set was given; --dataset uses real ones")
+    else:
+        images, dataset = metadata.proof["images"], metadata.dataset
+        lines.append(f"{percent(adoption.accuracy)} of {images:,} test images of {dataset} are right")
+    if adoption.run:
+        folder = adoption.run.folder
+        lines.append(f"{folder}: a run; next: fmnist bundle {shlex.quote(str(folder))}")
+    return "\n".join(lines)

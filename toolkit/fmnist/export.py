@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 from fmnist.models.open import is_keras
 from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
-from fmnist.scoring.references import record_reference, require_reference_free
+from fmnist.scoring.references import REFERENCE, record_reference, reference_path
 from fmnist.text.progress import say_notes
-from fmnist.text.tables import percent
+from fmnist.text.tables import percent, size, table
+from fmnist_exporters.proof import contents_of
 from fmnist_exporters.recipes import Recipe, formats
-from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.container import MANIFEST, format_suffix
 from fmnist_runtime.artifact.contract import RAW
-from fmnist_runtime.artifact.manifest import MANIFEST
-from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset
 from fmnist_runtime.data.labels import read_distinct_labels
 from fmnist_runtime.engines import ENGINES, KERAS_ENDINGS
@@ -29,7 +30,7 @@ from fmnist_runtime.errors import (
     RejectedError,
     needs_extra,
 )
-from fmnist_runtime.files import require_file, require_possible, sha256_file
+from fmnist_runtime.files import require_file, require_writable, sha256_file
 
 if TYPE_CHECKING:
     from fmnist_exporters.export import Artifact, Exporter, Source
@@ -37,39 +38,38 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Origin:
-    """An original, and what the user says of it."""
+    """An original, and what the user says about it."""
 
     model: Path
     """The ``.keras``, ``.h5`` or ``.hdf5`` file."""
     dataset: str | None = None
-    """Data set it was trained on; by its run when None."""
+    """Data set that it was trained on; that of its run if None."""
     data_dir: Path | None = None
-    """Where the data set lies, if not in one of the usual places."""
+    """Folder of the data set, if not in one of the usual places."""
     labels: Path | None = None
-    """Text file of class names, one a line; the data set's own when None."""
+    """File of class names, one per line; those of the data set if None."""
     input_range: str | None = None
-    """Pixels that it takes (see `fmnist_runtime.artifact.contract`); found out where nobody says it."""
+    """Pixels that it takes (see `fmnist_runtime.artifact.contract`); determined with images if unknown."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `fmnist_runtime.parity.Gate` that replace those of each scheme's own."""
     allow_chance: bool = False
-    """Whether to export also what is right no oftener than always naming the largest class."""
+    """Whether to export even if the model is no better than always naming the largest class."""
 
 
 @dataclass(frozen=True)
 class Export:
-    """What came of exporting a model by several recipes."""
+    """The result of exporting a model by several recipes."""
 
     artifacts: tuple[Artifact, ...]
-    """The files that are there now."""
+    """The artifacts that exist now."""
     failures: tuple[FmnistError, ...]
-    """Why others are not."""
+    """Why others could not be made."""
     right: tuple[int, int] | None
-    """How many held-out training images the original gets right, and of how many; None where it could not be
-    asked."""
+    """Number of held-out training images that the original gets right, and of all; None if unknown."""
 
     @property
     def doubts(self) -> dict[str, list[str]]:
-        """What the held-out images could not show, and of which files."""
+        """What the held-out images could not show, with the names of the files."""
         found: dict[str, list[str]] = {}
         for artifact in self.artifacts:
             if doubt := artifact.metadata.proof.get("doubts"):
@@ -78,7 +78,7 @@ class Export:
 
     @property
     def original(self) -> str:
-        """How often the original is right, for people; empty where that is not known."""
+        """How often the original is right, as text; empty if unknown."""
         if self.right is None:
             return ""
         right, images = self.right
@@ -89,26 +89,24 @@ class Export:
 
 
 def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[Recipe, Path]:
-    """The file that each recipe writes.
+    """Return the file that each recipe writes.
 
     Args:
         model: The original.
         recipes: What to make.
-        out: A file, when one recipe is to be written and the suffix is its own; else a folder;
-            ``export`` beside the original when None.
+        out: A file of the recipe's suffix, if there is one recipe; else a folder; ``export`` beside the
+            original if None.
 
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
     """
-    if out is not None:
-        require_possible(out)
+    if out is not None and not os.path.isdir(out):  # noqa: PTH112 - Path raises where a name is too long
+        require_writable(out)
     if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
     if len(recipes) > 1:
-        raise OutputError(
-            f"{out}: is one file, but {len(recipes)} artifacts are to be written; name a folder"
-        )
+        raise OutputError(f"{out}: is one file, but there are {len(recipes)} artifacts; give a folder")
     if out.suffix != f".{recipes[0].format}":
         raise OutputError(f"{out}: a {recipes[0].format} artifact ends in .{recipes[0].format}")
     return {recipes[0]: out}
@@ -121,16 +119,16 @@ def export_model(
     on_artifact: Callable[[Artifact], None] = lambda artifact: None,
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Export:
-    """Export a Keras model, and list what is there in a manifest. One recipe's failure stops no other.
+    """Export a Keras model, and list the artifacts in a manifest. Recipes fail independently.
 
-    A folder outside of a run also gets the original's scores, so that it can go to a device as it is.
+    A folder outside a run also gets the original's scores, so that it can go to a device as it is.
 
     Args:
         origin: The original.
         targets: The file that each recipe writes.
-        force: Replace files that are not ours, too, and make anew what is current.
+        force: Replace also files that fmnist did not make, and remake current artifacts.
         on_artifact: Called with each artifact when its file is complete.
-        on_step: Called with what is done next.
+        on_step: Called with the name of each step.
 
     Raises:
         ModelError: The model is not a Keras file.
@@ -142,7 +140,7 @@ def export_model(
         only = f"only a Keras model, {KERAS_ENDINGS}, can be exported"
         if any(format_suffix(model) in suffixes for suffixes, _ in ENGINES.values()):
             only += f"; this runs as it is: fmnist predict {model} IMAGE"
-        raise ModelError(f"{model}: {mistaken(model) or only}")
+        raise ModelError(f"{model}: {explain_wrong_file(model) or only}")
     require_file(model, "a Keras model", ModelError)
     with needs_extra("train", "exporting"):
         import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted
@@ -161,7 +159,7 @@ def export_model(
                 results[recipe] = result
                 if isinstance(result, Artifact):
                     on_artifact(result)
-    finally:  # also when it is interrupted
+    finally:  # also after an interruption
         made = any(isinstance(result, Artifact | RejectedError) for result in results.values())
         _list_artifacts(folders if made else ())
     in_order = [results[recipe] for recipe in targets]
@@ -179,7 +177,7 @@ def export_model(
 
 
 def _right_of(artifacts: Iterable[Artifact]) -> tuple[int, int] | None:
-    """How many images the original got right when artifacts that were kept were made."""
+    """Return how many images the original got right when the kept artifacts were made."""
     for artifact in artifacts:
         proof = artifact.metadata.proof
         return round(proof["reference_accuracy"] * proof["images"]), proof["images"]
@@ -189,15 +187,15 @@ def _right_of(artifacts: Iterable[Artifact]) -> tuple[int, int] | None:
 def _require_free(
     exporter: Exporter, model: Path, targets: Mapping[Recipe, Path], folders: Iterable[Path], force: bool
 ) -> None:
-    """Check everything that is to be written before anything is converted."""
-    from fmnist_exporters.manifest import require_manifest_free
+    """Check all output files before anything is converted."""
+    from fmnist_exporters.manifest import MANIFEST_FILE
 
-    for folder in folders:
-        require_manifest_free(folder, force)
-        if not _lies_in_run(folder):
-            require_reference_free(model, folder, force)
     for path in targets.values():
         exporter.require_free(path)
+    for folder in folders:
+        require_writable(folder / MANIFEST, MANIFEST_FILE, force)
+        if not _lies_in_run(folder):
+            require_writable(reference_path(model, folder), REFERENCE, force)
 
 
 def _list_artifacts(folders: Iterable[Path]) -> None:
@@ -208,7 +206,7 @@ def _list_artifacts(folders: Iterable[Path]) -> None:
 
 
 def _lies_in_run(folder: Path) -> bool:
-    """Whether the original's scores are near, as a run's are."""
+    """Return whether a folder belongs to a run, which has the original's scores."""
     return run_of(folder / MANIFEST) is not None
 
 
@@ -217,7 +215,7 @@ def _default(recipe: Recipe, model: Path, folder: Path) -> Path:
 
 
 def _source(origin: Origin) -> Source:
-    """What is known of an original: what the user says, else what its run says, else nothing."""
+    """Return what is known of an original, from the user or else from its run."""
     from fmnist_exporters.export import Source
 
     run = run_of(origin.model)
@@ -232,7 +230,7 @@ def _source(origin: Origin) -> Source:
     def load_training() -> Dataset:
         if not name:
             raise DatasetError(
-                f"{origin.model}: an export is checked on training images; name the data set with --dataset"
+                f"{origin.model}: an export is checked on training images; give the data set with --dataset"
             )
         return load_dataset(name, "train", origin.data_dir)
 
@@ -244,7 +242,7 @@ def _source(origin: Origin) -> Source:
         origin.input_range is None
         and run is not None
         and run.model == origin.model.absolute()
-        and run.training()["model_sha256"] == sha256_file(origin.model)  # else somebody put another there
+        and run.training()["model_sha256"] == sha256_file(origin.model)  # else the file was replaced
     )
     taken = RAW if trained_here else origin.input_range
     return Source(
@@ -257,4 +255,24 @@ def _source(origin: Origin) -> Source:
         is_range_sure=trained_here,
         limits=origin.limits,
         allow_chance=origin.allow_chance,
+    )
+
+
+def export_text(exported: Export) -> str:
+    """Return a table of the artifacts, and how often the original is right; empty if neither is known."""
+    if not exported.artifacts:
+        return exported.original
+    rows = [
+        [
+            str(artifact.path),
+            contents_of(artifact.path, artifact.recipe),
+            "kept" if artifact.kept else "written",
+            percent(artifact.agreement),
+            size(artifact.size_bytes),
+        ]
+        for artifact in exported.artifacts
+    ]
+    header = ["artifact", "contents", "state", "agreement", "size"]
+    return (
+        f"{table(header, rows, left=3)}\n{exported.original}; agreement: same class as the original on these"
     )

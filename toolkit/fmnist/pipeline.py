@@ -1,9 +1,9 @@
-"""The whole job in a run directory: train, export, evaluate, compare, time, report. What is done is kept."""
+"""The steps after training in a run directory: export, evaluate, compare, time, report."""
 
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,8 @@ from fmnist.parity.body import ParityBody, parity_body
 from fmnist.parity.models import compare_models
 from fmnist.report.writing import write_report
 from fmnist.results.inputs import Inputs, StepSettings
-from fmnist.results.summary import SummaryRow, summarise
-from fmnist.results.write import plain, require_replaceable, schema, to_json
+from fmnist.results.summary import FIGURES, SummaryRow, figure_cells, summarise, trust_notes, verdict_cell
+from fmnist.results.write import RESULT, plain, schema, to_json
 from fmnist.runs.run import Run, read_json
 from fmnist.scoring.evaluate import (
     EvaluationBody,
@@ -31,31 +31,32 @@ from fmnist.scoring.evaluate import (
     guessing,
 )
 from fmnist.text.progress import Progress, say
+from fmnist.text.tables import size, table
 from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
 from fmnist_runtime.errors import FmnistError, ResultError
-from fmnist_runtime.files import sha256_file, write_atomically
+from fmnist_runtime.files import require_writable, sha256_file, write_atomically
 from fmnist_runtime.machine.environment import package_versions
 from fmnist_runtime.parity.gates import FAIL
 
 _IN_THE_WAY = "remove it, or --force replaces it"
-"""What to do about another's file: its place is the pipeline's, so that another one cannot be chosen."""
+"""Remedy for a foreign file in the place of a result; the pipeline cannot choose another place."""
 
 
 @dataclass(frozen=True)
 class Summary:
-    """What came of the whole job."""
+    """The result of all steps."""
 
     rows: tuple[SummaryRow, ...]
     """One for the original, then one for each artifact."""
     failures: tuple[FmnistError, ...]
-    """Steps that could not be done, and why."""
+    """Why steps could not be done."""
     report: Path | None
-    """The page for people; None where it could not be written."""
+    """The report page; None if it could not be written."""
 
 
 class Pipeline:
-    """The steps of the whole job, each of which is kept when it was done from the same inputs."""
+    """The steps of a run after training. A step that was done from the same inputs is kept."""
 
     def __init__(
         self,
@@ -69,11 +70,11 @@ class Pipeline:
         """Work in a run directory.
 
         Args:
-            run: The directory; it holds a trained model.
-            data_dir: Where the data set lies, if not in one of the usual places.
+            run: The directory, with a trained model.
+            data_dir: Folder of the data set, if not in one of the usual places.
             threads: Threads one inference may use.
             method: How models are timed.
-            force: Replace files that are not ours.
+            force: Replace files that fmnist did not make.
             limits: Fields of a gate that replace those of each scheme's own.
         """
         self._run, self._data_dir, self._how = run, data_dir, Execution(threads)
@@ -82,7 +83,7 @@ class Pipeline:
         self._failures: list[FmnistError] = []
 
     def execute(self) -> Summary:
-        """Do every step that can be done; one that fails stops no other."""
+        """Do all steps; they fail independently."""
         self._export()
         gates = {f"{recipe.format} {recipe.scheme}": recipe.gate for recipe in RECIPES}
         limits: StepSettings = {"gates": gates, "limits": dict(self._limits)}
@@ -101,7 +102,7 @@ class Pipeline:
         progress = Progress("export", len(targets))
         try:
             exported = export_model(
-                # Whether it has learned something is judged at the end, once everything is measured.
+                # Whether the model has learned something is judged at the end.
                 Origin(model, data_dir=self._data_dir, limits=self._limits, allow_chance=True),
                 targets,
                 force=self._force,
@@ -113,7 +114,7 @@ class Pipeline:
         else:
             self._failures += exported.failures
         finally:
-            isolation.stop()  # what follows takes no TensorFlow
+            isolation.stop()  # the next steps need no TensorFlow
 
     def _evaluate(self) -> EvaluationBody:
         artifacts = evaluate_models(self._run.artifacts(), self._splits, self._how)
@@ -143,14 +144,14 @@ class Pipeline:
 
     def _report(self) -> Path | None:
         try:
-            require_replaceable(self._run.report, self._force, _IN_THE_WAY)
+            require_writable(self._run.report, RESULT, self._force, _IN_THE_WAY)
             return write_report([self._run], self._splits, force=self._force)
         except FmnistError as error:
             self._failures.append(error)
             return None
 
     def _judged(self, rows: list[SummaryRow]) -> tuple[SummaryRow, ...]:
-        """The rows, the first of which, the original, fails where it may be guessing."""
+        """Return the rows; the original, the first, fails if it may be guessing."""
         if not rows:
             return ()
         [original, *artifacts] = rows
@@ -162,10 +163,10 @@ class Pipeline:
     def _step(
         self, kind: str, settings: StepSettings, work: Callable[[], Mapping[str, Any]]
     ) -> dict[str, Any]:
-        """A result that is kept or made now; empty when it cannot be made."""
+        """Return a result, kept or made now; empty if it cannot be made."""
         path = self._run.result(kind)
         try:
-            require_replaceable(path, self._force, _IN_THE_WAY)
+            require_writable(path, RESULT, self._force, _IN_THE_WAY)
             inputs: Inputs = {**self._inputs(), **settings}
             record = _read_or_empty(path)
             same = record.get("schema") == schema(kind) and record.get("inputs") == plain(inputs)
@@ -180,7 +181,7 @@ class Pipeline:
             return {}
 
     def _inputs(self) -> Inputs:
-        """All that the results depend on."""
+        """Return everything that the results depend on."""
         return {
             "packages": package_versions(),
             "threads": self._how.threads,
@@ -190,8 +191,18 @@ class Pipeline:
 
 
 def _read_or_empty(path: Path) -> dict[str, Any]:
-    """A result of an earlier run; a missing or damaged one is made again."""
+    """Return a result of an earlier run; empty if it is missing or damaged."""
     try:
         return read_json(path)
     except ResultError:
         return {}
+
+
+def summary_text(rows: Sequence[SummaryRow]) -> str:
+    """Return a table of the models, and below it the gates they broke."""
+    cells = [
+        [row.format, row.scheme, verdict_cell(row), size(row.size_bytes), *figure_cells(row)] for row in rows
+    ]
+    failures = [f"{row.format} {row.scheme}: {failure}" for row in rows for failure in row.failures]
+    lines = [table(["format", "scheme", "verdict", "size", *FIGURES], cells, left=3)]
+    return "\n".join([*lines, *trust_notes(rows), *failures])

@@ -1,14 +1,13 @@
-"""Takes the mean error that int8 makes in each layer back by the layer's bias.
+"""Corrects the biases of an int8 model for the mean error of each layer.
 
-An integer is off by up to half a step, and a layer sums many of them. Where the errors are as often up as
-down, they cancel. Behind hard swish, SiLU and GELU they do not: most of the values lie between -0.4 and 0,
-within a few steps, and those that are alike are rounded the same way. Seen in a small network of hard swish:
-before the global average the signal is 16 dB above its error, behind it 13, where averaging errors that are
-independent would have made it more.
+An integer is wrong by up to half a step, and a layer sums many of them. Errors that are up as often as down
+cancel. Behind hard swish, SiLU and GELU they do not: most values lie between -0.4 and 0, within a few steps,
+and similar values are rounded the same way. In a small network with hard swish, the signal is 16 dB above its
+error before the global average and 13 dB behind it; with independent errors, averaging would have raised it.
 
 Nagel et al. 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction"
-(https://arxiv.org/abs/1906.04721), section 4.2, empirical. Here every layer is measured on what the float
-layers before it give, all in one pass: once each takes its own error back, none is left to hand on.
+(https://arxiv.org/abs/1906.04721), section 4.2, empirical. Here every layer is measured with the output of
+the float layers before it, all in one pass, as each layer corrects its own error and passes none on.
 """
 
 from __future__ import annotations
@@ -22,20 +21,20 @@ import onnxruntime
 from numpy.typing import NDArray
 from onnx import helper, numpy_helper
 
-from fmnist_exporters.formats.onnx_blocks import Feed
-
+Feed = dict[str, NDArray[np.float32]]
+"""Input tensor of a session, by name."""
 _BIASED = ("Conv", "Gemm")
 """Operators whose third input is a bias."""
 _PREFIX = "int8/"
-"""What names in the quantised model begin with, once it is in one graph with the original."""
+"""Prefix of the quantised model's names in a graph that also holds the original."""
 
 
 def correct_biases(quantised: onnx.ModelProto, original: onnx.ModelProto, feeds: Iterable[Feed]) -> None:
-    """Change the biases of a quantised model, in place, so that no layer errs on average.
+    """Change the biases of a quantised model in place, so that the mean error of each layer is zero.
 
     Args:
         quantised: The model with quantise and dequantise nodes; its nodes have the original's names.
-        original: The same in float32.
+        original: The model in float32.
         feeds: Training images, in blocks.
     """
     nodes = _correctable(quantised.graph, original.graph)
@@ -58,7 +57,7 @@ def correct_biases(quantised: onnx.ModelProto, original: onnx.ModelProto, feeds:
 
 
 def _correctable(graph: onnx.GraphProto, original: onnx.GraphProto) -> list[onnx.NodeProto]:
-    """Layers with a bias of their own, which the original has, too."""
+    """Return the layers with their own bias that the original has as well."""
     uses = Counter(name for node in graph.node for name in node.input)
     constants, dequantised = {constant.name for constant in graph.initializer}, _dequantised(graph)
     names = {node.name for node in original.node}
@@ -73,16 +72,16 @@ def _correctable(graph: onnx.GraphProto, original: onnx.GraphProto) -> list[onnx
 
 
 def _dequantised(graph: onnx.GraphProto) -> dict[str, onnx.NodeProto]:
-    """By their outputs the operators that turn integers into floats."""
+    """Return the operators that convert integers to floats, by their outputs."""
     return {node.output[0]: node for node in graph.node if node.op_type == "DequantizeLinear"}
 
 
 def _side_by_side(
     quantised: onnx.ModelProto, original: onnx.ModelProto, nodes: list[onnx.NodeProto]
 ) -> onnx.ModelProto:
-    """Both models in one graph, where each quantised layer takes what the original's layers give.
+    """Return both models in one graph, where each quantised layer takes outputs of the original's layers.
 
-    Its outputs are the mean differences of the given layers, each float32 ``[channels]``.
+    Its outputs are the mean differences of ``nodes``, each float32 ``[channels]``.
     """
     joint = onnx.ModelProto()
     joint.CopyFrom(original)
@@ -119,9 +118,9 @@ def _is_layer(node: onnx.NodeProto) -> bool:
 
 
 def _mean_errors(joint: onnx.ModelProto, feeds: Iterable[Feed]) -> list[NDArray[np.float64]]:
-    """The outputs of a model, on average over all images."""
+    """Return the outputs of a model, averaged over all images."""
     options = onnxruntime.SessionOptions()
-    # As it is written: optimised, integers would be summed by another kernel on another processor.
+    # Without optimisation, which would sum integers with different kernels on different processors.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     session = onnxruntime.InferenceSession(joint.SerializeToString(), options, ["CPUExecutionProvider"])
     sums: list[NDArray[np.float64]] = [np.zeros(())] * len(joint.graph.output)

@@ -1,4 +1,4 @@
-"""Keras → npz, dense layers in a row; `fmnist_runtime.engines.dense_npz` says what the file holds."""
+"""Keras → npz, a sequence of dense layers; `fmnist_runtime.engines.dense_npz` documents the file."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_exporters.metadata import embed_zip
+from fmnist_exporters.formats import embed_zip
 from fmnist_exporters.original.classifier import Classifier
 from fmnist_exporters.original.head import Pair
+from fmnist_exporters.original.keras_private import call_count
 from fmnist_exporters.original.layers import StaticReshape
 from fmnist_exporters.original.reduce import reduce
+from fmnist_runtime.artifact.container import NETWORK_FILE
 from fmnist_runtime.engines.dense import ACTIVATIONS, Dense
-from fmnist_runtime.engines.dense_npz import NETWORK_FILE, NETWORK_SCHEMA
+from fmnist_runtime.engines.dense_npz import NETWORK_SCHEMA
 from fmnist_runtime.errors import UnsupportedError
 
 embed = embed_zip
@@ -29,11 +31,11 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     Args:
         classifier: The original.
         scheme: ``float32``.
-        calibration: None; no scheme takes any.
+        calibration: None, as no scheme uses calibration.
 
     Raises:
         UnsupportedError: The network has other layers.
-        ValueError: There is no such scheme.
+        ValueError: The scheme does not exist.
     """
     if scheme != "float32" or calibration is not None:
         raise ValueError(f"npz is written in float32, not {scheme}")
@@ -54,7 +56,7 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
 
 
 def dense_layers(model: keras.Model) -> list[Dense]:
-    """The layers of a network without branches, each called once: then nothing merges either.
+    """Return the layers of a network without branches, in which each layer is called once.
 
     Raises:
         UnsupportedError: It has other layers.
@@ -64,7 +66,7 @@ def dense_layers(model: keras.Model) -> list[Dense]:
         if isinstance(operation, keras.layers.InputLayer):
             continue
         activation = _activation(operation)
-        if len(operation._inbound_nodes) != 1:
+        if call_count(operation) != 1:
             raise _unsupported(operation, f"{type(operation).__name__} that is called more than once")
         if type(operation) is keras.layers.Dense:
             layers.append(_dense(operation))
@@ -90,7 +92,7 @@ def _dense(layer: Any) -> Dense:
 
 
 def _of_two(unit: Dense, pair: Pair) -> Dense | None:
-    """One unit with sigmoid as two with softmax, which give the same: the first is always 0."""
+    """Return one unit with sigmoid as two with softmax, where the first is always 0; None for others."""
     made = {unit.activation, keras.activations.serialize(pair.activation)}
     if made != {"linear", "sigmoid"} or pair.scale != 1:
         return None
@@ -99,10 +101,10 @@ def _of_two(unit: Dense, pair: Pair) -> Dense | None:
 
 
 def _activation(operation: Any) -> str | None:
-    """The activation that a layer does nothing but compute, if npz has it."""
+    """Return the activation of a layer that only computes one, if npz has it."""
     name = None
-    if len(operation._inbound_nodes) == 1 and len(operation.output.shape) != 2:
-        return name  # softmax of a matrix is one of each row
+    if call_count(operation) == 1 and len(operation.output.shape) != 2:
+        return name  # the softmax of a matrix is one for each row
     match operation:
         case keras.layers.Activation():
             name = keras.activations.serialize(operation.activation)
@@ -116,8 +118,8 @@ def _activation(operation: Any) -> str | None:
 def _unsupported(operation: Any, what: str) -> UnsupportedError:
     known = ", ".join(ACTIVATIONS)
     return UnsupportedError(
-        f"npz cannot hold it: layer {operation.name!r} is a {what}, and npz holds dense layers in a row, "
-        f"with {known}"
+        f"npz cannot hold it: layer {operation.name!r} is a {what}, and npz holds only a sequence "
+        f"of dense layers with {known}"
     )
 
 

@@ -1,4 +1,4 @@
-"""What the layers of an artifact give, as far as it still computes them one by one."""
+"""Reads the results of an artifact's layers, as far as it still computes them one by one."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ import onnxruntime
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 from numpy.typing import NDArray
 
-from fmnist_exporters.layer_drift.original import Graph
+from fmnist_exporters.formats.tflite import operators
+from fmnist_exporters.layer_drift.original import LayerGraph
 from fmnist_runtime.artifact.container import format_suffix
-from fmnist_runtime.engines import open_sound
 from fmnist_runtime.engines.numpy import NumpySession
-from fmnist_runtime.engines.opening import Opening
 from fmnist_runtime.engines.quantization import pixel_writer
+from fmnist_runtime.engines.session_options import SessionOptions
 from fmnist_runtime.errors import ModelError
 
 Values = dict[str, NDArray[np.float32]]
-"""By layer of the reduced classifier what it gives, float32 ``[N, ...]``."""
+"""Results by layer of the reduced classifier, float32 ``[N, ...]``."""
 
 _CHANNELS_FIRST = ("Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool")
-"""ONNX operators whose images have the channels first (https://onnx.ai/onnx/operators)."""
+"""ONNX operators whose results have the channels first (https://onnx.ai/onnx/operators)."""
 _CHANNELS_LAST = ("MatMul", "Gemm", "Reshape", "ReduceMean", "ReduceMax")
-"""Those whose result has them last, as it has in Keras, or has none."""
+"""ONNX operators whose results have the channels last, as in Keras, or have none."""
 _RESHAPING = ("Reshape", "Transpose", "Squeeze", "Unsqueeze")
-"""What the converter puts around other operators, under their names."""
+"""Operators that the converter adds around others, under their names."""
 
 
-def artifact_activations(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
-    """Run an artifact, and read what its layers give where it still does so.
+def artifact_activations(path: Path, images: NDArray[np.uint8], graph: LayerGraph) -> Values:
+    """Run an artifact, and read the results of the layers that it still computes.
 
     Args:
         path: The artifact.
@@ -40,24 +40,26 @@ def artifact_activations(path: Path, images: NDArray[np.uint8], graph: Graph) ->
         graph: The reduced classifier of its original.
 
     Raises:
-        ModelError: It cannot be run on so many images at once.
+        ModelError: The format is unknown, or the artifact cannot be run on all images at once.
     """
     readers = {".tflite": _read_tflite, ".onnx": _read_onnx, ".npz": _read_npz}
     read = readers.get(format_suffix(path))
     if read is None:
-        raise ModelError(f"{path}: layers are compared of artifacts in {', '.join(readers)}")
+        raise ModelError(
+            f"{path}: the layers of this format cannot be read, only those of {', '.join(readers)}"
+        )
     try:
         values = read(path, images, graph)
-    except Exception as error:  # the engines' exceptions have no common base but this
+    except Exception as error:  # the engines' exceptions have no other common base
         raise ModelError(f"{path}: cannot be run on {len(images)} images at once ({error})") from error
     return {
         layer: array
         for layer, array in values.items()
-        if array.shape == (len(images), *graph.places[layer].shape)
+        if array.shape == (len(images), *graph.outputs[layer].shape)
     }
 
 
-def _read_tflite(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
+def _read_tflite(path: Path, images: NDArray[np.uint8], graph: LayerGraph) -> Values:
     interpreter = Interpreter(
         str(path),
         experimental_op_resolver_type=OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES,
@@ -70,23 +72,23 @@ def _read_tflite(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
     pixel_writer(tensor, *pixels["quantization"])(images)
     interpreter.set_tensor(pixels["index"], tensor)
     interpreter.invoke()
-    layers = {place.operation: layer for layer, place in graph.places.items()}
+    layers = {output.operation: layer for layer, output in graph.outputs.items()}
     values: Values = {}
     details = {detail["index"]: detail for detail in interpreter.get_tensor_details()}
-    for operator in interpreter._get_ops_details():
-        for index in operator["outputs"]:
+    for _, outputs in operators(path.read_bytes()):
+        for index in outputs:
             layer = layers.get(_last_operation(details[index]["name"], graph))
             if layer:
                 values[layer] = _dequantised(interpreter, details[index])
-    values[list(graph.places)[-1]] = _dequantised(interpreter, interpreter.get_output_details()[0])
+    values[list(graph.outputs)[-1]] = _dequantised(interpreter, interpreter.get_output_details()[0])
     return values
 
 
-def _last_operation(name: str, graph: Graph) -> str:
-    """Of the operations that were fused into one, which are all named, the one whose result it gives.
+def _last_operation(name: str, graph: LayerGraph) -> str:
+    """Return the operation whose result a fused operator has, of all whose names it carries.
 
-    An operation that the converter spells out in several has its name, and then that with a number: the last
-    of them gives the result.
+    An operation that the converter splits into several has its name, then the name with a number; the last of
+    them has the result.
     """
     names = [part if part in graph.order else re.sub(r"\d+$", "", part) for part in name.split(";")]
     return max(names, key=lambda operation: graph.order.get(operation, -1))
@@ -98,14 +100,14 @@ def _dequantised(interpreter: Any, detail: dict[str, Any]) -> NDArray[np.float32
     return np.asarray(scale * (values.astype(np.float32) - zero_point) if scale else values, np.float32)
 
 
-def _read_onnx(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
+def _read_onnx(path: Path, images: NDArray[np.uint8], graph: LayerGraph) -> Values:
     model = onnx.load(path)
     producers = {name: node for node in model.graph.node for name in node.output}
     names = _onnx_tensors(producers, graph)
-    names[list(graph.places)[-1]] = scores = model.graph.output[0].name
+    names[list(graph.outputs)[-1]] = scores = model.graph.output[0].name
     model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names.values() if name != scores)
     options = onnxruntime.SessionOptions()
-    options.log_severity_level = 4  # what goes wrong is raised
+    options.log_severity_level = 4  # errors are raised
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"]
@@ -117,9 +119,9 @@ def _read_onnx(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
     }
 
 
-def _onnx_tensors(producers: dict[str, Any], graph: Graph) -> dict[str, str]:
-    """By layer the tensor that holds what it gives; where it is quantised, what its integers stand for."""
-    layers = {place.operation: layer for layer, place in graph.places.items()}
+def _onnx_tensors(producers: dict[str, Any], graph: LayerGraph) -> dict[str, str]:
+    """Return the tensor with each layer's result, dequantised if it is quantised."""
+    layers = {output.operation: layer for layer, output in graph.outputs.items()}
     found = {}
     for name, node in producers.items():
         layer = layers.get(_onnx_operation(name, node.op_type, graph))
@@ -129,16 +131,16 @@ def _onnx_tensors(producers: dict[str, Any], graph: Graph) -> dict[str, str]:
     return found
 
 
-def _onnx_operation(tensor: str, operator: str, graph: Graph) -> str:
-    """The operation whose result a tensor is; see `gemm` and `naming` for what they are called."""
+def _onnx_operation(tensor: str, operator: str, graph: LayerGraph) -> str:
+    """Return the operation whose result a tensor is, by the names of `fmnist_exporters.formats.onnx`."""
     name = tensor.removesuffix(":0")
-    if operator == "Gemm":  # has the name of the product, and gives the sum
+    if operator == "Gemm":  # named like the product, but computes the sum
         name = re.sub("MatMul$", "BiasAdd", name)
     return name if name in graph.order else re.sub(r"_\d+$", "", name)
 
 
 def _is_channels_first(name: str, producers: dict[str, Any]) -> bool:
-    """Whether a tensor has its channels first, by the nearest operator before it that tells."""
+    """Return whether a tensor has its channels first, by the nearest operator before it that shows it."""
     while name in producers:
         node = producers[name]
         if node.op_type == "Transpose":
@@ -150,11 +152,11 @@ def _is_channels_first(name: str, producers: dict[str, Any]) -> bool:
     return False
 
 
-def _read_npz(path: Path, images: NDArray[np.uint8], graph: Graph) -> Values:
-    """An npz layer gives what the last layer before the next dense one gives: it holds both."""
-    order = list(graph.places)
+def _read_npz(path: Path, images: NDArray[np.uint8], graph: LayerGraph) -> Values:
+    """Read the layers of an npz model, each of which includes the layers up to the next dense one."""
+    order = list(graph.outputs)
     before = dict(zip(order[1:], order, strict=False))
-    with NumpySession(open_sound(Opening(path))) as session:
+    with NumpySession(SessionOptions(path)) as session:
         ends = [before.get(layer.name) for layer in session.layers[1:]] + order[-1:]
         values = session.activations(images)
     return {layer: array for layer, array in zip(ends, values, strict=True) if layer}

@@ -1,7 +1,7 @@
-"""What the layers of an original give, and under which name its artifacts hold the same values.
+"""Runs an original layer by layer, and finds the names under which its artifacts hold the same values.
 
-Artifacts keep the names of the TensorFlow operations that the reduced classifier was made of. Which of them
-leaves a layer's values is read from that graph, not guessed from its name.
+Artifacts keep the names of the TensorFlow operations of the reduced classifier. The operation that computes a
+layer's result is read from that graph, not guessed from its name.
 """
 
 from __future__ import annotations
@@ -16,59 +16,60 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fmnist_exporters.original.classifier import Classifier
-from fmnist_exporters.original.folding import fold, normalised
+from fmnist_exporters.original.keras_private import call_count
 from fmnist_exporters.original.layers import TRAINING_ONLY, is_reshape
 from fmnist_exporters.original.rebuild import walk
-from fmnist_exporters.original.reduce import Flat, call_named, flatten
+from fmnist_exporters.original.reduce import FlatModel, call_named, flatten, fold, normalised
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the reduced classifier computes a layer's values."""
+class LayerOutput:
+    """The result of a layer in the reduced classifier."""
 
     operation: str
-    """Name of the TensorFlow operation that leaves them."""
+    """Name of the TensorFlow operation that computes it."""
     shape: tuple[int, ...]
-    """Shape of one image's values."""
+    """Its shape for one image."""
 
 
 @dataclass(frozen=True)
-class Graph:
-    """The reduced classifier as converters are given it."""
+class LayerGraph:
+    """The reduced classifier as the converters get it."""
 
-    places: dict[str, Place]
-    """By layer, in the order of computation; the last gives the probabilities."""
+    outputs: dict[str, LayerOutput]
+    """By layer, in the order of computation; the last is the probabilities."""
     order: dict[str, int]
-    """All its operations, each with its number in the order of computation."""
+    """Position of each TensorFlow operation in the order of computation."""
 
 
 @dataclass(frozen=True)
 class Activation:
-    """What a layer of the original gives."""
+    """The result of a layer of the original."""
 
     layer: str
     """Its name in the original."""
     kind: str
     """Its class."""
     home: str
-    """The layer of the reduced classifier that gives the same; empty when it is folded into another."""
+    """The layer of the reduced classifier with the same result; empty if it is folded into another layer."""
     values: NDArray[np.float32]
     """float32 ``[N, ...]``."""
 
 
-def original_activations(classifier: Classifier, images: NDArray[np.uint8]) -> tuple[list[Activation], Graph]:
-    """Run the original, layer by layer, and find where its artifacts hold what the layers give.
+def original_activations(
+    classifier: Classifier, images: NDArray[np.uint8]
+) -> tuple[list[Activation], LayerGraph]:
+    """Run the original layer by layer, and find where its artifacts hold the layers' results.
 
-    Left out are layers that hand on what they are given, in another shape or unless in training, and those
-    that are called more than once.
+    Layers that only reshape, that act only in training, or that are called more than once are left out.
 
     Args:
         classifier: The original.
         images: uint8 ``[N, *image_shape]``, raw pixels.
 
     Returns:
-        What its layers give, in order, at last the probabilities; and the graph for
-        `artifact_layers.artifact_activations`.
+        The results of its layers in order, ending with the probabilities; and the graph for
+        `fmnist_exporters.layer_drift.artifact.artifact_activations`.
     """
     flat = flatten(classifier)
     graph = _trace(fold(flat.model))
@@ -81,7 +82,7 @@ def original_activations(classifier: Classifier, images: NDArray[np.uint8]) -> t
             found.append((operation, result))
         return result
 
-    outputs = walk(classifier.model, call, tf.constant(classifier.taken(images)))
+    outputs = walk(classifier.model, call, tf.constant(classifier.prepared(images)))
     calls = Counter(operation for operation, _ in found)
     activations = [
         Activation(operation.name, type(operation).__name__, homes.get(operation, ""), _float32(result))
@@ -90,39 +91,38 @@ def original_activations(classifier: Classifier, images: NDArray[np.uint8]) -> t
     ]
     head = classifier.head.layer()
     if head is not None:
-        last = list(graph.places)[-1]
+        last = list(graph.outputs)[-1]
         activations.append(Activation(head.name, type(head).__name__, last, _float32(head(outputs))))
     return activations, graph
 
 
-def _homes(flat: Flat, graph: Graph) -> dict[Any, str]:
-    """By operation of the original the layer of the reduced classifier that gives the same.
+def _homes(flat: FlatModel, graph: LayerGraph) -> dict[Any, str]:
+    """Return, by operation of the original, the layer of the reduced classifier with the same result.
 
-    A linear layer that does the normalisation behind it gives what that gave, and no longer its own.
+    A linear layer that includes the normalisation behind it has the result of the normalisation.
     """
     moved = {linear.name: layer.name for linear, layer in normalised(flat.model).items()}
-    names = {moved.get(name, name): name for name in graph.places}
+    names = {moved.get(name, name): name for name in graph.outputs}
     return {operation: names[name] for operation, name in flat.names.items() if name in names}
 
 
-def _trace(model: keras.Model) -> Graph:
-    """The graph of a reduced classifier, named as in `inference_function`."""
-    places: dict[str, Place] = {}
+def _trace(model: keras.Model) -> LayerGraph:
+    """Return the graph of a reduced classifier, with the names of `inference_function`."""
+    outputs: dict[str, LayerOutput] = {}
 
     def call(operation: Any, *arguments: Any, **keywords: Any) -> Any:
         result = call_named(operation, *arguments, **keywords)
-        if _computes(operation) and tf.is_tensor(result) and len(operation._inbound_nodes) == 1:
-            places[operation.name] = Place(result.op.name, tuple(result.shape[1:]))
+        if _computes(operation) and tf.is_tensor(result) and call_count(operation) == 1:
+            outputs[operation.name] = LayerOutput(result.op.name, tuple(result.shape[1:]))
         return result
 
     image = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32)
     graph = tf.function(lambda image: walk(model, call, image)).get_concrete_function(image).graph
-    return Graph(places, {node.name: number for number, node in enumerate(graph.get_operations())})
+    return LayerGraph(outputs, {node.name: number for number, node in enumerate(graph.get_operations())})
 
 
 def _computes(operation: Any) -> bool:
-    handing_on = (keras.layers.InputLayer, *TRAINING_ONLY)
-    return type(operation) not in handing_on and not is_reshape(operation)
+    return type(operation) not in (keras.layers.InputLayer, *TRAINING_ONLY) and not is_reshape(operation)
 
 
 def _float32(values: Any) -> NDArray[np.float32]:

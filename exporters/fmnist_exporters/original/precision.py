@@ -1,4 +1,4 @@
-"""How exactly an original itself computes, which is all that a float32 copy of it can be asked for."""
+"""Measures how exactly an original itself computes, which limits what a float32 copy of it can match."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from fmnist_runtime.parity.gates import FLOAT32_DIFFERENCE, ROUNDINGS
 
 _FLOAT64_BYTES = 8
 _SAMPLE = 1000
-_SAMPLED_SHORT = 2
-"""How many times as large as in a sample the rounding may be in all images. Of four networks it was 1.0 to
-1.1 times (dense, CNN, separable, MobileNetV2; 1,000 of 10,000)."""
+_SAMPLE_FACTOR = 2
+"""Bound of the rounding in all images divided by that in a sample. For four networks the ratio was 1.0 to 1.1
+(dense, CNN, separable, MobileNetV2; 1,000 of 10,000 images)."""
 
 
 class Precision:
-    """An original beside the same network in float64, which is made when it is first asked for."""
+    """An original beside the same network in float64, which is built when first needed."""
 
     def __init__(self, classifier: Classifier) -> None:
-        """Of this original."""
+        """Measure this original."""
         self._classifier = classifier
 
     def rounding(self, images: NDArray[np.uint8], scores: NDArray[np.float32]) -> float:
-        """Largest difference of a probability between the original and the same network in float64.
+        """Return the largest difference of a probability between the original and the network in float64.
 
-        It grows with the logits: around 1 it is some 10⁻⁷, but of a network trained on raw pixels, whose
-        logits go into the hundreds, 10⁻⁵ and more.
+        It grows with the logits: about 10⁻⁷ where they are around 1, and 10⁻⁵ and more for a network trained
+        on raw pixels, whose logits reach hundreds.
 
         Args:
             images: uint8 ``[N, *image_shape]``.
             scores: float32 ``[N, classes]``, the original's probabilities of them.
 
         Returns:
-            The difference; 0 when the network has parts that cannot be computed in float64.
+            The difference; 0 if parts of the network cannot be computed in float64.
         """
         largest = 0.0
         try:
@@ -50,12 +50,12 @@ class Precision:
                 block = slice(start, start + step)
                 exact = self._compute(tf.constant(images[block], tf.float64)).numpy()
                 largest = max(largest, float(np.abs(scores[block] - exact).max()))
-        except Exception:  # somebody's layer, which may raise anything
+        except Exception:  # a user's layer may raise anything
             return 0.0
         return largest
 
     def rounding_that_matters(self, images: NDArray[np.uint8], scores: NDArray[np.float32]) -> float:
-        """The same of a sample of the images, and of all only where a gate may depend on it.
+        """Return `rounding` of a sample of the images, and of all only if a gate may depend on it.
 
         Args:
             images: uint8 ``[N, *image_shape]``.
@@ -63,17 +63,17 @@ class Precision:
         """
         sample = slice(None, None, max(1, len(images) // _SAMPLE))
         found = self.rounding(images[sample], scores[sample])
-        if _SAMPLED_SHORT * ROUNDINGS * found <= FLOAT32_DIFFERENCE:
+        if _SAMPLE_FACTOR * ROUNDINGS * found <= FLOAT32_DIFFERENCE:
             return found
         return self.rounding(images, scores)
 
     @cached_property
     def _compute(self) -> Any:
-        """The same as a graph, which unlike a call of Keras's frees what no layer needs any more."""
+        """The network as a graph, which frees results early, unlike a call of the Keras model."""
         pixels = tf.TensorSpec([None, *self._exact.input_shape[1:]], tf.float64)
         return tf.function(lambda images: self._exact(images, training=False), input_signature=[pixels])
 
     @cached_property
     def _exact(self) -> keras.Model:
-        """From raw pixels to probabilities, in float64."""
+        """The network from raw pixels to probabilities, in float64."""
         return rebuild(flatten(self._classifier).model, Copier("float64"))

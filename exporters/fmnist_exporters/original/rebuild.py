@@ -1,4 +1,4 @@
-"""Rebuilding a functional model operation by operation, on copies that share nothing with it."""
+"""Rebuilds a functional model operation by operation, on copies that share nothing with it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_exporters.original.keras_private import run_graph
 from fmnist_exporters.original.layers import is_model
 from fmnist_exporters.original.plain import plain_config, plain_kind, set_plain_weights
 
@@ -22,11 +23,11 @@ Call = Callable[..., Any]
 class Copier:
     """Calls copies of operations in their plain form (see `fmnist_exporters.original.plain`).
 
-    One that is called again, as a shared layer is, has one copy.
+    An operation that is called again, such as a shared layer, is copied once.
     """
 
     def __init__(self, dtype: str = "float32", unroll: bool = False) -> None:
-        """Make copies that compute in a type of floats; of recurrent layers, maybe without loops."""
+        """Make copies that compute in a float type, with recurrent layers unrolled on request."""
         self._dtype, self._unroll = dtype, unroll
         self._copies: dict[Any, Any] = {}
         self._names = {_INPUT}
@@ -44,8 +45,8 @@ class Copier:
         Args:
             operation: A layer, or an operation of ``keras.ops``.
             arguments: Its arguments.
-            config: What the copy's configuration has otherwise.
-            weights: The copy's weights; the operation's own when None.
+            config: Settings in which the copy's configuration differs.
+            weights: The copy's weights; by default the operation's own.
             keywords: Its arguments by name.
         """
         if operation in self._copies:
@@ -59,22 +60,22 @@ class Copier:
                 set_plain_weights(operation, copy)
             else:
                 copy.set_weights(weights)
-            if hasattr(copy, "finalize_state"):  # Normalization works out its figures from its weights
+            if hasattr(copy, "finalize_state"):  # Normalization computes its constants from its weights
                 copy.finalize_state()
         return result
 
     @property
     def names(self) -> dict[Any, str]:
-        """What the copies are called, by the operations that they are of."""
+        """Names of the copies, by the operations that they are copies of."""
         return {operation: copy.name for operation, copy in self._copies.items()}
 
     def _free(self, name: str) -> str:
-        """The name, as TensorFlow takes it; with a number when a nested model brought another like it."""
+        """Return the name in a form that TensorFlow accepts, numbered if a nested model already used it."""
         return free_name(re.sub(r"[^\w.-]", "_", name, flags=re.ASCII).lstrip("_-") or "layer", self._names)
 
 
 def free_name(name: str, taken: set[str]) -> str:
-    """The name, or with a number where another has it; it is taken from then on."""
+    """Return the name, with a number if it is taken, and add it to ``taken``."""
     free, number = name, 1
     while free in taken:
         number += 1
@@ -86,31 +87,31 @@ def free_name(name: str, taken: set[str]) -> str:
 def rebuild(
     model: keras.Model, call: Call, finish: Callable[[Any], Any] = lambda result: result
 ) -> keras.Model:
-    """A functional model of the same input, whose output is what ``call`` makes of each operation.
+    """Return a functional model with the same input, built from the results of ``call``.
 
     Args:
         model: The old model.
-        call: What to make of its operations.
-        finish: What to make of the last result.
+        call: Called with each of its operations.
+        finish: Called with the last result.
     """
     image = keras.Input(model.input_shape[1:], name=_INPUT)
     return keras.Model(image, finish(walk(model, call, image)), name=model.name)
 
 
 def walk(model: keras.Model, call: Call, *inputs: Any) -> Any:
-    """Call all operations of a model's graph for inference, in order, those of nested models among them."""
+    """Call all operations of a model for inference, in order, including those of nested models."""
 
     def call_flat(operation: Any, *arguments: Any, **keywords: Any) -> Any:
         if is_model(operation):
             return walk(operation, call, *arguments)
         if "training" in inspect.signature(operation.call).parameters:
-            keywords["training"] = False  # said aloud: some layers take it for True
+            keywords["training"] = False  # explicit, as some layers default to True
         return call(operation, *arguments, **keywords)
 
     graph = keras.Model(model.inputs, model.outputs) if isinstance(model, keras.Sequential) else model
-    return graph._run_through_graph(inputs, call_fn=call_flat)
+    return run_graph(graph, inputs, call_flat)
 
 
 def float64(array: Any) -> NDArray[np.float64]:
-    """A weight in the type in which weights are combined, so that the result is rounded once."""
+    """Return a weight as float64, in which weights are combined, so that the result is rounded once."""
     return np.asarray(array, np.float64)

@@ -1,26 +1,25 @@
 """Rounds weights to int8 so that the errors of one unit's weights cancel on real images.
 
-The nearest integer is the best for each weight alone, not for their sum: neighbouring pixels are alike, so
-an error made in one weight can be made good in the next. GPTQ does that (Frantar et al. 2022,
+The nearest integer is best for each weight alone, not for their sum: neighbouring pixels are similar, so the
+next weight can compensate the error of one. GPTQ does that (Frantar et al. 2022,
 https://arxiv.org/abs/2210.17323, algorithm 1, in one block).
 
-The weights stay float32, but lie on the grid to which TFLite's converter and ONNX Runtime's quantiser
-round: per output channel, multiples of max|w| / 127. Both then store exactly the integers chosen here.
+The weights stay float32, but lie on the grid to which the TFLite and ONNX quantisers round: per output
+channel, multiples of max|w| / 127. Both then store exactly the integers chosen here.
 
-Measured on the default network, five seeds, 500 calibration images: test images in 10,000 whose class
-changes, on average.
+Test images in 10,000 whose class changes (default network, average of five seeds, 500 calibration images):
 
     ==================================== ======= =========
-    what is int8                         nearest this file
+    quantised to int8                    nearest this file
     ==================================== ======= =========
     weights                                 12.8       3.4
     output of the hidden layer               8.0
     both, in TFLite and in ONNX alike       14.6       8.0
     ==================================== ======= =========
 
-What remains is the hidden layer's output, which has one scale for all units. To stretch each unit over the
-whole range was tried and left: of 10,000 training images, 8.9 that change become 7.7 by powers of two and
-6.4 by any factor, at their best; the hidden layer would no longer be the original's.
+The rest is due to the hidden layer's output, which has one scale for all units. Scaling each unit to the
+whole range was tried and rejected: of 10,000 training images, 8.9 that change become 7.7 with powers of two
+and 6.4 with any factor, at best, and the hidden layer would no longer be the original's.
 """
 
 from __future__ import annotations
@@ -29,39 +28,39 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_exporters.original.keras_private import call_count
 from fmnist_exporters.original.layers import images_at_once
 
 DAMPING = 0.01
 """Share of the inputs' mean variance that is added to the variance of each, as in GPTQ. Measured as above:
-from 0.01 to 0.1 the changed images differ by one in 10,000; 0.001 changes three more."""
+values from 0.01 to 0.1 differ by one image in 10,000; 0.001 changes three more."""
 
 MAX_INPUTS = 4096
-"""Of more inputs to a layer, the second moments, n² numbers that are inverted in n³ steps, would take
-gigabytes and minutes; such a layer is left to the nearest integers."""
+"""Layers with more inputs are rounded to the nearest. Their second moments, n² numbers inverted in n³ steps,
+would take gigabytes and minutes."""
 
 
 def round_weights(model: keras.Model, calibration: NDArray[np.uint8]) -> None:
-    """Round the dense layers of a reduced model, in place, all but the last, which int8 leaves in float.
+    """Round the dense layers of a reduced model in place, except the last, which int8 leaves in float.
 
-    Each layer is rounded for the inputs that the layers before it give it once they are rounded. Where a
-    layer has a bias, the bias takes up the mean error. A layer that is called twice is left to the nearest
-    integers, as convolutions are: of a small network of two, 42 images change, and rounding them so, too,
-    makes it 40.
+    Each layer is rounded for the inputs from the layers before it, rounded. The bias of a layer compensates
+    the mean error. Layers that are called twice, and convolutions, are rounded to the nearest: in a small
+    network of two convolutions 42 images change, and 40 with rounding as here.
 
     Args:
-        model: A Keras classifier that takes raw pixels 0–255, with nothing left to fold into its weights.
+        model: A Keras classifier of raw pixels 0–255, with nothing left to fold into its weights.
         calibration: uint8 ``[N, *image_shape]``, training images.
     """
     images = calibration.astype(np.float32)
     dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
     for layer in dense[:-1]:
-        if layer.kernel.shape[0] <= MAX_INPUTS and len(layer._inbound_nodes) == 1:
+        if layer.kernel.shape[0] <= MAX_INPUTS and call_count(layer) == 1:
             inputs = _outputs(keras.Model(model.inputs, layer.input), images)
             _round_dense(layer, inputs.reshape(-1, inputs.shape[-1]))
 
 
 def _outputs(model: keras.Model, images: NDArray[np.float32]) -> NDArray[np.float64]:
-    """What a model gives for images, a few of them at a time."""
+    """Return the output of a model, computed in blocks."""
     blocks = np.array_split(images, range(0, len(images), images_at_once(model))[1:])
     return np.concatenate([np.asarray(model([block]), np.float64) for block in blocks])
 
@@ -77,18 +76,17 @@ def _round_dense(layer: keras.layers.Dense, inputs: NDArray[np.float64]) -> None
 
 
 def round_kernel(kernel: NDArray[np.float64], inputs: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Round a kernel to its int8 grid such that ``inputs @ kernel`` changes little.
+    """Round a kernel to its int8 grid so that ``inputs @ kernel`` changes little.
 
-    Row by row: round, then shift the rows that follow by what makes up best for the error, which the
-    inverse of the inputs' second moments tells. The largest weight of each column is 127 steps and stays
-    so, as it is what the grid is made from.
+    Each row is rounded, and the following rows are shifted to compensate the error best, by the inverse of
+    the inputs' second moments. The largest weight of each column stays at 127 steps, as it defines the grid.
 
     Args:
         kernel: float ``[inputs, units]``.
-        inputs: float ``[N, inputs]``; centred if a bias takes up the mean.
+        inputs: float ``[N, inputs]``; centred if a bias compensates the mean.
 
     Returns:
-        float32 ``[inputs, units]``, in each column whole multiples of its largest absolute value / 127.
+        float32 ``[inputs, units]``; each column holds integer multiples of its largest absolute value / 127.
     """
     peak, scale = np.abs(kernel).argmax(axis=0), _grid(kernel)
     shifted, rounded = kernel / scale, np.empty_like(kernel)
@@ -102,13 +100,13 @@ def round_kernel(kernel: NDArray[np.float64], inputs: NDArray[np.float64]) -> ND
 
 
 def _grid(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The step of each column's grid; 1 for a column of zeros, which any step fits."""
+    """Return the step of each column's grid; 1 for a column of zeros."""
     largest = np.abs(kernel).max(axis=0)
     return np.asarray(np.where(largest > 0, largest, 127) / 127)
 
 
 def _inverse_factor(inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Upper triangular ``U`` with ``UᵀU = (inputsᵀ·inputs + damping)⁻¹``."""
+    """Return the upper triangular ``U`` with ``UᵀU = (inputsᵀ·inputs + damping)⁻¹``."""
     moments = inputs.T @ inputs
     moments[np.diag_indices(len(moments))] += DAMPING * np.diag(moments).mean() or 1.0
     return np.linalg.cholesky(np.linalg.inv(moments)).T

@@ -1,33 +1,50 @@
-"""The original Keras model, behind the same interface as the artifacts made from it."""
+"""Loads and runs an original, a Keras model, with the interface of the artifacts made from it."""
 
 from __future__ import annotations
 
 import contextlib
+import json
+import re
+import zipfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 import tensorflow as tf
 
 from fmnist_exporters.original.classifier import Classifier, as_classifier
-from fmnist_exporters.original.load import load_keras
 from fmnist_runtime.artifact.contract import RAW, parse_range
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
+from fmnist_runtime.engines import KERAS_ENDINGS, KERAS_SUFFIXES
 from fmnist_runtime.engines.base import BaseSession, image_writer
-from fmnist_runtime.engines.opening import USER, ImageTensor, Opening
 from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.engines.session_options import USER, ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.files import require_file
+
+_HDF5_SUFFIXES = KERAS_SUFFIXES[1:]
+_OWN_CODE = re.compile(r"(?:Could not locate|Unknown) (\w+):? '([^']+)'")
+"""Keras's messages for a class or function that is not part of Keras, from .keras and HDF5 files."""
+_OF_KERAS = re.compile(r"object config: \{'module': 'keras")
+_NEW_CLASS = re.compile(r"Could not deserialize '(keras[\w.]+)'")
+_NEW_ARGUMENT = re.compile(r"Unrecognized keyword arguments passed to (\w+): (\{.*?\})")
+_WRONG_WEIGHTS = re.compile(r"(Layer '[^']+' expected \d+ variables, but received \d+ variables)")
+_PYTHON = ("`Lambda` layer", "__lambda__", "enable_unsafe_deserialization")
+_BROKEN = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, UnicodeDecodeError)
 
 
 def limit_threads(threads: int) -> None:
-    """Let TensorFlow use so many threads for one operation, if it has not begun to work with others."""
-    with contextlib.suppress(RuntimeError):  # too late; `KerasSession.info` says how many there are
+    """Set the number of threads of one TensorFlow operation, unless TensorFlow already runs."""
+    with contextlib.suppress(RuntimeError):  # it runs; `KerasSession.info` has the actual number
         tf.config.threading.set_intra_op_parallelism_threads(threads)
 
 
 class KerasSession(BaseSession):
-    """A Keras classifier, anybody's; raw pixels in, probabilities out."""
+    """Any Keras classifier; raw pixels in, probabilities out."""
 
     def __init__(
         self,
@@ -36,16 +53,18 @@ class KerasSession(BaseSession):
         threads: int = 1,
         input_range: str | None = RAW,
         known_from: str = USER,
+        trained_on: tuple[str, str] = ("", ""),
     ) -> None:
         """Load a ``.keras``, ``.h5`` or ``.hdf5`` file.
 
         Args:
             path: The file.
             labels: Class names; numbers when not given.
-            threads: Threads one inference may use, unless TensorFlow works already in this process.
-            input_range: What the model was trained on (see `artifact.contract`); the session takes raw
-                pixels all the same. None where it is not known, and nothing can be scored.
-            known_from: Where that is known from.
+            threads: Threads of one inference, unless TensorFlow already runs in this process.
+            input_range: Pixel range the model was trained on (see `artifact.contract`); the session takes
+                raw pixels in any case. None if it is unknown, so that nothing can be scored.
+            known_from: Source of the input range.
+            trained_on: Name of the data set and digest of its test split; empty if unknown.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
@@ -60,18 +79,19 @@ class KerasSession(BaseSession):
             self._classifier = as_classifier(self._engine, pixels)
         except ModelError as error:
             raise type(error)(f"{path}: {error}") from error
-        except Exception as error:  # what somebody's layers raise when they are called
-            raise ModelError(f"{path}: is no classifier of images ({error})") from error
+        except Exception as error:  # a user's layer may raise anything
+            raise ModelError(f"{path}: is not an image classifier ({error})") from error
         model = self._classifier.model
         image = ImageTensor(tuple(model.input_shape[1:]), np.dtype(np.float32))
         taken = tf.config.threading.get_intra_op_parallelism_threads()
-        opening = Opening(path, taken, labels, input_range, known_from)
-        info = opening.info(
-            "keras", f"keras {keras.version()}", image, self._classifier.classes, scheme="original"
+        options = SessionOptions(path, taken, labels, input_range, known_from)
+        engine, classes, (dataset, digest) = f"keras {keras.version()}", self._classifier.classes, trained_on
+        info = options.info(
+            "keras", engine, image, classes, scheme="original", dataset=dataset, dataset_digest=digest
         )
         if note := self._classifier.head.note:
             info = replace(info, notes=(*info.notes, f"{path}: {note}"))
-        self._raw = replace(info.contract, range=RAW)  # what an export puts in front of it, it gets here
+        self._raw = replace(info.contract, range=RAW)  # the classifier converts the pixels itself
         super().__init__(info, self._classifier.block, "none")
 
     @property
@@ -81,7 +101,7 @@ class KerasSession(BaseSession):
 
     @property
     def classifier(self) -> Classifier:
-        """The Keras model with what makes it a classifier of raw pixels."""
+        """The Keras model as a classifier of raw pixels."""
         return self._classifier
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
@@ -92,3 +112,90 @@ class KerasSession(BaseSession):
             scores[...] = self._classifier.scores(pixels)
 
         return Plan(image_writer(pixels, shape, self._raw), call, scores)
+
+
+class _OldDepthwise(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
+    """Reads a layer of Keras 2, whose configuration has one group, which Keras 3 rejects."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the layer of this Keras."""
+        if config.get("groups") == 1:
+            config = {key: value for key, value in config.items() if key != "groups"}
+        return keras.layers.DepthwiseConv2D.from_config(config)
+
+
+def load_keras(path: Path) -> Any:
+    """Load a Keras model without running code that it contains.
+
+    Raises:
+        ModelError: The file is missing or damaged, or this Keras cannot build the model.
+    """
+    if path.suffix.lower() not in KERAS_SUFFIXES:
+        raise ModelError(f"{path}: a Keras model's file ends in {KERAS_ENDINGS}")
+    require_file(path, "a Keras model", ModelError)
+    old = {"DepthwiseConv2D": _OldDepthwise} if path.suffix.lower() in _HDF5_SUFFIXES else None
+    try:
+        return keras.saving.load_model(path, custom_objects=old, compile=False)
+    except Exception as error:  # Keras's exceptions for damaged files have no other common base
+        raise ModelError(f"{path}: {explain_wrong_file(path) or _reason(error, path)}") from error
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """Return why Keras does not load a file, and the remedy. Keras names the cause last, after much else."""
+    texts = [" ".join(str(cause).split()) for cause in _causes(error)]
+    whole = " ".join(texts)
+    if any(sign in whole for sign in _PYTHON):
+        return (
+            "holds a Lambda layer or function, which is Python code that is not run; write it with layers or "
+            "with operations of keras.ops, such as keras.ops.relu(x), and save the model again"
+        )
+    if (own := _OWN_CODE.search(texts[-1])) and not _OF_KERAS.search(texts[-1]):
+        kind, name = own.groups()
+        return (
+            f"needs the {kind} {name.rpartition('>')[2]!r}, which is not of Keras: its code is not in the "
+            "file; build the model of Keras's own layers and operations of keras.ops, and save it again"
+        )
+    saved, here = _saved_by(path), f"Keras {keras.version()}"
+    by = f"was saved by {saved}" if saved else "was saved by another Keras"
+    again = f"load it with {saved or 'that'}, and save it again as .keras, or install that version here"
+    if new := (_NEW_CLASS.search(whole) or own):
+        return f"{by}, and {here} has no {new.groups()[-1].rpartition('.')[2]}; {again}"
+    if argument := _NEW_ARGUMENT.search(whole):
+        return f"{by}, and {argument[1]} of {here} does not take {argument[2]}; {again}"
+    if weights := _WRONG_WEIGHTS.search(whole):
+        return (
+            f"not a model that {here} can load: its weights are not those of its layers ({weights[1]}); save "
+            "the model again, before quantize() if it was called"
+        )
+    if "No model config found" in whole:
+        return (
+            f"not a model that {here} can load: it holds no network, only weights if anything; save the "
+            "whole model with model.save('NAME.keras')"
+        )
+    if "model.weights" in whole and "Expected a" in whole:
+        return f"not a model that {here} can load: its weights are missing; save it again with model.save()"
+    if isinstance(error, OSError) or "accessible `.keras` zip file" in whole:
+        return f"not a model that {here} can load: the file is cut or damaged; copy or save it again"
+    return f"not a model that {here} can load ({texts[-1]})"
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and its causes, the first cause last."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _saved_by(path: Path) -> str:
+    """Return the Keras version that a file names; empty if it names none."""
+    try:
+        if path.suffix.lower() in _HDF5_SUFFIXES:
+            with h5py.File(path) as file:
+                version = file.attrs["keras_version"]
+        else:
+            with zipfile.ZipFile(path) as archive:
+                version = json.loads(archive.read("metadata.json"))["keras_version"]
+    except _BROKEN:
+        return ""
+    return f"Keras {version.decode() if isinstance(version, bytes) else version}"

@@ -1,1 +1,1 @@
-"""What a model file says of itself: its seal, its labels and its input contract."""
+"""Model files: their metadata, seal and input contract, read and checked without an engine."""

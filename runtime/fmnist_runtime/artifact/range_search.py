@@ -1,8 +1,7 @@
-"""Finding out by labelled images which numbers a model takes for pixels.
+"""Finding a model's input range with labelled images.
 
-A model that was trained on x/255 and is fed raw pixels answers, and is wrong. Where images with their true
-classes are at hand, the range under which it is right oftenest tells; where two are as good, only the user
-can say.
+A model that was trained on x/255 also accepts raw pixels, but its answers are wrong. With labelled images,
+the right range is the one with the highest accuracy. If two are equally good, only the user can decide.
 """
 
 from __future__ import annotations
@@ -13,47 +12,47 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.artifact.contract import UnknownInputError
+from fmnist_runtime.errors import UnknownInputError
 
 Scorer = Callable[[str, NDArray[np.uint8]], NDArray[np.float32] | None]
-"""Scores float32 ``[N, classes]`` of images under a range; None where the model's input cannot hold that."""
+"""Returns scores, float32 ``[N, classes]``, of images under a range; None if the model's input cannot hold
+it."""
 
 _COMMON = ("0-255", "0-1", "-1-1", "-0.5-0.5")
 _INVERTED = ("255-0", "1-0", "1--1")
 _STATISTICS = ("mean=0.1307,std=0.3081", "mean=0.286,std=0.353")
-"""Mean and deviation of MNIST and of Fashion-MNIST, as tutorials for PyTorch give them, for other data,
-too."""
+"""Mean and deviation of MNIST and of Fashion-MNIST, which PyTorch tutorials also use for other data."""
 _BGR = ":bgr"
 _IMAGENET = "mean=0.485,0.456,0.406,std=0.229,0.224,0.225"
 """https://docs.pytorch.org/vision/stable/models.html"""
 _CAFFE = "mean=0.4078,0.4579,0.485,std=0.003922,0.003922,0.003922:bgr"
-"""Of Caffe's networks: blue first, 103.939, 116.779 and 123.68 subtracted from pixels 0–255."""
+"""For Caffe's networks: blue first, with 103.939, 116.779 and 123.68 subtracted from pixels 0–255."""
 _STAGES = (500, 2000)
-"""So many images are tried first; where they do not tell, all are."""
+"""Numbers of images that are tried first. If they do not decide, all are tried."""
 _CERTAIN = 4.0
-"""Standard errors of a paired difference, of accuracy (McNemar) or of loss, beyond which it is not taken for
-chance. With a dozen ranges at three stages, chance passes it once in 400 models."""
+"""A paired difference of accuracy (McNemar) or loss is significant beyond this many standard errors. With
+a dozen ranges at three stages, chance exceeds it for one model in 400."""
 _MATERIAL = 1.2
-"""How many times as great the mean loss must be, besides. At half its scale an overconfident network's may be
-lower by a tenth."""
+"""The mean loss must also be higher by this factor. With half the scale, the loss of an overconfident
+network may be lower by a tenth."""
 _ALIKE = 1e-3
-"""Losses that differ by less are of the same answers; float32 alone makes some 1e-6 of it."""
+"""Losses that differ by less belong to the same answers; float32 rounding alone causes about 1e-6."""
 _ROUNDED = 1e-3
-"""Share of images whose class rounding may decide where the scale of the input does not."""
+"""Share of images whose class may depend on rounding if the scale of the input does not matter."""
 _BETTER_THAN_GUESSING = 0.25
-"""Share of the way from always naming the commonest class to being always right. A model that gets less far,
-such as one of another data set, or of another order of classes, tells nothing of its range. Random weights
-get up to an eighth of it."""
+"""Share of the way from always guessing the most frequent class to perfect accuracy. A less accurate
+model, such as one of another data set or with another order of classes, says nothing about its range.
+Random weights reach up to an eighth of it."""
 
 
 @dataclass(frozen=True)
 class Trial:
-    """How often a model is right under one range."""
+    """A model's accuracy under one range."""
 
     range: str
     """The range; see `fmnist_runtime.artifact.contract`."""
     right: NDArray[np.bool_]
-    """bool ``[N]``, for each image whether it got its true class."""
+    """bool ``[N]``: whether each image got its true class."""
     losses: NDArray[np.float64]
     """float64 ``[N]``, cross-entropy of each image."""
 
@@ -70,28 +69,28 @@ class Trial:
 
 @dataclass(frozen=True)
 class _Search:
-    """What trials of several ranges came to."""
+    """The result of trying several ranges."""
 
     best: Trial
-    """Of those under which the model is not surely less accurate, the one of the least loss."""
+    """The trial with the lowest loss among those whose accuracy is not significantly lower."""
     doubts: list[Trial]
-    """Others that may be right as well."""
+    """Others that may also be right."""
     trials: list[Trial]
-    """All, the usual first."""
+    """All trials, the usual range first."""
     tells: bool
-    """Whether the model is so much better than guessing that its range can be told."""
+    """Whether the model is accurate enough to decide."""
 
 
 @dataclass(frozen=True)
 class FoundRange:
-    """The range that labelled images speak for."""
+    """The range that labelled images support."""
 
     best: Trial
-    """Of those under which the model is not surely less accurate, the one of the least loss."""
+    """The trial with the lowest loss among those whose accuracy is not significantly lower."""
     second: Trial
     """The most accurate of the others."""
     tried: int
-    """How many ranges were tried."""
+    """Number of ranges that were tried."""
 
     def __str__(self) -> str:
         images = f"{len(self.best.right):,} labelled images"
@@ -99,10 +98,10 @@ class FoundRange:
 
 
 def candidates(channels: int) -> list[str]:
-    """The ranges that image classifiers are commonly trained on.
+    """Return the ranges that image classifiers are commonly trained on.
 
     Args:
-        channels: How many channels the images have.
+        channels: Number of channels of the images.
     """
     if channels == 1:
         return [*_COMMON, *_STATISTICS, *_INVERTED]
@@ -115,25 +114,25 @@ def find_range(
 ) -> FoundRange:
     """Find the range that a model was trained on.
 
-    Of the ranges under which it is not surely less accurate than under another, that is the one of the least
-    loss, which is what training made small. It must be less beyond chance, and materially.
+    Among the ranges whose accuracy is not significantly lower, it is the one with the lowest loss, which
+    training minimised. The loss must be significantly and materially lower.
 
     Args:
         score: The model.
-        ranges: What to try, two or more, the usual first.
+        ranges: Two or more ranges to try, the usual one first.
         images: uint8 ``[N, …]``.
         targets: uint8 ``[N]``, the true classes.
         path: The model's file, for messages.
 
     Raises:
-        UnknownInputError: Images do not tell; the text says what to type.
+        UnknownInputError: The images do not decide; the text says what to type.
     """
     search = _search(score, ranges, images, targets, None)
     if not search.tells:
         top = max(search.trials, key=lambda trial: trial.accuracy)
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
-            f"{path}: does not say which numbers it takes for pixels, and is not right with any of "
+            f"{path}: does not say its input range, and is not accurate with any of "
             f"{len(ranges)} ranges: {top} is the best, {commonest:.2f}% are of one class; name the data "
             "set it was trained on with --dataset, or its range with --input-range"
         )
@@ -149,31 +148,31 @@ def find_other_range(
     targets: NDArray[np.uint8],
     path: object,
 ) -> tuple[FoundRange, str]:
-    """Find the range of a model that is taken to be of a usual one unless images speak against that.
+    """Find the range of a model that is assumed to have a usual one unless images contradict that.
 
-    The usual one stays where images do not tell, as of a model that was not trained, and where it makes no
-    difference to the classes, as to a linear model without biases.
+    The usual range is kept if images do not decide, as for an untrained model, and if it makes no difference
+    to the classes, as for a linear model without biases.
 
     Args:
         score: The model.
-        usual: The range that is taken where nobody says another.
-        ranges: What to try, the usual range among it.
+        usual: The default range.
+        ranges: The ranges to try, including the usual one.
         images: uint8 ``[N, …]``.
         targets: uint8 ``[N]``, the true classes.
         path: The model's file, for messages.
 
     Returns:
-        The range, and why the usual one is taken though images do not speak for it; empty where they do, or
-        for another one.
+        The range, and why the usual one is kept although images do not support it; empty if they support it
+        or another one.
 
     Raises:
-        UnknownInputError: Images speak for several ranges; the text says what to type.
+        UnknownInputError: Images support several ranges; the text says what to type.
     """
     search = _search(score, ranges, images, targets, usual)
     found = FoundRange(search.best, _next(search.trials, search.best), len(ranges))
     if not search.tells:
         [own] = [trial for trial in search.trials if trial.range == usual]
-        text = f"no range is far enough from guessing to tell, of {len(ranges)} the best is {found.best}"
+        text = f"no range is accurate enough to decide; the best of {len(ranges)} is {found.best}"
         return FoundRange(own, found.best, len(ranges)), f"{text}; name another with --input-range"
     alike = [trial for trial in search.trials if trial is not found.best and _is_alike(found.best, trial)]
     if found.best.range == usual and alike and not _is_same(found.best, least := min(alike, key=_mean_loss)):
@@ -184,14 +183,14 @@ def find_other_range(
 
 
 def _require_sure(search: _Search, images: int, path: object) -> None:
-    """Check that images speak for one range alone."""
+    """Check that images support one range only."""
     if search.doubts:
         both = (search.best, *search.doubts)
         likely = min(both, key=lambda trial: (trial.range.endswith(_BGR), _mean_loss(trial)))
         shown = [str(trial) for trial in both[:3]]
         raise UnknownInputError(
-            f"{path}: does not say which numbers it takes for pixels, and {images:,} labelled images do "
-            f"not, either: {'; '.join(shown)}; name the right one, such as --input-range {likely.range}"
+            f"{path}: does not say its input range, and {images:,} labelled images do "
+            f"not decide it:  {'; '.join(shown)}; name the right one, such as --input-range {likely.range}"
         )
 
 
@@ -202,7 +201,7 @@ def _search(
     targets: NDArray[np.uint8],
     usual: str | None,
 ) -> _Search:
-    """Try ranges on a few images, and on more where those do not tell."""
+    """Try ranges on a few images, and on more if those do not decide."""
     rivals = list(ranges)
     for chosen in _samples(len(targets)):
         trials = _try_all(score, rivals, images[chosen], targets[chosen])
@@ -215,7 +214,7 @@ def _search(
 
 
 def _judge(trials: list[Trial], targets: NDArray[np.uint8], usual: str | None) -> _Search:
-    """Which of the ranges is the best, and which others may be right as well."""
+    """Find the best range and the others that may also be right."""
     top = max(trials, key=lambda trial: trial.accuracy)
     near = [trial for trial in trials if not _is_more_accurate(top, trial)]
     best = min(near, key=_mean_loss)
@@ -225,7 +224,7 @@ def _judge(trials: list[Trial], targets: NDArray[np.uint8], usual: str | None) -
         if trial.range == usual and _is_alike(best, trial):
             return _Search(trial, [], trials, _tells(trial, targets))
     if doubts and all(trial.range.removesuffix(_BGR) == best.range.removesuffix(_BGR) for trial in doubts):
-        # Red or blue first makes no difference that shows, and red first is the rule.
+        # The channel order makes no visible difference, and red first is the rule.
         best, doubts = min((best, *doubts), key=lambda trial: len(trial.range)), []
     return _Search(best, doubts, trials, _tells(best, targets))
 
@@ -233,17 +232,17 @@ def _judge(trials: list[Trial], targets: NDArray[np.uint8], usual: str | None) -
 def find_contradiction(
     score: Scorer, declared: str, ranges: Sequence[str], images: NDArray[np.uint8], targets: NDArray[np.uint8]
 ) -> FoundRange | None:
-    """A range under which a model is surely right oftener than under the one that its file declares.
+    """Find a range that is significantly more accurate than the one that a model's file declares.
 
     Args:
         score: The model.
         declared: The range that the file declares.
-        ranges: What else to try.
+        ranges: Other ranges to try.
         images: uint8 ``[N, …]``.
         targets: uint8 ``[N]``, the true classes.
 
     Returns:
-        That range, and the declared one behind it; None where there is none.
+        That range, with the declared one as second; None if there is none.
     """
     rivals = list(ranges)
     for chosen in _samples(len(targets)):
@@ -266,7 +265,7 @@ def find_contradiction(
 
 
 def _samples(images: int) -> Iterator[NDArray[np.intp]]:
-    """Places of a few images, of more, and of all, at random: one's own data may be sorted by class."""
+    """Yield indices of a few images, of more, and of all, at random, as the data may be sorted by class."""
     order = np.random.default_rng(0).permutation(images)
     for count in (*(stage for stage in _STAGES if stage < images), images):
         yield np.sort(order[:count])
@@ -275,7 +274,7 @@ def _samples(images: int) -> Iterator[NDArray[np.intp]]:
 def _try_all(
     score: Scorer, ranges: Sequence[str], images: NDArray[np.uint8], targets: NDArray[np.uint8]
 ) -> list[Trial]:
-    """A trial of each range that the model's input can hold."""
+    """Try each range that the model's input can hold."""
     trials = []
     for range in ranges:
         scores = score(range, images)
@@ -291,36 +290,36 @@ def _mean_loss(trial: Trial) -> float:
 
 
 def _next(trials: Sequence[Trial], best: Trial) -> Trial:
-    """The most accurate of the others."""
+    """Return the most accurate of the others."""
     return max(
         (trial for trial in trials if trial is not best), key=lambda trial: trial.accuracy, default=best
     )
 
 
 def _is_more_accurate(one: Trial, other: Trial) -> bool:
-    """Whether one is surely right oftener than the other, by McNemar's test."""
+    """Return whether one is significantly more accurate than the other, by McNemar's test."""
     gained, lost = int((one.right & ~other.right).sum()), int((other.right & ~one.right).sum())
     return bool((gained - lost) / max(gained + lost, 1) ** 0.5 > _CERTAIN)
 
 
 def _fits_better(one: Trial, other: Trial) -> bool:
-    """Whether the loss of one is surely and materially less."""
+    """Return whether the loss of one is significantly and materially lower."""
     worse = other.losses - one.losses
     spread = float(worse.std()) / len(worse) ** 0.5
     return bool(_mean_loss(other) > _MATERIAL * _mean_loss(one) and worse.mean() > _CERTAIN * spread)
 
 
 def _is_alike(one: Trial, other: Trial) -> bool:
-    """Whether images get the same classes, but for those that float32's rounding decides."""
+    """Return whether images get the same classes, apart from those that float32 rounding decides."""
     return bool((one.right != other.right).mean() <= _ROUNDED)
 
 
 def _is_same(best: Trial, other: Trial) -> bool:
-    """Whether it makes no difference, as to a model that normalises its input itself."""
+    """Return whether the two make no difference, as for a model that normalises its input itself."""
     return np.array_equal(best.right, other.right) and np.allclose(best.losses, other.losses, atol=_ALIKE)
 
 
 def _tells(best: Trial, targets: NDArray[np.uint8]) -> bool:
-    """Whether a model is so much better than guessing that its range can be told."""
+    """Return whether a model is accurate enough to decide on its range."""
     commonest = np.bincount(targets).max() / len(targets)
     return bool(best.accuracy > commonest + _BETTER_THAN_GUESSING * (1 - commonest))

@@ -1,1 +1,1 @@
-"""Data sets, label files and pictures."""
+"""Data sets, label files and images."""

@@ -1,4 +1,4 @@
-"""Data sets: what is known about each, where their files are looked for, how a split is read."""
+"""Data sets: the known ones, where their files are searched, and how a split is read."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from fmnist_runtime.data.idx import idx_header, idx_sha256, read_idx
 from fmnist_runtime.data.labels import Labels, read_distinct_labels
 from fmnist_runtime.errors import DatasetError
 
+__all__ = ["Dataset", "load_dataset"]
+
 Split = Literal["train", "test"]
 
 _STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}
 _KNOWN_SHAPE = (28, 28)
 _LABELS = "labels.txt"
 _SYSTEM_FOLDER = Path("/usr/share/datasets")
-"""Where Debian and Raspberry Pi OS put the package dataset-fashion-mnist."""
+"""The folder of the package dataset-fashion-mnist of Debian and Raspberry Pi OS."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,7 @@ class Dataset:
     labels: tuple[str, ...]
     """Class names, by class index."""
     notes: tuple[str, ...] = ()
-    """What was done to the names that their file does not say, a line each."""
+    """Changes to the class names that the file does not mention, a line each."""
 
     @cached_property
     def digest(self) -> str:
@@ -103,28 +105,28 @@ class Dataset:
 
 
 def file_names(split: Split) -> tuple[str, str]:
-    """Names of a split's images file and labels file, without ``.gz``."""
+    """Return the names of a split's images file and labels file, without ``.gz``."""
     stem = _STEMS[split]
     return f"{stem}-images-idx3-ubyte", f"{stem}-labels-idx1-ubyte"
 
 
 def dataset_reference(name: str) -> str:
-    """What to record of a data set, so that it is found again from any folder: its name or whole path."""
+    """Return what to record to find a data set again from any folder: its name or absolute path."""
     return name if name in KNOWN else str(Path(name).resolve())
 
 
 def cache_folder() -> Path:
-    """Where fetched data sets are kept, each in a subfolder of its name."""
+    """Return the folder of fetched data sets, each in a subfolder of its name."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "fmnist"
 
 
 def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
-    """Folders where a data set is looked for, in order.
+    """Return the folders where a data set is searched, in order.
 
     Args:
-        name: A known data set's name, or the path of a folder with one's own IDX files.
-        data_dir: A folder that the user named; then no other is looked at.
+        name: A known data set's name, or the path of a folder with the user's IDX files.
+        data_dir: A folder that the user named, which is then the only one.
     """
     if data_dir is not None:
         return [data_dir / name, data_dir]
@@ -138,7 +140,7 @@ def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """An IDX file in a folder, gzipped or plain; None when there is neither.
+    """Return an IDX file in a folder, gzipped or plain; None if there is neither.
 
     Args:
         folder: The folder, which need not exist.
@@ -152,10 +154,10 @@ def find_file(folder: Path, name: str) -> Path | None:
 
 
 def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[Path, Path]:
-    """The images file and labels file of a split, in the first folder of the search path with both.
+    """Return the images file and labels file of a split, in the first folder of the search path with both.
 
     Raises:
-        DatasetError: There is none; the message says where it was looked for.
+        DatasetError: There are none; the message lists the searched folders.
     """
     folders = search_path(name, data_dir)
     names = file_names(split)
@@ -182,13 +184,13 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
     """Read one split of a data set.
 
     Args:
-        name: ``fashion-mnist``, ``mnist`` or the path of a folder with one's own IDX files and,
-            if the classes have names, a ``labels.txt`` with one a line.
+        name: ``fashion-mnist``, ``mnist`` or the path of a folder with IDX files and, if the classes have
+            names, a ``labels.txt`` with one name a line.
         split: ``train`` or ``test``.
-        data_dir: Look only in this folder (and its subfolder of that name).
+        data_dir: Search only in this folder and its subfolder of that name.
 
     Raises:
-        DatasetError: The files are missing, damaged, or do not fit together.
+        DatasetError: The files are missing, damaged or inconsistent.
     """
     images_path, targets_path = find_files(name, split, data_dir)
     images, targets = read_idx(images_path), read_idx(targets_path)
@@ -219,7 +221,7 @@ def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Datas
 
 
 def _or_fetch(name: str, data_dir: Path | None) -> str:
-    """The command that brings a known data set to where it was looked for."""
+    """Return the command that fetches a known data set to where it was searched."""
     if name not in KNOWN:
         return ""
     where = f" --data-dir {shlex.quote(str(data_dir))}" if data_dir is not None else ""
@@ -236,10 +238,10 @@ def _labels(name: str, folder: Path, targets: NDArray[np.uint8]) -> Labels:
 
 
 def _is_another(name: str, targets: Path) -> bool:
-    """Whether a labels file is that of another known data set.
+    """Return whether a labels file belongs to another known data set.
 
-    The lectures put the four files, which have the same names in every data set, straight into one
-    folder; asked for another data set, that folder is not the answer.
+    The lectures put the four files, which have the same names in every data set, into one folder. That folder
+    does not match another data set.
     """
     if name not in KNOWN:
         return False

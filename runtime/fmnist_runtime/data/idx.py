@@ -26,8 +26,8 @@ from fmnist_runtime.files import require_file
 _UINT8 = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
 _MAX_BYTES = 700_000_000
-"""The largest set of this kind, EMNIST's 814,255 images, has 638 MB; a header that promises more than this is
-damaged or hostile."""
+"""The largest set of this kind, EMNIST's 814,255 images, has 638 MB. A header with more is damaged or
+hostile."""
 _PIECE = 1 << 20
 """Bytes read at once."""
 _MEND = "fetch, copy or write it again"
@@ -38,10 +38,10 @@ _MAX_DIMENSIONS = 4
 def read_idx(path: Path) -> NDArray[np.uint8]:
     """Read an IDX file of unsigned bytes.
 
-    Never holds more than the header promises, whatever a gzip stream would expand to.
+    It never holds more than the header's size, whatever the size of the gzip stream.
 
     Args:
-        path: A plain or gzipped IDX file; which of the two is told by its content.
+        path: A plain or gzipped IDX file, which its content shows.
 
     Returns:
         uint8 array with the header's dimensions, for instance ``[60000, 28, 28]`` or ``[60000]``.
@@ -52,18 +52,18 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     with _opened(path) as file:
         shape = _read_header(file, path)
         size = math.prod(shape)
-        array = np.empty(size, np.uint8)  # takes memory only as far as it is filled
+        array = np.empty(size, np.uint8)  # uses memory only as far as it is filled
         held = _fill(file, array)
         longer = held == size and file.read(1)
     if held < size or longer:
         found = "more" if longer else f"{held:,}"
         raise IdxError(f"{path}: header promises {size:,} bytes of data, the file holds {found}; {_MEND}")
-    array.flags.writeable = False  # what was read is shared, and its digest may be known
+    array.flags.writeable = False  # it may be shared, and its digest cached
     return array.reshape(shape)
 
 
 def _fill(file: BinaryIO, array: NDArray[np.uint8]) -> int:
-    """Read into an array until it is full or the file ends; how many bytes that was."""
+    """Read into an array until it is full or the file ends, and return the number of bytes."""
     view, held = array.data, 0
     while held < len(view):
         count = file.readinto(view[held : held + _PIECE])  # type: ignore[attr-defined]
@@ -74,30 +74,30 @@ def _fill(file: BinaryIO, array: NDArray[np.uint8]) -> int:
 
 
 def read_idx_shape(path: Path) -> tuple[int, ...]:
-    """The dimensions that an IDX file's header promises, without reading its data.
+    """Return the dimensions in an IDX file's header, without reading its data.
 
     Raises:
-        IdxError: As of `read_idx`.
+        IdxError: As in `read_idx`.
     """
     with _opened(path) as file:
         return _read_header(file, path)
 
 
 def idx_sha256(array: NDArray[np.uint8]) -> str:
-    """SHA-256 of the array as a plain IDX file: what ``zcat FILE.gz | sha256sum`` prints."""
+    """Return the SHA-256 of the array as a plain IDX file, as ``zcat FILE.gz | sha256sum`` prints it."""
     digest = hashlib.sha256(idx_header(array))
     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
 def idx_header(array: NDArray[np.uint8]) -> bytes:
-    """The header bytes that an IDX file of this array starts with."""
+    """Return the header of the IDX file of this array."""
     return struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    """The decompressed content as a stream; what goes wrong in reading it becomes one line."""
+    """Open the decompressed content as a stream. Errors while reading become one line."""
     require_file(path, "an IDX file", IdxError)
     try:
         with path.open("rb") as file:

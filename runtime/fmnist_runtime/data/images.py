@@ -1,7 +1,7 @@
-"""Image files as the models want them: raw grey pixels, light on dark, of the model's size.
+"""Reading image files for models: raw grey pixels, light on dark, of the model's size.
 
-A stranger's file costs bounded memory: files and pixels have limits, few parsers are reached, and large
-images are made smaller before anything else is done with them.
+A file that is not trusted costs limited memory: files and pixels have limits, few parsers are used, and large
+images are reduced first.
 """
 
 from __future__ import annotations
@@ -22,23 +22,27 @@ from fmnist_runtime.files import require_file
 if TYPE_CHECKING:
     import PIL.Image
 
+__all__ = ["read_image"]
+
 MAX_BYTES = 2**27
 """Largest image file that is read."""
 MAX_PIXELS = 2**25
-"""Largest image that is decoded: 33 megapixels. WebP is the costliest, with 16 bytes a pixel: 0.5 GB."""
+"""Largest image that is decoded: 33 megapixels. WebP needs most memory, 16 bytes per pixel: 0.5 GB."""
 MAX_JPEG_PIXELS = 2**26
-"""JPEG, which telephones write in 64 megapixels, is decoded smaller, from coefficients of 8 bytes a pixel."""
+"""The same for JPEG, as telephones write 64 megapixels. It is decoded smaller, from coefficients of 8
+bytes per pixel."""
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
-"""All that Pillow may try, first what it has loaded anyway. It has more, one of which starts Ghostscript."""
+"""Formats that Pillow may try, first those that it has loaded anyway. It has more, one of which starts
+Ghostscript."""
 _READ = "PNG, JPEG, GIF, BMP, TIFF, WebP or PPM"
 _ISO_IMAGES = {
     **dict.fromkeys((b"avif", b"avis"), "an AVIF image"),
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"), "a HEIC image"),
     **dict.fromkeys((b"mif1", b"msf1"), "a HEIF image"),
 }
-"""What is behind ``ftyp`` at the start of such files (ISO/IEC 14496-12). Pillow cannot read HEIC. It can read
-AVIF, but not within limits: a file of 3 kB whose header says 100 x 100 pixels had it take 1 GB."""
+"""By the bytes after ``ftyp`` at the start of such files (ISO/IEC 14496-12). Pillow cannot read HEIC. It
+can read AVIF, but not within limits: for a file of 3 kB with a header of 100 x 100 pixels it took 1 GB."""
 _OTHER_STARTS = {
     b"%PDF": "a PDF document",
     b"%!PS": "PostScript",
@@ -52,7 +56,7 @@ _OTHER_STARTS = {
 }
 _MODES = {1: "L", 3: "RGB"}
 _OVERSAMPLING = 8
-"""How many times the model's size an image keeps until it is resampled properly."""
+"""Multiple of the model's size that an image keeps until it is resampled."""
 _ORIENTATION = 0x0112
 _TO_UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
@@ -63,52 +67,52 @@ _TO_UPRIGHT = {
     7: "TRANSVERSE",
     8: "ROTATE_90",
 }
-"""What undoes each orientation of the EXIF specification (CIPA DC-008, 4.6.4); 1 is upright."""
+"""Reverses each orientation of the EXIF specification (CIPA DC-008, 4.6.4); 1 is upright."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """An image as a model sees it, and what was done to it."""
+    """An image for a model, and how it was changed."""
 
     pixels: NDArray[np.uint8]
     """uint8 of the model's image shape."""
     inverted: bool
-    """Whether dark on light was turned into light on dark."""
+    """Whether dark on light was inverted to light on dark."""
     width: int
-    """Pixels across, before scaling."""
+    """Width in pixels, before scaling."""
     height: int
-    """Pixels down, before scaling."""
+    """Height in pixels, before scaling."""
     mode: str
-    """Colour mode before conversion, as Pillow calls it, such as ``L``, ``RGB`` or ``RGBA``."""
+    """Colour mode before conversion, by Pillow's name, such as ``L``, ``RGB`` or ``RGBA``."""
 
 
 def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDArray[np.uint8]:
     """Read an image file of any size and colour mode for a model.
 
-    Transparent pixels become black, or white behind a dark object; then the image is scaled to the
-    model's size, whatever its own proportions.
+    Transparent pixels become black, or white behind a dark object. Then the image is scaled to the model's
+    size, whatever its proportions.
 
     Args:
-        path: A PNG, JPEG, GIF, BMP, TIFF, WebP or PPM file; of several frames the first is read.
+        path: A PNG, JPEG, GIF, BMP, TIFF, WebP or PPM file; the first frame if there are several.
         shape: The model's image shape, ``(H, W)`` or ``(H, W, C)`` with C of 1 or 3.
-        invert: ``auto``, ``always`` or ``never``. The grey data sets are light on dark. For a grey model
-            ``auto`` inverts an image whose border is, in the mean, nearer white than black, as in a
-            photograph of a garment on white; `read_picture` says whether it did. For a model of three
-            channels it never does: the complement of a colour is another colour.
+        invert: ``auto``, ``always`` or ``never``. The grey data sets are light on dark. For a grey model,
+            ``auto`` inverts an image whose border is on average nearer white than black, as in a photograph
+            of a garment on white; `read_picture` says whether it did. It never inverts for a model of three
+            channels, as the complement of a colour is another colour.
 
     Returns:
         uint8 array of that shape.
 
     Raises:
-        ImageError: The file is missing, too large or not an image, or the model takes no images of
-            that shape.
+        ImageError: The file is missing, too large or not an image, or the model takes no images of that
+            shape.
         MissingExtraError: Pillow is not installed.
     """
     return read_picture(path, shape, invert).pixels
 
 
 def read_picture(path: Path, shape: tuple[int, ...], invert: str = "auto") -> Picture:
-    """As `read_image`, with what was done to the image."""
+    """As `read_image`, with the changes to the image."""
     return decode_picture(_read(path), str(path), shape, invert)
 
 
@@ -117,9 +121,9 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
 
     Args:
         content: The whole file.
-        name: What to call it in messages.
-        shape: As of `read_image`.
-        invert: As of `read_image`.
+        name: Its name in messages.
+        shape: As in `read_image`.
+        invert: As in `read_image`.
     """
     with needs_extra("images", "reading image files"):
         from PIL import Image, UnidentifiedImageError
@@ -135,7 +139,7 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
         raise ImageError(f"{name}: {_unread(content)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(f"{name}: is too large an image; scale it down first") from error
-    except Exception as error:  # of a damaged file Pillow's plugins raise anything
+    except Exception as error:  # Pillow's plugins raise any exception for a damaged file
         reason = str(error) or type(error).__name__
         raise ImageError(f"{name}: image file is cut off or cannot be read ({reason})") from error
     pixels, inverted = _fit(image, shape, invert)
@@ -145,17 +149,17 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
 def fit_picture(
     pixels: NDArray[np.uint8], name: str, shape: tuple[int, ...], invert: str = "auto"
 ) -> Picture:
-    """As `read_picture`, for pixels that are known already.
+    """As `read_picture`, for an array of pixels.
 
     Args:
         pixels: uint8 ``[H, W]`` or ``[H, W, C]`` with C of 1 or 3.
-        name: What to call it in messages.
-        shape: As of `read_image`.
-        invert: As of `read_image`.
+        name: Its name in messages.
+        shape: As in `read_image`.
+        invert: As in `read_image`.
     """
     require_image_shape(shape, name)
     if not _is_image(pixels.shape):
-        raise ImageError(f"{name}: pixels of shape {pixels.shape} are no image")
+        raise ImageError(f"{name}: pixels of shape {pixels.shape} are not an image")
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
     height, width = pixels.shape[:2]
     if pixels.shape[:2] == shape[:2] and pixels.size == math.prod(shape):
@@ -169,9 +173,9 @@ def fit_picture(
 
 
 def image_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of image to read for a model.
+    """Return the shape of an image to read for a model.
 
-    It is the model's own; for flattened input the square of that many pixels, and for one channel in front of
+    It is the model's own; for flattened input the square of that many pixels, and for one channel before
     height and width these two.
     """
     if len(input_shape) == 3 and input_shape[0] == 1 and input_shape[2] not in _MODES:
@@ -198,13 +202,13 @@ def _is_image(shape: tuple[int, ...]) -> bool:
 
 
 def _read(path: Path) -> bytes:
-    """The content of a regular file. Opening a pipe could wait for ever."""
+    """Return the content of a regular file. Opening a pipe could block for ever."""
     try:
         status = path.stat()
     except (OSError, ValueError):
         status = None  # for require_file to say why
     if status and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
-        raise ImageError(f"{path}: is a pipe or device, not a file; for what comes through a pipe give -")
+        raise ImageError(f"{path}: is a pipe or device, not a file; to read from a pipe give -")
     require_file(path, "an image file", ImageError)
     if status and status.st_size > MAX_BYTES:
         raise ImageError(f"{path}: is larger than {MAX_BYTES / 1e6:.0f} MB; scale the image down first")
@@ -215,7 +219,7 @@ def _read(path: Path) -> bytes:
 
 
 def _unread(content: bytes) -> str:
-    """What a file is that is none of the formats that are read, and what to do with it."""
+    """Return what an unsupported file is, and what to do with it."""
     kind = _ISO_IMAGES.get(content[8:12], "") if content[4:8] == b"ftyp" else ""
     kind = kind or next((kind for start, kind in _OTHER_STARTS.items() if content.startswith(start)), "")
     if kind:
@@ -233,12 +237,12 @@ def _require_moderate(file: PIL.Image.Image, name: str) -> None:
 
 
 def _reduced(file: PIL.Image.Image, side: int) -> PIL.Image.Image:
-    """The first frame upright, in L, RGB or RGBA, and not much larger than a side."""
+    """Return the first frame upright, in L, RGB or RGBA, and not much larger than a side."""
     from PIL import Image
 
-    file.draft(None, (side, side))  # in its own mode; only JPEG can do this
+    file.draft(None, (side, side))  # in its own mode; only for JPEG
     file.load()
-    orientation = file.getexif().get(_ORIENTATION)  # after loading, which itself turns a TIFF upright
+    orientation = file.getexif().get(_ORIENTATION)  # after loading, which turns a TIFF upright
     image = _eight_bits(_smaller(_reducible(file), side))
     if orientation in _TO_UPRIGHT:
         return image.transpose(Image.Transpose[_TO_UPRIGHT[orientation]])
@@ -246,7 +250,7 @@ def _reduced(file: PIL.Image.Image, side: int) -> PIL.Image.Image:
 
 
 def _reducible(image: PIL.Image.Image) -> PIL.Image.Image:
-    """The image in a mode that Pillow can average: L, RGB, RGBA, or I where it is 16-bit grey."""
+    """Return the image in a mode that Pillow can average: L, RGB, RGBA, or I for 16-bit grey."""
     if image.mode == "F":
         raise ValueError("floating-point pixels have no range that all agree on")
     if image.mode.startswith("I"):
@@ -259,13 +263,13 @@ def _reducible(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _smaller(image: PIL.Image.Image, side: int) -> PIL.Image.Image:
-    """Means of whole blocks, as many as leave no length under the side."""
+    """Average whole blocks of pixels, so that no side becomes shorter than this one."""
     factors = max(1, image.width // side), max(1, image.height // side)
     return image if factors == (1, 1) else image.reduce(factors)
 
 
 def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
-    """An image of 16-bit grey with its upper 8 bits, which Pillow would clip to white; others as they are."""
+    """Return the upper 8 bits of a 16-bit grey image, which Pillow would clip; other images as they are."""
     if image.mode != "I":
         return image
     from PIL import Image
@@ -274,7 +278,7 @@ def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
 
 
 def _fit(image: PIL.Image.Image, shape: tuple[int, ...], invert: str) -> tuple[NDArray[np.uint8], bool]:
-    """The pixels of an image in L, RGB or RGBA for a model, and whether they were inverted."""
+    """Return the pixels of an image in L, RGB or RGBA for a model, and whether they were inverted."""
     from PIL import Image
 
     if image.mode == "RGBA":
@@ -295,7 +299,7 @@ def _inverted(pixels: NDArray[np.uint8], invert: str) -> tuple[NDArray[np.uint8]
 
 
 def _is_dark(image: PIL.Image.Image) -> bool:
-    """Whether what can be seen of an image with transparency is nearer black than white."""
+    """Return whether the visible part of an image with transparency is nearer black than white."""
     alpha = np.asarray(image.getchannel("A"), np.int64)
     if alpha.min() == 255:
         return False
@@ -304,7 +308,7 @@ def _is_dark(image: PIL.Image.Image) -> bool:
 
 
 def _border_mean(pixels: NDArray[np.uint8]) -> float:
-    """Mean of the outermost rows and columns."""
+    """Return the mean of the outermost rows and columns."""
     edges = (pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1])
     total = math.fsum(float(edge.sum(dtype=np.int64)) for edge in edges)
     return total / sum(edge.size for edge in edges)

@@ -1,12 +1,12 @@
-"""Class names, as label files of many origins hold them.
+"""Class names from label files of various formats.
 
-One name a line is the plain form. Besides it there are:
+The plain form has one name a line. Others are:
 
-- numbers in front, as Teachable Machine writes them: ``0 Cats``; or ImageNet's: ``n01440764 tench``; lines
-  are in the order of the numbers then;
+- numbers before the names, as Teachable Machine writes them: ``0 Cats``; or ImageNet's: ``n01440764 tench``;
+  numbered lines are sorted;
 - a dict or list of Python, also without brackets: ``{0: 'tench, Tinca tinca', 1: 'goldfish'}``;
 - JSON: a list, or an object of numbers or of names: ``{"0": ["n01440764", "tench"]}``, ``{"cat": 0}``; also
-  inside of an object, as ``id2label`` of a model's configuration in Transformers;
+  inside an object, such as ``id2label`` in the configuration of a Transformers model;
 - the ``names:`` of a data set's YAML file, as Ultralytics writes it.
 """
 
@@ -24,19 +24,21 @@ from typing import Any
 from fmnist_runtime.errors import DatasetError
 from fmnist_runtime.files import require_file
 
+__all__ = ["Labels", "read_labels"]
+
 MAX_CLASSES = 100_000
-"""Five times those of the largest set of images in use, ImageNet-21k; a file can claim any number."""
+"""Five times the classes of ImageNet-21k, the largest set of images in use. A file can claim any number."""
 _MAX_BYTES = 2**22
 """42 bytes for each of so many classes."""
 _MAX_NAME = 500
 """Four times the longest of ImageNet's names, which are lists of synonyms."""
 _BACKGROUND = "background"
-"""Name of a class before ImageNet's 1,000, which TensorFlow's older models have."""
+"""Name of an additional class before ImageNet's 1,000 in TensorFlow's older models."""
 _IMAGENET = 1000
 _NO_TEXT = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029]")
-"""Control characters but for tabs and ends of lines."""
+"""Control characters except tabs and line ends."""
 _NO_NAME = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What a name cannot have, though JSON can write all of it."""
+"""Characters that a name cannot have, although JSON can contain them."""
 _NUMBERED = re.compile(r"([0-9]{1,7})(?:[ \t,:]|[.)](?=[ \t]))[ \t]*(\S.*)")
 _SYNSET = re.compile(r"n[0-9]{8}[ \t,:][ \t]*(\S.*)")
 """WordNet's number of an ImageNet class, and its name."""
@@ -44,25 +46,25 @@ _QUOTED = r"""'((?:[^'\\\r\n]|\\.){0,1000})'|"((?:[^"\\\r\n]|\\.){0,1000})\""""
 _ENTRY = re.compile(rf"\s*(?:([0-9]{{1,7}})\s*:\s*)?(?:{_QUOTED})\s*(,|\Z)")
 _ESCAPED = re.compile(r"""\\(['"\\])""")
 _KEYS = ("id2label", "names", "labels", "classes", "class_names")
-"""Keys of a JSON object under which class names stand."""
+"""Keys of a JSON object with class names."""
 _YAML = re.compile(r"^names:[ \t]*(?=[\[{\r\n])", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Class names, and what a person should know of them."""
+    """Class names and remarks on them."""
 
     names: tuple[str, ...]
     """By class index."""
     notes: tuple[str, ...] = ()
-    """What was done to them that the file does not say, a line each."""
+    """Changes to the names that the file does not mention, a line each."""
 
 
 def read_labels(path: Path) -> Labels:
-    """Class names from a file; see `parse_labels`, and `fit_labels`, which makes equal ones distinct.
+    """Read class names from a file; see `parse_labels`, and `fit_labels`, which makes equal ones distinct.
 
     Raises:
-        DatasetError: The file cannot be read, or is no such file.
+        DatasetError: The file cannot be read, or is not a label file.
     """
     require_file(path, "a text file of class names, one a line", DatasetError)
     try:
@@ -74,10 +76,10 @@ def read_labels(path: Path) -> Labels:
 
 
 def read_distinct_labels(path: Path) -> Labels:
-    """As `read_labels`, with the number of the class behind each of those that are alike.
+    """As `read_labels`, with the class number added to equal names.
 
     Raises:
-        DatasetError: As of `read_labels`.
+        DatasetError: As in `read_labels`.
     """
     read = read_labels(path)
     fitted = fit_labels(read.names)
@@ -85,14 +87,14 @@ def read_distinct_labels(path: Path) -> Labels:
 
 
 def parse_labels(content: bytes, name: str) -> Labels:
-    """Class names from the content of a label file, as they stand there.
+    """Parse the content of a label file, without changing the names.
 
     Args:
-        content: The whole file, in UTF-8, or in UTF-16 with its mark.
-        name: What to call it in messages.
+        content: The whole file, in UTF-8, or in UTF-16 with a byte order mark.
+        name: Its name in messages.
 
     Raises:
-        DatasetError: It is no text, or there is a line or an entry that is no name; the message says which.
+        DatasetError: It is not text, or a line or an entry is not a name; the message says which.
     """
     try:
         if len(content) > _MAX_BYTES:
@@ -106,15 +108,15 @@ def parse_labels(content: bytes, name: str) -> Labels:
 
 
 def fit_labels(labels: Sequence[str], classes: int | None = None) -> Labels:
-    """Class names for a model: one for each class, and no two alike.
+    """Fit class names to a model: one for each class, all distinct.
 
-    A class for the background, which TensorFlow's older models have before ImageNet's 1,000, is put in front
-    or taken away where that makes the numbers equal. Of names that stand twice, as ``crane`` does among
-    ImageNet's, each gets the number of its class: ``crane (134)``.
+    A class for the background, which TensorFlow's older models have before ImageNet's 1,000, is added or
+    removed if that makes the numbers equal. Equal names, such as ``crane`` in ImageNet, get the number of
+    their class: ``crane (134)``.
 
     Args:
-        labels: Names as somebody gave them.
-        classes: How many classes the model has; None where that is not known.
+        labels: The names.
+        classes: Number of the model's classes; None if unknown.
 
     Raises:
         ValueError: There are more or fewer names than classes.
@@ -143,12 +145,12 @@ def fit_labels(labels: Sequence[str], classes: int | None = None) -> Labels:
 
 
 def is_numbered(labels: Sequence[str]) -> bool:
-    """Whether classes have their numbers for names, as those of a model that carries none."""
+    """Return whether the classes have their numbers as names, as in a model without names."""
     return tuple(labels) == tuple(map(str, range(len(labels))))
 
 
 def _distinct(label: str, index: int, counts: Counter[str]) -> str:
-    """A class's name: its label, with the number of the class if others have the same one."""
+    """Return a class's name: its label, with the number of the class if others have the same label."""
     name = label
     while counts[label] > 1 and name in counts:  # "crane (134)" may be another class's label
         name = f"{name} ({index})"
@@ -156,16 +158,16 @@ def _distinct(label: str, index: int, counts: Counter[str]) -> str:
 
 
 def _listed(names: list[str]) -> str:
-    """The first few of the names."""
+    """Return the first few names as text."""
     shown = ", ".join(map(repr, names[:3]))
     return f"{shown} and {len(names) - 3:,} others" if len(names) > 3 else shown
 
 
 def _text(content: bytes) -> str:
-    """The content as text, with the ends of lines alike."""
+    """Return the content as text with uniform line ends."""
     utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
     try:
-        text = content.decode("utf-16" if utf16 else "utf-8-sig")  # editors on Windows begin with a mark
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")  # editors on Windows add a byte order mark
     except UnicodeDecodeError as error:
         where = "it" if utf16 else f"line {_line(content[: error.start].decode())}"
         raise ValueError(f"{where} is not text; save the file as UTF-8, one class name a line") from error
@@ -179,12 +181,12 @@ def _text(content: bytes) -> str:
 
 
 def _line(before: str) -> int:
-    """The number of the line on which a text goes on."""
+    """Return the line number after a text."""
     return before.count("\n") + 1
 
 
 def _entries(text: str) -> tuple[list[str], list[str]]:
-    """The names of a text, and what is to be known of them."""
+    """Return the names in a text, and remarks."""
     yaml = _YAML.search(text)
     if yaml:
         return _yaml(text, yaml.end()), []
@@ -196,7 +198,7 @@ def _entries(text: str) -> tuple[list[str], list[str]]:
 
 
 def _lines(text: str) -> tuple[list[str], list[str]]:
-    """One name a line, with a number before each or none."""
+    """Return one name a line, with or without numbers before them."""
     lines = [line.strip() for line in text.split("\n")]
     if "" in lines:
         raise ValueError(
@@ -218,7 +220,7 @@ def _lines(text: str) -> tuple[list[str], list[str]]:
 
 
 def _bracketed(text: str) -> list[str]:
-    """A list or object in JSON, or a list or dict of Python."""
+    """Parse a list or object in JSON, or a list or dict of Python."""
     try:
         found = json.loads(text, object_pairs_hook=_object)
     except (json.JSONDecodeError, RecursionError):
@@ -235,23 +237,23 @@ def _bracketed(text: str) -> list[str]:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object in which no key is twice."""
+    """Return a JSON object without duplicate keys."""
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a name or number stands twice before a colon; each is one class")
+        raise ValueError("a name or number occurs twice before a colon; each must be one class")
     return found
 
 
 def _last(value: Any, index: int) -> str:
-    """A class's name, or the last of a list, such as its number in WordNet and its name."""
+    """Return a class's name, or the last of a list, such as its number in WordNet and its name."""
     name = value[-1] if isinstance(value, list) and value else value
     if not isinstance(name, str):
-        raise ValueError(f"class {index:,} has something else than text for a name")
+        raise ValueError(f"class {index:,} has a name that is not text")
     return name
 
 
 def _python(text: str, start: int) -> list[str]:
-    """Names in quotes with a comma behind each, all with a number and a colon before them or none."""
+    """Parse names in quotes with commas between them, all with or all without a number and a colon."""
     end = len(text.rstrip("]} \t\n"))
     body, entries = text[:end], []
     while start < end:
@@ -271,7 +273,7 @@ def _python(text: str, start: int) -> list[str]:
 
 
 def _yaml(text: str, start: int) -> list[str]:
-    """The ``names:`` of a YAML file: a list or dict in brackets, or indented lines."""
+    """Parse the ``names:`` of a YAML file: a list or dict in brackets, or indented lines."""
     if text[start : start + 1] in ("[", "{"):
         close = re.compile(r"[\]}]").search(text, start)
         return _bracketed(text[start : close.end()] if close else text[start:])
@@ -293,7 +295,7 @@ def _unquoted(name: str) -> str:
 
 
 def _in_order(entries: Sequence[tuple[str | None, Any]]) -> list[Any]:
-    """The names by their numbers, which must be those of the classes."""
+    """Return the names in order of their numbers, which must be those of the classes."""
     numbers = [number or "" for number, _ in entries]
     names = {int(number): name for number, name in entries if number and re.fullmatch("[0-9]{1,7}", number)}
     if sorted(names) != list(range(len(entries))):

@@ -1,39 +1,36 @@
-"""Loading a model file with the engine that runs it."""
+"""Loading a model file with an engine."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
-from fmnist_runtime.artifact.container import REJECTED, format_suffix, read_metadata
-from fmnist_runtime.artifact.declared import NOTHING, read_declared
+from fmnist_runtime.artifact.container import REJECTED, format_suffix
 from fmnist_runtime.engines.base import BaseSession
-from fmnist_runtime.engines.opening import USER, Opening
 from fmnist_runtime.engines.session import ModelInfo, Prediction, Session
+from fmnist_runtime.engines.session_options import USER, SessionOptions
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.files import require_file
-from fmnist_runtime.safety.check import require_sound
 
 __all__ = ["ENGINES", "KERAS_SUFFIXES", "MAX_THREADS", "ModelInfo", "Prediction", "Session", "load"]
 
 KERAS_SUFFIXES = (".keras", ".h5", ".hdf5")
-"""What originals end in, which a device does not run."""
+"""Suffixes of originals, which a device does not run."""
 KERAS_ENDINGS = ".keras, .h5 or .hdf5"
-"""The same, for people."""
+"""The same, for messages."""
 ENGINES = {
     "tflite": ((".tflite",), "fmnist_runtime.engines.tflite:TfliteSession"),
     "onnxruntime": ((".onnx",), "fmnist_runtime.engines.onnx:OnnxSession"),
     "numpy": ((".npz", ".tflite", ".onnx"), "fmnist_runtime.engines.numpy:NumpySession"),
     "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.engines.null:NullSession"),
 }
-"""By an engine's name the suffixes of the files it runs, and the module and class that does it:
-``class(opening)``, with an `Opening` that `open_sound` gives. Of several that run a
-file, the first is what ``auto`` takes. numpy runs dense networks in float32 alone."""
+"""By name: the suffixes of the files that an engine runs, and the module and class of its session, which
+takes `SessionOptions`. ``auto`` is the first engine that runs a file. numpy runs only dense networks in
+float32."""
 MAX_THREADS = 256
-"""An engine asked for a million takes minutes to start them."""
+"""An engine takes minutes to start a million threads."""
 
 
 def load(
@@ -49,26 +46,26 @@ def load(
 ) -> Session:
     """Load an exported model.
 
-    The engine is imported here and not before, so that a device needs only the one it uses.
+    Only the engine that is needed is imported, so that a device needs no other.
 
     Args:
-        path: A ``.tflite`` or ``.onnx`` file, ours or anybody's, or an ``.npz`` of ours.
-        threads: Threads one inference may use, 1 to `MAX_THREADS`.
+        path: Any ``.tflite`` or ``.onnx`` file, or an ``.npz`` of ours.
+        threads: Threads of one inference, 1 to `MAX_THREADS`.
         engine: A name in `ENGINES`, or ``auto``.
-        labels: Class names, for a file that carries none or others.
-        input_range: What pixels become, such as ``0-1`` (see `artifact.contract`), of a file that
-            nobody has sealed. Where neither you nor its metadata nor an integer input say so, it can be
-            looked into, but it scores no image.
-        known_from: Where you know the range from, for ``info.contract``.
-        output: Name of the output that the scores are, where a file has several that could be.
+        labels: Class names, for a file that has none or others.
+        input_range: Input range, such as ``0-1`` (see `artifact.contract`), of a file that is not sealed. If
+            neither you nor its metadata nor an integer input say it, the session can be inspected, but it
+            scores no image.
+        known_from: Source of the range, for ``info.contract``.
+        output: Name of the output with the scores, if several are possible.
         order: The file's own class names, in the order in which you want the scores.
 
     Returns:
-        A session, which is also a context manager. Threads that run at once load one each.
+        A session, which is also a context manager. Concurrent threads load one each.
 
     Raises:
-        ModelError: The file is missing, damaged, not a classifier of images, or not for this engine; or there
-            are no threads, or other than a name for each class, or the range is none.
+        ModelError: The file is missing, damaged, not an image classifier, or not for this engine; or the
+            threads, the labels or the range are not valid.
         MissingExtraError: The engine is not installed.
     """
     path = Path(path)
@@ -85,11 +82,9 @@ def load(
     if not isinstance(threads, int) or not 1 <= threads <= MAX_THREADS:
         raise ModelError(f"{path}: cannot be run by {threads!r} threads; give 1 to {MAX_THREADS}")
     wanted = None if order is None else tuple(order)
-    opening = open_sound(
-        Opening(path, threads, _names(labels, path), input_range, known_from, output, wanted)
-    )
+    options = SessionOptions(path, threads, _names(labels, path), input_range, known_from, output, wanted)
     module, _, kind = engines[name].partition(":")
-    session: BaseSession = getattr(import_module(module), kind)(opening)
+    session: BaseSession = getattr(import_module(module), kind)(options)
     metadata = session.info.metadata
     if metadata is not None and metadata.rejected and path.suffix != REJECTED:
         session.close()
@@ -98,29 +93,17 @@ def load(
 
 
 def _no_model(path: Path, suffix: str) -> str:
-    """Why a file of a suffix that no engine runs cannot be loaded."""
-    from fmnist_runtime.artifact.mistaken import mistaken
+    """Return why no engine can load a file of this suffix."""
+    from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 
     known = " or ".join(dict.fromkeys(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes))
     if not path.is_dir():
         require_file(path, f"a model, which ends in {known}", ModelError)
-    return mistaken(path) or f"a model file ends in {known}, not {suffix or 'this'}"
-
-
-def open_sound(opening: Opening) -> Opening:
-    """Check a file before an engine sees it, and read what it says of itself.
-
-    Raises:
-        ModelError: It is damaged.
-    """
-    running = require_sound(opening.path)
-    metadata = read_metadata(opening.path)
-    declared = read_declared(opening.path) if metadata is None else NOTHING
-    return replace(opening, metadata=metadata, declared=declared, running=running)
+    return explain_wrong_file(path) or f"a model file ends in {known}, not {suffix or 'this'}"
 
 
 def _names(labels: Sequence[str] | None, path: Path) -> tuple[str, ...] | None:
-    if isinstance(labels, str):  # a sequence of letters; a path of ten of them would name ten classes
+    if isinstance(labels, str):  # a str is a sequence: a path of ten letters would name ten classes
         raise ModelError(
             f"{path}: labels are names, not {labels!r}; "
             "read a file with fmnist_runtime.data.labels.read_labels"

@@ -1,12 +1,15 @@
-"""What all sessions share: checks, blocks of images, and runs that are prepared once."""
+"""The common part of all sessions: checks, blocks of images, and prepared runs."""
 
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from importlib.machinery import PathFinder
+from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
@@ -20,6 +23,7 @@ from fmnist_runtime.engines.quantization import Writer, pixel_writer
 from fmnist_runtime.engines.session import ModelInfo, Prediction
 from fmnist_runtime.errors import (
     FmnistError,
+    MissingExtraError,
     ModelError,
     NonFiniteScoresError,
     SessionBusyError,
@@ -27,33 +31,32 @@ from fmnist_runtime.errors import (
 )
 
 _KEPT_RUNS = 4
-"""Prepared runs that a session keeps: for one image, a whole block, a remainder, and one more."""
+"""Prepared runs of a session: for one image, a whole block, a remainder, and one more."""
 _UINT8 = np.dtype(np.uint8)
 
 
 class BaseSession(ABC):
-    """All of a `Session` but the engine, which a subclass brings."""
+    """A `Session` without its engine, which a subclass adds."""
 
     _engine: Any
-    """The engine's own object; None once the session is closed."""
+    """The engine's own object; None when the session is closed."""
 
-    def __init__(self, info: ModelInfo, block: int, head: Head | None = "none", maker: str = "") -> None:
-        """Prepare for single images, which is what a device mostly runs.
+    def __init__(self, info: ModelInfo, block: int, head: Head | None = "none", producer: str = "") -> None:
+        """Prepare for single images, which is a device's most frequent case.
 
         Args:
-            info: What is known of the model.
-            block: How many images to run at once when there are many.
-            head: What follows the model, so that it gives probabilities; None where that is to be found out.
-            maker: The operator that gives the model's output its values.
+            info: Description of the model.
+            block: Number of images to run at once, if there are many.
+            head: What is added after the model so that it gives probabilities; None to find it out.
+            producer: The operator that computes the model's output.
         """
         self._info, self._block = info, block
         self._runs: dict[tuple[int, ...], Run] = {}
-        # Whoever takes the one element has the session. A list is safe for that, as a lock is, and takes a
-        # sixth of the 90 ns that one costs.
+        # A thread that takes the one element has the session. A list is as safe as a lock, and takes a sixth
+        # of its 90 ns.
         self._turn = [None]
-        # Of what nothing is known no image is scored, and so nothing is prepared.
         if head is None:
-            head = "none" if info.contract.range is None else self._find_head(maker)
+            head = "none" if info.contract.range is None else self._find_head(producer)
             info = replace(
                 info, notes=(*info.notes, *(f"{info.path}: {note}" for note in HEAD_NOTES.get(head, ())))
             )
@@ -61,10 +64,10 @@ class BaseSession(ABC):
         if info.contract.range is not None:
             self._prepared((1, *info.input_shape))
 
-    def _find_head(self, maker: str) -> Head:
-        """What follows a stranger's model, by its raw outputs for a black, a white and a noisy image.
+    def _find_head(self, producer: str) -> Head:
+        """Find what must be added after a model, by its raw outputs for a black, a white and a noisy image.
 
-        A model that divides by an image's own deviation answers NaN to some of them.
+        A model that divides by an image's own deviation returns NaN for some of them.
         """
         run = as_run(self._prepare((1, *self._info.input_shape)), self._info.path)
         noise = np.random.default_rng(0).integers(0, 256, (1, *self._info.input_shape), np.uint8)
@@ -73,32 +76,32 @@ class BaseSession(ABC):
         for image in images:
             with suppress(NonFiniteScoresError):
                 answers.append(run(image, None))
-        return find_head(maker, np.concatenate(answers or [run(noise, None)]))
+        return find_head(producer, np.concatenate(answers or [run(noise, None)]))
 
     @abstractmethod
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
-        """Allocate all that running images of one shape takes.
+        """Allocate everything that is needed to run images of one shape.
 
         Args:
-            shape: ``(N, …)`` with N at most the session's block. One image may have another shape than the
-                model's, if its pixels are the same in the same order.
+            shape: ``(N, …)`` with N at most the session's block. A single image may have another shape than
+                the model's input if its pixels are the same in the same order.
         """
 
     @property
     def info(self) -> ModelInfo:
-        """What is known of the model."""
+        """Description of the model."""
         return self._info
 
     def scores(
         self, images: NDArray[np.uint8], out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Class probabilities of images; see `Session.scores`."""
+        """Return the class probabilities of images; see `Session.scores`."""
         turn = self._turn
         try:
             turn.pop()
         except IndexError:
             raise self._busy() from None
-        except BaseException:  # Ctrl-C is raised where a call returns, and this one has
+        except BaseException:  # Ctrl-C is raised when a call returns, and pop has returned
             turn.append(None)
             raise
         try:
@@ -108,7 +111,7 @@ class BaseSession(ABC):
             return run(images, None)
         except FmnistError:
             raise
-        except Exception as error:  # what engines raise has no common base but this
+        except Exception as error:  # engines raise exceptions without another common base
             if not isinstance(images, np.ndarray):
                 raise self._no_array(images) from error
             raise ModelError(f"{self._info.path}: {self._info.engine} cannot run it ({error})") from error
@@ -129,7 +132,7 @@ class BaseSession(ABC):
         return out
 
     def _prepared(self, shape: tuple[int, ...]) -> Run:
-        """The run for a shape; the one that was asked for here longest ago makes room for a new one."""
+        """Return the run for a shape. A new run replaces the least recently used one."""
         run = self._runs.pop(shape, None)
         if run is None:
             if len(self._runs) == _KEPT_RUNS:
@@ -141,7 +144,7 @@ class BaseSession(ABC):
         return run
 
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
-        """The k most probable classes of one image; see `Session.top`."""
+        """Return the k most probable classes of one image; see `Session.top`."""
         if k < 1:
             raise ValueError(f"the {k} most probable classes; ask for 1 or more")
         [scores] = self.scores(image[np.newaxis] if isinstance(image, np.ndarray) else image)
@@ -149,8 +152,8 @@ class BaseSession(ABC):
         return [Prediction(self._info.labels[i], int(i), float(scores[i])) for i in order]
 
     def classify(self, image: NDArray[np.uint8]) -> Prediction:
-        """The most probable class of one image; see `Session.classify`."""
-        # What is no array is refused there; a call of one's own for this would take a fiftieth of the time.
+        """Return the most probable class of one image; see `Session.classify`."""
+        # scores() refuses other types; a separate check would take a fiftieth of the time.
         scores = self.scores(image[np.newaxis] if isinstance(image, np.ndarray) else image)
         index = int(scores.argmax())
         return Prediction(self._info.labels[index], index, scores.item(index))
@@ -162,7 +165,7 @@ class BaseSession(ABC):
         )
 
     def close(self) -> None:
-        """Let go of the engine and its memory; what is closed stays closed.
+        """Release the engine and its memory. A closed session stays closed.
 
         Raises:
             SessionBusyError: Another thread is using it.
@@ -186,10 +189,10 @@ class BaseSession(ABC):
         self.close()
 
     def fit(self, images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """The images in the model's own shape: a channel axis of 1 and flattening are no obstacle.
+        """Return images in the model's own shape; a channel axis of 1 and flattening are accepted.
 
         Raises:
-            ShapeError: They are not uint8, or no such image.
+            ShapeError: They are not uint8, or not such images.
         """
         self._require_fit(images)
         return images.reshape(len(images), *self._info.input_shape)
@@ -221,13 +224,13 @@ def image_writer(
     scale: float = 0.0,
     zero_point: int = 0,
 ) -> Writer:
-    """What writes images into a model's input.
+    """Return a function that writes images into a model's input.
 
     Args:
         tensor: The input, ``[N, …]`` in the model's own layout.
         shape: Shape of the images, ``(N, …)`` with N at most that of the tensor.
-        contract: What the model takes.
-        scale: Scale of an integer input; 0 where its numbers stand for themselves.
+        contract: The model's input contract.
+        scale: Scale of a quantised input; else 0.
         zero_point: Its zero point.
 
     Raises:
@@ -248,11 +251,11 @@ class Output(NamedTuple):
     name: str
     """Its name in the file."""
     shape: tuple[int | None, ...]
-    """Its shape; None for a size that is open."""
+    """Its shape; None for an open size."""
     dtype: np.dtype[Any] | None
-    """Type of its elements; None for what is no array of numbers."""
-    maker: str
-    """The operator that gives it its values."""
+    """Type of its elements; None if it is not an array of numbers."""
+    producer: str
+    """The operator that computes it."""
 
     @property
     def holds_scores(self) -> bool:
@@ -264,20 +267,20 @@ class Output(NamedTuple):
 
     @property
     def units(self) -> int | None:
-        """How many numbers it holds for an image, if it can hold scores; None where that is open."""
+        """Number of scores for an image, if it can hold scores; None if that is open."""
         return next((size for size in self.shape[1:] if size != 1), 1)
 
 
 _PROBABILITIES = {"softmax", "logistic", "sigmoid", "logsoftmax", "zipmap", "normalizer", "linearclassifier"}
 _PROBABILITIES |= {"treeensembleclassifier", "svmclassifier"}
-"""Operators, without regard to case, that give probabilities."""
+"""Operators that return probabilities, without regard to case."""
 
 
 def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
-    """The place of the output with the scores: the one that is named, else the only one that can be it.
+    """Return the index of the output with the scores: the named one, or else the only possible one.
 
     Raises:
-        ValueError: There is none of that name, or more or fewer than one that can be it.
+        ValueError: There is no output of that name, or not exactly one that is possible.
     """
     names = ", ".join(f"{output.name} {_times(output.shape)}" for output in outputs)
     if wanted is not None:
@@ -288,13 +291,13 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
         places = [place for place, output in enumerate(outputs) if output.holds_scores]
         places = [place for place in places if len(outputs[place].shape) > 1] or places
         likely = [
-            place for place in places if outputs[place].maker.replace("_", "").lower() in _PROBABILITIES
+            place for place in places if outputs[place].producer.replace("_", "").lower() in _PROBABILITIES
         ]
         if len(places) > 1 and len(likely) == 1:
             places = likely
     if len(places) > 1:
         raise ValueError(
-            f"it has {len(outputs)} outputs, and which of them the scores are is not clear: {names}; name it "
+            f"it has {len(outputs)} outputs, and it is not clear which one has the scores: {names}; name it "
             "with --output, in Python with load(path, output=…)"
         )
     if not places or not outputs[places[0]].holds_scores:
@@ -308,10 +311,10 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
 
 
 def check_input(shape: Sequence[object]) -> None:
-    """A classifier takes images by the batch.
+    """Check that an input has a batch dimension.
 
     Raises:
-        ValueError: The tensor has no batch dimension.
+        ValueError: It has none.
     """
     if len(shape) < 2:
         raise ValueError(f"its input has {len(shape)} dimensions, a classifier's has images and their pixels")
@@ -327,7 +330,7 @@ def _require_room(out: NDArray[np.float32], shape: tuple[int, ...]) -> None:
 
 
 def _is_alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether two shapes have the same pixels in the same order, as with an axis of 1 more, or flattened."""
+    """Return whether two shapes have the same pixels in the same order, up to axes of 1 and flattening."""
     if len(shape) == 1:
         return bool(given) and math.prod(given) == shape[0]
     return [size for size in given if size != 1] == [size for size in shape if size != 1]
@@ -335,3 +338,44 @@ def _is_alike(given: tuple[int, ...], shape: tuple[int, ...]) -> bool:
 
 def _times(shape: Sequence[int | None]) -> str:
     return "×".join("?" if size is None else str(size) for size in shape) or "one number"
+
+
+_FIRST_FOR_NUMPY_2 = {
+    "onnxruntime": ((1, 19), "pip install --upgrade onnxruntime"),
+    "ai_edge_litert": ((1, 1), "pip install --upgrade ai-edge-litert"),
+    # The last wheel is 2.14; TensorFlow, which it is built from, takes NumPy 2 since 2.18.
+    "tflite_runtime": ((2, 18), "pip install 'numpy<2'"),
+}
+"""By package: the first version that was built for NumPy 2, as found by trying, and the line to type."""
+_VERSION = re.compile(r"""^__version__ = ['"]((\d+)\.(\d+)[^'"]*)""", re.MULTILINE)
+
+
+def require_numpy_fits(package: str) -> None:
+    """Check that an engine was built for the installed NumPy, before it is imported.
+
+    An engine built for NumPy 2 also runs on NumPy 1, but not the other way round
+    (https://numpy.org/doc/stable/dev/depending_on_numpy.html). pip installs it anyway, as most wheels set no
+    upper bound for NumPy. Such an engine prints a page when it is imported, and fails with a traceback or a
+    segmentation fault when it runs a model.
+
+    The version is read from the package's ``__init__.py``: importing it would be too late, and
+    `importlib.metadata` would take a tenth of the time of a whole prediction.
+
+    Args:
+        package: The name it is imported by. A package that is not installed passes.
+
+    Raises:
+        MissingExtraError: It was not.
+    """
+    if np.__version__.startswith("1."):
+        return
+    spec = PathFinder.find_spec(package)
+    if spec is None or spec.origin is None:
+        return
+    found = _VERSION.search(Path(spec.origin).read_text(encoding="utf-8", errors="replace"))
+    first, remedy = _FIRST_FOR_NUMPY_2[package]
+    if found and (int(found[2]), int(found[3])) < first:
+        raise MissingExtraError(
+            f"{package.replace('_', '-')} {found[1]} fails with numpy {np.__version__}, "
+            f"as it was built for NumPy 1: {remedy}"
+        )

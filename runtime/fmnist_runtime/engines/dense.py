@@ -1,10 +1,10 @@
-"""A dense network: layers in a row, each a matrix product, a bias and an activation."""
+"""Dense networks: layers in sequence, each a matrix product, a bias and an activation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 
 _MAX_VALUES = 2**24
-"""Pixels and units of all layers together: 64 MB of float32 for an image, far above any dense classifier's.
-A file that uses its weights again and again could ask for more than there is."""
+"""Largest total of pixels and units of all layers: 64 MB of float32 for an image, far above any dense
+classifier's. A file that reuses its weights could ask for more than the memory."""
 
 
 def _softmax(values: Floats) -> None:
@@ -37,7 +37,7 @@ ACTIVATIONS: dict[str, Callable[[Floats], object]] = {
     "tanh": lambda values: np.tanh(values, out=values),
     "softmax": _softmax,
 }
-"""What can follow a dense layer, computed in place."""
+"""Activations after a dense layer, computed in place."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class Dense:
 
 @dataclass(frozen=True)
 class Network:
-    """Layers that fit together.
+    """Layers in sequence.
 
     Raises:
-        ValueError: They do not, or there are none, or they are more than a classifier has.
+        ValueError: They do not fit together, or are none, or more than a classifier has.
     """
 
     input_shape: tuple[int, ...]
@@ -85,5 +85,87 @@ class Network:
 
     @property
     def values(self) -> int:
-        """How many numbers there are between image and scores, both included."""
+        """Number of values from the image to the scores, both included."""
         return math.prod(self.input_shape) + sum(layer.bias.size for layer in self.layers)
+
+
+_MAX_BYTES = 2**28
+"""Largest total of all weights: 256 MB. A file can reuse weights, and each layer has its own copy."""
+
+
+class Chain:
+    """Builds dense layers from a graph's operators, which are finer: product, sum and activation.
+
+    An operator that does not fit raises ValueError.
+    """
+
+    def __init__(self, input_shape: tuple[int, ...]) -> None:
+        self._input_shape = input_shape
+        self._layers: list[Dense] = []
+        self._factor = np.ones((), np.float32)
+        self._bytes = 0
+
+    @property
+    def width(self) -> int:
+        """Number of values for each image."""
+        return self._layers[-1].bias.size if self._layers else math.prod(self._input_shape)
+
+    def scale(self, operator: str, factor: Floats) -> None:
+        """Multiply the pixels by a single number, which is merged into the first kernel."""
+        if self._layers or factor.size != 1:
+            raise ValueError(f"it has a {operator} that is no scaling of the pixels")
+        self._factor = self._factor * factor.reshape(())
+
+    def reshape(self, operator: str, sizes: Sequence[int], batch: int) -> None:
+        """Flatten each image.
+
+        Args:
+            operator: Its name.
+            sizes: The new shape; -1 stands for the rest.
+            batch: Batch size of the file.
+        """
+        if tuple(sizes) not in ((-1, self.width), (batch, self.width), (batch, -1)):
+            raise ValueError(f"it has a {operator} into {tuple(sizes)}")
+
+    def multiply(self, operator: str, kernel: Floats) -> None:
+        """Begin a layer.
+
+        Args:
+            operator: Its name.
+            kernel: float32 ``[inputs, units]``, in any memory order.
+        """
+        if kernel.ndim != 2 or kernel.shape[0] != self.width:
+            raise ValueError(
+                f"it has a {operator} with weights of shape {kernel.shape} for {self.width} inputs"
+            )
+        self._count(kernel)
+        name = f"{operator} {len(self._layers)}"
+        ordered = np.multiply(kernel, self._factor, order="C")
+        self._layers.append(Dense(name, ordered, np.zeros(kernel.shape[1], np.float32), "linear"))
+        self._factor = np.ones((), np.float32)
+
+    def add(self, operator: str, bias: Floats) -> None:
+        """Add a bias to the current layer."""
+        layer = self._open_layer(operator)
+        if bias.shape not in ((self.width,), (1, self.width)):
+            raise ValueError(f"it has a {operator} of shape {bias.shape} for {self.width} units")
+        self._count(bias)
+        self._layers[-1] = replace(layer, bias=layer.bias + bias.reshape(-1))
+
+    def activate(self, operator: str, activation: str) -> None:
+        """End the current layer."""
+        self._layers[-1] = replace(self._open_layer(operator), activation=activation)
+
+    def _count(self, weights: Floats) -> None:
+        self._bytes += weights.nbytes
+        if self._bytes > _MAX_BYTES:
+            raise ValueError(f"it has {self._bytes:,} bytes of weights, at most {_MAX_BYTES:,} are read")
+
+    def _open_layer(self, operator: str) -> Dense:
+        if not self._layers or self._layers[-1].activation != "linear":
+            raise ValueError(f"it has a {operator} that follows no product")
+        return self._layers[-1]
+
+    def network(self) -> Network:
+        """Return the network."""
+        return Network(self._input_shape, tuple(self._layers))

@@ -1,7 +1,7 @@
 """The dense network in an npz model of ours.
 
-It is an uncompressed ``.npz`` with ``network.json``, which lists the layers, and for the layer of
-number n the arrays ``n.kernel`` (float32 ``[inputs, units]``) and ``n.bias`` (float32 ``[units]``).
+It is an uncompressed ``.npz`` with ``network.json``, which lists the layers, and for layer n the arrays
+``n.kernel`` (float32 ``[inputs, units]``) and ``n.bias`` (float32 ``[units]``).
 """
 
 from __future__ import annotations
@@ -10,43 +10,29 @@ import io
 import json
 import math
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
-from fmnist_runtime.artifact.container import read_stored
+from fmnist_runtime.artifact.container import MAX_NETWORK_BYTES, NETWORK_FILE, read_stored
 from fmnist_runtime.engines.dense import Dense, Floats, Network
+from fmnist_runtime.safety.protobuf import Content
 from fmnist_runtime.safety.zip import open_archive
 
-NETWORK_FILE = "network.json"
 NETWORK_SCHEMA = "fmnist.network/1"
-_MAX_NETWORK_BYTES = 1_000_000
-"""Far above the list of any dense network's layers."""
 
 
-def is_network(path: Path) -> bool:
-    """Whether a file is an npz model, by its entries, and not another ``.npz``."""
-    try:
-        if path.is_file():  # opening a pipe could wait for ever
-            with open_archive(path) as archive:
-                return NETWORK_FILE in archive.namelist()
-    except Exception:  # what crafted files make zipfile raise has no common base
-        pass
-    return False
-
-
-def read_network(path: Path) -> Network:
+def read_network(content: Content) -> Network:
     """Read the network from an npz model.
 
     Raises:
-        ValueError: The file is something else, or its arrays do not fit together. A crafted one makes NumPy
-            and zipfile raise more than that.
+        ValueError: The file is something else, or its arrays do not fit together. For a crafted file, NumPy
+            and zipfile raise other exceptions.
     """
-    limit = path.stat().st_size
-    with open_archive(path) as archive:
+    limit = len(content)
+    with open_archive(content) as archive:
         if NETWORK_FILE not in archive.namelist():
             raise ValueError(f"it has no {NETWORK_FILE}")
-        network = json.loads(read_stored(archive, NETWORK_FILE, _MAX_NETWORK_BYTES))
+        network = json.loads(read_stored(archive, NETWORK_FILE, MAX_NETWORK_BYTES))
         if network["schema"] != NETWORK_SCHEMA:
             raise ValueError(f"its network is {network['schema']!r}, this reads {NETWORK_SCHEMA}")
         shape = tuple(int(size) for size in network["input_shape"])

@@ -6,40 +6,35 @@ described at https://onnx.ai/onnx/operators.
 
 from __future__ import annotations
 
-import mmap
-from pathlib import Path
-
 import numpy as np
 
-from fmnist_runtime.engines.dense import Floats, Network
-from fmnist_runtime.engines.dense_chain import Chain
-from fmnist_runtime.safety.protobuf import Message
+from fmnist_runtime.engines.dense import Chain, Floats, Network
+from fmnist_runtime.safety.protobuf import Content, Message
 
 _FLOAT, _INT64 = 1, 7
-"""Of TensorProto.DataType."""
+"""Values of TensorProto.DataType."""
 _ACTIVATIONS = {"Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softmax": "softmax"}
 _COMMUTATIVE = ("Add", "Mul")
 _ONE = np.array(1, "<f4").tobytes()
 
 
-def read_network(path: Path) -> Network:
-    """Read a row of dense layers from an ONNX file.
+def read_network(content: Content) -> Network:
+    """Read a sequence of dense layers from an ONNX file.
 
     Args:
-        path: A file that is sound.
+        content: The bytes of a file that has been checked.
 
     Raises:
         ValueError: It holds something else, or other numbers than float32.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        graphs = list(Message(content, 0, len(content)).messages(7))
-        if len(graphs) != 1:
-            raise ValueError(f"it has {len(graphs)} graphs")
-        return _Reader(graphs[0]).network()
+    graphs = list(Message(content, 0, len(content)).messages(7))
+    if len(graphs) != 1:
+        raise ValueError(f"it has {len(graphs)} graphs")
+    return _Reader(graphs[0]).network()
 
 
 class _Reader:
-    """Follows the one path from the input to the output."""
+    """Follows the single path from the input to the output."""
 
     def __init__(self, graph: Message) -> None:
         self._graph = graph
@@ -124,14 +119,14 @@ class _Reader:
         self._chain.activate(node.name, _ACTIVATIONS[node.name])
 
     def _floats(self, node: _Node, inputs: list[str]) -> Floats:
-        """The constant that an operator takes besides."""
+        """Return the constant operand of an operator."""
         tensor = self._constant(node, inputs, _FLOAT)
         array = np.frombuffer(b"".join(tensor.contents(9) or tensor.contents(4)), "<f4")
         return array.reshape(tensor.integers(1)).astype(np.float32, copy=False)
 
     def _constant(self, node: _Node, inputs: list[str], kind: int) -> Message:
         if len(inputs) != 1 or inputs[0] not in self._constants:
-            raise ValueError(f"it has a {node.name} by something that is no constant")
+            raise ValueError(f"it has a {node.name} by something that is not a constant")
         tensor = self._constants[inputs[0]]
         if tensor.integers(2) != [kind]:
             raise ValueError(f"it has a {node.name} by numbers of type {tensor.integers(2)}")
@@ -147,18 +142,18 @@ class _Node:
         self.attributes = {attribute.text(1): attribute for attribute in message.messages(5)}
 
     def integer(self, attribute: str, default: int) -> int:
-        """An attribute that is an integer."""
+        """Return an integer attribute."""
         given = self.attributes[attribute].integers(3) if attribute in self.attributes else ()
         return given[-1] if given else default
 
     def is_one(self, attribute: str) -> bool:
-        """Whether an attribute that is a float is 1, as it is when it is left out."""
+        """Return whether a float attribute is 1, which is the default."""
         given = self.attributes[attribute].contents(2) if attribute in self.attributes else ()
         return not given or given[-1] == _ONE
 
 
 def _shape(value: Message) -> tuple[int, tuple[int, ...]]:
-    """How many images an input takes at once, 0 for any number, and the shape of one."""
+    """Return an input's batch size, 0 if it is open, and the shape of one image."""
     tensors = [tensor for kind in value.messages(2) for tensor in kind.messages(1)]
     if [tensor.integers(1) for tensor in tensors] != [[_FLOAT]]:
         raise ValueError("its input is not float32")

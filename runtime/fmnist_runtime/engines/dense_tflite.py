@@ -5,51 +5,45 @@ Numbers of fields and types are those of the schema that `fmnist_runtime.safety.
 
 from __future__ import annotations
 
-import mmap
-from pathlib import Path
-
 import numpy as np
 
-from fmnist_runtime.engines.dense import Floats, Network
-from fmnist_runtime.engines.dense_chain import Chain
+from fmnist_runtime.engines.dense import Chain, Floats, Network
 from fmnist_runtime.safety.flatbuffer import Content
-from fmnist_runtime.safety.tflite.graph import Graph, Operator, read_graph
-from fmnist_runtime.safety.tflite.tensors import FLOAT16, FLOAT32
+from fmnist_runtime.safety.tflite.graph import FLOAT16, FLOAT32, TfliteGraph, TfliteOperator, read_graph
 
 _DTYPES = {FLOAT32: "<f4", FLOAT16: "<f2"}
 _FUSED = {0: "linear", 1: "relu"}
-"""Of ActivationFunctionType; the interpreter has no dense layer with TANH."""
+"""Values of ActivationFunctionType. The interpreter has no dense layer with TANH."""
 _ACTIVATIONS = {"RELU": "relu", "LOGISTIC": "sigmoid", "TANH": "tanh", "SOFTMAX": "softmax"}
 _ONE = 0x3F800000
 """The bits of 1 in float32."""
 
 
-def read_network(path: Path) -> Network:
-    """Read a row of dense layers from a TFLite file.
+def read_network(content: Content) -> Network:
+    """Read a sequence of dense layers from a TFLite file.
 
     Args:
-        path: A file that is sound.
+        content: The bytes of a file that has been checked.
 
     Raises:
         ValueError: It holds something else, or other numbers than float32 and float16.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        graph = read_graph(content)
-        if len(graph.inputs) != 1 or len(graph.outputs) != 1:
-            raise ValueError(f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs")
-        return _Reader(graph, content).network()
+    graph = read_graph(content)
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise ValueError(f"it has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs")
+    return _Reader(graph, content).network()
 
 
 class _Reader:
-    """Follows the one path from the input to the output."""
+    """Follows the single path from the input to the output."""
 
-    def __init__(self, graph: Graph, content: Content) -> None:
+    def __init__(self, graph: TfliteGraph, content: Content) -> None:
         self._graph, self._content = graph, content
         [self._place] = graph.inputs
         self._batch, *shape = graph.tensors[self._place].shape or (1,)
         self._chain = Chain(tuple(shape))
         self._widened: dict[int, int] = {}
-        """By a tensor of float32 the constant of float16 that it is made from."""
+        """By a float32 tensor: the float16 constant that it is computed from."""
 
     def network(self) -> Network:
         for operator in self._graph.operators:
@@ -62,7 +56,7 @@ class _Reader:
             raise ValueError("its output is not what its last operator gives")
         return self._chain.network()
 
-    def _follow(self, operator: Operator) -> None:
+    def _follow(self, operator: TfliteOperator) -> None:
         read = {"RESHAPE": self._reshape, "MUL": self._scale, "FULLY_CONNECTED": self._dense}
         if operator.name not in read and operator.name not in _ACTIVATIONS:
             raise ValueError(f"it has a {operator.name}")
@@ -73,7 +67,7 @@ class _Reader:
         read.get(operator.name, self._activate)(operator, inputs)
         self._place = operator.outputs[0]
 
-    def _reshape(self, operator: Operator, inputs: list[int]) -> None:
+    def _reshape(self, operator: TfliteOperator, inputs: list[int]) -> None:
         sizes = operator.options.numbers(0, "i") if operator.options else ()
         if inputs:
             values = self._graph.tensors[inputs[0]].values
@@ -82,12 +76,12 @@ class _Reader:
             sizes = values
         self._chain.reshape(operator.name, sizes, self._batch)
 
-    def _scale(self, operator: Operator, inputs: list[int]) -> None:
+    def _scale(self, operator: TfliteOperator, inputs: list[int]) -> None:
         if operator.options and operator.options.number(0, "b"):
             raise ValueError(f"it has a {operator.name} with an activation")
         self._chain.scale(operator.name, self._floats(operator, inputs[0]))
 
-    def _dense(self, operator: Operator, inputs: list[int]) -> None:
+    def _dense(self, operator: TfliteOperator, inputs: list[int]) -> None:
         options = operator.options
         fused = options.number(0, "b") if options else 0
         if fused not in _FUSED or (options and options.number(1, "b")):
@@ -98,17 +92,17 @@ class _Reader:
                 self._chain.add(operator.name, self._floats(operator, bias))
         self._chain.activate(operator.name, _FUSED[fused])
 
-    def _activate(self, operator: Operator, _inputs: list[int]) -> None:
+    def _activate(self, operator: TfliteOperator, _inputs: list[int]) -> None:
         if operator.name == "SOFTMAX" and not (operator.options and operator.options.number(0, "I") == _ONE):
             raise ValueError("it has a SOFTMAX whose beta is not 1")
         self._chain.activate(operator.name, _ACTIVATIONS[operator.name])
 
-    def _floats(self, operator: Operator, index: int) -> Floats:
-        """A constant that is multiplied or added, in float32."""
+    def _floats(self, operator: TfliteOperator, index: int) -> Floats:
+        """Return a constant operand in float32."""
         index = self._widened.get(index, index)
         tensor = self._graph.tensors[index]
         if not tensor.constant:
-            raise ValueError(f"it has a {operator.name} by something that is no constant")
+            raise ValueError(f"it has a {operator.name} by something that is not a constant")
         if tensor.kind not in _DTYPES:
             raise ValueError(f"it has a {operator.name} of integers")
         start, length = tensor.data

@@ -1,4 +1,4 @@
-"""Dense networks on NumPy alone: for boards that no engine has wheels for, and as an opinion of its own."""
+"""Dense networks on NumPy: for boards without wheels of an engine, and as an independent check."""
 
 from __future__ import annotations
 
@@ -13,49 +13,51 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW
-from fmnist_runtime.artifact.mistaken import mistaken
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.engines.base import BaseSession, image_writer
-from fmnist_runtime.engines.blocks import block_size
 from fmnist_runtime.engines.dense import ACTIVATIONS, Dense, Floats, Network
-from fmnist_runtime.engines.opening import ImageTensor, Opening
-from fmnist_runtime.engines.plan import Plan
+from fmnist_runtime.engines.plan import Plan, block_size
+from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError, UnsupportedError
 
 _REFUSAL = "not a dense float32 network, which is all that engine 'numpy' runs ({}); leave out --engine numpy"
 _REFUSALS = {".npz": "not an npz model that fmnist export wrote ({})"}
-"""By suffix, where another engine would not run it, either."""
+"""By suffix, for files that no other engine runs."""
 
 
 class NumpySession(BaseSession):
-    """A dense network, multiplied out by NumPy, whose own library decides how many threads that takes."""
+    """A dense network on NumPy, whose BLAS library decides on the number of threads."""
 
-    def __init__(self, opening: Opening) -> None:
-        path, suffix = opening.path, format_suffix(opening.path)
+    def __init__(self, options: SessionOptions) -> None:
+        options = options.checked()
+        path, suffix = options.path, format_suffix(options.path)
         reader = import_module(f"fmnist_runtime.engines.dense_{suffix.removeprefix('.')}")
         try:
-            network: Network = reader.read_network(path)
-        except Exception as error:  # what crafted files make NumPy and zipfile raise has no common base
+            network: Network = reader.read_network(options.file.content)
+        except (
+            Exception
+        ) as error:  # NumPy and zipfile raise exceptions without a common base for crafted files
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
-            what = mistaken(path) if suffix in _REFUSALS else ""
+            what = explain_wrong_file(path) if suffix in _REFUSALS else ""
             raise kind(f"{path}: {what or _REFUSALS.get(suffix, _REFUSAL).format(error)}") from error
         self._engine = network.layers
         format = suffix.removeprefix(".")
-        if format == "npz" and opening.input_range is None:
-            opening = replace(opening, input_range=RAW)  # nobody else writes this format
+        if format == "npz" and options.input_range is None:
+            options = replace(options, input_range=RAW)  # nobody else writes this format
         last = network.layers[-1]
         image = ImageTensor(network.input_shape, np.dtype(np.float32))
         engine = f"numpy {np.__version__}"
-        info = opening.info(format, engine, image, max(last.bias.size, 2), threads=0)
+        info = options.info(format, engine, image, max(last.bias.size, 2), threads=0)
         block = block_size(network.values * np.dtype(np.float32).itemsize)
-        super().__init__(info, block, opening.head, last.activation)
+        super().__init__(info, block, options.head, last.activation)
 
     @property
     def layers(self) -> list[Dense]:
-        """The network."""
+        """The network's layers."""
         return list(self._engine)
 
     def activations(self, images: NDArray[np.uint8]) -> list[Floats]:
-        """What every layer gives: float32 ``[N, units]`` of each."""
+        """Return the output of every layer, each float32 ``[N, units]``."""
         values, outputs = np.empty((len(images), *self._info.contract.shape), np.float32), []
         image_writer(values, images.shape, self._info.contract)(images)
         values = values.reshape(len(images), -1)
@@ -78,10 +80,10 @@ class NumpySession(BaseSession):
         return Plan(image_writer(image, shape, self._info.contract), multiply, outputs[-1])
 
     def _steps(self, pixels: Floats, outputs: list[Floats]) -> list[Callable[[], object]]:
-        """A call for each layer, which reads what the one before it has written.
+        """Return a function for each layer, which reads the output of the layer before.
 
         Args:
-            pixels: float32 ``[N, pixels]``, what the first layer reads.
+            pixels: float32 ``[N, pixels]``, the first layer's input.
             outputs: float32 ``[N, units]`` of each layer, where they write.
         """
         return [

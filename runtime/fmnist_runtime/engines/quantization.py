@@ -1,10 +1,10 @@
-"""Between raw pixels, a tensor's own numbers, and probabilities.
+"""Conversion between raw pixels, a tensor's stored numbers, and probabilities.
 
-An integer q stands for the real number ``scale · (q − zero_point)``
-(https://ai.google.dev/edge/litert/models/quantization_spec). As pixels and 8-bit tensors have only
-256 values each, both directions are tables, worked out once: rounded and clipped, never a bare cast.
+A stored integer q stands for the real number ``scale · (q − zero_point)``
+(https://ai.google.dev/edge/litert/models/quantization_spec). Pixels and 8-bit tensors have only 256 values
+each, so both directions are tables, computed once with rounding and clipping.
 
-Both are bound to the memory that they write to, so that nothing is allocated when they are called.
+The functions are bound to the memory that they write to, so that a call allocates nothing.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ Writer = Callable[[NDArray[np.uint8]], object]
 
 _RAW = parse_range(RAW)
 _BITS: dict[int, type[np.unsignedinteger[Any]]] = {1: np.uint8, 2: np.uint16}
-"""By the bytes of an integer what its bits are as a place in a table."""
+"""By the bytes of an integer: the type of its bits as an index of a table."""
 _FLOATS = (np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64))
 
 
 def pixel_writer(
     tensor: NDArray[Any], scale: float = 0.0, zero_point: int = 0, pixels: PixelRange = _RAW
 ) -> Writer:
-    """What writes raw pixels into an input tensor.
+    """Return a function that writes raw pixels into an input tensor.
 
     Args:
-        tensor: Floats or integers, of the shape that the images will have; channels, if any, are the last
-            axis.
-        scale: Scale of the tensor; 0 where its numbers stand for themselves.
+        tensor: Floats or integers, in the shape of the images; channels, if any, are the last axis.
+        scale: Scale of the tensor; 0 if it is not quantised.
         zero_point: Zero point of the tensor.
-        pixels: What pixels become.
+        pixels: Range of the pixels.
 
     Raises:
-        ValueError: There is no such encoding, or a range for each of other channels than the images have.
+        ValueError: There is no such encoding, or the range has other channels than the images.
     """
     tables = _tables(tensor.dtype, scale, zero_point, pixels)
     if len(tables) == 1 and not pixels.bgr:
@@ -66,7 +65,7 @@ def _tables(dtype: np.dtype[Any], scale: float, zero_point: int, pixels: PixelRa
 
 
 def _writer(tensor: NDArray[Any], table: NDArray[Any]) -> Writer:
-    """What looks each pixel up in a table; in fewer steps where the table is one of the common ones."""
+    """Return a function that looks up each pixel in a table, with shortcuts for common tables."""
     if np.array_equal(table, np.arange(256)):
 
         def convert(pixels: NDArray[np.uint8]) -> None:
@@ -75,13 +74,13 @@ def _writer(tensor: NDArray[Any], table: NDArray[Any]) -> Writer:
         return convert
     if tensor.dtype == np.int8 and np.array_equal(table, np.arange(-128, 128)):
         target = tensor.view(np.uint8)
-        bit = np.array(0x80, np.uint8)  # an array: of a number NumPy makes one at every call
+        bit = np.array(0x80, np.uint8)  # an array, as NumPy would convert a number at every call
         return lambda pixels: np.bitwise_xor(pixels, bit, target)  # x − 128 without leaving a byte
     return _looked_up(table, tensor)
 
 
 def _by_channel(tensor: NDArray[Any], tables: NDArray[Any], bgr: bool) -> Writer:
-    """What looks the pixels of each channel up in its own table."""
+    """Return a function that looks up the pixels of each channel in its own table."""
     planes = [(tensor[..., place], 2 - place if bgr else place) for place in range(3)]
     writers = [
         (_looked_up(table, np.empty(plane.shape, tensor.dtype)), plane, source)
@@ -98,7 +97,7 @@ def _by_channel(tensor: NDArray[Any], tables: NDArray[Any], bgr: bool) -> Writer
 def score_reader(
     tensor: NDArray[Any], scale: float, zero_point: int
 ) -> tuple[Callable[[], object] | None, NDArray[np.float32]]:
-    """What reads scores from an output tensor.
+    """Return a function that reads scores from an output tensor.
 
     Args:
         tensor: Floats, or integers of 8 or 16 bits, ``[N, classes]``.
@@ -106,8 +105,8 @@ def score_reader(
         zero_point: Zero point of the tensor; not used for floats.
 
     Returns:
-        What to call after the model has run, and the float32 ``[N, classes]`` it writes to. A float32 tensor
-        is its own scores, and there is nothing to call.
+        The function to call after the model has run, and the float32 ``[N, classes]`` that it writes to. For
+        a float32 tensor, None and the tensor itself.
 
     Raises:
         ValueError: There is no such encoding.
@@ -129,7 +128,7 @@ def score_reader(
 
 
 def _looked_up(table: NDArray[Any], target: NDArray[Any]) -> Callable[[NDArray[Any]], NDArray[Any]]:
-    index = np.empty(target.shape, np.intp)  # what take would else make of the integers at every call
+    index = np.empty(target.shape, np.intp)  # take would otherwise convert the integers at every call
 
     def look_up(source: NDArray[Any]) -> NDArray[Any]:
         index[...] = source

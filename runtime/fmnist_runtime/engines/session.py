@@ -1,4 +1,4 @@
-"""What a session is: a loaded model, whatever engine runs it."""
+"""The session: a loaded model, whatever its engine."""
 
 from __future__ import annotations
 
@@ -38,81 +38,87 @@ class ModelInfo:
     engine: str
     """Name and version of the package that runs it."""
     threads: int
-    """Threads one inference may use; 0 where the engine decides."""
+    """Threads of one inference; 0 if the engine decides."""
     input_shape: tuple[int, ...]
-    """Shape of one image as the session takes it; channels, if there are several, come last."""
+    """Shape of one image; if there are several channels, they come last."""
     labels: tuple[str, ...]
-    """Class names; their number is the number of classes."""
+    """Class names, one for each class."""
     size_bytes: int
-    """Size of the model file, and of the files beside it that hold its weights."""
+    """Size of the model file and of its weights files."""
     metadata: Metadata | None
-    """What the artifact says of itself; None for a file without our metadata."""
+    """The artifact's metadata; None for a file without our metadata."""
     contract: InputContract
-    """What the model takes for pixels."""
+    """The model's input contract."""
     output: str = ""
-    """Name of the output that the scores are read from, where the file has several; else empty."""
+    """Name of the output with the scores, if the file has several; else empty."""
     head: Head = "none"
-    """What follows the model itself, so that it gives probabilities."""
+    """What is added after the model so that it gives probabilities."""
     order: tuple[int, ...] = ()
-    """By the place of a class in ``labels`` its place in the file; empty where they are the same."""
+    """By the index of a class in ``labels``: its index in the file; empty if they are the same."""
     weights: tuple[Path, ...] = ()
-    """Files beside the model that hold its weights."""
+    """Files beside the model with its weights."""
     notes: tuple[str, ...] = ()
-    """What a person should know of how the file was taken, a line each."""
+    """Remarks for the user on how the file is used, a line each."""
+    sha256: str = ""
+    """SHA-256 of the file, if it was hashed to check its seal; else empty."""
+    dataset: str = ""
+    """Name of the data set that the model was trained on, by its metadata or its run; empty if unknown."""
+    dataset_digest: str = ""
+    """Digest of that data set's test split; empty if unknown."""
 
 
 class Session(Protocol):
     """A loaded model. Raw pixels in, probabilities out, for every engine and scheme.
 
-    A session belongs to one thread at a time. Threads that run at once load one each, which is safe; one
-    that calls while another's call has not returned gets a SessionBusyError.
+    A session belongs to one thread at a time. Concurrent threads load one each. A call during another
+    thread's call raises a SessionBusyError.
     """
 
     @property
     def info(self) -> ModelInfo:
-        """What is known of the model."""
+        """Description of the model."""
 
     def scores(
         self, images: NDArray[np.uint8], out: NDArray[np.float32] | None = None
     ) -> NDArray[np.float32]:
-        """Class probabilities of images.
+        """Return class probabilities of images.
 
         Args:
             images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, raw pixels 0–255; any number of them.
-            out: float32 ``[N, classes]`` to write into; then nothing is allocated.
+            out: float32 ``[N, classes]`` to write into, which avoids any allocation.
 
         Returns:
-            float32 ``[N, classes]``: ``out``, or the caller's own.
+            float32 ``[N, classes]``: ``out``, or a new array.
 
         Raises:
             ShapeError: The images are not uint8 or do not have the model's shape, or ``out`` does not fit.
-            NonFiniteScoresError: The model answered with NaN or infinity.
-            UnknownInputError: Nothing says which numbers the model takes for pixels.
+            NonFiniteScoresError: The scores are NaN or infinite.
+            UnknownInputError: The model's input range is unknown.
             ModelError: The session is closed, or the engine cannot run the model.
             SessionBusyError: Another thread is using it.
         """
 
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
-        """The k most probable classes of one image, best first; of equal ones the lowest index.
+        """Return the k most probable classes of one image, best first. Ties are in order of the index.
 
         Args:
             image: uint8 ``[H, W]`` or ``[H, W, C]``.
-            k: How many; at most all classes.
+            k: Number of classes; at most all.
 
         Raises:
-            FmnistError: As of `scores`.
+            FmnistError: As in `scores`.
         """
 
     def classify(self, image: NDArray[np.uint8]) -> Prediction:
-        """The most probable class of one image; see `top`."""
+        """Return the most probable class of one image; see `top`."""
 
     def close(self) -> None:
-        """Let go of the engine and its memory; what is closed stays closed."""
+        """Release the engine and its memory. A closed session stays closed."""
 
     def __enter__(self) -> Self:
-        """The session itself, which is closed when the block ends."""
+        """Return the session, which is closed at the end of the block."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close it."""
+        """Close the session."""

@@ -1,4 +1,4 @@
-"""TFLite models, on ai-edge-litert or its forerunner tflite-runtime; never on TensorFlow."""
+"""TFLite models, on ai-edge-litert or its predecessor tflite-runtime, never on TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,56 +10,62 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.engines.base import BaseSession, Output, check_input, choose_output, image_writer
-from fmnist_runtime.engines.blocks import block_size
-from fmnist_runtime.engines.numpy_fit import require_fit
-from fmnist_runtime.engines.opening import ImageTensor, Opening
-from fmnist_runtime.engines.plan import Plan, in_turn
+from fmnist_runtime.engines.base import (
+    BaseSession,
+    Output,
+    check_input,
+    choose_output,
+    image_writer,
+    require_numpy_fits,
+)
+from fmnist_runtime.engines.plan import Plan, block_size, in_turn
 from fmnist_runtime.engines.quantization import score_reader
+from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError, needs_extra
-from fmnist_runtime.safety.tflite.running import Running
+from fmnist_runtime.safety.tflite.cost import TfliteSummary
 
 with needs_extra("tflite", "running a .tflite model"):
     try:
-        require_fit("ai_edge_litert")
+        require_numpy_fits("ai_edge_litert")
         import ai_edge_litert as package
         from ai_edge_litert.interpreter import Interpreter
     except ModuleNotFoundError as missing:
         try:
-            require_fit("tflite_runtime")
+            require_numpy_fits("tflite_runtime")
             import tflite_runtime as package
             from tflite_runtime.interpreter import Interpreter
         except ModuleNotFoundError:
             raise missing from None
 
-# Asked of the package itself: importlib.metadata would take a tenth of the time of a whole prediction.
+# Read from the package itself: importlib.metadata would take a tenth of the time of a whole prediction.
 _ENGINE = f"{package.__name__.replace('_', '-')} {getattr(package, '__version__', 'of unknown version')}"
 
 
 class TfliteSession(BaseSession):
-    """A TFLite model: an interpreter for each number of images, so that none is ever resized again."""
+    """A TFLite model with an interpreter for each number of images, so that none is ever resized."""
 
-    def __init__(self, opening: Opening) -> None:
-        path, running = opening.path, opening.running
-        self._threads, self._stays, self._stateful = opening.threads, running.fixed_shapes, running.stateful
-        # Kept, as interpreters are made of it later, too: by then the file may be another, unchecked one.
-        self._content = path.read_bytes()
+    def __init__(self, options: SessionOptions) -> None:
+        options = options.checked()
+        path, summary = options.path, options.file.summary
+        self._threads, self._stays, self._stateful = options.threads, summary.fixed_shapes, summary.stateful
+        # Kept for later interpreters: by then the file may have changed.
+        self._content = options.file.content
         try:
             self._engine = self._open()
             self._pixels = _only(self._engine.get_input_details())
             outputs = self._engine.get_output_details()
-            described = [_described(output, running) for output in outputs]
-            place = choose_output(described, opening.wanted_output)
-            self._scores, maker = outputs[place], running.makers[outputs[place]["index"]]
-            # What a network keeps has room for as many images as the file says, and no more.
+            described = [_described(output, summary) for output in outputs]
+            place = choose_output(described, options.wanted_output)
+            self._scores, producer = outputs[place], summary.producers[outputs[place]["index"]]
+            # The state of a recurrent network has room for the file's own batch size only.
             self._fixed = int(self._pixels["shape_signature"][0]) != -1 or self._stateful
             batch, *shape = (int(size) for size in self._pixels["shape"])
             self._units = described[place].units or 0
             image = ImageTensor(tuple(shape), np.dtype(self._pixels["dtype"]), *self._pixels["quantization"])
             name = self._scores["name"] if len(outputs) > 1 else ""
-            info = opening.info("tflite", _ENGINE, image, max(self._units, 2), output=name)
-            block = min(block_size(_image_bytes(self._engine)), running.largest_batch)
-            super().__init__(info, batch if self._fixed else block, opening.head, maker)
+            info = options.info("tflite", _ENGINE, image, max(self._units, 2), output=name)
+            block = min(block_size(_image_bytes(self._engine)), summary.largest_batch)
+            super().__init__(info, batch if self._fixed else block, options.head, producer)
         except (ValueError, RuntimeError) as error:
             raise ModelError(f"{path}: not a TFLite classifier that {_ENGINE} can run ({error})") from error
 
@@ -101,16 +107,16 @@ def _invoke_on_copies(
 
 
 def _invoke_afresh(interpreter: Any, invoke: Callable[[], object]) -> None:
-    """Run a recurrent model on images that do not follow each other: it forgets those before."""
+    """Run a recurrent model on independent images: reset its state first."""
     interpreter.reset_all_variables()
     invoke()
 
 
 def _memory(interpreter: Any, index: int) -> NDArray[Any]:
-    """A tensor's own memory, which stays where it is as long as the interpreter is not resized.
+    """Return a tensor's own memory, which stays in place until the interpreter is resized.
 
-    The interpreter's own view would keep it from running, as it counts references to itself; so this one
-    has none. Whoever holds it must hold the interpreter, too.
+    The interpreter does not run while a view of its own exists, as it counts references to itself. So this
+    array holds no reference, and its owner must keep the interpreter alive.
     """
     view = _Borrowed()
     view.__array_interface__ = interpreter.tensor(index)().__array_interface__
@@ -118,13 +124,13 @@ def _memory(interpreter: Any, index: int) -> NDArray[Any]:
 
 
 class _Borrowed:
-    """What NumPy makes an array of (https://numpy.org/doc/stable/reference/arrays.interface.html)."""
+    """Defines an array's memory (https://numpy.org/doc/stable/reference/arrays.interface.html)."""
 
     __array_interface__: dict[str, Any]
 
 
 def _image_bytes(interpreter: Any) -> int:
-    """The largest two tensors of one image together: what the widest operator may read and write."""
+    """Return the bytes of the largest two tensors of one image, which an operator may read and write."""
     sizes = sorted(
         int(np.prod(tensor["shape"][1:], dtype=np.int64)) * np.dtype(tensor["dtype"]).itemsize
         for tensor in interpreter.get_tensor_details()
@@ -134,18 +140,18 @@ def _image_bytes(interpreter: Any) -> int:
 
 
 def open_unallocated(path: Path) -> Any:
-    """An interpreter with nothing allocated: of its tensors only the constants can be read."""
+    """Return an interpreter without allocated tensors. Only constants can be read."""
     return Interpreter(model_path=str(path))
 
 
 def _only(tensors: list[dict[str, Any]]) -> dict[str, Any]:
-    """The single input of a classifier."""
+    """Return the single input of a classifier."""
     if len(tensors) != 1:
         raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
     check_input(tensors[0]["shape"])
     return tensors[0]
 
 
-def _described(tensor: dict[str, Any], running: Running) -> Output:
+def _described(tensor: dict[str, Any], summary: TfliteSummary) -> Output:
     shape = tuple(int(size) for size in tensor["shape"])
-    return Output(tensor["name"], shape, np.dtype(tensor["dtype"]), running.makers[tensor["index"]])
+    return Output(tensor["name"], shape, np.dtype(tensor["dtype"]), summary.producers[tensor["index"]])

@@ -1,1 +1,1 @@
-"""The machine that this runs on: what it is, and the state it is in."""
+"""The machine: what it is, and its present state."""

@@ -1,4 +1,4 @@
-"""What machine this is, from Linux's own /proc and /sys. Elsewhere only what Python knows."""
+"""Description of this machine from Linux's /proc and /sys; elsewhere only from Python."""
 
 from __future__ import annotations
 
@@ -12,31 +12,31 @@ _PACKAGES = ("fmnist", "numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime
 
 @dataclass(frozen=True)
 class Environment:
-    """The machine and the software a result was measured with."""
+    """The machine and the software of a measurement."""
 
     machine: str
     """Architecture, such as x86_64 or aarch64."""
     cpu: str
-    """The processor's own name; empty when unknown."""
+    """The processor's own name; empty if unknown."""
     cores: int
-    """Cores this process may use."""
+    """Cores that this process may use."""
     governor: str
-    """CPU frequency governor of the first core; empty when unknown."""
+    """CPU frequency governor of the first core; empty if unknown."""
     memory_bytes: int
-    """Physical memory; 0 when unknown."""
+    """Physical memory; 0 if unknown."""
     system: str
     """Operating system and kernel."""
     python: str
     """Version of Python."""
     packages: dict[str, str]
-    """Versions of our package and of the engines that are installed."""
+    """Versions of our package and of the installed engines."""
 
 
 def read_environment(root: Path = Path("/")) -> Environment:
     """Describe this machine now.
 
     Args:
-        root: The folder that holds ``proc`` and ``sys``.
+        root: The folder with ``proc`` and ``sys``.
     """
     return Environment(
         machine=platform.machine(),
@@ -51,12 +51,12 @@ def read_environment(root: Path = Path("/")) -> Environment:
 
 
 def package_version() -> str:
-    """Version of this distribution; ``unknown`` when the source tree is run without being installed."""
+    """Return the version of this distribution; ``unknown`` if it is not installed."""
     return package_versions().get("fmnist", "unknown")
 
 
 def read_text(path: Path) -> str:
-    """What a file of the system says; nothing when it cannot be read."""
+    """Return the text of a system file; empty if it cannot be read."""
     try:
         return path.read_text(errors="replace").strip("\0\n ")
     except OSError:
@@ -64,12 +64,12 @@ def read_text(path: Path) -> str:
 
 
 def board_name(root: Path) -> str:
-    """The board, as its device tree names it; empty where there is none, as on most x86-64 machines."""
+    """Return the board's name in its device tree; empty if there is none, as on most x86-64 machines."""
     return read_text(root / "proc/device-tree/model")
 
 
 def memory_bytes(root: Path, entry: str) -> int | None:
-    """An entry of proc_meminfo(5), such as ``MemTotal``; None when unknown."""
+    """Return an entry of proc_meminfo(5), such as ``MemTotal``; None if unknown."""
     for line in read_text(root / "proc/meminfo").splitlines():
         name, _, value = line.partition(":")
         if name == entry and (number := value.removesuffix("kB").strip()).isdecimal():
@@ -78,7 +78,7 @@ def memory_bytes(root: Path, entry: str) -> int | None:
 
 
 def _cpu_name(root: Path) -> str:
-    """On ARM boards the device tree names the board, and /proc/cpuinfo often no model."""
+    """Return the processor's name, or on ARM often the board's, as /proc/cpuinfo may have no model."""
     for line in read_text(root / "proc/cpuinfo").splitlines():
         key, _, value = line.partition(":")
         if key.strip() in ("model name", "Model"):
@@ -93,7 +93,7 @@ def _usable_cores() -> int:
 
 
 def package_versions() -> dict[str, str]:
-    """Versions of our package and of the engines that are installed."""
+    """Return the versions of our package and of the installed engines."""
     from importlib.metadata import PackageNotFoundError, version  # a tenth of the time of a prediction
 
     versions = {}

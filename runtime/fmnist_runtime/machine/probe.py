@@ -1,7 +1,6 @@
-"""All that decides what a machine can run and how well, read in a moment and without installing anything.
+"""A probe of what a machine can run and how well, without installing anything.
 
-This module and what it imports need the standard library alone, so that they can be sent to a machine that
-has Python and nothing else.
+This module and its imports need only the standard library, so that they can be sent to a machine with Python.
 """
 
 from __future__ import annotations
@@ -30,56 +29,56 @@ from fmnist_runtime.machine.processor import processor_features, processor_name
 from fmnist_runtime.machine.state import MachineState, read_machine_state
 
 _LOADER_SECONDS = 5.0
-"""musl's loader says at once which version it is; an emulated one takes a moment longer."""
+"""musl's loader prints its version at once; an emulated one takes a moment longer."""
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What a machine is and how it is. What cannot be read is None or empty, and never an error."""
+    """Description and state of a machine. Values that cannot be read are None or empty."""
 
     environment: Environment
-    """The machine and the packages of the Python that looked."""
+    """The machine, and the packages of the probing Python."""
     state: MachineState
-    """What changes: frequency, temperature, the firmware's complaints."""
+    """Changing values: frequency, temperature, the firmware's complaints."""
     board: str
-    """The board's name from its device tree; empty where there is none."""
+    """The board's name in its device tree; empty if there is none."""
     processor: str
-    """The kind of its cores, such as ``Cortex-A76``; empty when unknown."""
+    """The kind of its cores, such as ``Cortex-A76``; empty if unknown."""
     features: tuple[str, ...]
-    """Instructions that matter, by plain names; see `fmnist_runtime.machine.processor`."""
+    """Relevant instructions, by plain names; see `fmnist_runtime.machine.processor`."""
     frequency_max_mhz: float | None
     """The highest clock frequency of any core."""
     bits: int
-    """Word size of Python itself, 32 or 64. A 64-bit kernel may run 32-bit programs, as on many a Pi."""
+    """Word size of Python, 32 or 64. A 64-bit kernel may run 32-bit programs, as on many Raspberry Pis."""
     implementation: str
-    """``CPython``, ``PyPy`` …; with ``, free-threaded`` behind it, as such a one takes other wheels."""
+    """``CPython``, ``PyPy`` …; followed by ``, free-threaded`` for such a build, which needs other wheels."""
     operating_system: str
-    """Its name and version for people, from os-release."""
+    """Name and version of the operating system, from os-release."""
     distribution: tuple[str, ...]
     """Its identifier and those it is derived from, such as ``raspbian``, ``debian``."""
     libc: str
     """The C library, such as ``glibc 2.36`` or ``musl 1.2.3``."""
     memory_available_bytes: int | None
-    """Memory that a program can have without swapping."""
+    """Memory available without swapping."""
     swap_bytes: int | None
-    """Swap space; 0 when there is none."""
+    """Swap space; 0 if there is none."""
     free_bytes: int | None
-    """What the user may write where the home folder is."""
+    """Free space for the user at the home folder."""
     time_utc: str
-    """The machine's own clock, such as ``2026-01-31T12:00:00+00:00``."""
+    """The machine's clock, such as ``2026-01-31T12:00:00+00:00``."""
     clock_synchronised: bool | None
-    """Whether systemd has set the clock by the network; None where something else does, or nothing."""
+    """Whether systemd has set the clock by the network; None if something else does, or nothing."""
     has_venv: bool
     """Whether Python can make virtual environments."""
     has_ensurepip: bool
-    """Whether it can put pip into them; Debian's can only with the package python3-venv."""
+    """Whether Python can install pip into them; on Debian this needs the package python3-venv."""
 
 
 def read_probe(root: Path = Path("/")) -> Probe:
-    """Look at this machine.
+    """Probe this machine.
 
     Args:
-        root: The folder that holds ``proc``, ``sys``, ``etc`` and ``run``.
+        root: The folder with ``proc``, ``sys``, ``etc`` and ``run``.
     """
     environment = read_environment(root)
     release = _os_release(root)
@@ -106,7 +105,7 @@ def read_probe(root: Path = Path("/")) -> Probe:
 
 
 def _frequency_max_mhz(root: Path) -> float | None:
-    """The kernel counts in kHz."""
+    """Return the highest frequency in MHz; the kernel counts in kHz."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq")
     return max((int(text) / 1000 for text in map(read_text, files) if text.isdecimal()), default=None)
 
@@ -117,14 +116,17 @@ def _implementation() -> str:
 
 
 def _os_release(root: Path) -> dict[str, str]:
-    """Entries of os-release(5)."""
+    """Return the entries of os-release(5)."""
     text = read_text(root / "etc/os-release") or read_text(root / "usr/lib/os-release")
     entries = (line.partition("=") for line in text.splitlines())
     return {key: value.strip("\"' ") for key, _, value in entries}
 
 
 def _libc(root: Path) -> str:
-    """Not by platform.libc_ver(), which looks for words in Python's file and finds wrong ones on musl."""
+    """Return the C library.
+
+    Not by platform.libc_ver(), which searches Python's file for words and finds wrong ones on musl.
+    """
     with suppress(AttributeError, ValueError, OSError):  # another libc knows no such question
         if version := os.confstr("CS_GNU_LIBC_VERSION"):
             return version
@@ -132,7 +134,7 @@ def _libc(root: Path) -> str:
 
 
 def _musl(loader: Path) -> str:
-    """Which version musl is, only its loader tells, when it is run without a program."""
+    """Return musl's version, which only its loader prints when it is run without a program."""
     with suppress(OSError, subprocess.SubprocessError):
         told = subprocess.run([loader], capture_output=True, text=True, timeout=_LOADER_SECONDS).stderr
         if match := re.search(r"^Version (\S+)", told, re.MULTILINE):
@@ -141,7 +143,7 @@ def _musl(loader: Path) -> str:
 
 
 def _free_bytes() -> int | None:
-    """Of a home folder that is yet to be made, those of where it would be."""
+    """Return the free space at the home folder, or where it would be made."""
     home = Path(os.path.expanduser("~"))  # noqa: PTH111 - Path.home() fails for a user without one
     for folder in (home, *home.parents):
         with suppress(OSError):
@@ -150,7 +152,10 @@ def _free_bytes() -> int | None:
 
 
 def _clock_synchronised(root: Path) -> bool | None:
-    """The folder is there while systemd-timesyncd(8) runs, and the file once it has set the clock."""
+    """Return whether systemd-timesyncd(8) has set the clock.
+
+    The folder exists while it runs, and the file after it has set the clock.
+    """
     folder = root / "run/systemd/timesync"
     with suppress(OSError):
         return (folder / "synchronized").exists() or (False if folder.is_dir() else None)

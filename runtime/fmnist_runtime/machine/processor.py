@@ -1,4 +1,4 @@
-"""Which cores a processor has and what they can do, from Linux's /proc/cpuinfo."""
+"""The cores of a processor and their instructions, from Linux's /proc/cpuinfo."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 from fmnist_runtime.machine.environment import read_text
 
 DOT_PRODUCT, AVX_VNNI, AVX512_VNNI = "dot product", "AVX-VNNI", "AVX-512 VNNI"
-"""Instructions that sum up products of int8 in int32 at once, of ARM and of x86-64."""
+"""Instructions of ARM and x86-64 that add products of int8 to int32."""
 
 _FEATURES = {
     "neon": "NEON",
@@ -21,7 +21,7 @@ _FEATURES = {
     "avx_vnni": AVX_VNNI,
     "avx512_vnni": AVX512_VNNI,
 }
-"""What small networks gain from, by the kernel's names.
+"""Features that speed up small networks, by the kernel's names.
 
 https://docs.kernel.org/arch/arm64/elf_hwcaps.html and arch/x86/include/asm/cpufeatures.h; 32-bit ARM says
 ``neon`` where 64-bit ARM says ``asimd``.
@@ -53,9 +53,9 @@ _ARM_CORES = {
     "0xd4d": "Cortex-A715",
     "0xd4f": "Neoverse-V2",
 }
-"""Cores of boards and servers by the part number in their MIDR register, when Arm is the implementer.
+"""Cores of boards and servers by the part number in their MIDR register, if Arm is the implementer.
 
-Each core's Technical Reference Manual says its own; they stand together in arch/arm64/include/asm/cputype.h
+They are documented in each core's Technical Reference Manual, and listed in arch/arm64/include/asm/cputype.h
 of Linux and in sys-utils/lscpu-arm.c of util-linux.
 """
 ARMV8_CORES = frozenset(name for part, name in _ARM_CORES.items() if part.startswith("0xd"))
@@ -63,13 +63,13 @@ ARMV8_CORES = frozenset(name for part, name in _ARM_CORES.items() if part.starts
 
 
 def processor_name(root: Path, machine: str) -> str:
-    """The kinds of cores, such as ``Cortex-A76`` or ``AMD EPYC``; empty when unknown.
+    """Return the kinds of cores, such as ``Cortex-A76`` or ``AMD EPYC``; empty if unknown.
 
-    On ARM, /proc/cpuinfo gives numbers in place of a name. What it says of a processor of another kind, as it
-    does in emulation, is not told.
+    On ARM, /proc/cpuinfo has numbers instead of a name. Entries for another kind of processor, as in
+    emulation, are ignored.
 
     Args:
-        root: The folder that holds ``proc``.
+        root: The folder with ``proc``.
         machine: Architecture, such as x86_64 or aarch64.
     """
     if _is_arm(machine):
@@ -80,7 +80,7 @@ def processor_name(root: Path, machine: str) -> str:
 
 
 def processor_features(root: Path, machine: str) -> tuple[str, ...]:
-    """What all cores can do of that which small networks gain from, by plain names; arguments as above."""
+    """Return the features of all cores that speed up small networks; arguments as above."""
     entry = "Features" if _is_arm(machine) else "flags"
     flags = [set(core[entry].split()) for core in _cores(root) if entry in core]
     common = set.intersection(*flags) if flags else set()
@@ -92,7 +92,7 @@ def _is_arm(machine: str) -> bool:
 
 
 def _cores(root: Path) -> list[dict[str, str]]:
-    """Entries of each block of /proc/cpuinfo: one for each core, on ARM also one for the board."""
+    """Return the entries of each block of /proc/cpuinfo: one for each core, and on ARM one for the board."""
     blocks = read_text(root / "proc/cpuinfo").split("\n\n")
     return [
         {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in block.splitlines())}

@@ -1,4 +1,4 @@
-"""What of the machine can change while something is timed, from Linux's /proc and /sys. Elsewhere None."""
+"""The state of the machine that may change during a measurement, from Linux's /proc and /sys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 FIRMWARE_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
-"""What bits 0 to 3 of a Raspberry Pi's `throttled` say of now; bits 16 to 19 say that the same has occurred.
+"""Bits 0 to 3 of a Raspberry Pi's `throttled` for the present; bits 16 to 19 say that the same has occurred.
 
 https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 """
@@ -24,36 +24,37 @@ _VCGENCMD_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class MachineState:
-    """How the machine is at one moment. What cannot be read is None, and never an error."""
+    """The state of the machine at one moment. Values that cannot be read are None."""
 
     core: int
-    """The core that this process runs on now."""
+    """The core that runs this process."""
     frequency_mhz: float | None
     """Its clock frequency."""
     governor: str
-    """Frequency governor of the same core; empty when unknown."""
+    """Frequency governor of the same core; empty if unknown."""
     temperature_c: float | None
     """Temperature of the hottest thermal zone, in °C."""
     too_hot: bool
-    """Some thermal zone is as hot as Linux lets it become before it slows the processor down."""
+    """Whether a thermal zone has reached a temperature at which Linux slows the processor down."""
     throttled: int | None
-    """What a Raspberry Pi's firmware holds against its power supply and temperature. Bits 0 to 3 are of now:
-    under-voltage, frequency capped, throttled, soft temperature limit; 16 to 19 of all since it started."""
+    """Bits of a Raspberry Pi's firmware about its power supply and temperature. Bits 0 to 3 are the
+    present: under-voltage, frequency capped, throttled, soft temperature limit; bits 16 to 19 are the same
+    since it started."""
     busy_s: float | None
-    """CPU seconds of all cores that anything has used since boot, those that a hypervisor took included."""
+    """CPU seconds of all cores since boot, including those that a hypervisor took."""
     own_s: float
-    """CPU seconds that all threads of this process have used."""
+    """CPU seconds of all threads of this process."""
     clock_s: float
-    """Seconds of a clock that only goes forward, from any start."""
+    """Seconds of a monotonic clock, from any start."""
 
 
 def read_machine_state(root: Path = Path("/")) -> MachineState:
-    """Read the state of the machine now.
+    """Read the present state of the machine.
 
-    It takes about a millisecond with ten thermal zones, and some on a Raspberry Pi, where a program is asked.
+    It takes about a millisecond with ten thermal zones, and some on a Raspberry Pi, where a program is run.
 
     Args:
-        root: The folder that holds ``proc`` and ``sys``.
+        root: The folder with ``proc`` and ``sys``.
     """
     core = _current_core(root)
     cpufreq = root / f"sys/devices/system/cpu/cpu{core}/cpufreq"
@@ -73,16 +74,16 @@ def read_machine_state(root: Path = Path("/")) -> MachineState:
 
 
 def busy_elsewhere(states: Sequence[tuple[MachineState, MachineState]]) -> float | None:
-    """How many cores others kept busy on average while this process worked.
+    """Return how many cores other programs kept busy on average while this process worked.
 
-    The windows are taken together, since Linux counts in ticks of 10 ms: in six windows of half a second, one
-    tick too many on each of four cores is 0.08 of a core.
+    The windows are combined, since Linux counts in ticks of 10 ms: in six windows of half a second, one tick
+    too many on each of four cores is 0.08 of a core.
 
     Args:
         states: The machine before and after each window of time, read by the process that worked in it.
 
     Returns:
-        Cores, 0 or more; None where it cannot be known.
+        Cores, 0 or more; None if it cannot be known.
     """
     elapsed = sum(after.clock_s - before.clock_s for before, after in states)
     busy = 0.0
@@ -94,7 +95,7 @@ def busy_elsewhere(states: Sequence[tuple[MachineState, MachineState]]) -> float
 
 
 def _read(path: Path) -> str:
-    """What a file says; nothing when it is not there, or not any more, or its driver has no answer."""
+    """Return a file's text; empty if it does not exist or its driver has no answer."""
     try:
         return path.read_text(errors="replace").strip()
     except OSError:
@@ -117,13 +118,13 @@ def _number(text: str) -> float | None:
 
 
 def _current_core(root: Path) -> int:
-    """Field 39 of proc_pid_stat(5). The name, field 2, is in parentheses and may hold any of them itself."""
+    """Return field 39 of proc_pid_stat(5). Field 2, the name, may contain parentheses itself."""
     fields = _read(root / "proc/self/stat").rpartition(")")[2].split()
     return int(fields[36]) if len(fields) > 36 and fields[36].isdecimal() else 0
 
 
 def _frequency_mhz(root: Path, cpufreq: Path, core: int) -> float | None:
-    """What the driver says, or, in most virtual machines, the processor."""
+    """Return the frequency by the driver, or, in most virtual machines, by the processor."""
     khz = _number(_read(cpufreq / "scaling_cur_freq"))
     if khz is not None:
         return khz / 1000
@@ -136,17 +137,17 @@ def _frequency_mhz(root: Path, cpufreq: Path, core: int) -> float | None:
 
 
 def _celsius(path: Path) -> float | None:
-    """A temperature in °C: /sys counts in thousandths."""
+    """Return a temperature in °C; /sys counts in thousandths."""
     value = _number(_read(path))
     return None if value is None else value / 1000
 
 
 def _slows(zone: Path, temperature: float) -> bool:
-    """Whether a zone has reached a trip point at which Linux slows something down.
+    """Return whether a zone has reached a trip point at which Linux slows something down.
 
     Types are those of the kernel's Documentation/driver-api/thermal/sysfs-api.rst: ``active`` starts a fan,
     ``critical`` shuts down. A ``passive`` one slows nothing unless a cooling device is bound to it: programs
-    set such ones to be woken. Drivers fill unused ones with 0, absolute zero or less.
+    set some to be notified. Drivers fill unused ones with 0, absolute zero or less.
     """
     for path in _matching(zone, "trip_point_*_temp"):
         limit = _celsius(path)
@@ -156,17 +157,17 @@ def _slows(zone: Path, temperature: float) -> bool:
 
 
 def _acts(zone: Path, trip: str) -> bool:
-    """Whether Linux does something against the heat at a trip point."""
+    """Return whether Linux cools at a trip point."""
     kind = _read(zone / f"trip_point_{trip}_type")
     bound = (_read(path) for path in _matching(zone, "cdev*_trip_point"))
     return kind == "hot" or (kind == "passive" and trip in bound)
 
 
 def _throttled(root: Path) -> int | None:
-    """The firmware's bits: its own program knows best.
+    """Return the firmware's bits, from its own program if possible.
 
-    The kernel's file says what the kernel last heard. Its driver asks every two seconds and clears the bits
-    of what has occurred (drivers/hwmon/raspberrypi-hwmon.c); without that driver the file may say 0 for ever.
+    The kernel's file has the kernel's last reading. Its driver asks every two seconds and clears the bits of
+    what has occurred (drivers/hwmon/raspberrypi-hwmon.c); without that driver the file may say 0 for ever.
     """
     if root == Path("/") and (program := shutil.which("vcgencmd")):
         bits = _bits(_run(program, "get_throttled").rpartition("=")[2])
@@ -190,7 +191,7 @@ def _bits(text: str) -> int | None:
 
 
 def _busy_s(root: Path) -> float | None:
-    """First line of proc_stat(5): user nice system idle iowait irq softirq steal. User has guests in it."""
+    """Read proc_stat(5), first line: user nice system idle iowait irq softirq steal. User includes guests."""
     fields = _read(root / "proc/stat").partition("\n")[0].split()
     if len(fields) < 9 or fields[0] != "cpu" or not all(field.isdecimal() for field in fields[1:9]):
         return None

@@ -1,4 +1,4 @@
-"""What two models answer for the same images: how often they are right, and how often alike."""
+"""Comparison of top-1 answers: accuracy and agreement of two models on the same images."""
 
 from __future__ import annotations
 
@@ -11,40 +11,40 @@ from fmnist_runtime.parity.intervals import Interval, agreement_interval, mcnema
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Top-1 answers of a model beside its original's; of equal scores the lowest index is the answer."""
+class TopOneAgreement:
+    """Top-1 answers of a model and its original; among equal scores the lowest index is the answer."""
 
     images: int
-    """How many images both have scored."""
+    """Number of images that both have scored."""
     reference_accuracy: float
     """Accuracy of the original."""
     candidate_accuracy: float
     """Accuracy of the converted model."""
     accuracy_difference: float
-    """candidate_accuracy − reference_accuracy; negative when the converted model is worse."""
+    """candidate_accuracy − reference_accuracy; negative if the converted model is worse."""
     accuracy_difference_interval: Interval
-    """Tango's 95% score interval of it."""
+    """Tango's 95% score interval of the difference."""
     mcnemar_p: float
-    """Exact two-sided p-value: how often chance alone would part worse and better at least so unevenly."""
+    """Exact two-sided p-value: how often chance alone would split worse and better at least so unevenly."""
     worse: int
     """Images that the original has right and the converted model wrong."""
     better: int
     """Images that the original has wrong and the converted model right."""
     wrong_to_wrong: int
-    """Images that both have wrong, each in its own way."""
+    """Images that both have wrong, with different answers."""
     agreement: float
     """Share of images that both give the same class, right or wrong."""
     agreement_interval: Interval
-    """95% interval of it: Wilson's, or by the rule of three where all agree."""
+    """95% interval of the agreement: Wilson's, or by the rule of three if all agree."""
     error_growth: float | None
-    """By how much the error rate grew, relative to the original's: 0.1 is a tenth more errors. None where
-    the original makes none, and the converted model does."""
+    """Relative growth of the error rate: 0.1 is a tenth more errors. None if only the converted model
+    makes errors."""
 
 
 def compare_answers(
     reference: NDArray[np.intp], candidate: NDArray[np.intp], targets: NDArray[np.uint8]
-) -> Answers:
-    """Count how answers changed.
+) -> TopOneAgreement:
+    """Count the changed answers.
 
     Args:
         reference: ``[N]``, the original's answers.
@@ -57,7 +57,7 @@ def compare_answers(
     agreeing = int((reference == candidate).sum())
     correct = int(was_right.sum())
     errors, drop = images - correct, worse - better
-    return Answers(
+    return TopOneAgreement(
         images=images,
         reference_accuracy=correct / images,
         candidate_accuracy=(correct - drop) / images,

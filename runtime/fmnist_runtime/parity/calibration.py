@@ -1,4 +1,4 @@
-"""Whether a model is as often right as it says, and what a conversion did to that."""
+"""Calibration: whether a model's confidence matches its accuracy, and how a conversion changed that."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ BINS = 15
 """As in Guo et al., On Calibration of Modern Neural Networks, ICML 2017 (https://arxiv.org/abs/1706.04599)."""
 RESAMPLES = 1000
 _DRAWS = RESAMPLES // 2
-"""Each serves twice: for the images in their order, and for the same images from the last to the first. That
-is as good a draw as any, and takes half of the time."""
+"""Number of draws. Each serves twice: for the images in their order, and in reverse order. That is as good
+as another draw, and takes half of the time."""
 _BLOCK, _CHUNK, _COLUMNS = 20, 400, 16
-"""Draws, images and bins (the last one empty) of one product of matrices; with the images either way round
-256,000 multiplications. From 262,144 on, OpenBLAS (interface/gemm.c) takes more threads, which on a busy
-machine wait for each other for a hundred times as long as the product takes. For 15 columns it takes half as
-long again as for 16."""
+"""Draws, images and bins (the last one empty) of one matrix product; with both orders, 256,000
+multiplications. From 262,144 on, OpenBLAS (interface/gemm.c) uses more threads, which on a busy machine
+wait for each other for a hundred times as long as the product takes. For 15 columns it takes half as long
+again as for 16."""
 _KEPT_BYTES = 2**25
 _SEED = 0
-"""The same resamples for every model: its interval depends on it alone, and is the same every time."""
+"""The same resamples for every model, so that an interval depends on the model alone and is reproducible."""
 
 
 @dataclass(frozen=True)
 class Reliability:
-    """Confidence and accuracy by bins of confidence, each of width 1/15, its upper edge included."""
+    """Confidence and accuracy by 15 bins of confidence of equal width, each with its upper edge."""
 
     images: tuple[int, ...]
     """Images in each of the 15 bins."""
     confidence: tuple[float | None, ...]
-    """Mean highest probability of each bin; None for an empty one."""
+    """Mean highest probability of each bin; None for an empty bin."""
     accuracy: tuple[float | None, ...]
-    """Share of right answers of each bin; None for an empty one."""
+    """Share of correct answers of each bin; None for an empty bin."""
 
     @property
     def points(self) -> tuple[tuple[float, float], ...]:
@@ -48,7 +48,7 @@ class Reliability:
 
     @property
     def ece(self) -> float:
-        """Expected calibration error: mean distance of accuracy from confidence, bins weighed by images."""
+        """Expected calibration error: mean gap of accuracy and confidence, weighted by images."""
         weights = np.array([count for count in self.images if count])
         gaps = np.array([abs(was - said) for said, was in self.points])
         return float((gaps * weights).sum() / weights.sum())
@@ -63,16 +63,17 @@ class Calibration:
     candidate_ece: float
     """The converted model's."""
     ece_difference: float
-    """candidate_ece − reference_ece; positive when the conversion made it worse."""
+    """candidate_ece − reference_ece; positive if the conversion made it worse."""
     ece_difference_interval: Interval
-    """95% interval of it, of a paired bootstrap: both models on the same 1,000 resamples of the images,
-    from the 2.5th percentile of the differences to the 97.5th. No gate rests on it: where a model is almost
-    calibrated, its error is overestimated (Roelofs et al., Mitigating Bias in Calibration Error Estimation,
-    AISTATS 2022), on resamples even more so, and the interval has the true difference in it less often."""
+    """95% interval of the difference by a paired bootstrap: both models on the same 1,000 resamples of the
+    images, from the 2.5th to the 97.5th percentile of the differences. No gate uses it: for an almost
+    calibrated model, the error is overestimated (Roelofs et al., Mitigating Bias in Calibration Error
+    Estimation, AISTATS 2022), even more on resamples, so the interval covers the true difference less
+    often."""
     reference_bins: Reliability
-    """What the original's error is the sum of."""
+    """The bins of the original's error."""
     candidate_bins: Reliability
-    """The same of the converted model."""
+    """The bins of the converted model's error."""
 
 
 def reliability(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Reliability:
@@ -88,7 +89,7 @@ def reliability(scores: NDArray[np.float32], targets: NDArray[np.uint8]) -> Reli
 def compare_calibration(
     reference: NDArray[np.float32], candidate: NDArray[np.float32], targets: NDArray[np.uint8]
 ) -> Calibration:
-    """Calibration errors of two models on the same images; arguments as of `reliability`."""
+    """Compare the calibration errors of two models on the same images; arguments as in `reliability`."""
     before, after = _judged(reference, targets), _judged(candidate, targets)
     bins = _reliability(*before), _reliability(*after)
     errors = bins[0].ece, bins[1].ece
@@ -99,7 +100,7 @@ def compare_calibration(
 def _judged(
     scores: NDArray[np.float32], targets: NDArray[np.uint8]
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Of each image the confidence, and whether the answer is right."""
+    """Return the confidence of each image, and whether its answer is correct."""
     return highest(scores), scores.argmax(axis=1) == targets
 
 
@@ -118,21 +119,21 @@ def _means(sums: NDArray[Any], counts: NDArray[np.intp]) -> tuple[float | None, 
 
 
 def _bins(confidence: NDArray[np.float64]) -> NDArray[np.intp]:
-    """The bin of each image; in float64, fifteen times a float32 is exact."""
+    """Return the bin of each image. In float64, fifteen times a float32 is exact."""
     return np.clip(np.ceil(confidence * BINS).astype(np.intp) - 1, 0, BINS - 1)
 
 
 def _resampled(confidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Calibration error on each resample of the images, ``[RESAMPLES]``."""
+    """Return the calibration error on each resample of the images, ``[RESAMPLES]``."""
     gaps = (confidence - right).astype(np.float32)
     return _errors(_bins(confidence).astype(np.uint8).tobytes(), gaps.tobytes())
 
 
-@lru_cache(maxsize=2)  # the original's, which every candidate is compared with, and the candidate's own
+@lru_cache(maxsize=2)  # the original's, which is used for every candidate, and the candidate's
 def _errors(bins: bytes, gaps: bytes) -> NDArray[np.float64]:
-    """As `_resampled`, of uint8 bins and float32 confidence − right.
+    """As `_resampled`, for uint8 bins and float32 confidence − correct.
 
-    A bin's part of the error is the sum of its images' gaps: its size falls out.
+    A bin's part of the error is the sum of its images' gaps: its size cancels out.
     """
     images = len(bins)
     table = np.zeros((_padded(images), 2, _COLUMNS), np.float32)
@@ -147,12 +148,12 @@ def _errors(bins: bytes, gaps: bytes) -> NDArray[np.float64]:
 
 
 def _by_chunk(weights: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """``[chunks, _BLOCK, _CHUNK]`` of ``[_BLOCK, images]``."""
+    """Return ``[chunks, _BLOCK, _CHUNK]`` of ``[_BLOCK, images]``."""
     return weights.astype(np.float32).reshape(_BLOCK, -1, _CHUNK).swapaxes(0, 1)
 
 
 def _padded(images: int) -> int:
-    """That many images, and as many that are never drawn as fill the last chunk."""
+    """Return the number of images rounded up to whole chunks. The additional ones are never drawn."""
     return -(-images // _CHUNK) * _CHUNK
 
 
@@ -162,7 +163,7 @@ def _kept(images: int) -> tuple[NDArray[np.uint8], ...]:
 
 
 def _drawn(images: int) -> Iterator[NDArray[np.uint8]]:
-    """How often each draw has each image, ``[_BLOCK, images]`` at a time, padded."""
+    """Yield how often each draw contains each image, ``[_BLOCK, images]`` at a time, padded."""
     random, width = np.random.default_rng(_SEED), _padded(images)
     for _ in range(_DRAWS // _BLOCK):
         block = np.empty((_BLOCK, width), np.uint8)  # an image is drawn once on average, never 256 times

@@ -1,4 +1,4 @@
-"""Where two models part: which images, which classes, and how sure the original had been."""
+"""The changed answers of a converted model: by image, class, and the original's margin."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONFIDENT_MARGIN = 0.5
-"""An answer of a margin like this does not change because of rounding; where it does, something is broken."""
+"""An answer with such a margin does not change by rounding. If it changes, something is broken."""
 _EDGES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, CONFIDENT_MARGIN, 1.0)
 
 
 @dataclass(frozen=True)
 class Flips:
-    """The images whose answer changed, one entry of each field for each."""
+    """The images whose answer changed, with one entry in each field."""
 
     images: tuple[int, ...]
-    """Numbers of the images, from 0, ascending."""
+    """Indices of the images, from 0, ascending."""
     true: tuple[int, ...]
     """True class."""
     reference: tuple[int, ...]
@@ -26,9 +26,9 @@ class Flips:
     candidate: tuple[int, ...]
     """The converted model's answer."""
     reference_margin: tuple[float, ...]
-    """By how much the original's best probability was above its second best."""
+    """The original's best probability minus its second best."""
     candidate_margin: tuple[float, ...]
-    """The same of the converted model."""
+    """The converted model's margin."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,11 @@ class ClassChange:
     index: int
     """The class."""
     images: int
-    """How many there are of it."""
+    """Number of its images."""
     reference_accuracy: float
-    """Share of them that the original has right; NaN where there are none."""
+    """Share of them that the original has right; NaN if there are none."""
     candidate_accuracy: float
-    """The same of the converted model; NaN where there are none."""
+    """Share of them that the converted model has right; NaN if there are none."""
     worse: int
     """Images that the original has right and the converted model wrong."""
     better: int
@@ -51,47 +51,48 @@ class ClassChange:
 
 @dataclass(frozen=True)
 class PairChange:
-    """A move of answers from one class to another."""
+    """Images whose answer changed from one class to another."""
 
     reference: int
-    """The class that the original gave."""
+    """The original's answer."""
     candidate: int
-    """The class that the converted model gives instead."""
+    """The converted model's answer."""
     images: int
-    """How many images moved."""
+    """Number of images."""
 
 
 @dataclass(frozen=True)
 class MarginBand:
-    """The images that the original had answered with a margin from ``low`` to below ``high``."""
+    """The images that the original answered with a margin from ``low`` to below ``high``."""
 
     low: float
-    """Smallest margin; that of the last band includes 1."""
+    """Smallest margin. The last band includes 1."""
     high: float
-    """Margin at which the next band begins."""
+    """Start of the next band."""
     images: int
-    """How many images are in the band."""
+    """Number of images in the band."""
     flips: int
-    """How many of them changed their answer."""
+    """Number of them whose answer changed."""
 
 
 @dataclass(frozen=True)
 class Changes:
-    """Where a converted model answers otherwise than its original."""
+    """The answers that a conversion changed."""
 
     flips: Flips
     """Every image whose answer changed."""
     confident: tuple[int, ...]
-    """Numbers of those that the original had answered with a margin of 0.5 or more, surest first."""
+    """Indices of changed images that the original answered with a margin of 0.5 or more, largest margin
+    first."""
     ties: int
-    """Images whose two best scores, in either model, are as good as equal: they differ by less than
-    twice the allowed difference, or not at all where none is defined."""
+    """Images whose two best scores, in either model, are nearly equal: they differ by less than twice the
+    allowed difference, or not at all if none is defined."""
     outside_ties: int
-    """Changed images that are no ties."""
+    """Changed images that are not ties."""
     classes: tuple[ClassChange, ...]
     """One for each class."""
     pairs: tuple[PairChange, ...]
-    """Moves from class to class, the most frequent first."""
+    """By pair of classes, the most frequent first."""
     margins: tuple[MarginBand, ...]
     """By the original's margin, ascending."""
 
@@ -102,13 +103,13 @@ def find_changes(
     targets: NDArray[np.uint8],
     allowed_difference: float = 0.0,
 ) -> Changes:
-    """Find what changed.
+    """Find the changed answers.
 
     Args:
         reference: float32 ``[N, classes]``, the original's scores.
         candidate: float32 ``[N, classes]``, the converted model's.
         targets: uint8 ``[N]``, the true classes.
-        allowed_difference: How far a probability may be off, which makes near scores tie.
+        allowed_difference: Allowed difference of a probability, which makes near scores tie.
     """
     before, after = reference.argmax(axis=1), candidate.argmax(axis=1)
     margins, new_margins = _margins(reference), _margins(candidate)

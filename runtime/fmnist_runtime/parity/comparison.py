@@ -1,4 +1,4 @@
-"""May a converted model replace its original? A paired comparison of two arrays of scores."""
+"""A paired comparison of two arrays of scores: an original's and a converted model's."""
 
 from __future__ import annotations
 
@@ -10,34 +10,33 @@ from numpy.typing import ArrayLike, NDArray
 
 from fmnist_runtime.engines.plan import are_logits
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.parity.answers import Answers, compare_answers
-from fmnist_runtime.parity.audit import Audit, audit_scores
+from fmnist_runtime.parity.answers import TopOneAgreement, compare_answers
 from fmnist_runtime.parity.calibration import Calibration, compare_calibration
 from fmnist_runtime.parity.changes import Changes, find_changes
 from fmnist_runtime.parity.gates import Breach, Gate, find_breaches, verdict
-from fmnist_runtime.parity.probabilities import Probabilities, compare_probabilities
+from fmnist_runtime.parity.probabilities import Audit, Probabilities, audit_scores, compare_probabilities
 
 
 @dataclass(frozen=True)
 class Parity:
-    """A converted model beside its original, on the same images."""
+    """A converted model compared with its original on the same images."""
 
-    answers: Answers
-    """How often both are right, and how often alike."""
+    answers: TopOneAgreement
+    """Accuracy and agreement."""
     probabilities: Probabilities
-    """How far their probabilities are apart."""
+    """Differences of their probabilities."""
     calibration: Calibration
-    """Whether they are as often right as they say."""
+    """Whether their confidence matches their accuracy."""
     audit: Audit
-    """The converted model's scores as numbers."""
+    """Ties, saturation and levels of the converted model's scores."""
     reference_audit: Audit
-    """The original's."""
+    """The same of the original's scores."""
     changes: Changes
-    """Where they part."""
+    """The answers that changed."""
     gate: Gate
-    """The limits it was held against."""
+    """The limits."""
     breaches: tuple[Breach, ...]
-    """The limits that it broke; none when it passed."""
+    """The limits that it broke; empty if it passed."""
 
     @property
     def passed(self) -> bool:
@@ -46,7 +45,7 @@ class Parity:
 
     @property
     def verdict(self) -> str:
-        """``pass``, ``FAIL``, or ``TOO FEW IMAGES`` where no limit is surely broken."""
+        """``pass``, ``FAIL``, or ``TOO FEW IMAGES`` if no limit is certainly broken."""
         return verdict(breach.certain for breach in self.breaches)
 
 
@@ -61,11 +60,11 @@ def compare(
     Args:
         reference: float ``[N, classes]``, the original's scores, as an array or a list of lists.
         candidate: float ``[N, classes]``, the converted model's.
-        targets: whole numbers ``[N]``, the true classes.
-        gate: The limits to hold the converted model against.
+        targets: integers ``[N]``, the true classes.
+        gate: The limits for the converted model.
 
     Raises:
-        ResultError: The arrays do not describe the same images and classes, or hold no probabilities.
+        ResultError: The arrays do not describe the same images and classes, or are not probabilities.
     """
     original = _as_array("the original's scores", reference)
     converted = _as_array("the converted model's scores", candidate)
@@ -97,8 +96,8 @@ def _compared(
 def _as_array(what: str, values: ArrayLike) -> NDArray[Any]:
     try:
         array = np.asarray(values)
-    except (ValueError, TypeError) as error:  # such as of rows of different lengths
-        raise ResultError(f"{what} are no array ({error})") from error
+    except (ValueError, TypeError) as error:  # such as rows of different lengths
+        raise ResultError(f"{what} are not an array ({error})") from error
     if array.dtype.kind not in "fiub":
         raise ResultError(f"{what} are {array.dtype}, not numbers")
     return array
@@ -118,12 +117,12 @@ def _require_same_shape(
             f"{targets.shape} do not describe the same images by two classes or more"
         )
     if not np.issubdtype(targets.dtype, np.integer):
-        raise ResultError(f"true classes are whole numbers, not {targets.dtype}; use .astype(np.uint8)")
+        raise ResultError(f"true classes are integers, not {targets.dtype}; use .astype(np.uint8)")
     lowest, highest = targets.min(), targets.max()
     if lowest < 0 or highest >= classes:
         raise ResultError(
-            f"true classes from {lowest} to {highest} ({targets.dtype}) are none of {classes}, counted "
-            "from 0 as scores are"
+            f"true classes from {lowest} to {highest} ({targets.dtype}) do not fit scores of "
+            f"{classes} classes, which are counted from 0"
         )
 
 
@@ -131,9 +130,9 @@ def _require_probabilities(whose: str, scores: NDArray[np.float32]) -> None:
     if not np.issubdtype(scores.dtype, np.floating):
         raise ResultError(f"{whose} scores are {scores.dtype}, not floats; turn levels into probabilities")
     if not np.isfinite(scores).all():
-        raise ResultError(f"{whose} scores hold NaN or infinity, and nothing can be said of them")
+        raise ResultError(f"{whose} scores contain NaN or infinity, and cannot be compared")
     if are_logits(scores):
         raise ResultError(
-            f"{whose} scores reach from {scores.min():.3g} to {scores.max():.3g} and are no probabilities; "
-            "put a softmax behind them"
+            f"{whose} scores range from {scores.min():.3g} to {scores.max():.3g} and are not probabilities; "
+            "add a softmax to the model"
         )

@@ -1,4 +1,4 @@
-"""How far a converted model may be from its original, and by how much one is further."""
+"""Gates: how far a converted model may be from its original, and which limits it breaks."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from fmnist_runtime.parity.answers import Answers
+from fmnist_runtime.parity.answers import TopOneAgreement
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN, Changes
 from fmnist_runtime.parity.intervals import Z, exact_low, tango_interval
 from fmnist_runtime.parity.probabilities import Probabilities
 
 ROUNDINGS = 4
-"""Two float32 models that sum in different orders are each one rounding from the truth, so at most two from
-each other; twice that, as a copy whose normalisation was folded rounds its weights once more. Sound copies of
-a dense network, a CNN, a separable one and MobileNetV2 differed by 0.8 to 1.5 times the largest rounding of
-the same 10,000 images."""
+"""Allowed multiple of the original's rounding. Two float32 models that sum in different orders are each
+one rounding from the exact value, so at most two from each other. The limit is twice that, as a copy with
+folded normalisation rounds its weights once more. Correct copies of a dense network, a CNN, a separable
+one and MobileNetV2 differed by 0.8 to 1.5 times the largest rounding of the same 10,000 images."""
 FLOAT32_DIFFERENCE = 1e-5
 """Largest difference of a probability that reordered float32 sums explain: almost three times the largest
 over five trainings of the default network (3.6e-6, benchmarks/exports.py). A network with large logits is
 allowed more: see `Gate.allowing`."""
-FLOAT16_DIFFERENCE = 1e-2
-"""The same of weights that are rounded to 11 bits: ten times the largest over five trainings of the default
-network (1.0e-3, benchmarks/exports.py), as networks differ more in this."""
-FLOAT_FLIPS, INT8_FLIPS = 1e-4, 1e-3
-"""Shares of images whose answer may change though the original gave it at a margin of 0.5 or more. Of 10,000
-held-out images sound exports changed none as float32, float16 and dynamic, and as int8 and int8-full none of
-a dense network, a CNN and a separable one (two trainings each, largest margin 0.16), but 0 to 4 of
-MobileNetV2 0.35 on 32×32×3. So int8 is allowed 10, which 18 and more are surely beyond; of a last layer that
-256 levels are too few for, behind logits in the hundreds, there were 33. Floats are allowed a tenth of that,
-which 4 are beyond. All with integers share one limit, so that none is refused where a coarser one, which
-changes more, is written."""
+_FLOAT16_DIFFERENCE = 1e-2
+"""The same for weights that are rounded to 11 bits: ten times the largest over five trainings of the
+default network (1.0e-3, benchmarks/exports.py), as networks differ more in this."""
+_FLOAT_FLIPS, _INT8_FLIPS = 1e-4, 1e-3
+"""Shares of images whose answer may change although the original's margin was 0.5 or more. Of 10,000
+held-out images, correct exports changed none as float32, float16 and dynamic. As int8 and int8-full they
+changed none of a dense network, a CNN and a separable one (two trainings each, largest margin 0.16), but 0
+to 4 of MobileNetV2 0.35 on 32×32×3. So int8 is allowed 10, which 18 and more certainly exceed; a last
+layer that needs more than 256 levels, with logits in the hundreds, changed 33. Floats are allowed a tenth
+of that, which 4 exceed. All integer schemes share one limit, so that none is refused while a coarser one,
+which changes more, passes."""
 _NAMED = 5
 """Images that a breach names."""
 
@@ -41,24 +41,24 @@ class Gate:
 
     max_drop: float
     """Loss of accuracy that must be ruled out, as a fraction (0.005 is half a percentage point): the lower
-    end of the 95% interval of the difference must lie above its negative."""
+    end of the 95% interval of the difference must be above its negative."""
     max_difference: float | None = None
-    """Largest difference of any one probability; None where the scheme rounds too coarsely for one."""
+    """Largest difference of any probability; None if the scheme rounds too coarsely for a limit."""
     min_agreement: float = 0.0
-    """Least share of images that both give the same class. Accuracy alone tells nothing where the original
-    itself is mostly wrong, as on images of another data set."""
+    """Least share of images for which both give the same class. Accuracy alone says nothing if the
+    original itself is mostly wrong, as on images of another data set."""
     max_confident_flips: int | None = None
-    """How many answers may change that the original gave at a margin of 0.5 or more; None where it is not a
-    number that is limited. It stands in place of the share."""
+    """Number of answers that may change although the original's margin was 0.5 or more; None to limit the
+    share instead."""
     max_confident_share: float | None = None
-    """The same as a share of all images, as a fraction: the lower end of its exact 95% interval must not lie
-    above. None for any number."""
+    """The same as a fraction of all images: the limit for the lower end of its exact 95% interval. None
+    for no limit."""
 
     def allowing(self, rounding: float) -> Gate:
-        """The same gate, wider in proportion where float32 arithmetic itself leaves more open than usual.
+        """Widen the gate in proportion if the original's float32 arithmetic is less exact than usual.
 
         Args:
-            rounding: Largest difference of a probability that rounding makes in the original.
+            rounding: Largest difference of a probability by rounding in the original.
         """
         if self.max_difference is None:
             return self
@@ -66,7 +66,7 @@ class Gate:
         return replace(self, max_difference=max(self.max_difference, min(wider, 1.0)))
 
     def __post_init__(self) -> None:
-        """Refuse limits that no figure could break."""
+        """Check that the gate can fail."""
         fractions = (self.max_drop, self.max_difference, self.min_agreement, self.max_confident_share)
         if not (
             all(0 <= (limit or 0.0) <= 1 for limit in fractions) and (self.max_confident_flips or 0) >= 0
@@ -82,14 +82,14 @@ class Breach:
     """A limit that a converted model broke."""
 
     gate: str
-    """Name of the limit, as the command line has it: ``max-drop`` …"""
+    """Name of the limit on the command line: ``max-drop`` …"""
     limit: float
     """The limit."""
     measured: float
-    """What it was held against, in the same unit."""
+    """The measured value, in the same unit."""
     certain: bool
-    """Whether the model is beyond the limit, and not by chance; False where the images are too few to tell,
-    so that nothing may be wrong with it."""
+    """Whether the model certainly exceeds the limit; False if there are too few images to decide, so that
+    the model may be correct."""
     text: str
     """What is wrong and by how much, in one line."""
 
@@ -97,44 +97,44 @@ class Breach:
         return f"{self.gate}: {self.text}"
 
 
-# Accuracy: a float32 model computes the same sums; float16 and int8 weights cost a few images either way; the
-# fewer floats remain, the more the scores tie. Agreement is far below what sound models have; it tells when
-# accuracy does not.
+# Accuracy: a float32 model computes the same sums; float16 and int8 weights change a few images either way;
+# with fewer floats, more scores tie. The limit of the agreement is far below that of correct models; it
+# detects what the accuracy does not.
 GATES = {
-    "float32": Gate(0.001, FLOAT32_DIFFERENCE, 0.99, max_confident_share=FLOAT_FLIPS),
-    "float16": Gate(0.003, FLOAT16_DIFFERENCE, 0.99, max_confident_share=FLOAT_FLIPS),
-    "dynamic": Gate(0.003, None, 0.95, max_confident_share=INT8_FLIPS),
-    "int8": Gate(0.005, None, 0.95, max_confident_share=INT8_FLIPS),
-    "int8-full": Gate(0.010, None, 0.90, max_confident_share=INT8_FLIPS),
+    "float32": Gate(0.001, FLOAT32_DIFFERENCE, 0.99, max_confident_share=_FLOAT_FLIPS),
+    "float16": Gate(0.003, _FLOAT16_DIFFERENCE, 0.99, max_confident_share=_FLOAT_FLIPS),
+    "dynamic": Gate(0.003, None, 0.95, max_confident_share=_INT8_FLIPS),
+    "int8": Gate(0.005, None, 0.95, max_confident_share=_INT8_FLIPS),
+    "int8-full": Gate(0.010, None, 0.90, max_confident_share=_INT8_FLIPS),
 }
 """The default gate of each scheme."""
 UNKNOWN_GATE = Gate(0.005)
-"""Of a file of unknown scheme: the accuracy gate of int8, the coarsest that is shipped for its accuracy. Such
-a file may have been trained on, and then answer otherwise for good reasons."""
+"""For files of unknown scheme: the accuracy gate of int8, the coarsest scheme that is shipped for its
+accuracy. Such a file may have been trained further, and then has other answers for good reasons."""
 
 
 PASS, FAIL, TOO_FEW = "pass", "FAIL", "TOO FEW IMAGES"
 
 
 def verdict(certain: Iterable[bool]) -> str:
-    """The verdict in a word.
+    """Return the verdict in a word.
 
     Args:
-        certain: Of each limit that is broken whether that is certain.
+        certain: For each broken limit, whether that is certain.
     """
     broken = list(certain)
     return FAIL if any(broken) else TOO_FEW if broken else PASS
 
 
 def default_gate(scheme: str) -> Gate:
-    """The gate of a scheme, or `UNKNOWN_GATE`."""
+    """Return the gate of a scheme, or `UNKNOWN_GATE`."""
     return GATES.get(scheme, UNKNOWN_GATE)
 
 
 def find_breaches(
-    gate: Gate, answers: Answers, probabilities: Probabilities, changes: Changes
+    gate: Gate, answers: TopOneAgreement, probabilities: Probabilities, changes: Changes
 ) -> tuple[Breach, ...]:
-    """The limits of a gate that the figures of a comparison break; none when it passes."""
+    """Return the limits of a gate that a comparison breaks; none if it passes."""
     found = (
         _drop(gate.max_drop, answers),
         _agreement(gate.min_agreement, answers),
@@ -144,14 +144,14 @@ def find_breaches(
     return tuple(breach for breach in found if breach)
 
 
-def _drop(limit: float, answers: Answers) -> Breach | None:
+def _drop(limit: float, answers: TopOneAgreement) -> Breach | None:
     interval = answers.accuracy_difference_interval
     worst = -interval.low
     if worst < limit:
         return None
     lost = answers.worse - answers.better
-    # Counted in images, so that a drop of exactly the limit is not a matter of float rounding. Where chance
-    # alone may have lost them, as it may four of 500, no drop was seen.
+    # Counted in images, so that float rounding does not decide on a drop of exactly the limit. A drop that
+    # may be chance, such as four of 500 images, is not certain.
     certain = lost > round(limit * answers.images, 6) and interval.high < 0
     seen = f"{100 * abs(lost) / answers.images:.2f} points {'lower' if lost > 0 else 'higher'}"
     text = (
@@ -160,12 +160,12 @@ def _drop(limit: float, answers: Answers) -> Breach | None:
     )
     if not certain:
         text += _too_few(limit, answers.images)
-    enough = min(100.0, math.floor(10_000 * worst + 1) / 100)  # worst itself would not rule worst out
+    enough = min(100.0, math.floor(10_000 * worst + 1) / 100)  # worst itself would not pass
     return Breach("max-drop", limit, worst, certain, f"{text}allow more with --max-drop {enough:g}")
 
 
 def _too_few(limit: float, images: int) -> str:
-    """What so few images can show of a loss of accuracy, and how many it takes at least."""
+    """Return what so few images can show about a loss of accuracy, and how many are needed."""
     best, needed = -tango_interval(0, 0, images).low, fewest_images(limit)
     if best < limit:
         return f"{_count(images)} too few to rule it out: take more, or "
@@ -178,14 +178,14 @@ def _count(images: int) -> str:
 
 
 def fewest_images(limit: float) -> int:
-    """How many images it takes to rule out a loss of accuracy where no answer changes; 0 where none do.
+    """Return the least number of images that can rule out a loss of accuracy; 0 if none can.
 
-    The lower end of Tango's interval is then ``-z² / (n + z²)``.
+    It applies if no answer changes. The lower end of Tango's interval is then ``-z² / (n + z²)``.
     """
     return math.floor(Z * Z * (1 - limit) / limit) + 1 if limit else 0
 
 
-def _agreement(limit: float, answers: Answers) -> Breach | None:
+def _agreement(limit: float, answers: TopOneAgreement) -> Breach | None:
     if answers.agreement >= limit:
         return None
     certain = answers.agreement_interval.high < limit
@@ -208,7 +208,7 @@ def _difference(limit: float | None, largest: float) -> Breach | None:
 
 
 def _rounded_up(value: float) -> str:
-    """A number of two digits that is no less."""
+    """Round up to two digits."""
     digit = 10.0 ** (math.floor(math.log10(value)) - 1)
     return f"{math.ceil(value / digit) * digit:.2g}"
 
@@ -223,7 +223,7 @@ def _confident(gate: Gate, confident: tuple[int, ...], images: int) -> Breach | 
     elif gate.max_confident_share is not None:
         limit, measured = gate.max_confident_share, least
         text += (
-            f"{100 * count / images:.2g}% of all: surely {100 * least:.2g}% or more (95% interval), "
+            f"{100 * count / images:.2g}% of all images: at least {100 * least:.2g}% (95% interval), "
             f"and {100 * limit:g}% is allowed"
         )
     else:

@@ -1,4 +1,4 @@
-"""How sure a count of paired answers is: confidence intervals and a test, all of 95%."""
+"""Confidence intervals and a test for counts of paired answers, all at 95%."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 
 Z = 1.959963984540054
-"""Of the standard normal distribution, 97.5% lie below it."""
+"""97.5th percentile of the standard normal distribution."""
 _TAIL = 0.025
-"""Share of all samples that may lie beyond one end of an interval."""
+"""Probability beyond each end of an interval."""
 _HALVINGS = 60
-"""Of a bracket that is 2 wide at most: what is left is less than a float's precision."""
+"""Bisections of a bracket of at most 2, after which it is smaller than a float's precision."""
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A 95% confidence interval, in the unit of what it is of."""
+    """A 95% confidence interval, in the unit of its quantity."""
 
     low: float
-    """Its lower end."""
+    """Lower end."""
     high: float
-    """Its upper end."""
+    """Upper end."""
 
 
 def tango_interval(worse: int, better: int, images: int) -> Interval:
-    """Score interval of a difference of paired proportions, ``(better - worse) / images``.
+    """Return the score interval of a difference of paired proportions, ``(better - worse) / images``.
 
-    Of all differences, those that a score test would not reject at 5%, with the other parameter at its
-    most likely value for that difference: Tango, Statistics in Medicine 17 (1998), 891-908. Unlike
-    Wald's it has a width where nothing is discordant, and covers as it says at a handful of pairs.
+    It consists of all differences that a score test does not reject at 5%, with the other parameter at its
+    most likely value for that difference: Tango, Statistics in Medicine 17 (1998), 891-908. Unlike Wald's it
+    has a width if nothing is discordant, and it has the right coverage for a handful of pairs.
 
     Args:
         worse: Pairs of which only the first succeeded.
@@ -43,7 +43,7 @@ def tango_interval(worse: int, better: int, images: int) -> Interval:
 
 
 def _bisect(worse: int, better: int, images: int, inside: float, outside: float) -> float:
-    """The difference between the two at which the score test begins to reject."""
+    """Return the difference between the two at which the score test begins to reject."""
     for _ in range(_HALVINGS):
         middle = (inside + outside) / 2
         if _rejects(worse, better, images, middle):
@@ -54,7 +54,7 @@ def _bisect(worse: int, better: int, images: int, inside: float, outside: float)
 
 
 def _rejects(worse: int, better: int, images: int, difference: float) -> bool:
-    """Whether the score test rejects a difference; squared, so that nothing is divided by."""
+    """Return whether the score test rejects a difference. It is squared to avoid a division."""
     spread = difference * (1 - difference)
     a = 2 * images
     b = (2 * images - better + worse) * difference - better - worse
@@ -64,7 +64,7 @@ def _rejects(worse: int, better: int, images: int, difference: float) -> bool:
 
 
 def wilson_interval(count: int, images: int) -> Interval:
-    """Score interval of a proportion, ``count / images``: Wilson, JASA 22 (1927), 209-212."""
+    """Return the score interval of a proportion, ``count / images``: Wilson, JASA 22 (1927), 209-212."""
     share, square = count / images, Z * Z / images
     centre = share + square / 2
     half = Z * math.sqrt(share * (1 - share) / images + square / (4 * images))
@@ -72,10 +72,10 @@ def wilson_interval(count: int, images: int) -> Interval:
 
 
 def agreement_interval(agreeing: int, images: int) -> Interval:
-    """Interval of a share of agreeing answers; where all agree, by the rule of three.
+    """Return the interval of a share of agreeing answers; if all agree, by the rule of three.
 
-    That is: none of n images disagreed, so with 95% confidence less than ``1 - 0.05 ** (1 / n)``, about
-    3 / n, of all do. Hanley and Lippman-Hand, JAMA 249 (1983), 1743-1745.
+    None of n images disagreed, so with 95% confidence less than ``1 - 0.05 ** (1 / n)``, about 3 / n, of all
+    do. Hanley and Lippman-Hand, JAMA 249 (1983), 1743-1745.
     """
     if agreeing == images:
         return Interval(0.05 ** (1 / images), 1.0)
@@ -83,13 +83,13 @@ def agreement_interval(agreeing: int, images: int) -> Interval:
 
 
 def exact_low(count: int, images: int) -> float:
-    """Lower end of the exact 95% interval of a proportion, ``count / images``.
+    """Return the lower end of the exact 95% interval of a proportion, ``count / images``.
 
-    Clopper and Pearson, Biometrika 26 (1934), 404-413. Of a smaller share, so many or more would be found in
-    less than 2.5 of 100 samples. Unlike Wilson's it keeps that at a handful, where his is too high.
+    Clopper and Pearson, Biometrika 26 (1934), 404-413. With a smaller share, less than 2.5% of all samples
+    would have so many or more. Unlike Wilson's, it keeps that for a handful, where Wilson's is too high.
 
     Args:
-        count: Images that have what is counted.
+        count: Images with the property.
         images: All images.
     """
     steps = np.arange(1, count, dtype=np.float64)
@@ -104,10 +104,10 @@ def exact_low(count: int, images: int) -> float:
 
 
 def mcnemar_p(worse: int, better: int) -> float:
-    """Exact two-sided p-value of McNemar's test: whether as many pairs got better as got worse.
+    """Return the exact two-sided p-value of McNemar's test, that as many pairs got better as worse.
 
-    Twice the smaller tail of a binomial distribution of the discordant pairs, each way with probability
-    1/2; 1 where none is discordant. McNemar, Psychometrika 12 (1947), 153-157.
+    It is twice the smaller tail of a binomial distribution of the discordant pairs, each way with probability
+    1/2; 1 if there are none. McNemar, Psychometrika 12 (1947), 153-157.
     """
     discordant, fewer = worse + better, min(worse, better)
     steps = np.arange(1, fewer + 1, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""Comparing models themselves: files, or open sessions, with an original's recorded scores."""
+"""Comparison of models, as files or open sessions, with an original's recorded scores."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from fmnist_runtime.parity.gates import Gate, default_gate
 from fmnist_runtime.recorded import Reference, read_reference
 
 _SHOWN = 3
-"""Classes of another name that a message shows."""
+"""Differing class names that a message shows."""
 
 
 def compare_model(
@@ -36,11 +36,11 @@ def compare_model(
     Args:
         model: The artifact, a ``.tflite``, ``.onnx`` or ``.npz`` file.
         reference: A ``reference.npz``, the original's scores.
-        gate: The limits to hold it against; those of its scheme when None.
-        data_dir: Folder that holds the data set, instead of the usual places.
-        threads: Threads that one inference may use.
-        engine: What runs it; see `fmnist_runtime.load`.
-        input_range: What pixels become, of a file that does not say it; see there, too.
+        gate: The limits; those of the artifact's scheme if None.
+        data_dir: Folder with the data set, instead of the usual places.
+        threads: Threads of one inference.
+        engine: As in `fmnist_runtime.load`.
+        input_range: As in `fmnist_runtime.load`.
 
     Raises:
         FmnistError: A file is missing or damaged, or they do not fit together.
@@ -61,15 +61,15 @@ def compare_session(
     Args:
         session: The model.
         reference: The original's scores.
-        dataset: The test split that they are of.
-        gate: The limits to hold the model against.
+        dataset: The test split of these scores.
+        gate: The limits for the model.
 
     Returns:
         The comparison, and the model's scores, float32 ``[N, classes]``.
 
     Raises:
         ResultError: The images or the classes are not those of the reference.
-        NonFiniteScoresError: The model answered with NaN or infinity.
+        NonFiniteScoresError: The model's scores are NaN or infinite.
     """
     require_split(dataset, reference)
     same = same_original(source_of(session), reference)
@@ -79,27 +79,27 @@ def compare_session(
 
 
 def source_of(session: Session) -> str:
-    """SHA-256 of the Keras file that an open model was made from; empty when it does not say."""
+    """Return the SHA-256 of the Keras file that an open model was made from; empty if unknown."""
     metadata = session.info.metadata
     return metadata.source_sha256 if metadata else ""
 
 
 def same_original(source: str, reference: Reference) -> bool | None:
-    """Whether a model comes from the same Keras model as a reference; None when one of them does not say.
+    """Return whether a model comes from the same Keras model as a reference; None if unknown.
 
     Args:
-        source: SHA-256 of the Keras file that it comes from; empty when it does not say.
-        reference: The other.
+        source: SHA-256 of its Keras file; empty if unknown.
+        reference: The reference.
     """
     other = reference.original_sha256
     return source == other if source and other else None
 
 
 def require_split(dataset: Dataset, reference: Reference) -> None:
-    """Check that a test split is the one that a reference's scores are of.
+    """Check that a reference's scores belong to a test split.
 
     Raises:
-        ResultError: It is another.
+        ResultError: They belong to another.
     """
     if dataset.digest != reference.dataset_digest:
         raise ResultError(
@@ -122,11 +122,11 @@ def require_classes(
     """Check that a model's classes are those of a reference, in the same order.
 
     Args:
-        name: What the model is called in a message.
+        name: Name of the model in a message.
         labels: Its class names, by class index.
         reference: The original's scores.
-        same_original: Whether it says that it was made from the reference's model; None when it does not
-            say. If it was not, numbers for names are names like others.
+        same_original: Whether it was made from the reference's model; None if unknown. If it was not, numbers
+            as class names are compared like other names.
 
     Raises:
         ResultError: They are not.
@@ -145,14 +145,15 @@ def require_labels(
     """Check that two models have the same classes, in the same order.
 
     Args:
-        name: What the first is called in a message.
+        name: Name of the first in a message.
         labels: Its class names, by class index.
-        other: What the second is called.
+        other: Name of the second.
         theirs: Its class names.
-        numbers_count: Whether numbers for names, as a file has that carries none, are names like others.
+        numbers_count: Whether numbers as class names, as in a file without names, are compared like other
+            names.
 
     Raises:
-        ResultError: They have not.
+        ResultError: They do not.
     """
     if len(labels) != len(theirs):
         raise ResultError(f"{name}: has {len(labels)} classes, and {other} has {len(theirs)}")
@@ -167,3 +168,34 @@ def require_labels(
         order = "in another order" if sorted(labels) == sorted(theirs) else f"{len(differing)} of them others"
         shown = "; ".join(differing[:_SHOWN]) + ("; …" if len(differing) > _SHOWN else "")
         raise ResultError(f"{name}: its classes are not those of {other}, {order}: {shown}")
+
+
+def assert_parity(
+    model: Path | str,
+    reference: Path | str,
+    *,
+    gate: Gate | None = None,
+    data_dir: Path | None = None,
+    input_range: str | None = None,
+) -> Parity:
+    """Raise an error unless a model may replace its original. For pytest or any other test runner.
+
+    Args:
+        model: The artifact.
+        reference: A ``reference.npz``, the original's scores.
+        gate: The limits; those of the artifact's scheme if None.
+        data_dir: Folder with the data set, instead of the usual places.
+        input_range: As in `fmnist_runtime.load`.
+
+    Returns:
+        The comparison, for further assertions.
+
+    Raises:
+        AssertionError: It broke a limit; each one is named with the excess.
+        FmnistError: As in `compare_model`.
+    """
+    __tracebackhide__ = True  # pytest shows the line that calls, not this one
+    parity = compare_model(model, reference, gate=gate, data_dir=data_dir, input_range=input_range)
+    if not parity.passed:
+        raise AssertionError("\n".join([f"{model} may not replace its original", *map(str, parity.breaches)]))
+    return parity

@@ -1,11 +1,11 @@
-"""What an engine takes for granted in a model file, checked without the engine.
+"""Checks of what an engine takes for granted in a model file. They do not need the engine.
 
-Records here are named tuples, not dataclasses, which take eight times as long to define: a device does that
-each time it starts.
+Records here are named tuples. A dataclass takes eight times as long to define, and a device does that at each
+start.
 """
 
 from __future__ import annotations
 
 
 class AdvisedError(ValueError):
-    """Why a file is refused, with what to do about just that, to be put behind the file's name."""
+    """Why a file is refused, with specific advice, to follow the file's name in a message."""

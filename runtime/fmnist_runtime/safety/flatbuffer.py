@@ -1,9 +1,9 @@
-"""Reading a flatbuffer whose every offset may be a lie: nothing outside the file is ever touched.
+"""Reading a flatbuffer without trusting its offsets: nothing outside the file is read.
 
-The format, from https://flatbuffers.dev/internals: little-endian throughout. A table starts with the
-signed distance back to its vtable; the vtable holds its own size, the table's size, and for each field of
-the schema its offset in the table, or 0 where the field is absent. Vectors, strings and tables are
-referred to by an unsigned distance forward; vectors and strings start with their length.
+The format, from https://flatbuffers.dev/internals: little-endian throughout. A table starts with the signed
+distance back to its vtable; the vtable holds its own size, the table's size, and for each field of the schema
+its offset in the table, or 0 if the field is absent. Vectors, strings and tables are referred to by an
+unsigned distance forward; vectors and strings start with their length.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _WIDTHS = {"b": 1, "B": 1, "?": 1, "i": 4, "I": 4, "f": 4, "q": 8, "Q": 8}
 
 
 class Table(NamedTuple):
-    """A table whose vtable and fields lie inside the file."""
+    """A table whose vtable and fields are inside the file."""
 
     content: Content
     """The whole file."""
@@ -31,7 +31,7 @@ class Table(NamedTuple):
     """Where its fields start, from its own start; 0 for an absent one."""
 
     def _offset(self, field: int, width: int) -> int:
-        """Where a field lies in the file; 0 when it is absent."""
+        """Return the position of a field in the file; 0 if it is absent."""
         offset = self.offsets[field] if field < len(self.offsets) else 0
         if not offset:
             return 0
@@ -41,17 +41,17 @@ class Table(NamedTuple):
         return position
 
     def number(self, field: int, kind: str, default: int = 0) -> int:
-        """An integer field, by its kind in ``struct``."""
+        """Return an integer field, by its kind in ``struct``."""
         position = self._offset(field, _WIDTHS[kind])
         return int(struct.unpack_from("<" + kind, self.content, position)[0]) if position else default
 
     def _target(self, field: int) -> int:
-        """What a field refers to; 0 when it is absent."""
+        """Return the target of a reference; 0 if it is absent."""
         position = self._offset(field, 4)
         return position + _uint(self.content, position) if position else 0
 
     def vector(self, field: int, width: int) -> tuple[int, int]:
-        """Where the elements of a vector start, and how many there are; two zeros when it is absent."""
+        """Return the start and the number of a vector's elements; two zeros if it is absent."""
         target = self._target(field)
         if not target:
             return 0, 0
@@ -61,42 +61,42 @@ class Table(NamedTuple):
         return target + 4, count
 
     def numbers(self, field: int, kind: str) -> tuple[int, ...]:
-        """A vector of numbers, by their kind in ``struct``; empty when it is absent."""
+        """Return a vector of numbers, by their kind in ``struct``; empty if it is absent."""
         start, count = self.vector(field, _WIDTHS[kind])
         return struct.unpack_from(f"<{count}{kind}", self.content, start)
 
     def text(self, field: int) -> bytes:
-        """A string, which must end in a zero byte as C++ expects; empty when it is absent."""
+        """Return a string, which must end in a zero byte as C++ expects; empty if it is absent."""
         start, length = self.vector(field, 1)
         if start and (start + length >= len(self.content) or self.content[start + length]):
             raise ValueError(f"a text at byte {start:,} that does not end")
         return bytes(self.content[start : start + length])
 
     def table(self, field: int) -> Table | None:
-        """A table that this one refers to; None when it is absent."""
+        """Return a table that this one refers to; None if it is absent."""
         target = self._target(field)
-        return table_at(self.content, target) if target else None
+        return _table_at(self.content, target) if target else None
 
     def tables(self, field: int) -> list[Table]:
-        """A vector of tables; empty when it is absent."""
+        """Return a vector of tables; empty if it is absent."""
         start, count = self.vector(field, 4)
         return [
-            table_at(self.content, place + _uint(self.content, place))
+            _table_at(self.content, place + _uint(self.content, place))
             for place in range(start, start + 4 * count, 4)
         ]
 
 
 def root(content: Content) -> Table:
-    """The table that a flatbuffer's first four bytes refer to.
+    """Return the table that a flatbuffer's first four bytes refer to.
 
     Raises:
-        ValueError: It lies outside the file. So may what is read from any table.
+        ValueError: It is outside the file. Reading from any table may raise it, too.
     """
-    return table_at(content, _uint(content, 0))
+    return _table_at(content, _uint(content, 0))
 
 
-def table_at(content: Content, start: int) -> Table:
-    """The table at a place in the file."""
+def _table_at(content: Content, start: int) -> Table:
+    """Return the table at a position in the file."""
     vtable = start - _int(content, start)
     if vtable < 0 or vtable + 4 > len(content) or vtable % 2:
         raise ValueError(f"the table at byte {start:,} is described outside the file")

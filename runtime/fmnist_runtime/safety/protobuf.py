@@ -1,4 +1,4 @@
-"""Protobuf messages without a schema, by their wire format.
+"""Reading protobuf messages without a schema, by their wire format.
 
 https://protobuf.dev/programming-guides/encoding
 """
@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator
 
 _MAX_FIELDS = 500_000
-"""In one message. A graph has one for each node and each weight, and of a forest of scikit-learn one for each
-node of its trees."""
+"""Largest number of fields in a message. A graph has one for each node and weight; a random forest of
+scikit-learn has one for each node of its trees."""
 _FLOATS = re.compile(rb"(?:\x3d.{4})++", re.DOTALL)
-"""Floats of field 7 in a row, as ONNX has a field for each number of a support vector machine, by the
+"""Consecutive floats of field 7. ONNX has a field for each number of a support vector machine, by the
 million."""
 
 Content = bytes | mmap.mmap
@@ -22,10 +22,10 @@ Field = tuple[int, int, int, int]
 
 
 class Message:
-    """The message in ``content[start:stop]``, whose fields are looked up by their numbers.
+    """The message in ``content[start:stop]``, whose fields are looked up by number.
 
     Raises:
-        ValueError: It is no such message. So may what is looked up in it.
+        ValueError: It is not a message. Looking up a field may raise it, too.
     """
 
     def __init__(self, content: Content, start: int, stop: int) -> None:
@@ -35,31 +35,31 @@ class Message:
             self._fields.setdefault(field[0], []).append(field)
 
     def messages(self, number: int) -> Iterator[Message]:
-        """The messages in a field, in their order."""
+        """Return the messages in a field, in order."""
         return (Message(self._content, start, stop) for _, _, start, stop in self._fields.get(number, ()))
 
     def contents(self, number: int) -> list[bytes]:
-        """The bytes of a field, in their order."""
+        """Return the bytes of a field, in order."""
         return [self._content[start:stop] for _, _, start, stop in self._fields.get(number, ())]
 
     def texts(self, number: int) -> list[str]:
-        """The texts in a field, in their order. What is no UTF-8 stays distinct."""
+        """Return the texts in a field, in order. Texts that are not UTF-8 stay distinct."""
         return [content.decode(errors="surrogateescape") for content in self.contents(number)]
 
     def text(self, number: int) -> str:
-        """A text, which is empty when it is absent; of several the last."""
+        """Return a text, empty if it is absent; the last one if there are several."""
         return "".join(self.texts(number)[-1:])
 
     def integers(self, number: int) -> list[int]:
-        """All integers of a field."""
+        """Return all integers of a field."""
         return [value for field in self._fields.get(number, ()) for value in integers(self._content, field)]
 
 
 def fields(content: Content, start: int, stop: int) -> Iterator[Field]:
-    """The fields of the message in ``content[start:stop]``, in their order; floats in a row are one.
+    """Yield the fields of the message in ``content[start:stop]``, in order; consecutive floats as one.
 
     Raises:
-        ValueError: It is no such message.
+        ValueError: It is not a message.
     """
     position, count = start, 0
     while position < stop:
@@ -87,7 +87,7 @@ def fields(content: Content, start: int, stop: int) -> Iterator[Field]:
 
 
 def varint(content: Content, position: int, stop: int) -> tuple[int, int]:
-    """The number that starts at a position, and where it ends.
+    """Return the number that starts at a position, and where it ends.
 
     Raises:
         ValueError: It does not end before ``stop``, or not within ten bytes.
@@ -105,7 +105,7 @@ def varint(content: Content, position: int, stop: int) -> tuple[int, int]:
 
 
 def integers(content: Content, field: Field) -> list[int]:
-    """The signed integers of a field: one of them, or a packed list."""
+    """Return the signed integers of a field: a single one, or a packed list."""
     _, start, position, stop = field
     if not content[start] & 7:
         return [_signed(varint(content, position, stop)[0])]
@@ -117,17 +117,17 @@ def integers(content: Content, field: Field) -> list[int]:
 
 
 def _signed(number: int) -> int:
-    """An int64 from its 64 bits."""
+    """Return an int64 from its 64 bits."""
     return number - (1 << 64) if number >> 63 else number
 
 
 def field(number: int, content: bytes) -> bytes:
-    """A field that holds a text, bytes or a message, as it is written."""
+    """Encode a field with a text, bytes or a message."""
     return varint_bytes(number << 3 | 2) + varint_bytes(len(content)) + content
 
 
 def varint_bytes(number: int) -> bytes:
-    """A number that is not negative, as it is written."""
+    """Encode a number that is not negative."""
     digits = bytearray()
     while number > 0x7F:
         digits.append(number & 0x7F | 0x80)

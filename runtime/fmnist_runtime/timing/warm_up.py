@@ -12,24 +12,24 @@ from numpy.typing import NDArray
 
 _MIN_RUNS = 10
 _MIN_NS = 100_000_000
-"""A processor that saves power takes some 10 to 100 ms until it runs at its full frequency."""
+"""A processor in power saving mode takes 10 to 100 ms to reach its full frequency."""
 _MAX_NS = 1_000_000_000
-"""What has not settled by then is measured all the same, and said."""
+"""After this time a model is measured even if it has not settled, which is reported."""
 _WINDOW_NS = 10_000_000
 _WINDOW_RUNS = 3
 _WINDOWS = 3
 _SETTLED = 0.02
-"""So little may the medians of the last `_WINDOWS` windows differ."""
+"""Largest relative difference of the medians of the last `_WINDOWS` windows."""
 
 
 @dataclass(frozen=True)
 class WarmUp:
-    """What it took until a model had settled."""
+    """The course of a warm-up."""
 
     runs: int
-    """Calls that were made."""
+    """Number of calls."""
     seconds: float
-    """How long they took."""
+    """Duration."""
     settled: bool
     """Whether the medians of the last calls were alike; else the time was up."""
     median_ns: float
@@ -41,15 +41,15 @@ def warm_up(
     batches: Iterator[NDArray[np.uint8]],
     clock: Callable[[], int] = time.perf_counter_ns,
 ) -> WarmUp:
-    """Run a model: by number, by time, and until the median of its calls has settled.
+    """Run a model until its latency has settled.
 
-    Calls are watched in windows of 10 ms or three calls. It takes until 10 calls were made, 0.1 s have
-    passed, and the medians of three windows in a row differ by 2% at most; after 1 s it ends anyway.
+    Calls are grouped in windows of 10 ms or three calls. The warm-up ends after at least 10 calls and 0.1 s,
+    when the medians of three consecutive windows differ by at most 2%, or else after 1 s.
 
     Args:
         call: The model.
-        batches: What it is called with, in turn; endless.
-        clock: Tells the time in ns.
+        batches: Its arguments in turn; endless.
+        clock: Returns the time in ns.
     """
     begin, runs, medians = clock(), 0, []
     while True:

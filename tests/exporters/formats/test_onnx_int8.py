@@ -20,10 +20,9 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import quantize_static
 from support import DATA, TINY
 
-from fmnist_exporters.formats import onnx_blocks
+from fmnist_exporters.formats import onnx_int8
 from fmnist_exporters.formats.bias_correction import _correctable, _mean_errors, _side_by_side, correct_biases
-from fmnist_exporters.formats.onnx_blocks import BlockReader, activation_bytes, blocks
-from fmnist_exporters.formats.onnx_int8 import _quantise, quantize
+from fmnist_exporters.formats.onnx_int8 import BlockReader, _quantise, activation_bytes, blocks, quantize
 from fmnist_exporters.original.rounding import round_kernel
 from fmnist_runtime.data.datasets import load_dataset
 
@@ -265,9 +264,9 @@ def test_blocks_are_bounded_by_bytes_and_change_nothing(images, quantised, monke
     model = onnx.load_from_string(gated())
     sizes = [len(feed["image"]) for feed in blocks(model, images)]
     assert sum(sizes) == 500
-    assert max(sizes) * activation_bytes(model) <= onnx_blocks.BLOCK_BYTES
+    assert max(sizes) * activation_bytes(model) <= onnx_int8.BLOCK_BYTES
     assert activation_bytes(model) > 4 * (2 * 784 + 5 * 24 * 13 * 13)
-    monkeypatch.setattr(onnx_blocks, "BLOCK_BYTES", 2**16)
+    monkeypatch.setattr(onnx_int8, "BLOCK_BYTES", 2**16)
     assert max(len(feed["image"]) for feed in blocks(model, images)) == 1
     # For one image other kernels multiply. A sum of 784 products is off by 784 · 2⁻²⁴ of what its terms are
     # together, which may be some twenty times the sum; a scale is the largest sum's. Integers are off by one.

@@ -14,7 +14,7 @@ from fmnist.parity.similarity import compare_values
 from fmnist_exporters.formats import converter
 from fmnist_exporters.layer_drift.artifact import artifact_activations
 from fmnist_exporters.layer_drift.original import original_activations
-from fmnist_exporters.original import folding
+from fmnist_exporters.original import reduce as reducing
 from fmnist_exporters.original.classifier import Classifier, as_classifier
 from fmnist_runtime.artifact.contract import parse_range
 from fmnist_runtime.data.datasets import load_dataset
@@ -114,9 +114,9 @@ def test_a_wrong_fold_is_found_where_it_is(tmp_path, t10k, monkeypatch):
         gain, shift = right(layer)
         return (gain * 1.001, shift) if layer.name == "norm_2" else (gain, shift)
 
-    right = folding._gain_and_shift
+    right = reducing._gain_and_shift
     with monkeypatch.context() as patch:
-        patch.setattr(folding, "_gain_and_shift", wrong)
+        patch.setattr(reducing, "_gain_and_shift", wrong)
         content = converter("onnx").convert(classifier, "float32")
     snr = layers(classifier, content, tmp_path / "model.onnx", t10k.images[:50])
     assert next(name for name, value in snr.items() if value < LEAST_DB["float32"]) == "norm_2"

@@ -150,7 +150,7 @@ REFUSED = {
     ),
     "one unit of relu": (
         lambda: sequential(layers.Dense(1, activation="relu")),
-        "has one unit of .* ends in relu.*, which is no probability",
+        "has one unit of .* ends in relu.*, which is not a probability",
     ),
     "NaN": (lambda: not_finite(np.nan), "its weight hidden/kernel holds NaN or infinity"),
     "infinity": (lambda: not_finite(np.inf), "its weight hidden/kernel holds NaN or infinity"),
@@ -164,10 +164,10 @@ REFUSED = {
     ),
     "relu": (lambda: sequential(layers.Dense(10, activation="relu")), "a classifier ends in softmax"),
     "subclassed sigmoid": (lambda: subclassed("sigmoid"), "a classifier ends in softmax"),
-    "any size": (any_size, r"no fixed size \(None, None, 1\); build it with fixed ones, as keras.Input"),
+    "any size": (any_size, r"no fixed size \(None, None, 1\); build it with a fixed one, as keras.Input"),
     "four dimensions": (
         lambda: sequential(layers.Dense(10), shape=(4, 7, 7, 4)),
-        r"takes \(4, 7, 7, 4\), which is no image; \(height, width\) with or without channels is one",
+        r"takes \(4, 7, 7, 4\), which is not an image; \(height, width\) with or without channels is one",
     ),
     "two softmaxes beside each other": (
         by_parts,
@@ -181,7 +181,7 @@ REFUSED = {
     ),
     "a map of scores": (
         lambda: keras.Sequential([keras.Input((28, 28, 1)), layers.Conv2D(10, 3)]),
-        r"answers with \(None, 26, 26, 10\) for a batch; a classifier's scores are \(None, classes\)",
+        r"returns \(None, 26, 26, 10\) for a batch; a classifier's scores are \(None, classes\)",
     ),
 }
 
@@ -218,9 +218,7 @@ def test_damaged_files_are_refused(tmp_path):
 
 
 def test_other_suffixes_and_empty_files_are_refused(tmp_path):
-    with pytest.raises(
-        ModelError, match=r"model\.pt: a Keras model's file ends in \.keras or \.h5 or \.hdf5"
-    ):
+    with pytest.raises(ModelError, match=r"model\.pt: a Keras model's file ends in \.keras, \.h5 or \.hdf5"):
         KerasSession(damaged(tmp_path / "model.pt", b"x"))
     with pytest.raises(ModelError, match=r"empty\.h5: is empty"):
         KerasSession(damaged(tmp_path / "empty.h5", b""))
@@ -238,7 +236,7 @@ class Odd(layers.Layer):
 def test_an_operator_that_a_format_lacks_is_named_with_its_layer(format, name, tmp_path):
     inner = keras.Sequential([keras.Input((16,)), Odd(name="odd"), layers.Dense(10, name="head")])
     model = save(sequential(layers.Dense(16, name="hidden"), inner), tmp_path / "model.keras")
-    message = rf"layer 'odd' \(Odd\) uses Betainc, which {name} has no operator for; replace the layer"
+    message = rf"layer 'odd' \(Odd\) uses Betainc, for which {name} has no operator; replace the layer"
     with KerasSession(model) as session, pytest.raises(ModelError, match=message):
         converter(format).convert(session.classifier, "float32", None)
 

@@ -11,7 +11,7 @@ import keras
 import pytest
 from keras import layers
 
-from fmnist_exporters.original.load import load_keras
+from fmnist_exporters.original.session import load_keras
 from fmnist_runtime.errors import ModelError
 
 

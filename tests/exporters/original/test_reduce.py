@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from keras import layers
 
+from fmnist_exporters.formats.tensorflow_private import inference_function
 from fmnist_exporters.original.classifier import as_classifier
-from fmnist_exporters.original.reduce import inference_function, reduce
+from fmnist_exporters.original.reduce import reduce
 from fmnist_runtime.artifact.contract import parse_range
 
 # Probabilities of the same sums in float32, of weights that were rounded once more: the float32 gate of

@@ -12,7 +12,7 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import is_intact, read_carried, read_metadata
+from fmnist_runtime.artifact.container import is_intact, read_container, read_metadata
 from fmnist_runtime.artifact.metadata import parse_metadata
 from fmnist_runtime.data.datasets import KNOWN
 from fmnist_runtime.errors import ModelError
@@ -51,9 +51,9 @@ def test_each_carries_golden_samples(artifact):
 
 
 def test_metadata_takes_less_than_8_kb(artifact):
-    carried = read_carried(artifact)
-    assert carried is not None
-    assert artifact.stat().st_size - carried.model_bytes < 8000
+    container = read_container(artifact)
+    assert container is not None
+    assert artifact.stat().st_size - container.model_bytes < 8000
 
 
 def test_what_is_written_is_what_is_read(artifact):
@@ -67,13 +67,13 @@ def test_what_is_written_is_what_is_read(artifact):
 def test_the_seal_breaks_with_any_byte(artifact, tmp_path):
     """One bit, at ten places of the model and ten of its description."""
     content = artifact.read_bytes()
-    carried = read_carried(artifact)
-    assert carried is not None
+    container = read_container(artifact)
+    assert container is not None
     assert is_intact(artifact)
-    start = content.index(carried.text)
+    start = content.index(container.text)
     places = [
-        *np.linspace(0, carried.model_bytes - 1, 10),
-        *np.linspace(start, start + len(carried.text) - 1, 10),
+        *np.linspace(0, container.model_bytes - 1, 10),
+        *np.linspace(start, start + len(container.text) - 1, 10),
     ]
     for place in map(int, places):
         path = tmp_path / artifact.name
@@ -135,9 +135,9 @@ def test_a_cut_off_artifact_is_not_taken_for_a_foreign_one(artifact, tmp_path):
     ids=str,
 )
 def test_damaged_golden_samples_are_one_line(change):
-    carried = read_carried(TINY / "export" / "model-int8.tflite")
-    assert carried is not None
-    fields = json.loads(carried.text)
+    container = read_container(TINY / "export" / "model-int8.tflite")
+    assert container is not None
+    fields = json.loads(container.text)
     fields["golden"] |= change
     with pytest.raises(ModelError, match=r"model\.tflite: its metadata is damaged \("):
         parse_metadata(json.dumps(fields), Path("model.tflite"))
@@ -148,9 +148,9 @@ def test_a_bomb_of_golden_images_stays_folded():
     import base64
     import zlib
 
-    carried = read_carried(TINY / "export" / "model-int8.tflite")
-    assert carried is not None
-    fields = json.loads(carried.text)
+    container = read_container(TINY / "export" / "model-int8.tflite")
+    assert container is not None
+    fields = json.loads(container.text)
     fields["golden"]["images"] = base64.b64encode(zlib.compress(bytes(100_000_000), 9)).decode()
     with pytest.raises(ModelError, match="its metadata is damaged"):
         parse_metadata(json.dumps(fields), Path("model.tflite"))
@@ -167,9 +167,9 @@ def test_foreign_files_carry_nothing(tmp_path):
 
 def test_labels_cannot_move_the_cursor():
     """Those of a stranger's file are printed."""
-    carried = read_carried(TINY / "export" / "model-int8.tflite")
-    assert carried is not None
-    text = carried.text.replace(b"Pullover", b"\\u001b[2J")
+    container = read_container(TINY / "export" / "model-int8.tflite")
+    assert container is not None
+    text = container.text.replace(b"Pullover", b"\\u001b[2J")
     with pytest.raises(ModelError, match="control characters"):
         parse_metadata(text, Path("model.tflite"))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fmnist_runtime.artifact.contract import UnknownInputError
 from fmnist_runtime.artifact.range_search import candidates, find_contradiction, find_range
+from fmnist_runtime.errors import UnknownInputError
 
 COUNT, CLASSES = 4000, 10
 TARGETS = np.random.default_rng(0).integers(0, CLASSES, COUNT).astype(np.uint8)
@@ -51,7 +51,7 @@ def test_a_small_difference_takes_more_images():
 def test_what_makes_no_certain_difference_is_asked():
     """Two images of 4,000."""
     with pytest.raises(
-        UnknownInputError, match=r"4,000 labelled images do not, either: .*--input-range 0-1$"
+        UnknownInputError, match=r"4,000 labelled images do not decide it: .*--input-range 0-1$"
     ):
         search(["0-255", "0-1"], **{"0_to_255": 0.9, "0_to_1": 0.9005})
 
@@ -71,7 +71,7 @@ def test_red_comes_first_where_that_cannot_be_told():
 
 def test_what_guesses_under_every_range_tells_none():
     """A quarter of the way from 10.6%, the largest class, to 100% are 33%."""
-    with pytest.raises(UnknownInputError, match=r"is not right with any of 2 ranges: 30\.\d\d% right"):
+    with pytest.raises(UnknownInputError, match=r"is not accurate with any of 2 ranges: 30\.\d\d% right"):
         search(["0-255", "0-1"], **{"0_to_255": 0.1, "0_to_1": 0.30})
     assert search(["0-255", "0-1"], **{"0_to_255": 0.1, "0_to_1": 0.40}).best.range == "0-1"
 

@@ -7,7 +7,7 @@ import pytest
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.engines import blocks
+from fmnist_runtime.engines import plan
 from fmnist_runtime.errors import ModelError
 
 EXPORT = TINY / "export"
@@ -53,7 +53,7 @@ def test_the_null_engine_needs_to_know_the_images(tmp_path):
     ours = (EXPORT / "model-int8.tflite").read_bytes()
     path = tmp_path / "foreign.tflite"
     path.write_bytes(ours[: ours.index(b"PK\x03\x04")])
-    with pytest.raises(ModelError, match="says nothing of its images"):
+    with pytest.raises(ModelError, match="has no metadata, which the null engine needs"):
         load(path, engine="null")
 
 
@@ -62,8 +62,8 @@ def test_the_null_engine_needs_to_know_the_images(tmp_path):
     [(1 << 20, 6272, 128), (1 << 20, 1568, 256), (1 << 19, 6272, 64), (1 << 19, 10**6, 1), (1 << 19, 0, 256)],
 )
 def test_a_block_of_images_fits_the_cache(monkeypatch, cache, image_bytes, images):
-    monkeypatch.setattr(blocks, "cache_bytes", lambda: cache)
-    assert blocks.block_size(image_bytes) == images
+    monkeypatch.setattr(plan, "cache_bytes", lambda: cache)
+    assert plan.block_size(image_bytes) == images
 
 
 @pytest.mark.parametrize(
@@ -72,5 +72,5 @@ def test_a_block_of_images_fits_the_cache(monkeypatch, cache, image_bytes, image
 def test_the_cache_is_as_large_as_linux_says(monkeypatch, tmp_path, text, size):
     if text is not None:
         (tmp_path / "size").write_text(text)
-    monkeypatch.setattr(blocks, "_SECOND_LEVEL", tmp_path / "size")
-    assert blocks.cache_bytes.__wrapped__() == size
+    monkeypatch.setattr(plan, "_SECOND_LEVEL", tmp_path / "size")
+    assert plan.cache_bytes.__wrapped__() == size

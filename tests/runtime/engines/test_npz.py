@@ -12,9 +12,9 @@ from support import TINY
 from support.foreign_npz import BIAS, KERNEL, network, write_network
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.engines.dense import ACTIVATIONS
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
+from fmnist_runtime.verify import verify
 
 MODEL = TINY / "export" / "model-float32.npz"
 

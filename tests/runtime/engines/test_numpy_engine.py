@@ -17,7 +17,7 @@ from support.foreign_onnx import convolutions
 from support.foreign_tflite import Builder, pack
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 
 EXPORT = TINY / "export"
@@ -90,9 +90,9 @@ def test_integers_are_refused(name, operator, tmp_path):
 
 def test_a_file_without_our_metadata_is_run(tmp_path):
     path = EXPORT / "model-float32.tflite"
-    carried = read_carried(path)
-    assert carried is not None
-    (tmp_path / "foreign.tflite").write_bytes(path.read_bytes()[: carried.model_bytes])
+    container = read_container(path)
+    assert container is not None
+    (tmp_path / "foreign.tflite").write_bytes(path.read_bytes()[: container.model_bytes])
     with (
         load(tmp_path / "foreign.tflite", input_range="0-255", engine="numpy") as foreign,
         load(path, engine="numpy") as ours,
@@ -187,8 +187,8 @@ def test_gemm_with_transposed_weights_as_others_write_them(batch, tmp_path):
         ([FLAT, node("Gemm", "flat v c", "y")], "it has a Gemm with weights of shape (5, 3) for 6 inputs"),
         ([FLAT, node("Gemm", "flat w c", "y")], "it has a Gemm of shape (3,) for 5 units"),
         ([FLAT, node("Gemm", "flat b", "y")], "it has a Gemm with weights of shape (5,) for 6 inputs"),
-        ([FLAT, node("Gemm", "flat flat", "y")], "it has a Gemm by something that is no constant"),
-        ([FLAT, node("Gemm", "flat", "y")], "it has a Gemm by something that is no constant"),
+        ([FLAT, node("Gemm", "flat flat", "y")], "it has a Gemm by something that is not a constant"),
+        ([FLAT, node("Gemm", "flat", "y")], "it has a Gemm by something that is not a constant"),
         (
             [FLAT, node("Gemm", "flat w", "y", alpha=0.5)],
             "it has a Gemm whose transA is not 0, or alpha or beta not 1",

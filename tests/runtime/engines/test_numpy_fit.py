@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_runtime.engines.numpy_fit import require_fit
+from fmnist_runtime.engines.base import require_numpy_fits
 from fmnist_runtime.errors import MissingExtraError
 
 NUMPY_2 = not np.__version__.startswith("1.")
@@ -41,7 +41,7 @@ def test_what_was_built_for_numpy_1_is_refused(tmp_path, monkeypatch, name, vers
     engine(tmp_path, name, version)
     monkeypatch.syspath_prepend(tmp_path)
     with pytest.raises(MissingExtraError) as caught:
-        require_fit(name)
+        require_numpy_fits(name)
     assert str(caught.value) == LINE.format(f"{name.replace('_', '-')} {version}", np.__version__, remedy)
 
 
@@ -58,14 +58,14 @@ def test_what_was_built_for_numpy_1_is_refused(tmp_path, monkeypatch, name, vers
 def test_others_are_not(tmp_path, monkeypatch, name, version):
     engine(tmp_path, name, version)
     monkeypatch.syspath_prepend(tmp_path)
-    require_fit(name)
+    require_numpy_fits(name)
 
 
 def test_on_numpy_1_all_run(tmp_path, monkeypatch):
     engine(tmp_path, "onnxruntime", "1.16.3")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(np, "__version__", "1.26.4")
-    require_fit("onnxruntime")
+    require_numpy_fits("onnxruntime")
 
 
 @pytest.mark.skipif(not NUMPY_2, reason="on NumPy 1 they run")

@@ -12,8 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 from support.strangers import EPSILON, sigmoid, softmax, weights
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.contract import UnknownInputError
-from fmnist_runtime.errors import ModelError, NonFiniteScoresError, ShapeError
+from fmnist_runtime.errors import ModelError, NonFiniteScoresError, ShapeError, UnknownInputError
 
 NODE = helper.make_node
 

@@ -255,7 +255,7 @@ def test_arrays_of_another_shape_are_refused(scores, targets):
 
 
 def test_true_classes_are_whole_numbers(scores, targets):
-    with pytest.raises(ResultError, match=r"true classes are whole numbers, not float32; use .astype"):
+    with pytest.raises(ResultError, match=r"true classes are integers, not float32; use .astype"):
         compare(scores, scores, targets.astype(np.float32), LENIENT)
 
 
@@ -263,7 +263,10 @@ def test_true_classes_are_whole_numbers(scores, targets):
 def test_true_classes_beyond_the_scores_are_refused(scores, targets, target):
     targets = targets.astype(np.int64)
     targets[7] = target
-    with pytest.raises(ResultError, match=f"true classes from .*{target}.* are none of 10, counted from 0"):
+    with pytest.raises(
+        ResultError,
+        match=f"true classes from .*{target}.* do not fit scores of 10 classes, which are counted from 0",
+    ):
         compare(scores, scores, targets, LENIENT)
 
 
@@ -271,7 +274,7 @@ def test_logits_are_no_probabilities(scores, targets):
     """A margin of 0.5 between logits is nothing: answers would count as confident that are not."""
     logits = np.log(scores)
     for pair, whose in (((logits, scores), "the original's"), ((scores, logits), "the converted model's")):
-        with pytest.raises(ResultError, match=f"{whose} scores reach from -.* and are no probabilities"):
+        with pytest.raises(ResultError, match=f"{whose} scores range from -.* and are not probabilities"):
             compare(*pair, targets, LENIENT)
 
 
@@ -339,7 +342,7 @@ def test_lists_are_compared_as_arrays_are(scores, targets):
     [
         ([0, 1, 2], [0, 1, 2], "class numbers alone cannot be compared; give the probabilities"),
         (None, [0], "the original's scores are object, not numbers"),
-        ([[0.5, 0.5], [1.0]], [0, 1], "the original's scores are no array"),
+        ([[0.5, 0.5], [1.0]], [0, 1], "the original's scores are not an array"),
         ([[0.5, 0.5]], ["cat"], "the true classes are <U3, not numbers"),
     ],
 )

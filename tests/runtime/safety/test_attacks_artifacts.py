@@ -11,26 +11,26 @@ from support import TINY
 from support.attacks import refused
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import is_intact, read_carried, seal
+from fmnist_runtime.artifact.checked import check_file
+from fmnist_runtime.artifact.container import is_intact, read_container, seal
 from fmnist_runtime.errors import ModelError, ResultError
 from fmnist_runtime.recorded import read_reference
-from fmnist_runtime.safety.check import require_sound
 
 ARTIFACTS = sorted(path for path in (TINY / "export").iterdir() if path.suffix != ".json")
 
 
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
 def test_what_fmnist_exports_is_sound(path):
-    require_sound(path)
+    check_file(path)
 
 
 @pytest.mark.parametrize("path", ARTIFACTS, ids=lambda path: path.name)
 @pytest.mark.parametrize("rejected", ["", ".rejected"])
 def test_an_artifact_whose_seal_is_broken_is_not_run(path, rejected, tmp_path):
     content = bytearray(path.read_bytes())
-    carried = read_carried(path)
-    assert carried is not None
-    content[carried.model_bytes // 2] ^= 1
+    container = read_container(path)
+    assert container is not None
+    content[container.model_bytes // 2] ^= 1
     copy = tmp_path / (path.name + rejected)
     refused(copy, bytes(content), "its bytes are not those it was sealed with; copy it again, or export")
 
@@ -41,7 +41,7 @@ def test_an_artifact_that_is_sealed_again_is_what_its_bytes_say(tmp_path):
     path = tmp_path / "model.tflite"
     path.write_bytes(content[:-64] + seal(content[:-64]))
     assert is_intact(path)
-    require_sound(path)
+    check_file(path)
 
 
 def test_a_reference_that_unfolds_to_gigabytes(tmp_path):

@@ -11,10 +11,10 @@ from ai_edge_litert.schema_py_generated import BuiltinOperator, TensorType
 from support.attacks import refused
 from support.foreign_tflite import Builder, computed_shape, convolutions, pack
 
+from fmnist_runtime.artifact.checked import check_file
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.safety.check import require_sound
+from fmnist_runtime.safety.tflite.graph import type_name
 from fmnist_runtime.safety.tflite.operators import OPERATORS, VARIABLES
-from fmnist_runtime.safety.tflite.tensors import type_name
 
 
 def refuse(tmp_path: Path, model: object, complaint: str) -> None:
@@ -38,7 +38,7 @@ def test_no_offset_leads_out_of_the_file(tmp_path, number):
         struct.pack_into("<I", wrong, place, number)
         path.write_bytes(wrong)
         with contextlib.suppress(ModelError):
-            require_sound(path)
+            check_file(path)
 
 
 def test_another_version(tmp_path):
@@ -81,10 +81,13 @@ def test_what_runs_other_graphs_or_keeps_state(tmp_path, name):
     [
         ("FlexErf", "has the operator FlexErf of TensorFlow itself; convert the model without"),
         ("edgetpu-custom-op", "is compiled for an Edge TPU, and nothing else runs it; take the file that"),
-        ("TFLite_Detection_PostProcess", "finds objects, as its operator TFLite_Detection_PostProcess tells"),
+        (
+            "TFLite_Detection_PostProcess",
+            "detects objects, as its operator TFLite_Detection_PostProcess shows",
+        ),
         (
             "Mine" * 100,
-            f"has the operator {'Mine' * 15}, which is no part of TFLite; convert the model without",
+            f"has the operator {'Mine' * 15}, which is not a part of TFLite; convert the model without",
         ),
     ],
 )

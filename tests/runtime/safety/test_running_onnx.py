@@ -8,7 +8,7 @@ from support import TINY
 from support.foreign_onnx import convolutions, onnx_models
 
 from fmnist_runtime import load
-from fmnist_runtime.engines import blocks
+from fmnist_runtime.engines import plan
 from fmnist_runtime.engines.base import Plan
 from fmnist_runtime.engines.onnx import OnnxSession
 from fmnist_runtime.safety.onnx.checks import check
@@ -39,7 +39,7 @@ def test_a_convolution_of_the_image_writes_its_channels(shape, values):
 
 
 def test_as_many_images_are_run_at_once_as_the_cache_holds(monkeypatch, tmp_path):
-    monkeypatch.setattr(blocks, "cache_bytes", lambda: 1 << 18)
+    monkeypatch.setattr(plan, "cache_bytes", lambda: 1 << 18)
     path = tmp_path / "model.onnx"
     path.write_bytes(convolutions())
     sizes: list[int] = []

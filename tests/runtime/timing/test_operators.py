@@ -18,11 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from support import TINY
 
 from fmnist_runtime import load
-from fmnist_runtime.engines import blocks
-from fmnist_runtime.engines.onnx_memory import unbounded_optimizers
+from fmnist_runtime.engines import plan
+from fmnist_runtime.engines.onnx import unbounded_optimizers
 from fmnist_runtime.errors import ModelError, OutputError, ShapeError
-from fmnist_runtime.timing import operators_numpy as numpy_operators
-from fmnist_runtime.timing import operators_onnx as onnx_operators
+from fmnist_runtime.timing import operators
 from fmnist_runtime.timing.operators import profile_operators
 
 EXPORT = TINY / "export"
@@ -65,7 +64,7 @@ def clock(monkeypatch, microseconds: Iterator[int]) -> None:
             now += took * 1000
             yield now
 
-    monkeypatch.setattr(numpy_operators, "_CLOCK", readings().__next__)
+    monkeypatch.setattr(operators, "_CLOCK", readings().__next__)
 
 
 # ONNX Runtime
@@ -101,9 +100,9 @@ def test_a_profile_of_the_float32_model(t10k):
     for operator in profile.operators:
         assert operator.share == pytest.approx(operator.mean_us / total, rel=1e-12)  # a few roundings of 2⁻⁵³
     assert re.fullmatch(
-        r"keeping time makes an inference take \d+\.\d µs instead of \d+\.\d; a part of that is in these "
-        "figures, about as much for each operator, so small operators take less than is said; the profiler "
-        "counts whole µs",
+        r"profiling makes an inference take \d+\.\d µs instead of \d+\.\d; a part of that is in these "
+        "figures, about as much for each operator, so small operators take less time than shown; the "
+        "profiler counts whole µs",
         profile.note,
     )
 
@@ -117,8 +116,8 @@ def test_each_inference_takes_the_whole_batch(images, t10k, monkeypatch):
         events.extend(json.loads(profile.read_text("utf-8")))
         return original(profile)
 
-    original = onnx_operators._read
-    monkeypatch.setattr(onnx_operators, "_read", read)
+    original = operators._read_profile
+    monkeypatch.setattr(operators, "_read_profile", read)
     profile_operators(FLOAT32, t10k.images[:images], inferences=4)
     shapes = [
         event["args"]["input_type_shape"][0]["float"]
@@ -173,7 +172,7 @@ def test_nothing_is_left_of_one_that_is_interrupted(temporary):
         raise KeyboardInterrupt
 
     with load(FLOAT32) as session, pytest.raises(KeyboardInterrupt):
-        onnx_operators.record(session.info, interrupt)
+        operators._record_onnx(session.info, interrupt)
     assert list(temporary.iterdir()) == []
 
 
@@ -183,7 +182,7 @@ def test_a_profile_that_is_gone_is_told(temporary):
         profile.unlink()
 
     with load(FLOAT32) as session, pytest.raises(ModelError) as caught:
-        onnx_operators.record(session.info, sweep)
+        operators._record_onnx(session.info, sweep)
     version = f"onnxruntime {onnxruntime.__version__}"
     assert str(caught.value).startswith(
         f"{FLOAT32}: the profile that {version} made cannot be read ([Errno 2]"
@@ -191,7 +190,7 @@ def test_a_profile_that_is_gone_is_told(temporary):
 
 
 def test_a_profile_larger_than_memory_is_not_read(temporary, t10k, monkeypatch):
-    monkeypatch.setattr(onnx_operators, "_MAX_BYTES", 1000)
+    monkeypatch.setattr(operators, "_MAX_BYTES", 1000)
     with pytest.raises(ModelError, match=r"bytes, at most 1,000 are read; profile fewer inferences\)$"):
         profile_operators(FLOAT32, t10k.images[:1], inferences=2)
     assert list(temporary.iterdir()) == []
@@ -209,7 +208,7 @@ def test_a_file_that_has_become_another_is_checked_anew(tmp_path):
     with load(path) as session:
         path.write_bytes(FLOAT32.read_bytes()[:-1])
         with pytest.raises(ModelError, match=r"m\.onnx: "):
-            onnx_operators.record(session.info, lambda session: None)
+            operators._record_onnx(session.info, lambda session: None)
 
 
 # NumPy
@@ -222,7 +221,7 @@ def test_the_layers_on_numpy(monkeypatch, t10k):
     layers = [(layer.name, layer.kind, layer.mean_us, layer.share) for layer in profile.operators]
     assert layers == [("hidden_1", "dense relu", 3, 0.75), ("probabilities", "dense softmax", 1, 0.25)]
     assert profile.inferences == 200
-    assert profile.note.endswith("; each layer's figure has the cost of reading the clock in it")
+    assert profile.note.endswith("; each layer's figure includes the cost of reading the clock")
 
 
 def test_the_warm_up_is_left_out(monkeypatch, t10k):
@@ -251,7 +250,7 @@ def test_one_time_that_the_machine_did_something_else_counts_for_nothing(monkeyp
 
 def test_a_batch_that_goes_in_blocks_counts_whole(monkeypatch, t10k):
     """Of 5 images in blocks of 2 each layer runs three times: its 784, 16 and 10 values are 3,240 bytes."""
-    monkeypatch.setattr(blocks, "cache_bytes", lambda: 2 * 3240)
+    monkeypatch.setattr(plan, "cache_bytes", lambda: 2 * 3240)
     clock(monkeypatch, itertools.cycle([3, 1]))
     profile = profile_operators(NPZ, t10k.images[:5])
     assert profile is not None

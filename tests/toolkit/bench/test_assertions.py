@@ -114,19 +114,19 @@ def test_what_a_scenario_does_not_measure(text, scenario, measures):
         (["--assert", "p99<200usec"], "--assert 'p99<200usec': unknown unit 'usec': give ns, us, ms or s"),
         (
             ["--assert", "p50<=1.05*baseline"],
-            "--assert names the baseline; give the JSON of it with --baseline FILE",
+            "--assert refers to a baseline; give its JSON with --baseline FILE",
         ),
         (
             ["--baseline", "a.json"],
-            "--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too",
+            "--baseline is for --assert, such as 'p50<=1.05*baseline'; give that, too",
         ),
         (
             ["--baseline", "a.json", "--assert", "p50<3us"],
-            "--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too",
+            "--baseline is for --assert, such as 'p50<=1.05*baseline'; give that, too",
         ),
         (
             ["--baseline", "a.json", "--assert", "p50<=baseline", "--json", "a.json"],
-            "a.json is read, and would be replaced; name another file for the result",
+            "a.json is read, and would be replaced; give another file for the result",
         ),
     ],
 )

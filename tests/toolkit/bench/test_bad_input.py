@@ -45,9 +45,9 @@ def int8(tmp_path) -> Path:
         (["--scenario", "periodic", "--hz", "nan"], "'--hz': nan is not a number."),
         (
             ["--scenario", "periodic", "--hz", "0.01", "--processes", "2"],
-            "--hz 0.01 for 3 s is less than a call for each of 2 processes; give --duration 200 or more",
+            "--hz 0.01 for 3 s is less than one call for each of 2 processes; give --duration 200 or more",
         ),
-        (["--hz", "30"], "--hz is the pace of --scenario periodic; name that, too"),
+        (["--hz", "30"], "--hz is the pace of --scenario periodic; give that, too"),
     ],
 )
 def test_wrong_words(fmnist, tmp_path, arguments, complaint):
@@ -161,7 +161,10 @@ def test_an_original_alone_is_no_result(tmp_path, fmnist):
 
 def test_a_run_beside_other_models(fails):
     line = fails("bench", INT8, TINY)
-    assert f"{TINY}: is a run, which goes alone; or name files, such as {TINY}/export/model-*" in line
+    assert (
+        f"{TINY}: is a run, which must be the only argument; or name files, such as {TINY}/export/model-*"
+        in line
+    )
 
 
 def test_when_every_model_has_failed_the_harness_does_not_go_on(tmp_path, t10k):

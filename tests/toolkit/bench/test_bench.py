@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import TINY, told
 
-from fmnist_runtime.timing.percentiles import least_samples
+from fmnist_runtime.timing.samples import least_samples
 
 EXPORT = TINY / "export"
 INT8, FLOAT32, ONNX, NPZ = (

@@ -16,7 +16,7 @@ from fmnist.bench.comparison_body import comparison_body
 from fmnist.bench.reading import Key, Machine, read_benchmark
 from fmnist.results.write import to_json
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 WRONG: list[Any] = [
     None, True, -1, 0, 1.5, float("nan"), float("inf"), 1e308, 10**400, "", "text", "\ud800\x1b[2J", [], {},

@@ -81,7 +81,7 @@ def test_not_exported_in_that_format(fmnist, tiny):
 
 def test_an_engine_where_there_is_none(fmnist):
     line = last(fmnist("bundle", TINY, "--platform", "any", "--format", "tflite", *OPTIONS))
-    assert line == "any platform: there are no engines for tflite; take --format npz"
+    assert line == "any platform: there are no engines for tflite; use --format npz"
 
 
 def test_an_artifact_that_was_changed(fmnist, tiny):
@@ -127,7 +127,7 @@ def test_other_data_than_the_run_was_trained_on(fmnist, tmp_path):
 def test_a_strangers_file_is_replaced_by_force_alone(fmnist, tmp_path, out):
     (tmp_path / out).write_bytes(b"mine")
     line = last(fmnist("bundle", TINY, *OPTIONS, "--out", out))
-    assert line == f"{out}: exists and is no bundle of fmnist; --force replaces it, --out goes elsewhere"
+    assert line == f"{out}: exists and is not a bundle of fmnist; --force replaces it, --out goes elsewhere"
     assert (tmp_path / out).read_bytes() == b"mine"
     assert fmnist("bundle", TINY, *OPTIONS, "--out", out, "--force").returncode == 0
     assert fmnist("bundle", TINY, *OPTIONS, "--out", out).returncode == 0
@@ -143,7 +143,7 @@ def test_a_damaged_archive_is_a_strangers(fmnist, tmp_path):
     begin += squeezer.flush(zlib.Z_FULL_FLUSH)
     (tmp_path / "pi.tar.gz").write_bytes(begin + b"\xff" * 100)
     line = last(fmnist("bundle", TINY, *OPTIONS, "--out", "pi.tar.gz"))
-    assert line.startswith("pi.tar.gz: exists and is no bundle of fmnist; --force replaces it")
+    assert line.startswith("pi.tar.gz: exists and is not a bundle of fmnist; --force replaces it")
 
 
 @pytest.mark.parametrize("force", [[], ["--force"]])
@@ -152,7 +152,7 @@ def test_a_strangers_folder_is_never_replaced(fmnist, tmp_path, out, force):
     (tmp_path / out).mkdir()
     (tmp_path / out / "cat.jpg").write_bytes(b"a cat")
     line = last(fmnist("bundle", TINY, *OPTIONS, "--out", out, *force))
-    assert line == f"{out}: is a folder, and no bundle of fmnist; --out goes elsewhere"
+    assert line == f"{out}: is a folder, but not a bundle of fmnist; --out goes elsewhere"
     assert (tmp_path / out / "cat.jpg").read_bytes() == b"a cat"
 
 
@@ -167,7 +167,7 @@ def test_what_is_no_file_is_never_replaced(fmnist, tmp_path, force):
 def test_standard_output_takes_no_bundle(fmnist, tmp_path):
     result = fmnist("bundle", TINY, *OPTIONS, "--out", "-")
     assert result.returncode == 2
-    assert "a bundle goes to a file or folder" in result.stderr
+    assert "a bundle is a file or folder" in result.stderr
     assert not left(tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_a_bundle_in_which_somebody_worked_is_replaced_by_force_alone(fmnist, tm
     (tmp_path / "pi" / "eval.json").write_text("{}")
     line = last(fmnist("bundle", TINY, *OPTIONS, "--out", "pi"))
     assert line == (
-        "pi: holds what came into it since, such as eval.json; --force replaces it, --out goes elsewhere"
+        "pi: holds files that were added, such as eval.json; --force replaces it, --out goes elsewhere"
     )
     assert fmnist("bundle", TINY, *OPTIONS, "--out", "pi", "--force").returncode == 0
     assert not (tmp_path / "pi" / "eval.json").exists()
@@ -315,7 +315,7 @@ main()
         check=False,
     )
     assert last(result) == (
-        f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; "
+        f"fetching wheels needs pip, which {sys.executable} does not have: python -m ensurepip; "
         "or let the device fetch them: fmnist bundle --wheels none"
     )
 

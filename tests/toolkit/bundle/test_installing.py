@@ -19,7 +19,7 @@ from PIL import Image
 from support import ROOT, TINY, run_fmnist
 from support.bundling import HERE, PYTHON
 
-from fmnist.devices.pins import requirements
+from fmnist.devices.targets import requirements
 
 INSTALLER = ROOT / "toolkit" / "fmnist" / "bundle" / "install.sh"
 MAX_INSTALLED = 250_000_000

@@ -15,7 +15,7 @@ SOURCES = [ROOT / name for name in ("runtime", "exporters", "toolkit")]
 WRITE = """
 import sys
 from pathlib import Path
-from fmnist.bundle.wheel import own_wheel
+from fmnist.bundle.wheels import own_wheel
 from fmnist_runtime.errors import FmnistError
 try:
     name, content = own_wheel()
@@ -99,7 +99,7 @@ def test_pip_installs_it_and_it_can_be_repacked_again(checkout, tmp_path):
 @pytest.mark.parametrize("harm", ["changed", "missing"])
 def test_a_file_that_was_changed_since_it_was_installed_is_named(site, tmp_path, harm):
     file = site / "fmnist_exporters" / "recipes.py"
-    why = "was changed since it was installed"
+    why = "has changed since it was installed"
     if harm == "changed":
         file.write_text(file.read_text() + "# mine\n")
     else:
@@ -107,6 +107,6 @@ def test_a_file_that_was_changed_since_it_was_installed_is_named(site, tmp_path,
         file.unlink()
     result = repacked(site, tmp_path)
     assert result.returncode == 1
-    mend = "install fmnist anew: pip install --force-reinstall --no-deps fmnist"
+    mend = "reinstall fmnist: pip install --force-reinstall --no-deps fmnist"
     assert result.stderr == f"{file}: {why}; {mend}\n"
     assert not list(tmp_path.glob("*.whl"))

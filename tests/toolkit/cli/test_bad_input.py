@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from support import DATA, TINY
 
-from fmnist_exporters.metadata import embed_zip
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_exporters.formats import embed_zip
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.recorded import read_reference
 
@@ -83,7 +83,7 @@ def test_exports_that_are_not_of_the_model_are_not_said_to_be_missing(tiny, fail
     else:
         (tiny / "model.keras").write_bytes(b"trained anew")
     line = fails("parity", tiny)
-    assert "export: its manifest.json lists nothing that was made from the run's present model; run: " in line
+    assert "export: its manifest.json lists no artifact of the run's present model; run: " in line
 
 
 def bad_data(folder: Path, case: str) -> Path:
@@ -203,10 +203,10 @@ def test_a_reference_for_other_images(tmp_path, fails, t10k):
 def test_an_artifact_of_another_model(tiny, fmnist):
     """Held against the run it lies in, not against one that was named."""
     other = tiny / "export" / "model-int8.tflite"
-    metadata, carried = read_metadata(other), read_carried(other)
+    metadata, container = read_metadata(other), read_container(other)
     assert metadata is not None
-    assert carried is not None
-    model = other.read_bytes()[: carried.model_bytes]
+    assert container is not None
+    model = other.read_bytes()[: container.model_bytes]
     other.write_bytes(embed_zip(model, replace(metadata, source_sha256="0" * 64)))
     result = fmnist("parity", other)
     assert result.returncode == 1
@@ -221,7 +221,7 @@ def test_an_artifact_of_another_model(tiny, fmnist):
         (["export", "absent.keras"], "no such file"),
         (
             ["export", TINY / "model.keras", "--format", "all", "--out", "one.onnx"],
-            "is one file, but 3 artifacts",
+            "is one file, but there are 3 artifacts",
         ),
         (["export", TINY / "model.keras", "--out", "one.onnx"], "a tflite artifact ends in .tflite"),
     ],
@@ -308,8 +308,8 @@ def test_a_file_that_the_user_may_not_read(tiny, name):
 def test_a_model_that_names_no_data_set_asks_for_one(tmp_path, fails, fmnist):
     """A .keras outside of any run: what it was trained on is anybody's guess, and is not guessed."""
     model = write(tmp_path / "mine.keras", (TINY / "model.keras").read_bytes())
-    assert "mine.keras: says nothing of its data set; name it with --dataset" in fails("eval", model)
-    line = "an export is checked on training images; name the data set with --dataset"
+    assert "mine.keras: does not name its data set; give it with --dataset" in fails("eval", model)
+    line = "an export is checked on training images; give the data set with --dataset"
     assert line in fails("export", model, "--quantize", "all")
     # Once it is named, the artifacts know it, and the original's scores lie beside them.
     assert fmnist("export", model, "--dataset", "fashion-mnist").returncode == 0
@@ -338,7 +338,7 @@ def test_images_of_another_data_set_under_the_same_name(tmp_path, fails, t10k):
     write(folder / "t10k-labels-idx1-ubyte", idx_header(t10k.targets) + t10k.targets[::-1].tobytes())
     line = fails("eval", INT8, "--data-dir", folder)
     assert "is not the data set that" in line
-    assert "was trained on, though its name is" in line
+    assert "was trained on, although it has its name" in line
 
 
 def test_a_file_that_lost_its_end_is_not_taken_for_a_foreign_one(tmp_path, fails):

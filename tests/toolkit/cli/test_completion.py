@@ -12,8 +12,8 @@ from typing import get_args
 import pytest
 from typer.main import get_command
 
-from fmnist.cli import app
-from fmnist.cli.choices import DATASETS, FORMATS, SCHEMES
+from fmnist.cli.main import app
+from fmnist.cli.options import DATASETS, FORMATS, SCHEMES
 from fmnist.devices.targets import BOARDS, PYTHONS, Platform
 from fmnist.runs.settings import PRESETS
 from fmnist_exporters.recipes import formats, schemes

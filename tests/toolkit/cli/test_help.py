@@ -9,7 +9,7 @@ import sys
 import pytest
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 from fmnist_exporters.recipes import formats, schemes
 
 HEAVY = {
@@ -20,7 +20,7 @@ HEAVY = {
     "onnxruntime",
     "ai_edge_litert",
     "PIL",
-    "matplotlib",
+    "markupsafe",
     "numpy",
 }
 GROUPS = get_command(app).commands

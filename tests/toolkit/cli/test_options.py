@@ -7,7 +7,7 @@ import re
 from typer import Context
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 ROOT = get_command(app)
 VERBS = {name: verb for name, verb in ROOT.commands.items() if not hasattr(verb, "commands")}

@@ -72,7 +72,7 @@ def test_what_is_right_under_no_range_ends_with_what_to_type(unit, fails, tmp_pa
     path.write_bytes(pack(model))
     dataset = "mnist" if unit == "another data set" else "fashion-mnist"
     line = fails("eval", path, "--dataset", dataset)
-    assert "is not right with any of 9 ranges" in line
+    assert "is not accurate with any of 9 ranges" in line
     assert "--dataset" in line
     assert "--input-range" in line
 
@@ -86,7 +86,7 @@ def test_where_ranges_are_as_good_the_user_is_asked(fails, fmnist, tmp_path):
     path = tmp_path / "stranger.tflite"
     path.write_bytes(pack(linear(Builder())))
     line = fails("eval", path, *FASHION)
-    assert "10,000 labelled images do not, either" in line
+    assert "10,000 labelled images do not decide it" in line
     assert "name the right one, such as --input-range" in line
     for range in ("0-1", "0-255"):
         result = fmnist("eval", path, *FASHION, "--input-range", range)
@@ -118,7 +118,7 @@ def test_predict_asks_for_the_range(fails, fmnist, stranger, tmp_path, t10k):
     (tmp_path / "boot.png").write_bytes(encode(t10k.images[0]))
     path = stranger()
     line = fails("predict", path, "boot.png")
-    assert "does not say which numbers it takes for pixels" in line
+    assert "does not say its input range" in line
     assert "--input-range" in line
     result = fmnist("predict", path, "boot.png", "--input-range", "0-1")
     assert result.returncode == 0
@@ -209,7 +209,7 @@ def test_a_range_for_what_is_sealed_is_said_not_to_count(fmnist):
 @pytest.mark.parametrize(
     ("range", "complaint"),
     [
-        ("0..1", "is no input range; one is 0-255, 0-1, -1-1"),
+        ("0..1", "is not an input range; examples are 0-255, 0-1, -1-1"),
         ("mean=127.5,std=127.5", "mean and std are of pixels 0-1: mean=0.5,std=0.5"),
         ("mean=0.5,std=0", "has a deviation of 0"),
         ("1-1", "black and white are different numbers"),

@@ -93,7 +93,7 @@ def test_a_file_of_an_earlier_model_is_left_out_and_named(tiny, fmnist, verb):
     result = fmnist(verb)
     assert result.returncode == 0
     assert INT8.name not in result.stdout
-    left_out = f"left out, as they are of an earlier model.keras: {INT8.name}"
+    left_out = f"left out, as they were made from an earlier model.keras: {INT8.name}"
     assert result.stderr.splitlines() == ["run: runs/tiny", left_out]
 
 

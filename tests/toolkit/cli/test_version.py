@@ -9,7 +9,7 @@ from importlib import metadata
 
 import pytest
 
-from fmnist.cli.version import PACKAGES
+from fmnist.cli.main import PACKAGES
 from fmnist_runtime.machine.environment import package_versions
 
 RUN = """

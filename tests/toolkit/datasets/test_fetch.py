@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support import DATA, run_fmnist
 
-from fmnist.datasets import download
+from fmnist.datasets import fetch as fetching
 from fmnist.datasets.fetch import MIRRORS, fetch_dataset
 from fmnist_runtime.data.datasets import KNOWN, load_dataset
 from fmnist_runtime.data.idx import idx_sha256, read_idx
@@ -55,7 +55,7 @@ class Handler(BaseHTTPRequestHandler):
             case "cut-unannounced":
                 content, length = content[: len(content) // 2], None
             case "huge":
-                content, length = content + bytes(download.MAX_BYTES), None
+                content, length = content + bytes(fetching.MAX_BYTES), None
             case "bomb":
                 content = gzip.compress(b"\0\0\x08\3" + (2**10).to_bytes(4, "big") * 3, mtime=0)
                 length = len(content)
@@ -201,7 +201,7 @@ def test_a_mirror_that_is_not_there_is_passed_over(server, closed, fetch, folder
 
 def test_a_mirror_that_never_answers_is_passed_over(tmp_path, server, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.setattr(download, "_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(fetching, "_TIMEOUT_S", 0.5)
     files = fetch_dataset("mnist", tmp_path, [server.url("hung"), server.url("good")])
     assert {file.mirror for file in files} == {server.url("good")}
     assert_published(tmp_path / "mnist")

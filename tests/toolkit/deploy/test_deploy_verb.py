@@ -149,11 +149,11 @@ def test_a_model_that_drifted_fails_its_gate_on_the_device(deployed, tmp_path):
     ("arguments", "words"),
     [
         ((), "Missing option '--host'"),
-        (("--host=-oProxyCommand=touch owned",), "is no destination of ssh"),
-        (("--host", ""), "is no destination of ssh"),
-        (("--host", "pi\n"), "is no destination of ssh"),
-        (("--host", "pi", "--host", "pi"), "is there twice"),
-        (("--host", "a", "--host", "a"), "is there twice"),  # of one letter, Python has one object
+        (("--host=-oProxyCommand=touch owned",), "is not a destination of ssh"),
+        (("--host", ""), "is not a destination of ssh"),
+        (("--host", "pi\n"), "is not a destination of ssh"),
+        (("--host", "pi", "--host", "pi"), "is given twice"),
+        (("--host", "a", "--host", "a"), "is given twice"),  # of one letter, Python has one object
         (("--host", "ssh://pi:22", "--host", "pi_22"), "would share a folder of results"),
         (("--host", "pi", "--format", "pdf"), "--format"),
     ],

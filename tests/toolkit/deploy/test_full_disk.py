@@ -45,7 +45,7 @@ def test_a_disk_that_fills_while_it_is_sent_to(deploy, small_pi):
 
     outcome = deploy(handmade())
 
-    assert "could not be written (no space is left there); none is in use there" in str(outcome.failure)
+    assert "could not be written (no space is left there); no version is in use there" in str(outcome.failure)
     assert not (home / "fmnist" / "current").exists()
     assert not list((home / "fmnist" / "files").glob("*.part"))
 

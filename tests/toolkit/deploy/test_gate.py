@@ -61,7 +61,7 @@ def test_a_device_whose_first_version_breaks_its_gate_uses_none(deploy, pi):
     outcome = deploy(bundle)
 
     assert str(outcome.failure) == (
-        f"pi: version {bundle.version} fails its gate there in 1 of 1 models; none is in use there"
+        f"pi: version {bundle.version} fails its gate there in 1 of 1 models; no version is in use there"
     )
     assert not (pi / "fmnist" / "current").is_symlink()
 
@@ -93,7 +93,7 @@ def test_a_version_in_use_that_no_longer_verifies_is_said_to_be_in_use(deploy, p
 
     assert isinstance(outcome.failure, RejectedError)
     assert str(outcome.failure) == (
-        f"pi: version {bundle.version} answers otherwise there than where it was made; "
+        f"pi: version {bundle.version} gives other answers there than where it was made; "
         "it is in use there until another is deployed"
     )
     assert in_use(pi) == bundle.version
@@ -148,7 +148,7 @@ def test_what_does_not_verify_is_measured_and_not_switched_to(deploy, pi, tiny):
 
     assert isinstance(outcome.failure, RejectedError)
     assert str(outcome.failure) == (
-        f"pi: version {second.version} answers otherwise there than where it was made; "
+        f"pi: version {second.version} gives other answers there than where it was made; "
         f"version {first.version} stays in use there"
     )
     assert outcome.log == "differs\n"
@@ -163,9 +163,9 @@ def test_what_does_not_verify_fails_its_gate_even_if_it_cannot_be_measured(deplo
     outcome = deploy(bundle)
 
     assert isinstance(outcome.failure, RejectedError)
-    assert f"version {bundle.version} answers otherwise there" in str(outcome.failure)
+    assert f"version {bundle.version} gives other answers there" in str(outcome.failure)
     assert "(fmnist doctor fails there: " in str(outcome.failure)
-    assert str(outcome.failure).endswith("; none is in use there")
+    assert str(outcome.failure).endswith("; no version is in use there")
     assert not (pi / "fmnist" / "current").is_symlink()
 
 
@@ -196,7 +196,7 @@ def test_no_model_at_all_does_not_pass(deploy, pi):
 
     outcome = deploy(handmade(results=nothing))
 
-    assert str(outcome.failure) == "pi: fmnist eval there tells of no model; none is in use there"
+    assert str(outcome.failure) == "pi: fmnist eval there tells of no model; no version is in use there"
     assert not (pi / "fmnist" / "current").is_symlink()
 
 
@@ -205,7 +205,7 @@ def test_a_connection_that_dies_before_the_switch_leaves_the_version_before_in_u
     deploy(first)
     present = {file.sha256 for file in first.files}
     missing = sum(file.size for file in second.files if file.sha256 not in present)
-    network.cut_after(len(transfer.greeting(second)) + len(b"go\n") + missing + 1)
+    network.cut_after(len(transfer.request(second)) + len(b"go\n") + missing + 1)
 
     broken = deploy(second)
 
@@ -222,7 +222,10 @@ def test_a_connection_that_dies_before_the_switch_leaves_the_version_before_in_u
 def test_a_verb_that_writes_without_end_is_ended(deploy, pi):
     outcome = deploy(handmade(command=answering("eval", "yes")))
 
-    assert str(outcome.failure) == "pi: a program of this version writes without end; none is in use there"
+    assert (
+        str(outcome.failure)
+        == "pi: the output of a command of this version does not end; no version is in use there"
+    )
     assert deploy(handmade()).failure is None  # it holds no lock
 
 

@@ -29,22 +29,22 @@ def test_a_host_that_is_unknown(deploy, network):
 
 @pytest.mark.parametrize("host", ["@pi", "ssh://pi:99999", "a pi", "pi;true"])
 def test_what_ssh_takes_for_no_host(deploy, host):
-    assert reason(deploy, host) == "is no host that ssh can take; give it as in pi@raspberrypi.local"
+    assert reason(deploy, host) == "is not a destination of ssh; use a form such as pi@raspberrypi.local"
 
 
 def test_a_host_that_never_answers(deploy, network, tmp_path, monkeypatch):
-    monkeypatch.setattr("fmnist.deploy.ssh.PATIENCE_S", 1.0)
+    monkeypatch.setattr("fmnist.deploy.ssh.TIMEOUT_S", 1.0)
     network.add("pi", tmp_path / "home", ["sh", "-c", "echo Welcome; sleep 30", "sh"])
 
-    assert reason(deploy) == "says nothing for 1 s; log in and see what it waits for: ssh pi"
+    assert reason(deploy) == "does not respond for 1 s; log in and see what it waits for: ssh pi"
 
 
 def test_a_host_whose_python_never_ends(deploy, network, tmp_path, monkeypatch):
-    monkeypatch.setattr("fmnist.deploy.ssh.PATIENCE_S", 1.0)
+    monkeypatch.setattr("fmnist.deploy.ssh.TIMEOUT_S", 1.0)
     path = sshd.tools(tmp_path / "bin", "import time\ntime.sleep(30)")
     network.add("pi", tmp_path / "home", sshd.environment(tmp_path / "home", path))
 
-    assert reason(deploy) == "says nothing for 1 s; log in and see what it waits for: ssh pi"
+    assert reason(deploy) == "does not respond for 1 s; log in and see what it waits for: ssh pi"
 
 
 def test_a_host_key_that_was_never_seen(deploy, network, tmp_path):
@@ -56,14 +56,14 @@ def test_a_host_key_that_was_never_seen(deploy, network, tmp_path):
 def test_a_host_key_that_changed(deploy, network, pi):
     network.change_host_key("pi")
 
-    assert reason(deploy).startswith("is another machine than before, says its host key")
+    assert reason(deploy).startswith("has another host key than before")
 
 
 def test_a_host_that_knows_no_key_of_ours(deploy, network, pi):
     network.forget_key("pi")
 
     assert reason(deploy) == (
-        "lets nobody in without a password; give it your key once: ssh-copy-id pi (or unlock it: ssh-add)"
+        "asks for a password; copy your key to it once: ssh-copy-id pi (or unlock it: ssh-add)"
     )
 
 
@@ -107,7 +107,7 @@ def test_what_is_amiss_with_a_machine_is_said_before_it_is_sent_anything(deploy,
 
     said = capsys.readouterr().err.splitlines()
     assert said[0] == "pi: probe"
-    assert "pi: disk: 400 MB free at home; two bundles side by side take 500 MB; " in said[1]
+    assert "pi: disk: 400 MB free at home; two bundles side by side need 500 MB; " in said[1]
 
 
 def test_a_machine_without_ssh(deploy, monkeypatch, tmp_path):
@@ -126,7 +126,7 @@ def test_what_start_up_files_print_is_passed_over(deploy, network, tmp_path):
 def test_start_up_files_that_print_for_ever_are_given_up(deploy, network, tmp_path):
     network.add("pi", tmp_path / "home", ["sh", "-c", "yes", "sh"])
 
-    assert reason(deploy) == "answers with more than was asked for; see what it prints: ssh pi true"
+    assert reason(deploy) == "sends more output than expected; see what it prints: ssh pi true"
 
 
 def test_what_a_device_says_cannot_move_the_cursor(deploy, network, tmp_path):

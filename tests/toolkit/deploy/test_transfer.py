@@ -129,7 +129,7 @@ def test_a_folder_of_that_name_that_is_somebodys_is_left_alone(deploy, pi, name)
     outcome = deploy(handmade())
 
     assert str(outcome.failure) == (
-        f"pi: {pi / 'fmnist'} holds what no deployment put there; rename it; nothing was sent"
+        f"pi: {pi / 'fmnist'} holds files that no deployment put there; rename it; nothing was sent"
     )
     assert own.read_text() == "of a thesis"
     assert [path.name for path in (pi / "fmnist").iterdir()] == [name]
@@ -170,7 +170,7 @@ def test_a_connection_that_dies_on_the_way_costs_what_was_not_there_yet(deploy, 
     there = bytes_there(pi)
 
     assert "the connection was lost" in str(broken.failure)
-    assert "the same command sends the rest; none is in use there" in str(broken.failure)
+    assert "the same command sends the rest; no version is in use there" in str(broken.failure)
     assert not (pi / "fmnist" / "current").exists()
     assert 0 < there < 5_000_000
 
@@ -204,7 +204,8 @@ def test_an_installation_that_is_killed_there_is_said_to_be(deploy, pi):
     outcome = deploy(handmade(install="echo installing\nkill -9 $$\n"))
 
     assert str(outcome.failure) == (
-        "pi: could not be installed (ended by signal 9; has it too little memory?); none is in use there"
+        "pi: could not be installed (ended by signal 9; has it too little memory?); "
+        "no version is in use there"
     )
 
 
@@ -232,9 +233,7 @@ def test_what_has_the_name_of_a_link_is_not_replaced(deploy, pi, name, folder):
 
     outcome = deploy(handmade())
 
-    assert str(outcome.failure) == (
-        f"pi: {path} is there and not of fmnist; give it another name; nothing was sent"
-    )
+    assert str(outcome.failure) == (f"pi: {path} exists and is not from fmnist; rename it; nothing was sent")
     assert path.is_dir() or path.read_text() == "mine"
 
 
@@ -244,7 +243,7 @@ def test_a_file_in_place_of_the_folder(deploy, pi):
     outcome = deploy(handmade())
 
     assert str(outcome.failure) == (
-        f"pi: {pi / 'fmnist'} is there and no folder; give it another name; nothing was sent"
+        f"pi: {pi / 'fmnist'} exists and is not a folder; rename it; nothing was sent"
     )
     assert (pi / "fmnist").read_text() == "mine"
 
@@ -308,7 +307,7 @@ def test_what_is_no_result_is_not_brought_back(deploy, pi, tiny, command, reason
 
     assert isinstance(outcome.failure, DeviceError)
     assert reason in str(outcome.failure)
-    assert str(outcome.failure).endswith("; none is in use there")
+    assert str(outcome.failure).endswith("; no version is in use there")
     assert not (pi / "fmnist" / "current").exists()
     assert not list((tiny / "devices").glob("*/*"))
 

@@ -11,9 +11,9 @@ from fmnist.devices.doctor.diagnosis import diagnose
 from fmnist.devices.doctor.loading import Loading
 from fmnist.devices.finding import Finding
 
-NO_DOT_PRODUCT = "int8 kernels have to do without instructions that sum up products; fmnist bench compares"
+NO_DOT_PRODUCT = "int8 kernels cannot use dot-product instructions here; fmnist bench compares"
 GOVERNOR = (
-    "for times that can be compared, until the next start: "
+    "for comparable times, until the next start: "
     "echo performance | sudo tee /sys/devices/system/cpu/cpu*/cpufreq/scaling_governor"
 )
 SUPPLY = "use the official power supply for this board, with its own cable"
@@ -50,7 +50,7 @@ def test_a_raspberry_pi_5_that_has_nothing_yet(tmp_path):
         Finding("disk", "20.0 GB free at home"),
         Finding("governor", "ondemand", "note", GOVERNOR),
         Finding("temperature", "48 °C"),
-        Finding("power", "nothing that the firmware complains of"),
+        Finding("power", "no problem reported by the firmware"),
         Finding("clock", "2026-06-01 08:15 UTC, set by the network"),
         Finding("system", "Debian GNU/Linux 12 (bookworm), Linux 6.12.25, glibc 2.36"),
         Finding("python", "CPython 3.11.2"),
@@ -66,7 +66,7 @@ def test_a_raspberry_pi_4_in_need_of_power_and_air(tmp_path):
         "temperature",
         "81 °C",
         "note",
-        "from 80 °C on the cores become slower: give it a heat sink or a fan",
+        "from 80 °C on the cores become slower: add a heat sink or a fan",
     )
     assert found["power"] == Finding("power", "under-voltage, throttled now", "problem", SUPPLY)
     assert found["clock"] == Finding(
@@ -132,7 +132,7 @@ def test_a_hot_mini_pc(tmp_path):
         "temperature",
         "99 °C",
         "problem",
-        "the processor is slowed down: give it a heat sink, a fan or more air",
+        "the processor is slowed down: add a heat sink, a fan or more air",
     )
     assert not {"board", "power"} & set(found)
 
@@ -158,8 +158,8 @@ def test_a_sandbox_that_shows_nothing(tmp_path):
     [
         (0x1, "under-voltage now", "problem", SUPPLY),
         (0x10000, "under-voltage since it was started", "note", SUPPLY),
-        (0x8, "soft temperature limit now", "problem", "give it a heat sink or a fan"),
-        (0x60006, "frequency capped, throttled now", "problem", "give it a heat sink or a fan"),
+        (0x8, "soft temperature limit now", "problem", "add a heat sink or a fan"),
+        (0x60006, "frequency capped, throttled now", "problem", "add a heat sink or a fan"),
         (0x50004, "throttled now; under-voltage since it was started", "problem", SUPPLY),
     ],
 )
@@ -176,7 +176,7 @@ def test_a_full_card(tmp_path):
         "disk",
         "499 MB free at home",
         "problem",
-        "two bundles side by side take 500 MB; what takes most: du -xh ~ | sort -h | tail",
+        "two bundles side by side need 500 MB; the largest folders: du -xh ~ | sort -h | tail",
     )
 
 
@@ -186,7 +186,7 @@ def test_a_clock_that_starts_at_the_beginning(tmp_path):
         "clock",
         "1970-01-01 00:01 UTC",
         "problem",
-        "pip's downloads fail, as certificates seem to be of the future; "
+        "downloads by pip fail, as certificates are not yet valid; "
         "set it by the network: sudo timedatectl set-ntp true",
     )
 
@@ -197,7 +197,7 @@ def test_virtual_environments(tmp_path):
         "python",
         "CPython 3.11.2",
         "note",
-        "python3 -m venv has no pip, and only bundles need none: sudo apt install python3-venv",
+        "python3 -m venv installs no pip, which only bundles do not need: sudo apt install python3-venv",
     )
     assert findings(replace(probe, has_venv=False))["python"].verdict == "problem"
 

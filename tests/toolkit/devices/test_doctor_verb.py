@@ -147,9 +147,7 @@ def test_a_numpy_that_computes_wrongly_runs_no_models(doctor):
     result = doctor(sitecustomize=wrong)
     assert (result.returncode, result.stdout) == (1, "")
     numpy = f"numpy {package_versions()['numpy']}"
-    start = (
-        f"fmnist: nothing runs models here, as NumPy runs none ({numpy} answers otherwise than it should: "
-    )
+    start = f"fmnist: nothing runs models here, as NumPy runs none ({numpy} gives wrong answers: "
     assert result.stderr.startswith(f"{start}golden image 0: a probability differs by 0.")
     assert result.stderr.count("\n") == 1
 
@@ -211,7 +209,7 @@ def test_without_test_images(fmnist, tmp_path):
     result = fmnist("doctor", environment={"FMNIST_DATA": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path)})
     assert result.returncode == 0
     if not Path("/usr/share/datasets/fashion-mnist").exists():
-        assert advice(result.stdout)["test images"].startswith("name their folder with --data-dir, or: ")
+        assert advice(result.stdout)["test images"].startswith("give their folder with --data-dir, or: ")
 
 
 def test_damaged_test_images(fmnist, tmp_path):

@@ -7,10 +7,8 @@ from dataclasses import replace
 import pytest
 from support.machines import ALPINE, CONTAINER, N100, PI3_32_BIT, PI4, PI5, PI_ZERO, ZERO2W, probe_of
 
-from fmnist.devices.matching import target_of
-from fmnist.devices.pins import requirements
-from fmnist.devices.targets import Target
-from fmnist.devices.wheels import WHEELS, obstacle
+from fmnist.devices.matching import WHEELS, obstacle, target_of
+from fmnist.devices.targets import Target, requirements
 from fmnist_runtime.errors import DeviceError
 
 

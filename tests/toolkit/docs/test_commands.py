@@ -12,7 +12,7 @@ from support.documents import DOCS, Block, blocks, pages, prose
 from typer.main import get_command
 from walkthrough import Walkthrough, align, check
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 NOT_RUN = {
     "deploy-to-a-pi.md": ["it needs a host", "on the Pi"],

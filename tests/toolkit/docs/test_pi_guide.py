@@ -10,7 +10,7 @@ import sys
 from support import ROOT, TINY
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 GUIDE = (ROOT / "runtime" / "README.md").read_text(encoding="utf-8")
 [CAMERA] = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)

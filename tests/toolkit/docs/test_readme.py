@@ -10,7 +10,7 @@ import sys
 from support import DATA, ROOT, TINY
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 from fmnist_exporters.recipes import RECIPES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ import pytest
 from support import ROOT
 from typer.main import get_command
 
-from fmnist.cli import app
+from fmnist.cli.main import app
 
 DOCS = ROOT / "docs"
 SCHEMAS = {

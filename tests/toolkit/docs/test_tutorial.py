@@ -9,7 +9,7 @@ from walkthrough import Walkthrough, check
 def test_the_tutorial_does_what_it_says(tmp_path, given):
     walkthrough = Walkthrough(tmp_path / "tutorial")
     walkthrough.walk((DOCS / "tutorial.md").read_text(encoding="utf-8"), check, given)
-    made = {path.name for path in walkthrough.folder.rglob("*.png")}
+    made = {path.name for path in walkthrough.folder.rglob("*.svg")}
     assert made == {
-        *("garments.png", "history.png", "predictions.png", "mistakes.png", "confusion.png", "weights.png")
+        *("garments.svg", "history.svg", "predictions.svg", "mistakes.svg", "confusion.svg", "weights.svg")
     }

@@ -162,7 +162,7 @@ def test_where_a_copy_goes(fails, fmnist, tmp_path):
     assert "next: fmnist bundle 'a run'" in result.stdout
     assert fmnist("eval", "a run").returncode == 0
     line = fails("adopt", "STRANGER.TFLITE", *FASHION, "--out", "copy.onnx")
-    assert "copy.onnx: is to be a copy of STRANGER.TFLITE, so let it end in .tflite, too" in line
+    assert "copy.onnx: is a copy of STRANGER.TFLITE, so its name must end in .tflite, too" in line
     result = fmnist("adopt", "STRANGER.TFLITE", *FASHION, "--out", "copy.tflite")
     assert result.returncode == 0, result.stderr
     assert (tmp_path / "copy.tflite").read_bytes().startswith(content)
@@ -212,13 +212,15 @@ def test_what_needs_a_training_says_so(verb, line, adopted, fmnist):
 
 def test_what_cannot_be_adopted(fails, tmp_path):
     (tmp_path / "stranger.tflite").write_bytes(pack(tflite()))
-    assert "does not say which numbers it takes" in fails("adopt", "stranger.tflite")
+    assert "does not say its input range" in fails("adopt", "stranger.tflite")
     sealed = TINY / "export" / "model-int8.tflite"
     assert "is sealed already" in fails("adopt", sealed, *FASHION)
-    assert "only tflite and onnx models are adopted" in fails("adopt", TINY / "export" / "model-float32.npz")
+    assert "only tflite and onnx models can be adopted" in fails(
+        "adopt", TINY / "export" / "model-float32.npz"
+    )
     assert "is a Keras model; make artifacts of it with: fmnist export" in fails(
         "adopt", TINY / "model.keras"
     )
-    assert "is not right with any of" in fails("adopt", "stranger.tflite", "--dataset", "mnist")
+    assert "is not accurate with any of" in fails("adopt", "stranger.tflite", "--dataset", "mnist")
     line = fails("adopt", "stranger.tflite", "--dataset", "mnist", "--input-range", "0-1")
     assert "right, always naming one class 11.35%; check --dataset, the order of --labels" in line

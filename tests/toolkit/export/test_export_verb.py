@@ -195,7 +195,7 @@ def test_without_a_data_set_nothing_is_exported(fmnist, foreign):
     result = fmnist("export", foreign)
     assert result.returncode == 1
     assert result.stderr == (
-        f"fmnist: {foreign}: an export is checked on training images; name the data set with --dataset\n"
+        f"fmnist: {foreign}: an export is checked on training images; give the data set with --dataset\n"
     )
 
 
@@ -213,7 +213,7 @@ def test_a_format_that_cannot_hold_the_model_says_why(fmnist, tmp_path):
     untrained = (*OPTIONS, "--allow-chance")
     everything = fmnist("export", tmp_path / "mine.keras", "--format", "all", *untrained)
     assert everything.returncode == 0, everything.stderr
-    reason = "npz cannot hold it: layer 'look' is a Conv2D, and npz holds dense layers in a row"
+    reason = "npz cannot hold it: layer 'look' is a Conv2D, and npz holds only a sequence"
     assert reason in everything.stderr
     assert "mine-float32.onnx" in everything.stdout
     alone = fmnist("export", tmp_path / "mine.keras", "--format", "npz", *untrained)

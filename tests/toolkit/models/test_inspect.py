@@ -14,11 +14,10 @@ import pytest
 from support import TINY
 
 from fmnist.models.contents import measure_weight
-from fmnist.models.inspect import inspect_model
-from fmnist.models.weights import trained_weights
+from fmnist.models.inspect import inspect_model, trained_weights
 from fmnist.results.write import to_json
 from fmnist_exporters.formats import converter
-from fmnist_runtime.artifact.container import read_carried, read_metadata
+from fmnist_runtime.artifact.container import read_container, read_metadata
 from fmnist_runtime.files import sha256_file
 
 EXPORT = TINY / "export"
@@ -52,7 +51,7 @@ def test_the_newest_run_shows_its_original(tiny, fmnist):
 def test_weights_before_and_after_training_are_shown(tiny, fmnist):
     (tiny / "initial.npz").unlink()
     only_after = fmnist("inspect", "--weights")
-    assert "runs/tiny/initial.npz: not there, so only the weights after training" in only_after.stderr
+    assert "runs/tiny/initial.npz: missing, so only the weights after training" in only_after.stderr
     assert "hidden_1/bias\n[" in only_after.stdout
     weights, _ = trained_weights(tiny / "model.keras")
     np.savez(tiny / "initial.npz", **{name: np.zeros_like(array) for name, array in weights.items()})
@@ -173,9 +172,9 @@ def test_an_artifact_tells_how_it_was_checked(tmp_path, fmnist, name):
 
 
 def test_a_rejected_artifact_says_why(tmp_path, fmnist):
-    metadata, carried = read_metadata(INT8), read_carried(INT8)
+    metadata, container = read_metadata(INT8), read_container(INT8)
     metadata = replace(metadata, rejected="accuracy is 3 points lower, 0.5 are allowed")
-    content = converter("tflite").embed(INT8.read_bytes()[: carried.model_bytes], metadata)
+    content = converter("tflite").embed(INT8.read_bytes()[: container.model_bytes], metadata)
     (tmp_path / "model.tflite.rejected").write_bytes(content)
     result = fmnist("inspect", "model.tflite.rejected")
     assert row(result.stdout, "REJECTED")[1] == "accuracy is 3 points lower, 0.5 are allowed"

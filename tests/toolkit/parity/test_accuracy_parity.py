@@ -15,7 +15,7 @@ from support import run_fmnist
 
 from fmnist_exporters.recipes import FLOAT32_DIFFERENCE, RECIPES
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.recorded import read_reference, write_reference
 
 FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32")]
@@ -95,10 +95,10 @@ def test_an_answer_does_not_depend_on_the_batch(full, recipe, t10k):
 def test_a_file_is_its_weights_and_little_more(full, format, scheme, limit):
     """101,632 weights and 138 biases; what the artifact says of itself takes less than 8 kB more."""
     [path] = (full.folder / "runs" / "fashion-mnist" / "export").glob(f"*-{scheme}.{format}")
-    carried = read_carried(path)
-    assert carried is not None
-    assert carried.model_bytes <= limit
-    assert path.stat().st_size - carried.model_bytes < 8000
+    container = read_container(path)
+    assert container is not None
+    assert container.model_bytes <= limit
+    assert path.stat().st_size - container.model_bytes < 8000
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.format} {recipe.scheme}")

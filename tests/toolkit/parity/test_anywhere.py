@@ -25,7 +25,7 @@ WITHOUT_TENSORFLOW = """
 import sys
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"tensorflow", "keras", "tf2onnx", "onnx", "matplotlib"}:
+        if name.partition(".")[0] in {"tensorflow", "keras", "tf2onnx", "onnx"}:
             raise ModuleNotFoundError(f"blocked: {name}", name=name.partition(".")[0])
 sys.meta_path.insert(0, Block())
 from fmnist.cli.main import main

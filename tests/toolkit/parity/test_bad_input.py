@@ -12,7 +12,7 @@ from support import DATA, TINY
 from support.foreign_npz import write_network
 
 from fmnist_runtime import parity
-from fmnist_runtime.artifact.container import read_carried
+from fmnist_runtime.artifact.container import read_container
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.errors import FmnistError
@@ -85,7 +85,7 @@ def test_classes_that_have_numbers_for_names_are_only_counted(tmp_path, fmnist, 
     """Of a foreign file, and of one that was made from the reference's own model."""
     numbers = tuple("0123456789")
     foreign = tmp_path / "foreign.tflite"
-    foreign.write_bytes(INT8.read_bytes()[: read_carried(INT8).model_bytes])
+    foreign.write_bytes(INT8.read_bytes()[: read_container(INT8).model_bytes])
     for model in (foreign, INT8):
         result = fmnist("parity", model, "--reference", recorded(labels=numbers))
         assert result.returncode == 0, result.stderr
@@ -137,7 +137,7 @@ def test_a_reference_with_a_score_that_is_no_number(refused, recorded, value):
     scores = read_reference(REFERENCE).scores.copy()
     scores[17, 4] = value
     line = refused(INT8, recorded(scores=scores))
-    assert "scores.npz: not a reference that fmnist wrote (scores that are NaN or infinity)" in line
+    assert "scores.npz: not a reference that fmnist wrote (scores are NaN or infinite)" in line
     assert "train or export the model again" in line
 
 
@@ -164,7 +164,7 @@ def test_no_images(tmp_path, refused):
 def test_a_reference_of_no_images(refused, recorded):
     reference = read_reference(REFERENCE)
     line = refused(INT8, recorded(scores=reference.scores[:0], targets=reference.targets[:0]))
-    assert "scores.npz: not a reference that fmnist wrote (scores of no images)" in line
+    assert "scores.npz: not a reference that fmnist wrote (there are scores of no images)" in line
 
 
 @pytest.mark.parametrize(

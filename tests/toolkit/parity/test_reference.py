@@ -12,8 +12,8 @@ from support import TINY
 from support.artifacts import with_metadata
 
 from fmnist_runtime import load
-from fmnist_runtime.artifact.container import read_carried
-from fmnist_runtime.scores import ScoresFile, read_scores, write_scores
+from fmnist_runtime.artifact.container import read_container
+from fmnist_runtime.recorded import ScoresFile, read_scores, write_scores
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"
@@ -48,9 +48,9 @@ def test_an_artifact_of_another_original(tmp_path, fmnist):
 
 
 def test_a_foreign_artifact_says_nothing_of_its_original(tmp_path, fmnist):
-    carried = read_carried(INT8)
-    assert carried is not None
-    (tmp_path / "foreign.tflite").write_bytes(INT8.read_bytes()[: carried.model_bytes])
+    container = read_container(INT8)
+    assert container is not None
+    (tmp_path / "foreign.tflite").write_bytes(INT8.read_bytes()[: container.model_bytes])
     arguments = ("--reference", "foreign.tflite", "--dataset", "fashion-mnist", "--json", "parity.json")
     result = fmnist("parity", INT8, *arguments)
     assert result.returncode == 0, result.stderr

@@ -15,8 +15,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist_runtime.recorded import Reference
-from fmnist_runtime.scores import ModelScores, ScoresFile, read_scores, write_scores
+from fmnist_runtime.recorded import ModelScores, Reference, ScoresFile, read_scores, write_scores
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"
@@ -224,7 +223,7 @@ import sys
 for name in ("tensorflow", "keras", "onnx", "onnxruntime", "ai_edge_litert", "tflite_runtime", "PIL"):
     sys.modules[name] = None
 sys.argv = ["fmnist", "parity", "--scores", {str(TINY / "reference.npz")!r}, {str(kept)!r}]
-from fmnist.cli import app
+from fmnist.cli.main import app
 app()
 """
     result = subprocess.run(

@@ -11,7 +11,7 @@ import numpy as np
 from support.predicting import encode, on_a_terminal, rows
 
 from fmnist.predict.output import cards, comma_separated, json_lines, table
-from fmnist.predict.predict import Answer
+from fmnist.predict.predict import ClassifiedImage
 from fmnist_runtime import Prediction
 from fmnist_runtime.data.images import Picture
 
@@ -39,7 +39,7 @@ def test_csv_is_quoted_and_works_out_nothing(tmp_path, predict, t10k):
 def test_labels_of_any_kind():
     labels = ["=1+1", "a,b", 'c"d', "ü", "\n", "\x1b[2J"]
     guesses = [Prediction(label, index, 1 / 8) for index, label in enumerate(labels)]
-    answer = Answer("boot.png", Picture(np.zeros((28, 28), np.uint8), False, 28, 28, "L"), guesses)
+    answer = ClassifiedImage("boot.png", Picture(np.zeros((28, 28), np.uint8), False, 28, 28, "L"), guesses)
 
     layout = comma_separated(6, for_terminal=False)
     [row] = csv.DictReader(io.StringIO(layout.header + layout.text(answer), newline=""))
@@ -101,6 +101,6 @@ def test_show_draws_what_the_model_saw(predict, tmp_path, t10k):
 
 def test_show_of_a_large_model_leaves_room_for_answers():
     picture = Picture(np.zeros((224, 224, 3), np.uint8), False, 640, 480, "RGB")
-    text = cards(80, False).text(Answer("a.png", picture, [Prediction("Bag", 8, 0.5)]))
+    text = cards(80, False).text(ClassifiedImage("a.png", picture, [Prediction("Bag", 8, 0.5)]))
     # 224 pixels by fives, the least whole factor that fits in 80 - 32 characters, are 45.
     assert text.splitlines()[1] == " " * 45 + "  Bag   50.0%"

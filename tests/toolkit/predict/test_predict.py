@@ -39,7 +39,7 @@ def test_it_names_three_classes(tmp_path, predict, t10k, name):
 def test_a_folder_in_natural_order_is_answered_as_its_pixels_are(predict, photos, answers):
     result = predict("photos", "--as", "csv")
     assert result.returncode == 0
-    assert result.stderr == b"files passed over, as they are not named like images: 1\n"
+    assert result.stderr == b"files skipped, as they are not named like images: 1\n"
     names = [*(f"photos/{number}.png" for number in range(12)), "photos/below/12.PNG"]
     assert rows(result) == list(zip(names, answers[:13], strict=True))
 

@@ -14,7 +14,7 @@ from support.results_of import changed_answers, comparisons
 
 from fmnist.models.select import Splits
 from fmnist.report import changed as module
-from fmnist.report.changed import data_uri, find_flipped
+from fmnist.report.changed import data_uri, find_changed_answers
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
 
@@ -27,7 +27,7 @@ def run(tiny_run):
 
 
 def find(run, runs=1, data=DATA):
-    return find_flipped(run, Run(run.folder).recorded_scores(), Splits(None, data), runs)
+    return find_changed_answers(run, Run(run.folder).recorded_scores(), Splits(None, data), runs)
 
 
 def by_name(run, found):
@@ -101,7 +101,7 @@ def test_without_the_data_set_the_answers_are_there_and_why_the_pictures_are_not
 
 def test_images_of_another_data_set_are_not_shown(run):
     reference = replace(Run(run.folder).recorded_scores(), dataset="mnist")
-    found = find_flipped(run, reference, Splits(None, DATA))
+    found = find_changed_answers(run, reference, Splits(None, DATA))
     assert found.pictures == {}
     assert "are not the 10,000 of mnist that model.keras was scored on" in found.absent
 

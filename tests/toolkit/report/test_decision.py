@@ -11,7 +11,7 @@ from fmnist.report.decision import decide
 from fmnist.runs.results import ModelResults, Timing
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.parity import Gate, compare
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import NOISY, STABLE
 
 IMAGES = 4000
@@ -51,8 +51,8 @@ def test_the_fastest_that_passes():
     decision = decide(ORIGINAL, [slow, fast])
     assert decision.model is fast
     assert decision.reasons == (
-        "It keeps every limit on how far answers may drift from the original's, as all 2 compared do.",
-        "Of these it is the fastest, beyond what chance explains.",
+        "All 2 compared artifacts pass the gate.",
+        "It is the fastest of them, by more than chance explains.",
     )
     assert [(other.priority, other.model.name) for other in decision.alternatives] == [
         ("every answer counts", "slow")
@@ -64,19 +64,19 @@ def test_never_one_that_failed_however_fast():
     assert broken.verdict == "FAIL"
     decision = decide(ORIGINAL, [broken, sound])
     assert decision.model is sound
-    alone = "Of the 2 compared it alone keeps every limit on how far answers may drift from the original's."
+    alone = "It is the only one of 2 compared artifacts that passes the gate."
     assert decision.reasons == (alone,)
     assert all(other.model is not broken for other in decision.alternatives)
 
 
 def test_some_passed_and_some_did_not():
     [kept, _] = decide(ORIGINAL, [artifact("broken", 400), artifact("a", 4), artifact("b", 8)]).reasons
-    assert kept.endswith("may drift from the original's, as 2 of the 3 compared do.")
+    assert kept == "2 of 3 compared artifacts pass the gate."
 
 
 def test_the_only_one_is_beside_no_other():
     assert decide(ORIGINAL, [artifact("a", 4, 1.0)]).reasons == (
-        "It keeps every limit on how far answers may drift from the original's; no other was compared.",
+        "It passes the gate. No other artifact was compared.",
     )
 
 
@@ -90,7 +90,7 @@ def test_of_those_that_time_does_not_tell_apart_the_most_faithful():
     decision = decide(ORIGINAL, [fastest, alike, slower])
     assert decision.model is alike
     assert decision.reasons[1] == (
-        "Of these it is among the fastest, and changes 4 answers; chance may explain its difference in time "
+        "It is among the fastest of them, and changes 4 answers. Chance may explain its difference in time "
         "from fastest, which changes 12."
     )
 
@@ -104,7 +104,7 @@ def test_without_times_the_most_faithful_and_it_says_so():
     decision = decide(ORIGINAL, [artifact("some", 8), artifact("none", 0)])
     assert decision.model is not None
     assert decision.model.name == "none"
-    assert decision.reasons[1] == "None was timed; of these it changes the fewest answers: 0."
+    assert decision.reasons[1] == "None of them was timed. It changes the fewest answers: 0."
     assert [cost.what for cost in decision.costs] == ["accuracy", "answers changed", "file"]
 
 
@@ -112,18 +112,16 @@ def test_one_that_was_not_timed_may_be_faster_and_it_says_so():
     timed, others = artifact("timed", 8, 2.0), [artifact("one", 0), artifact("two", 4)]
     decision = decide(ORIGINAL, [*others, timed])
     assert decision.model is timed
-    assert decision.reasons[1] == "Of these it is the only one that was timed."
-    assert decision.doubts == ("2 of the 3 that keep their limits were not timed.",)
+    assert decision.reasons[1] == "It is the only one of them that was timed."
+    assert decision.doubts == ("2 of the 3 artifacts that pass the gate were not timed.",)
     decision = decide(ORIGINAL, [others[0], timed, artifact("slow", 0, 9.0)])
     assert decision.model is timed
-    assert decision.doubts == ("1 of the 3 that keep their limits was not timed.",)
+    assert decision.doubts == ("1 of the 3 artifacts that pass the gate was not timed.",)
 
 
 def test_the_only_one_is_the_fastest_of_nothing():
     decision = decide(ORIGINAL, [artifact("int8", 8, 2.0)])
-    assert decision.reasons == (
-        "It keeps every limit on how far answers may drift from the original's; no other was compared.",
-    )
+    assert decision.reasons == ("It passes the gate. No other artifact was compared.",)
 
 
 def test_what_it_costs():
@@ -137,7 +135,7 @@ def test_what_it_costs():
             "with 95% confidence",
         ),
         ("answers changed", "8 of 4,000", "8 worse, 0 better, 0 wrong to wrong"),
-        ("file", "1.0 kB", "1.25 MB as model.keras"),
+        ("file", "1.0 kB", "model.keras: 1.25 MB"),
         ("time for an image", "2.00 µs", "median"),
     ]
 
@@ -145,7 +143,7 @@ def test_what_it_costs():
 def test_its_time_stands_beside_that_of_the_original():
     timed = replace(ORIGINAL, timing=timing(1400.0))
     [*_, cost] = decide(timed, [artifact("int8", 8, 2.0)]).costs
-    assert (cost.value, cost.detail) == ("2.00 µs", "median, 1,400 µs with model.keras")
+    assert (cost.value, cost.detail) == ("2.00 µs", "median; model.keras: 1,400 µs")
 
 
 def test_a_time_that_is_not_stable_is_a_doubt():
@@ -159,20 +157,20 @@ def test_a_time_that_is_not_stable_is_a_doubt():
         ([], "There is no artifact to choose from."),
         (
             [ModelResults("a", "tflite", "int8", 1, "")],
-            "Nothing was compared with the original, so nothing may replace it.",
+            "No artifact was compared with the original, so none may replace it.",
         ),
         (
             [artifact("a", 400, 1.0), artifact("b", 500, 1.0)],
-            "None of the 2 artifacts that were compared keeps its limits.",
+            "None of the 2 compared artifacts passes the gate.",
         ),
         (
             [artifact("a", 400, 1.0)],
-            "The one artifact that was compared does not keep its limits.",
+            "The only compared artifact does not pass the gate.",
         ),
         (
             [artifact("a", max_drop=0.0001), artifact("b", max_drop=0.0001)],  # 4,000 images tell 0.1 points
-            "None of the 2 artifacts that were compared keeps its limits: the test images are too few to "
-            "rule out that they do worse.",
+            "None of the 2 compared artifacts passes the gate: there are too few test images to "
+            "rule out a loss.",
         ),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support import run_fmnist
 
-from fmnist.report.changed import Flipped
+from fmnist.report.changed import ChangedAnswers
 from fmnist.report.views import view_runs
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
@@ -42,7 +42,7 @@ def slower(record: dict) -> None:
 
 def test_each_artifact_with_its_time_beside_that_of_here(run):
     results = read_run(Run(run))
-    [view] = view_runs([results], [Flipped(((),) * len(results.artifacts), {})])
+    [view] = view_runs([results], [ChangedAnswers(((),) * len(results.artifacts), {})])
     [device] = view.devices
     assert (device.results.host, device.results.board) == ("pi4", "Raspberry Pi 4")
     assert device.results.gaps == ()

@@ -14,8 +14,7 @@ from support.artifacts import with_metadata
 
 from fmnist_runtime import load
 from fmnist_runtime.data.idx import idx_header
-from fmnist_runtime.recorded import read_reference
-from fmnist_runtime.scores import read_scores
+from fmnist_runtime.recorded import read_reference, read_scores
 
 EXPORT = TINY / "export"
 INT8 = EXPORT / "model-int8.tflite"

@@ -93,4 +93,4 @@ def test_one_without_another_range_is_gone_on_with(tmp_path, first):
     model.save(tmp_path / "own.keras")
     result = run_fmnist(tmp_path, "train", "--resume", "own.keras", "--epochs", 1)
     assert result.returncode == 0, result.stderr
-    assert "going on after epoch 0" in result.stderr
+    assert "continuing after epoch 0" in result.stderr

@@ -20,8 +20,7 @@ from fmnist.runs.history import read_history
 from fmnist.runs.run import Run
 from fmnist.runs.settings import PRESETS, TrainSettings
 from fmnist.training.checkpoints import latest_checkpoint
-from fmnist.training.loop import EpochLoop, epoch_order
-from fmnist.training.network import build_model
+from fmnist.training.loop import EpochLoop, build_model, epoch_order
 from fmnist.training.train import train
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.data.idx import idx_header
@@ -148,7 +147,7 @@ def test_killed_after_the_last_epoch_it_is_only_finished(tmp_path, small, verb):
     chosen = [] if "--resume" in verb else ["--dataset", small, "--hidden", 16, "--epochs", 2]
     result = run_fmnist(tmp_path, "train", *verb, *chosen)
     assert result.returncode == 0, result.stderr
-    assert "going on after epoch 2" in result.stderr
+    assert "continuing after epoch 2" in result.stderr
     assert "epoch  " not in result.stderr
     assert all(np.array_equal(a, b) for a, b in zip(whole, weights(run.model), strict=True))
     assert len(read_history(run.history)) == 2
@@ -300,12 +299,12 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, small):
     start = latest_checkpoint(Run(tmp_path / "run"))
     assert start is not None
     saved = f"{len(start.epochs)} epochs are saved"
-    assert last == f"fmnist: run: stopped; {saved}; go on with: fmnist train --resume run"
+    assert last == f"fmnist: run: stopped; {saved}; continue with: fmnist train --resume run"
     assert "Traceback" not in text
     # The same training, asked for again, goes on, too.
     total = len(start.epochs) + 1
     resumed = run_fmnist(tmp_path, "train", "--resume", "run", "--epochs", total)
-    assert f"going on after epoch {total - 1}" in resumed.stderr
+    assert f"continuing after epoch {total - 1}" in resumed.stderr
     assert resumed.returncode == 0
 
 
@@ -322,8 +321,8 @@ def test_a_file_is_gone_on_with_in_a_new_run(tmp_path, tiny):
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
-        (["--epochs", 5], "has done 5 epochs; go on with --epochs"),
-        ([], "has done 5 epochs; go on with --epochs"),
+        (["--epochs", 5], "has done 5 epochs; continue with --epochs"),
+        ([], "has done 5 epochs; continue with --epochs"),
         (["--epochs", 9, "--hidden", 64], "was trained with hidden (16,), not (64,)"),
         (["--epochs", 9, "--dataset", "mnist"], "was trained with dataset fashion-mnist, not mnist"),
     ],

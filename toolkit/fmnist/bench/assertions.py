@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from fmnist.bench.body import PERCENTILES
 from fmnist.bench.reading import Figures
-from fmnist_runtime.timing.percentiles import Percentile, least_samples
+from fmnist_runtime.timing.samples import Percentile, least_samples
 
 
 @dataclass(frozen=True)

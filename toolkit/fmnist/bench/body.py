@@ -9,7 +9,7 @@ from fmnist.bench.configuration import Configuration
 from fmnist.bench.processes import Process
 from fmnist.bench.record import BenchmarkBody, Estimate, NotTimed, ProcessFigures, Timed, TimedModel
 from fmnist.bench.result import Benchmark, Failure, Result
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 PERCENTILES = {"p50": 50.0, "p90": 90.0, "p99": 99.0, "p99.9": 99.9}
 """What is told of a distribution, where there are samples enough; for the last, 3,688."""

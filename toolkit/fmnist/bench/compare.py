@@ -25,7 +25,7 @@ import numpy as np
 
 from fmnist.bench.reading import Figures, Key, Recorded
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.timing.percentiles import CONFIDENCE
+from fmnist_runtime.timing.samples import CONFIDENCE
 from fmnist_runtime.timing.trust import STABLE
 
 FASTER, SLOWER, ALIKE, CANNOT_TELL = "faster", "slower", "alike", "cannot tell"

@@ -21,7 +21,7 @@ from fmnist.bench.result import Benchmark
 from fmnist.results.write import plain
 from fmnist.text.tables import markdown_text, printable
 from fmnist_runtime.machine.environment import read_environment
-from fmnist_runtime.timing.percentiles import Percentile, least_samples
+from fmnist_runtime.timing.samples import Percentile, least_samples
 
 HOLDS, BROKEN, CANNOT_TELL = "holds", "is broken", "cannot be told"
 

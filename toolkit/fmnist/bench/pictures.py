@@ -1,39 +1,43 @@
-"""The pictures of a benchmark: which files they are, and what is drawn into them."""
+"""The pictures of a benchmark: accuracy against speed, and the distribution of times."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from fmnist.bench.body import PERCENTILES
 from fmnist.bench.configuration import Configuration, Scenario
 from fmnist.bench.naming import short_names
 from fmnist.bench.report import how_measured
 from fmnist.bench.result import Benchmark, Result
-from fmnist.bench.tradeoffs import TradeOff
-from fmnist.plots.latencies import Distribution, latencies_figure
-from fmnist.plots.style import write_figure
-from fmnist.plots.tradeoff import tradeoff_figure
-from fmnist.results.ours import require_picture_free
-from fmnist.text.tables import shortened
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist.figures import latency, tradeoff
+from fmnist.figures.latency import CallTimes, draw_latencies
+from fmnist.figures.standalone import picture, write_picture
+from fmnist.figures.tradeoff import TradeOff, draw_tradeoffs, size_range
+from fmnist.results.write import PICTURE
+from fmnist.text.tables import shortened, size
+from fmnist_runtime.files import require_writable
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 _LONGEST = 38
-"""Characters of a name that is followed by a verdict."""
-_TRADEOFF, _LATENCIES = "tradeoff.png", "latencies.png"
+"""Characters of a name, before a verdict."""
+_TRADEOFF, _LATENCIES = "tradeoff.svg", "latencies.svg"
 _SPEEDS = {
-    "latency": "p50 of a call in µs",
-    "periodic": "p50 from when a call was due, in µs",
-    "throughput": "images a second",
-    "cold-start": "p50 from the start of a process to its answer, in ms",
+    "latency": ("p50 of a call, µs", "µs"),
+    "periodic": ("p50 from when a call was due, µs", "µs"),
+    "throughput": ("images a second", "images/s"),
+    "cold-start": ("p50 from the start of a process to its answer, ms", "ms"),
 }
+"""Speed of each scenario, and its unit."""
 _TIMES = {
-    "latency": ("time of a call in µs", 1e3),
-    "periodic": ("time from when a call was due, in µs", 1e3),
-    "cold-start": ("time from the start of a process to its answer, in ms", 1e6),
+    "latency": "time of a call, µs",
+    "periodic": "time from when a call was due, µs",
+    "cold-start": "time from the start of a process to its answer, ms",
 }
-"""What single times are of, and their unit in ns; in throughput there are none."""
+"""What single times are of; throughput has none."""
 
 
 def require_pictures_free(folder: Path) -> None:
@@ -43,85 +47,95 @@ def require_pictures_free(folder: Path) -> None:
         OutputError: Files are there that are not pictures of ours, or none can be written there.
     """
     for name in (_TRADEOFF, _LATENCIES):
-        require_picture_free(folder / name, remedy="choose another folder")
+        require_writable(folder / name, PICTURE, remedy="choose another folder")
 
 
 def write_pictures(
     benchmark: Benchmark, accuracies: Mapping[Configuration, float], folder: Path
 ) -> list[str]:
-    """Draw accuracy against speed, and how times are distributed.
+    """Draw accuracy against speed, and the distribution of times.
 
     Args:
         benchmark: What was measured, of one model at least.
         accuracies: Accuracy of each configuration, where it is known.
-        folder: Where to; it is made if need be.
+        folder: Where to write; it is made if need be.
 
     Returns:
-        What there is to say: the files, and why one is not there. An older one is then removed: it would
-        tell of other figures.
+        A line for each file, which names it or says why it is not there. An older file is then removed, as it
+        would show other figures.
 
     Raises:
         OutputError: A file cannot be written.
     """
     scenario, how = benchmark.method.scenario, how_measured(benchmark)
     points = _tradeoffs(benchmark, accuracies)
-    tradeoff, latencies = folder / _TRADEOFF, folder / _LATENCIES
-    said = []
+    tradeoff_file, latency_file = folder / _TRADEOFF, folder / _LATENCIES
+    lines = []
     if points:
-        write_figure(tradeoff, tradeoff_figure(points, _SPEEDS[scenario], how))
-        said.append(str(tradeoff))
+        drawing = draw_tradeoffs(points, _SPEEDS[scenario][0], tradeoff.WIDE)
+        content = picture("Accuracy, speed and size", [("", drawing)], [how], _key(points))
+        write_picture(tradeoff_file, content)
+        lines.append(str(tradeoff_file))
     else:
-        tradeoff.unlink(missing_ok=True)
-        said.append(f"{_TRADEOFF}: too few samples, or no accuracy, so there is nothing to draw")
+        tradeoff_file.unlink(missing_ok=True)
+        lines.append(f"{_TRADEOFF}: too few samples, or no accuracy, so there is nothing to draw")
     if scenario in _TIMES:
-        write_figure(latencies, latencies_figure(_distributions(benchmark), *_TIMES[scenario], how))
-        said.append(str(latencies))
+        drawing = draw_latencies(_call_times(benchmark), _TIMES[scenario], _SPEEDS[scenario][1])
+        write_picture(latency_file, picture("Latency distributions", [("", drawing)], [how], [latency.KEY]))
+        lines.append(str(latency_file))
     else:
-        latencies.unlink(missing_ok=True)
-        said.append(f"{_LATENCIES}: throughput times no single calls, so there is nothing to draw")
-    return said
+        latency_file.unlink(missing_ok=True)
+        lines.append(f"{_LATENCIES}: throughput times no single calls, so there is nothing to draw")
+    return lines
+
+
+def _key(points: list[TradeOff]) -> list[str]:
+    interval = "the range between processes" if points[0].more_is_faster else "95% intervals of the median"
+    sizes = " to ".join(map(size, size_range(points)))
+    return [tradeoff.KEY, f"Areas are file sizes: {sizes}. Bars are {interval}."]
 
 
 def _tradeoffs(benchmark: Benchmark, accuracies: Mapping[Configuration, float]) -> list[TradeOff]:
-    points = []
+    scenario, points = benchmark.method.scenario, []
     for label, result in _labelled(benchmark):
-        accuracy, speed = accuracies.get(result.configuration), _speed(result, benchmark.method.scenario)
-        if accuracy is not None and speed and result.model:
-            more = benchmark.method.scenario == "throughput"
-            model = result.model
-            points.append(TradeOff(label, model.format, accuracy, speed, model.size_bytes, more))
+        accuracy, speed = accuracies.get(result.configuration), _speed(result, scenario)
+        if accuracy is not None and speed and speed.low > 0 and result.model:
+            figures = (label, result.model.format, accuracy, speed, result.model.size_bytes)
+            points.append(TradeOff(*figures, _SPEEDS[scenario][1], scenario == "throughput"))
     return points
 
 
 def _speed(result: Result, scenario: Scenario) -> Percentile | None:
-    """What the scenario is about, in the unit that it is drawn in."""
+    """Return the figure of the scenario, in the unit of its chart."""
     if scenario == "throughput":
         return result.images_per_second
-    found = result.percentile_us(50)
+    return _percentile(result, 50, scenario)
+
+
+def _percentile(result: Result, percent: float, scenario: Scenario) -> Percentile | None:
+    found = result.percentile_us(percent)
     if found is None or scenario != "cold-start":
         return found
-    return Percentile(50, found.value / 1000, found.low / 1000, found.high / 1000)
+    return Percentile(percent, found.value / 1000, found.low / 1000, found.high / 1000)
 
 
-def _distributions(benchmark: Benchmark) -> list[Distribution]:
-    return [
-        Distribution(label, result.model.format, result.samples, _marks_ns(result))
-        for label, result in _labelled(benchmark)
-        if result.model
-    ]
-
-
-def _marks_ns(result: Result) -> dict[str, float]:
-    found = {name: result.percentile_us(percent) for name, percent in PERCENTILES.items()}
-    told = {name: percentile.value * 1000 for name, percentile in found.items() if percentile}
-    return told | {"max": float(result.samples.times_ns[-1])}
+def _call_times(benchmark: Benchmark) -> list[CallTimes]:
+    scenario, rows = benchmark.method.scenario, []
+    unit_ns = 1e6 if scenario == "cold-start" else 1e3
+    for label, result in _labelled(benchmark):
+        if result.model:
+            times = np.maximum(result.samples.times_ns, 1) / unit_ns  # a coarse clock may measure 0
+            marks = {name: _percentile(result, percent, scenario) for name, percent in PERCENTILES.items()}
+            found = (times, result.samples.counts, marks, float(times[-1]))
+            rows.append(CallTimes(label, result.model.format, *found))
+    return rows
 
 
 def _labelled(benchmark: Benchmark) -> list[tuple[str, Result]]:
-    """Each model that was timed, under a name that says what it is and what tells it from the others."""
+    """Return each model that was timed, with a short name and a verdict that is not STABLE."""
     results = [result for result in benchmark.results if result.model]
     doubts = [result.trust.verdict != STABLE for result in results]
     return [
-        (f"{shortened(name, _LONGEST)} ({result.trust.verdict})" if doubt else name, result)
+        (shortened(name, _LONGEST) + (f" ({result.trust.verdict})" if doubt else ""), result)
         for name, doubt, result in zip(short_names(results), doubts, results, strict=True)
     ]

@@ -17,7 +17,7 @@ import numpy as np
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.worker import OPERATORS, Job
 from fmnist.models.open import FOUND, ModelFile
-from fmnist_runtime.engines.opening import USER
+from fmnist_runtime.engines.session_options import USER
 from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.machine.state import MachineState, read_machine_state
 from fmnist_runtime.timing import Samples, Timing, WarmUp

@@ -17,7 +17,7 @@ from fmnist.results.read import DamageError, Part
 from fmnist.results.write import schema
 from fmnist.runs.run import read_json
 from fmnist_runtime.errors import ResultError
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 _SCHEMA = re.compile(r"fmnist\.([a-z-]+)/([0-9]{1,9})")
 _MOST_PROCESSES = 1000

@@ -16,7 +16,7 @@ from fmnist.text.tables import (
     size,
     table,
 )
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 Column = tuple[str, Callable[[Result], str]]

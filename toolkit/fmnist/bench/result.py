@@ -13,7 +13,7 @@ from fmnist.bench.processes import Process, Steady
 from fmnist.models.open import ModelFile
 from fmnist_runtime.errors import FmnistError
 from fmnist_runtime.timing import Samples, pooled_percentile
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import Trust, judge
 
 

@@ -1,10 +1,11 @@
-"""What a bundle is: named files, and a manifest of their digests that it is checked by where it arrives."""
+"""A bundle: named files, with a manifest of their digests, which the device checks, and a README."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,12 +14,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO, TypedDict
 
-from fmnist.bundle.guide import Guide
-from fmnist.bundle.run_files import artifacts_for, run_files, test_files
-from fmnist.bundle.wheel import own_wheel
-from fmnist.bundle.wheels import fetch_wheels, installed_bytes
-from fmnist.devices.pins import ENGINE_EXTRAS, requirements
-from fmnist.devices.targets import Target
+from fmnist.bundle.run_files import ExportedFile, artifacts_for, run_files, test_files
+from fmnist.bundle.wheels import fetch_wheels, installed_bytes, own_wheel
+from fmnist.devices.targets import ENGINE_EXTRAS, Target, requirements
 from fmnist.runs.run import Run
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
@@ -26,12 +24,12 @@ from fmnist_runtime.files import sha256_file
 SUMS = "SHA256SUMS"
 """The manifest, as coreutils' ``sha256sum`` writes and checks it."""
 DESCRIPTION = "bundle.json"
-"""What the bundle is for, which ``install.sh`` reads."""
+"""A description of the bundle, which ``install.sh`` reads."""
 DESCRIPTION_MARK = b'"schema": "fmnist.bundle/'
-"""What is in the description of every version, and in nobody else's."""
+"""Text that is in the description of every version of fmnist, and in no other file."""
 _SCHEMA = "fmnist.bundle/1"
 _ROOM = 32_000_000
-"""Bytes beside the wheels of others: our own, and the byte code that Python writes of what it runs."""
+"""Bytes of an installation without other packages' wheels: our own, and Python's byte code."""
 _VERSION_DIGITS = 12
 
 
@@ -42,7 +40,7 @@ class BundleFile:
     name: str
     """Its path in the bundle, with ``/``."""
     content: Path | bytes
-    """What is in it, or the file that it is a copy of."""
+    """Its content, or the file to copy it from."""
     executable: bool = False
     """Whether it is a program."""
 
@@ -59,7 +57,7 @@ class BundleFile:
         return sha256_file(self.content)
 
     def open(self) -> BinaryIO:
-        """Its content, to be read."""
+        """Open its content for reading."""
         return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
 
 
@@ -73,9 +71,9 @@ class Description(TypedDict):
     run: str
     """Name of the run in it."""
     platform: str
-    """System that it is for, such as ``linux-aarch64``."""
+    """Target platform, such as ``linux-aarch64``."""
     python: str
-    """Python that it is for, such as ``3.13``; where the platform is ``any``, the oldest."""
+    """Target Python, such as ``3.13``; the oldest one for the platform ``any``."""
     formats: list[str]
     """Formats of the artifacts in it."""
     data: bool
@@ -83,7 +81,7 @@ class Description(TypedDict):
     wheels: bool
     """Whether the packages that it needs are in it."""
     installed_bytes: int
-    """Room that it takes when it is installed."""
+    """Disk space that it needs when it is installed."""
 
 
 @dataclass(frozen=True)
@@ -91,21 +89,21 @@ class Bundle:
     """A folder for a device."""
 
     name: str
-    """What the folder is called, such as ``fashion-mnist-linux-aarch64-py313``."""
+    """Name of the folder, such as ``fashion-mnist-linux-aarch64-py313``."""
     target: Target
     """Where it can be installed."""
     files: tuple[BundleFile, ...]
-    """All files by name, the manifest among them."""
+    """All files in the order of their names, including the manifest."""
 
     @property
     def version(self) -> str:
-        """What tells its content from any other: the first digits of the manifest's SHA-256."""
+        """An identifier of its content: the first digits of the manifest's SHA-256."""
         [sums] = (file for file in self.files if file.name == SUMS)
         return sums.sha256[:_VERSION_DIGITS]
 
 
 def bundle_name(run: Run, target: Target) -> str:
-    """What the bundle of a run is called."""
+    """Return the name of a run's bundle."""
     end = f"-py{target.python.replace('.', '')}" if target.has_engines else ""
     return f"{_run_name(run)}-{target.platform}{end}"
 
@@ -118,22 +116,22 @@ def make_bundle(
     wheels: bool = True,
     data_dir: Path | None = None,
 ) -> Bundle:
-    """Gather all that a device needs. The same inputs give the same bytes.
+    """Collect everything that a device needs. The same inputs give the same bytes.
 
     Args:
         run: A run with exported artifacts.
         target: Where the bundle is to be installed.
-        formats: Those of its artifacts that are wanted; one that it has none of is left out.
-        data: Whether the test images go along.
-        wheels: Whether the wheels of all that is needed go along; else the device fetches them.
+        formats: Formats of the artifacts to include; a format without artifacts is skipped.
+        data: Whether to include the test images.
+        wheels: Whether to include the wheels of all packages; else the device downloads them.
         data_dir: Folder that holds the data set, instead of the usual places.
 
     Raises:
         ResultError: The run has no such artifact, or is damaged.
-        DatasetError: Its test images are missing, or others.
-        DeviceError: A wheel cannot be had.
-        MissingExtraError: There is no pip to fetch them with.
-        OutputError: Their cache cannot be written.
+        DatasetError: Its test images are missing, or not the ones of the run.
+        DeviceError: A wheel cannot be downloaded.
+        MissingExtraError: pip is missing.
+        OutputError: The cache of wheels cannot be written.
     """
     artifacts = artifacts_for(run, target, formats)
     carried = {artifact.format for artifact in artifacts}
@@ -142,8 +140,8 @@ def make_bundle(
     if data:
         contents |= test_files(run, data_dir)
     for name in contents:
-        if not name.isprintable() or "\\" in name:  # sha256sum writes those in another way
-            raise ResultError(f"{run.folder}: {name!r} cannot be bundled by that name; rename it")
+        if not name.isprintable() or "\\" in name:  # sha256sum escapes such names
+            raise ResultError(f"{run.folder}: {name!r} cannot be bundled under that name; rename it")
 
     engines = [extra for extra in ENGINE_EXTRAS if extra in carried]
     pins = requirements([*engines, "images"] if target.has_engines else [], numpy=target.has_engines)
@@ -173,7 +171,7 @@ def _file(name: str, content: Path | bytes) -> BundleFile:
 def _description(
     run: Run, target: Target, formats: Iterable[str], data: bool, wheels: bool, room: int
 ) -> bytes:
-    """The bundle in JSON. It says nothing of this machine, so that it is the same from any."""
+    """Return the description as JSON. It does not depend on this machine."""
     body: Description = {
         "schema": _SCHEMA,
         "fmnist": version("fmnist"),
@@ -189,10 +187,10 @@ def _description(
 
 
 def _requirements(pins: Iterable[str], packages: Sequence[BundleFile]) -> bytes:
-    """What is to be installed: each package by the wheel that goes along, else, by pip, by its version.
+    """Return the requirements file: wheels of the bundle, or pinned versions that pip downloads.
 
-    pip asks for the digests of all, or of none. The first of the packages is our own; it is named by its
-    path, as what has its name elsewhere need not be ours.
+    pip needs the digests of all packages, or of none. The first package is our own; it is listed by its path,
+    as another package index may have a different one of its name.
     """
     own, *others = packages
     if not others:
@@ -201,7 +199,72 @@ def _requirements(pins: Iterable[str], packages: Sequence[BundleFile]) -> bytes:
 
 
 def _summed(named: Iterable[BundleFile]) -> tuple[BundleFile, ...]:
-    """The files by name, and their manifest among them."""
+    """Return the files in the order of their names, with their manifest."""
     ordered = sorted(named, key=lambda file: file.name)
     sums = "".join(f"{file.sha256}  {file.name}\n" for file in ordered)
     return tuple(sorted([*ordered, BundleFile(SUMS, sums.encode())], key=lambda file: file.name))
+
+
+_FMNIST = ".venv/bin/fmnist"
+
+
+@dataclass(frozen=True)
+class Guide:
+    """The README of a bundle: the commands to type on the device."""
+
+    name: str
+    """Its folder."""
+    target: Target
+    """Where it is to be installed."""
+    artifacts: Sequence[ExportedFile]
+    """The artifacts in it."""
+    home: str
+    """Folder of the run in it."""
+    data: bool
+    """Whether it has test images."""
+    wheels: bool
+    """Whether it has all wheels."""
+    room: int
+    """Disk space that it needs when it is installed, in bytes."""
+
+    def text(self) -> bytes:
+        """Return the README in Markdown."""
+        commands = self._commands()
+        width = max(len(command) for command, _ in commands)
+        lines = "\n".join(f"{command.ljust(width)}  # {what}" for command, what in commands)
+        formats = ", ".join(dict.fromkeys(artifact.format for artifact in self.artifacts))
+        return f"""# {self.name}
+
+Artifacts of a run ({formats}) and fmnist {version("fmnist")}, to be installed on {self._machine()}.
+In this folder, there:
+
+```sh
+{lines}
+```
+
+Everything stays in this folder: to be rid of it, delete it; after moving it, run `install.sh` again.
+""".encode()
+
+    def _machine(self) -> str:
+        if self.target.has_engines:
+            return f"{self.target.platform} with Python {self.target.python}"
+        return f"any machine with Python {self.target.python} or newer and NumPy"
+
+    def _commands(self) -> list[tuple[str, str]]:
+        """Return the commands, and what each does."""
+        model = next((item for item in self.artifacts if item.scheme == "int8"), self.artifacts[0])
+        path = shlex.quote(f"{self.home}/export/{model.path.name}")
+        where = "" if self.data else " --data-dir FOLDER"
+        network = "without network" if self.wheels else "packages come from the network"
+        commands = [
+            ("sh install.sh", f"makes .venv, at most {self.room / 1e6:.0f} MB, {network}; ends with verify"),
+            (f"{_FMNIST} verify", "do the artifacts answer here as where they were made?"),
+            (f"{_FMNIST} eval{where}", "accuracy on the test images"),
+            (f"{_FMNIST} parity{where}", "may they replace the original?"),
+            (f"{_FMNIST} bench{where}", "how long does one image take here?"),
+            (f"{_FMNIST} predict {path} photo.jpg", "what is on a photo"),
+            (f"{_FMNIST} --help", "everything else"),
+        ]
+        if not self.target.has_engines:
+            commands.insert(0, ("sudo apt install python3-numpy python3-pil", "unless they are there"))
+        return commands

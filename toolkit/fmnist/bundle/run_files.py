@@ -1,4 +1,4 @@
-"""What a bundle takes from a run, and of the data set that it was trained on."""
+"""The files that a bundle takes from a run and from its data set."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.devices.targets import Target
 from fmnist.models.select import Splits, select_artifacts
 from fmnist.runs.run import Run, read_json
-from fmnist_runtime.artifact.manifest import MANIFEST
+from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.data.datasets import KNOWN, find_files
 from fmnist_runtime.errors import DeviceError, ResultError
 from fmnist_runtime.files import require_file, sha256_file
@@ -24,7 +24,7 @@ class ExportedFile:
     path: Path
     """The file."""
     entry: dict[str, Any]
-    """What the manifest says of it."""
+    """Its entry in the manifest."""
 
     @property
     def format(self) -> str:
@@ -38,15 +38,15 @@ class ExportedFile:
 
 
 def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[ExportedFile]:
-    """A run's artifacts that a target can run, of the formats that are wanted.
+    """Return a run's artifacts that a target can run, in the given formats.
 
     Raises:
-        ResultError: There is none, or one is not what was exported.
-        DeviceError: The target can run none of those formats.
+        ResultError: There is none, or one has changed since the export.
+        DeviceError: The target cannot run any of those formats.
     """
     possible = [name for name in formats if target.has_engines or name == "npz"]
     if not possible:
-        raise DeviceError(f"{target}: there are no engines for {', '.join(formats)}; take --format npz")
+        raise DeviceError(f"{target}: there are no engines for {', '.join(formats)}; use --format npz")
     paths = select_artifacts([run.folder]).paths
     entries = {entry["file"]: entry for entry in read_json(run.exports / MANIFEST)["artifacts"]}
     for name in (path.name for path in paths):
@@ -68,11 +68,11 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
 
 
 def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[str, Path | bytes]:
-    """What makes a run of artifacts: where each file goes, and what is in it.
+    """Return the files that make artifacts a run, by their paths in the bundle.
 
     Args:
         run: The run.
-        artifacts: Those of its artifacts that go along; the manifest is cut to them.
+        artifacts: Its artifacts to include; the manifest lists only these.
         home: The run's folder in the bundle.
 
     Raises:
@@ -90,14 +90,14 @@ def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[st
 
 
 def test_files(run: Run, data_dir: Path | None) -> dict[str, Path | bytes]:
-    """The test images of the data set that a run was trained on, under ``data/NAME``, as they lie here.
+    """Return the test images of a run's data set, by their paths under ``data/NAME``.
 
     Args:
         run: The run.
         data_dir: Folder that holds the data set, instead of the usual places.
 
     Raises:
-        DatasetError: They are missing or damaged, or not those that the run recorded.
+        DatasetError: They are missing or damaged, or not the ones that the run recorded.
     """
     name = Splits(None, data_dir).trained(run.model, None).name
     images, targets = find_files(name, "test", data_dir)

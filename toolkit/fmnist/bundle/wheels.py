@@ -1,17 +1,22 @@
-"""The wheels of the packages that a device needs, fetched by pip once and kept in the user's cache."""
+"""The wheels of a bundle: our own, and those of packages, fetched by pip and kept in the user's cache."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,31 +26,31 @@ from fmnist_runtime.data.datasets import cache_folder
 from fmnist_runtime.errors import DeviceError, MissingExtraError, OutputError
 
 _GLIBC = range(28, 16, -1)
-"""Minor versions of glibc 2 whose wheels are taken; 2.28 is what the newest of the pinned ones need, and
-2.17 the first that there are wheels for on ARM (https://peps.python.org/pep-0600, pep-0599)."""
+"""Minor versions of glibc 2 whose wheels are accepted: from 2.28, which the newest pinned wheels need, down
+to 2.17, the first with wheels for ARM (https://peps.python.org/pep-0600, pep-0599)."""
 _BEGINNINGS = ("Collecting ", "Processing ")
-"""What pip says of each package as it turns to it: that it looks for it, or has it already."""
+"""Start of pip's line for each package: it downloads it, or has it already."""
 _CANCELLED = "Operation cancelled by user"
-"""What pip says when it was interrupted."""
+"""Message of pip after an interruption."""
 _BY_DEVICE = "let the device fetch them: fmnist bundle --wheels none"
 
 
 def installed_bytes(wheel: Path) -> int:
-    """Size of a wheel's files when they are unpacked; each is read, and checked by its checksum.
+    """Return the size of a wheel's unpacked files; checks each by its checksum.
 
     Raises:
-        DeviceError: The wheel is damaged, or has files that belong elsewhere than with the others, as a
-            folder ``*.data`` says (https://packaging.python.org/en/latest/specifications/binary-distribution-format);
+        DeviceError: The wheel is damaged, or has files for another place than its packages, in a folder
+            ``*.data`` (https://packaging.python.org/en/latest/specifications/binary-distribution-format);
             ``install.sh`` only unpacks.
     """
     entries = _entries(wheel)
     if any(".data/" in entry.filename for entry in entries):
-        raise DeviceError(f"{wheel}: takes more than unpacking; {_BY_DEVICE}")
+        raise DeviceError(f"{wheel}: needs more than unpacking; {_BY_DEVICE}")
     return sum(entry.file_size for entry in entries)
 
 
 def _entries(wheel: Path) -> list[zipfile.ZipInfo]:
-    """What is in a wheel, each file of which is read, and checked by its checksum.
+    """Return the entries of a wheel, after a check of each file by its checksum.
 
     Raises:
         DeviceError: It is damaged.
@@ -58,23 +63,24 @@ def _entries(wheel: Path) -> list[zipfile.ZipInfo]:
 
 
 def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
-    """The wheels of exactly these versions, from the cache if all are there, else from the network.
+    """Return wheels of exactly these versions, from the cache if it has all, else from the network.
 
     Args:
         pins: Such as ``numpy==2.4.6``.
-        target: What they are to run on.
+        target: Where they are to run.
 
     Returns:
-        One for each, by name.
+        One file for each, in the order of their names.
 
     Raises:
-        DeviceError: There is no such wheel, or it cannot be fetched.
+        DeviceError: There is no such wheel, or it cannot be downloaded.
         MissingExtraError: This Python has no pip.
         OutputError: The cache cannot be written.
     """
     if find_spec("pip") is None:
         raise MissingExtraError(
-            f"fetching wheels needs pip, which {sys.executable} has not: python -m ensurepip; or {_BY_DEVICE}"
+            f"fetching wheels needs pip, which {sys.executable} does not have: python -m ensurepip; "
+            f"or {_BY_DEVICE}"
         )
     cache = cache_folder() / "wheels"
     try:
@@ -82,7 +88,7 @@ def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
         with tempfile.TemporaryDirectory(dir=cache) as folder:
             known = _Download(pins, target, cache, Path(folder))
             if not known.offline():
-                for wheel in cache.glob("*.whl"):  # pip stops at one that is damaged, and does not say which
+                for wheel in cache.glob("*.whl"):  # pip stops at a damaged wheel without naming it
                     _entries(wheel)
                 known.online()
             paths = [cache / path.name for path in sorted(Path(folder).iterdir())]
@@ -97,7 +103,7 @@ def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
 
 @dataclass(frozen=True)
 class _Download:
-    """What pip is to bring, and where to."""
+    """A download by pip."""
 
     pins: Sequence[str]
     target: Target
@@ -105,17 +111,17 @@ class _Download:
     folder: Path
 
     def offline(self) -> bool:
-        """Take everything from the cache; whether that has it all."""
+        """Copy everything from the cache; return whether it has all."""
         own = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
-        # No settings, which may name places on the network.
+        # Without settings, which may name package indexes.
         with self._pip("--no-index", environment={**own, "PIP_CONFIG_FILE": os.devnull}) as process:
             output, _ = process.communicate()
-        if process.returncode == -signal.SIGINT or _CANCELLED in output:  # Ctrl-C is for pip, too
+        if process.returncode == -signal.SIGINT or _CANCELLED in output:  # pip gets Ctrl-C, too
             raise DeviceError(f"wheels for {self.target}: fetching them was interrupted; try again")
         return process.returncode == 0
 
     def online(self) -> None:
-        """Fetch what the cache does not have."""
+        """Download what the cache does not have."""
         progress = Progress(f"wheels for {self.target}", len(self.pins))
         lines = []
         with self._pip("--retries", "2", environment=dict(os.environ)) as process:
@@ -146,9 +152,9 @@ class _Download:
         )
 
     def _reason(self, lines: Sequence[str]) -> str:
-        """Why pip failed, in one line."""
+        """Return why pip failed, in one line."""
         errors = [line.removeprefix("ERROR: ").strip() for line in lines if line.startswith("ERROR: ")]
-        if not errors or errors[-1] == "Exception:":  # which is followed by a page of pip's code
+        if not errors or errors[-1] == "Exception:":  # followed by a traceback
             errors = [line.strip() for line in lines if line.strip()] or ["pip says nothing"]
         last = errors[-1]
         if any("connection broken by" in line for line in lines):
@@ -160,8 +166,107 @@ class _Download:
 
 
 def _tags(target: Target) -> list[str]:
-    """Platforms of wheels that run on the target, those for the newest systems first."""
+    """Return the platform tags of wheels for the target, those of the newest systems first."""
     if target.platform == "any":
         return ["any"]
     machine = target.platform.removeprefix("linux-")
     return [*(f"manylinux_2_{minor}_{machine}" for minor in _GLIBC), f"manylinux2014_{machine}"]
+
+
+_PACKAGES = ("fmnist", "fmnist_exporters", "fmnist_runtime")
+_DESCRIPTION = re.compile(r"METADATA|WHEEL|entry_points\.txt|licenses/.+")
+"""Files of a ``dist-info`` folder that come from the wheel. The others describe this installation."""
+_ZIP_TIME = (1980, 1, 1, 0, 0, 0)
+"""The earliest time of a ZIP. All files have it, so that the same content gives the same bytes."""
+_FILE_MODE = 0o100644 << 16
+
+
+def own_wheel() -> tuple[str, bytes]:
+    """Return the wheel of the running code, with the same bytes from a checkout as from an installation.
+
+    The metadata are cut before the README: a device does not need it, and a checkout has the one of the day
+    it was installed.
+
+    Returns:
+        The wheel's file name, and its content.
+
+    Raises:
+        DeviceError: fmnist is not installed, or one of its files has changed since.
+    """
+    try:
+        found = distribution("fmnist")
+    except PackageNotFoundError:
+        raise DeviceError(
+            "fmnist runs from a folder without being installed, and cannot be bundled; "
+            "in that folder run: pip install --editable ."
+        ) from None
+    information = f"fmnist-{found.version}.dist-info"
+    files = dict(_code(found))
+    for path in found.files or ():
+        folder, _, name = path.as_posix().partition("/")
+        if folder == information and _DESCRIPTION.fullmatch(name):
+            content = _unchanged(path)
+            files[path.as_posix()] = _head(content) if name == "METADATA" else content
+    return f"fmnist-{found.version}-py3-none-any.whl", _zipped(files, f"{information}/RECORD")
+
+
+def _code(found: Distribution) -> Iterator[tuple[str, bytes]]:
+    """Yield every file of the three packages, by its path in the wheel."""
+    running = Path(__file__).resolve()
+    listed = {path.as_posix(): path for path in found.files or ()}
+    own = listed.get("fmnist/bundle/wheels.py")
+    if own is not None and Path(str(own.locate())).resolve() == running:
+        for name, path in listed.items():
+            if name.partition("/")[0] in _PACKAGES and not name.endswith(".pyc"):
+                yield name, _unchanged(path)
+        return
+    for package in _PACKAGES:
+        spec = find_spec(package)
+        assert spec is not None  # they are installed together
+        assert spec.origin is not None
+        folder = Path(spec.origin).parent
+        for file in folder.rglob("*"):
+            name = file.relative_to(folder.parent).as_posix()
+            if file.is_file() and not re.search(r"(^|/)(__pycache__/|\.)|\.pyc$", name):
+                yield name, file.read_bytes()
+
+
+def _head(metadata: bytes) -> bytes:
+    """Return the fields of a METADATA file, without the description."""
+    return metadata.partition(b"\n\n")[0].rstrip(b"\n") + b"\n"
+
+
+def _unchanged(path: PackagePath) -> bytes:
+    """Return a file's content, after a check that it has not changed since the installation."""
+    place = Path(str(path.locate()))
+    try:
+        content = place.read_bytes()
+    except OSError as error:
+        raise DeviceError(f"{place}: cannot be read ({error.strerror}); {_mend()}") from error
+    if path.hash is not None and path.hash.value != _digest(content):
+        raise DeviceError(f"{place}: has changed since it was installed; {_mend()}")
+    return content
+
+
+def _mend() -> str:
+    return "reinstall fmnist: pip install --force-reinstall --no-deps fmnist"
+
+
+def _zipped(files: dict[str, bytes], record: str) -> bytes:
+    """Return the files as a wheel: first the code, then the metadata, then a new record of digests."""
+    names = sorted(files, key=lambda name: (".dist-info/" in name, name))
+    lines = [f"{name},sha256={_digest(files[name])},{len(files[name])}" for name in names]
+    files = files | {record: "".join(f"{line}\n" for line in [*lines, f"{record},,"]).encode()}
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:  # not compressed, as the archive compresses better
+        for name in [*names, record]:
+            entry = zipfile.ZipInfo(name, _ZIP_TIME)
+            entry.external_attr = _FILE_MODE
+            entry.create_system = 3  # Unix, also where it is made on another
+            archive.writestr(entry, files[name])
+    return content.getvalue()
+
+
+def _digest(content: bytes) -> str:
+    """Return a digest as in a RECORD (https://packaging.python.org/en/latest/specifications/recording-installed-packages)."""
+    return base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()

@@ -1,27 +1,31 @@
-"""Writing a bundle, as a folder or as an archive: whole or not at all."""
+"""Write a bundle, as a folder or an archive: complete or not at all."""
 
 from __future__ import annotations
 
 import gzip
 import os
+import shlex
 import shutil
 import tarfile
 import zlib
 from pathlib import Path
 
 from fmnist.bundle.contents import DESCRIPTION, DESCRIPTION_MARK, SUMS, Bundle
+from fmnist.text.tables import size, table
+from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_writable
+from fmnist_runtime.files import FORCE_OR_OUT, FileKind, require_writable
 
 ARCHIVE_ENDS = (".tar.gz", ".tgz")
 _COMPRESSION = 6
 _FIRST = 8
-"""Members of an archive of ours among which the description is; they are sorted by name."""
+"""Number of first members of our archives that include the description; they are sorted by name."""
 _ENVIRONMENT = ".venv"
+_HOST = "pi@raspberrypi.local"
 
 
 def is_archive(out: Path) -> bool:
-    """Whether a bundle of that name is one file."""
+    """Return whether a bundle of that name is one file."""
     return out.name.endswith(ARCHIVE_ENDS)
 
 
@@ -29,39 +33,35 @@ def require_free(out: Path, force: bool) -> None:
     """Check, before long work, that a bundle may be written to a path.
 
     Raises:
-        OutputError: Something is there that is no bundle of ours, or it cannot be written there.
+        OutputError: Something else is there, or the bundle cannot be written there.
     """
     require_writable(out)
-    if not out.exists():
-        return
     if out.is_dir():
-        if is_archive(out) or not _is_our_folder(out):  # whatever --force says: it may be somebody's home
-            raise OutputError(f"{out}: is a folder, and no bundle of fmnist; --out goes elsewhere")
+        if is_archive(out) or not _is_our_folder(out):  # even with --force, as it may be a home folder
+            raise OutputError(f"{out}: is a folder, but not a bundle of fmnist; --out goes elsewhere")
         added = _added(out)
         if added and not force:
             raise OutputError(
-                f"{out}: holds what came into it since, such as {added[0]}; --force replaces it, "
+                f"{out}: holds files that were added, such as {added[0]}; --force replaces it, "
                 "--out goes elsewhere"
             )
-    elif not out.is_file():
+    elif out.exists() and not out.is_file():
         raise OutputError(f"{out}: is a pipe or device; --out goes elsewhere")
-    elif not (force or _is_our_archive(out)):
-        raise OutputError(
-            f"{out}: exists and is no bundle of fmnist; --force replaces it, --out goes elsewhere"
-        )
+    else:
+        require_writable(out, _ARCHIVE, force)
 
 
 def write_bundle(bundle: Bundle, out: Path, force: bool = False) -> None:
-    """Write a bundle so that an interruption leaves what was there before, or all of it.
+    """Write a bundle so that an interruption leaves the old one or the new one.
 
     Args:
         bundle: The bundle.
-        out: A file that ends in ``.tar.gz`` or ``.tgz``, in which the bundle is a folder of its name; or
-            that folder itself, by any name.
-        force: Whether a file that is no bundle may be replaced, and a folder to which something was added.
+        out: A file that ends in ``.tar.gz`` or ``.tgz`` and contains the bundle's folder; or that folder
+            itself, under any name.
+        force: Whether another file may be replaced, or a bundle to which files were added.
 
     Raises:
-        OutputError: Something is there that is no bundle of ours, or it cannot be written.
+        OutputError: Something else is there, or the bundle cannot be written.
     """
     require_free(out, force)
     place = out.resolve()  # a link stays a link
@@ -80,7 +80,7 @@ def write_bundle(bundle: Bundle, out: Path, force: bool = False) -> None:
 
 
 def _write_archive(bundle: Bundle, path: Path) -> None:
-    """A tar of the files with no times, owners or modes of this machine."""
+    """Write a tar of the files, without times, owners or modes of this machine."""
     with (
         path.open("xb") as file,
         gzip.GzipFile(filename="", mode="wb", compresslevel=_COMPRESSION, fileobj=file, mtime=0) as packed,
@@ -109,7 +109,7 @@ def _write_folder(bundle: Bundle, folder: Path) -> None:
 
 
 def _put(temporary: Path, place: Path) -> None:
-    """Give what was written its name. A folder cannot be renamed onto another: that one goes aside first."""
+    """Rename a written bundle to its final name. An existing folder is moved away first."""
     if not place.is_dir() and not temporary.is_dir():
         temporary.replace(place)
         return
@@ -118,7 +118,7 @@ def _put(temporary: Path, place: Path) -> None:
         if place.exists():
             place.rename(aside)
         temporary.rename(place)
-    finally:  # also when it is interrupted between the two
+    finally:  # also after an interruption between the two
         if place.exists():
             _remove(aside)
         elif aside.exists():
@@ -145,8 +145,11 @@ def _is_our_archive(path: Path) -> bool:
     return False
 
 
+_ARCHIVE = FileKind(_is_our_archive, "exists and is not a bundle of fmnist", FORCE_OR_OUT)
+
+
 def _is_our_folder(path: Path) -> bool:
-    """Whether it is a bundle, or has nothing in it yet."""
+    """Return whether a folder is a bundle, or empty."""
     try:
         return not any(path.iterdir()) or DESCRIPTION_MARK in (path / DESCRIPTION).read_bytes()
     except OSError:
@@ -154,7 +157,7 @@ def _is_our_folder(path: Path) -> bool:
 
 
 def _added(folder: Path) -> list[str]:
-    """Files in a bundle's folder that did not come with it, but for its environment."""
+    """Return the files in a bundle's folder that are not part of it or of its environment."""
     try:
         listed = {line[66:] for line in (folder / SUMS).read_text(encoding="utf-8").splitlines()}
     except (OSError, UnicodeDecodeError):
@@ -165,3 +168,55 @@ def _added(folder: Path) -> list[str]:
         for path in files
         if path.parts[0] != _ENVIRONMENT and path.as_posix() not in {SUMS, *listed}
     )
+
+
+def bundle_text(bundle: Bundle, place: Path) -> str:
+    """Return a table of a bundle's files, and the commands that install it on a device."""
+    parts: dict[str, list[int]] = {}
+    for file in bundle.files:
+        parts.setdefault(_part(file.name), []).append(file.size)
+    rows = [[part, str(len(sizes)), size(sum(sizes))] for part, sizes in sorted(parts.items())]
+    rows.append(["total", str(len(bundle.files)), size(sum(file.size for file in bundle.files))])
+    written = f"{place}: {size(place.stat().st_size)}" if is_archive(place) else str(place)
+    return "\n".join(
+        [
+            table(["what", "files", "size"], rows),
+            f"{written}, version {bundle.version}; on the device, or from here:",
+            *_install_commands(bundle, place),
+        ]
+    )
+
+
+def _part(name: str) -> str:
+    """Return the part of a bundle that a file belongs to."""
+    match name.split("/"):
+        case ["wheels", wheel]:
+            return "fmnist" if wheel.startswith("fmnist-") else "packages"
+        case ["runs", _, "export", file]:
+            return "run" if file == MANIFEST else f"artifacts, {file.rpartition('.')[2]}"
+        case ["runs", *_]:
+            return "run"
+        case ["data", dataset, _]:
+            return f"test images of {dataset}"
+    return "install.sh and what it reads"
+
+
+def _install_commands(bundle: Bundle, place: Path) -> list[str]:
+    """Return the commands that bring a bundle to a device and install it there."""
+
+    def there(*words: str) -> str:
+        return f"ssh {_HOST} {shlex.quote(shlex.join(words))}"
+
+    path = shlex.quote(_as_file(str(place)))
+    if not is_archive(place):
+        return [f"scp -r {path} {_HOST}:", there("sh", _as_file(f"{place.resolve().name}/install.sh"))]
+    return [
+        f"scp {path} {_HOST}:",
+        there("tar", "xzf", _as_file(place.name)),
+        there("sh", _as_file(f"{bundle.name}/install.sh")),
+    ]
+
+
+def _as_file(path: str) -> str:
+    """Return a path that no program takes for an option, and neither scp nor tar for a remote one."""
+    return f"./{path}" if path.startswith("-") or ":" in path.partition("/")[0] else path

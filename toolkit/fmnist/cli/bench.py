@@ -2,137 +2,180 @@
 
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.bench.configuration import Method
+    from collections.abc import Sequence
+
+    from fmnist.bench.configuration import Configuration, Method
     from fmnist.bench.gate import Gate
     from fmnist.bench.outcome import Outcome
 
 
-def bench(
-    models: options.Models = None,
-    scenario: Annotated[
-        Literal["latency", "throughput", "periodic", "cold-start"],
-        typer.Option(
-            help="Call after call, many images, calls at a steady pace, or a process to its first answer."
-        ),
-    ] = "latency",
-    hz: options.Hz = None,
-    duration: options.Duration = options.DEFAULT_SECONDS,
-    processes: options.Processes = options.DEFAULT_PROCESSES,
-    threads: options.ManyThreads = options.ONE_THREAD,
-    engine: options.ManyEngines = options.ITS_OWN_ENGINE,
+class _Combinations(NamedTuple):
+    """Settings that are combined with every model."""
+
+    threads: options.ManyThreads = [options.DEFAULT_THREADS]  # noqa: RUF012 - Typer copies it
+    engine: options.ManyEngines = ["auto"]  # noqa: RUF012
     batch: Annotated[
         list[int] | None,
-        typer.Option(
-            metavar="N", min=1, max=10_000, help="Images in a call. Default: 1; for throughput 256."
-        ),
-    ] = None,
-    operators: Annotated[
-        bool, typer.Option("--operators", help="Say what each operator takes, too, where the engine tells.")
-    ] = False,
+        typer.Option(metavar="N", min=1, max=10_000, help="Images per call. Default: 1; for throughput 256."),
+    ] = None
+
+
+class _Limits(NamedTuple):
+    """Limits that every model must keep."""
+
     asserted: Annotated[
         list[str] | None,
         typer.Option(
             "--assert",
             metavar="LIMIT",
-            help="What must hold of every model, such as 'p99<200us' or 'p50<=1.05*baseline'; else exit 3.",
+            help="Limit for every model, such as 'p99<200us' or 'p50<=1.05*baseline'; exit 3 if one fails.",
         ),
-    ] = None,
+    ] = None
     baseline: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="JSON of an older bench, for limits that name the baseline."),
-    ] = None,
-    dataset: options.Dataset = None,
-    data_dir: options.DataDir = None,
-    input_range: options.InputRange = None,
-    csv: options.Csv = None,
-    markdown: options.Markdown = None,
-    plots: options.Plots = None,
-    json: options.Json = None,
-) -> None:
-    """Time inference, and say how far to trust it.
+        typer.Option(metavar="FILE", help="JSON of an older bench, for limits relative to the baseline."),
+    ] = None
 
-    It is timed on real test images, in fresh processes. With --threads, --engine or --batch given again,
-    every combination is. STABLE means that another run would tell the same median, within 5%. NOISY,
-    DRIFTING and THROTTLED do not, and the lines below the tables say why.
+
+class _Reports(NamedTuple):
+    """Files of the results."""
+
+    csv: options.Csv = None
+    markdown: options.Markdown = None
+    plots: options.Plots = None
+    json: options.Json = None
+
+
+@options.grouped
+def bench(
+    models: options.Models = None,
+    scenario: Annotated[
+        Literal["latency", "throughput", "periodic", "cold-start"],
+        typer.Option(
+            help="Consecutive calls, many images, calls at a steady pace, or processes to their first answer."
+        ),
+    ] = "latency",
+    hz: options.Hz = None,
+    *,
+    timing: options.TimingOptions,
+    combinations: _Combinations,
+    operators: Annotated[
+        bool,
+        typer.Option("--operators", help="Show the time of each operator, too, if the engine reports it."),
+    ] = False,
+    limits: _Limits,
+    data: options.DataOptions,
+    input_range: options.InputRange = None,
+    reports: _Reports,
+) -> None:
+    """Time inference, and judge the measurement.
+
+    Models run on real test images, in fresh processes. Repeat --threads, --engine or --batch to time every
+    combination. STABLE: a repeat run should give the same median to within 5%. NOISY, DRIFTING or THROTTLED:
+    it may not; the lines below the tables give the reason.
 
     --assert takes p50, p90, p99, p99.9, max, load, first, memory, size or throughput, then <, <=, > or >=,
-    then a number with its unit, or FACTOR*baseline: of what the same model had in --baseline. It holds only
-    if the 95% interval keeps the limit, too. An original that is timed beside the models need not keep it.
+    then a number with its unit, or FACTOR*baseline, which is relative to the same model in --baseline. The
+    95% interval must keep the limit, too. An original that is timed beside the models need not keep it.
     """
     from dataclasses import replace
 
-    from fmnist.bench.comma_separated import benchmark_csv
-    from fmnist.bench.configuration import Method, combine, harness
+    from fmnist.bench.configuration import Method
     from fmnist.bench.measure import measure
-    from fmnist.bench.models import find_ranges, shared_split, with_baseline
+    from fmnist.bench.models import find_ranges, shared_split
     from fmnist.bench.outcome import examine
-    from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale, show
-    from fmnist.models.select import Splits, select_artifacts
-    from fmnist.results.write import write_result
+    from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale
+    from fmnist.models.select import select_artifacts
     from fmnist.text.progress import Progress, say
 
-    method = Method(scenario, duration, processes, hz or Method.hz, input_range)
+    method = Method(scenario, timing.duration, timing.processes, hz or Method.hz, input_range)
     _require_pace(hz, method)
-    require_apart(json, csv, markdown)
-    if baseline:
-        require_kept([baseline], json, csv, markdown)
-    if plots:
-        _require_pictures_free(plots)
-    gate = _gate(asserted or [], baseline, scenario, hz)
-    batches = batch or [256 if scenario == "throughput" else 1]
+    files = reports.json, reports.csv, reports.markdown
+    require_apart(*files)
+    if limits.baseline:
+        require_kept([limits.baseline], *files)
+    if reports.plots:
+        _require_pictures_free(reports.plots)
+    gate = _gate(limits, scenario, hz)
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
-    paths = with_baseline(selection.paths) if "auto" in engine else list(selection.paths)
-    configurations = combine(paths, engine, threads, batches)
-    if scenario != "throughput":  # in which there is no clock around a call
-        configurations.append(harness(batches[0]))
-    splits = Splits(dataset, data_dir)
+    configurations, paths = _configurations(selection.paths, combinations, scenario)
+    splits = data.splits()
     split = shared_split(selection.paths, splits)
-    images = split.images
-    ranges, unknown = find_ranges(paths, method.input_range, split)
+    ranges, unknown = find_ranges(paths, input_range, split)
     method = replace(method, found_ranges=ranges)
-    progress = Progress("bench", processes * len(configurations))
-    benchmark = measure(configurations, images, method, progress.step, named=selection.paths, unknown=unknown)
+    progress = Progress("bench", method.processes * len(configurations))
+    benchmark = measure(
+        configurations, split.images, method, progress.step, named=selection.paths, unknown=unknown
+    )
     progress.remove()
     for reason in dict.fromkeys(str(failure.error) for failure in benchmark.left_out):
         say(f"left out: {reason}")
     timed = {result.configuration.path for result in benchmark.results if result.model}
     if not timed or (timed.isdisjoint(selection.paths) and not benchmark.interrupted):
         fail(benchmark.errors)
-    outcome = examine(benchmark, images, operators, splits if plots else None, gate, selection.paths)
-    body = outcome.body
-    try:
-        if csv:
-            write_result(csv, benchmark_csv(body))
-        if markdown:
-            write_result(markdown, outcome.markdown)
-    finally:
-        show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", body, json)
-    if plots:
-        _draw(outcome, plots)
+    scored_on = splits if reports.plots else None
+    outcome = examine(benchmark, split.images, operators, scored_on, gate, selection.paths)
+    _show(outcome, reports)
     fail(outcome.failures, gate_failed=not outcome.kept)
 
 
+def _configurations(
+    named: "Sequence[Path]", combinations: _Combinations, scenario: str
+) -> "tuple[list[Configuration], list[Path]]":
+    """Return every combination to time, and their models: those named, and their original if it can run."""
+    from fmnist.bench.configuration import combine, harness
+    from fmnist.bench.models import with_baseline
+
+    threads, engines, batch = combinations
+    throughput = scenario == "throughput"
+    batches = batch or [256 if throughput else 1]
+    paths = with_baseline(named) if "auto" in engines else list(named)
+    configurations = combine(paths, engines, threads, batches)
+    if not throughput:  # which does not time single calls
+        configurations.append(harness(batches[0]))
+    return configurations, paths
+
+
+def _show(outcome: "Outcome", reports: _Reports) -> None:
+    """Write and print all forms of the result."""
+    from fmnist.bench.comma_separated import benchmark_csv
+    from fmnist.cli.output import show
+    from fmnist.results.write import write_result
+
+    body = outcome.body
+    try:
+        if reports.csv:
+            write_result(reports.csv, benchmark_csv(body))
+        if reports.markdown:
+            write_result(reports.markdown, outcome.markdown)
+    finally:
+        alone = "-" in (str(reports.csv), str(reports.markdown))
+        show("" if alone else outcome.text, "bench", body, reports.json)
+    if reports.plots:
+        _draw(outcome, reports.plots)
+
+
 def _require_pace(hz: float | None, method: "Method") -> None:
-    """Check that calls are due at all, and within the time that is to be taken for them."""
+    """Check that --hz is given for periodic calls only, and that each process makes one call at least."""
     if method.scenario != "periodic":
         if hz is not None:
-            raise typer.BadParameter("--hz is the pace of --scenario periodic; name that, too")
+            raise typer.BadParameter("--hz is the pace of --scenario periodic; give that, too")
     elif method.seconds * method.hz < method.processes:
-        calls = f"--hz {method.hz:g} for {method.seconds:g} s is less than a call for each"
+        calls = f"--hz {method.hz:g} for {method.seconds:g} s is less than one call for each"
         longer = f"give --duration {math.ceil(method.processes / method.hz)} or more"
         raise typer.BadParameter(f"{calls} of {method.processes} processes; {longer}")
 
 
-def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
-    """What was asserted, and the older benchmark it is held against; before anything is measured."""
+def _gate(limits: _Limits, scenario: str, hz: float | None) -> "Gate":
+    """Return the limits with the baseline they refer to; refuse invalid ones before anything is measured."""
     from fmnist.bench.assertions import parse_assertion
     from fmnist.bench.compare import require_same_scenario
     from fmnist.bench.configuration import Method
@@ -140,17 +183,17 @@ def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float |
     from fmnist.bench.reading import read_benchmark
 
     try:
-        assertions = tuple(parse_assertion(text, scenario) for text in asserted)
+        assertions = tuple(parse_assertion(text, scenario) for text in limits.asserted or ())
     except ValueError as error:
         raise typer.BadParameter(f"--assert {error}") from None
     of_baseline = any(assertion.of_baseline for assertion in assertions)
-    if baseline is None:
+    if limits.baseline is None:
         if of_baseline:
-            raise typer.BadParameter("--assert names the baseline; give the JSON of it with --baseline FILE")
+            raise typer.BadParameter("--assert refers to a baseline; give its JSON with --baseline FILE")
         return Gate(assertions, None)
     if not of_baseline:
-        raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too")
-    older = read_benchmark(baseline)
+        raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; give that, too")
+    older = read_benchmark(limits.baseline)
     require_same_scenario("bench", scenario, hz or Method.hz, older)
     return Gate(assertions, older)
 
@@ -158,13 +201,13 @@ def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float |
 def _require_pictures_free(folder: Path) -> None:
     from fmnist_runtime.errors import needs_extra
 
-    with needs_extra("train", "plotting"):
+    with needs_extra("report", "plotting"):
         from fmnist.bench.pictures import require_pictures_free
     require_pictures_free(folder)
 
 
 def _draw(outcome: "Outcome", folder: Path) -> None:
-    """Write the pictures, and say so where it is in no result's way."""
+    """Write the pictures, and name them on standard error."""
     from fmnist.bench.pictures import write_pictures
     from fmnist.text.progress import say
 

@@ -11,16 +11,17 @@ from fmnist.cli import options
 def compare(
     old: Annotated[Path, typer.Argument(metavar="OLD", help="JSON of fmnist bench to compare with.")],
     new: Annotated[
-        list[Path], typer.Argument(metavar="NEW...", help="JSON of later ones, or of other machines.")
+        list[Path], typer.Argument(metavar="NEW...", help="JSON of later benchmarks, or of other machines.")
     ],
     markdown: options.Markdown = None,
     json: options.Json = None,
 ) -> None:
-    """Say what became faster or slower.
+    """Compare benchmarks: what is faster or slower.
 
-    An old benchmark is compared with each new one. What is alike, and what cannot be told, is said, too.
+    The old benchmark is compared with each new one. The table also shows what is unchanged, and what the
+    measurements cannot decide.
 
-    It exits with 0 whatever it finds. What must not become slower is for fmnist bench with --assert
+    The exit code is 0 for every outcome. To fail on a slower model, use fmnist bench with --assert
     'p50<=1.05*baseline' and --baseline OLD, which exits with 3.
     """
     from fmnist.bench.compare import compare as compare_benchmarks

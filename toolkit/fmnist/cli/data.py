@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.choices import DATASETS, completing
-from fmnist.runs.settings import DEFAULT_DATASET
+from fmnist.cli.options import DATASETS, completing
+from fmnist.datasets import DEFAULT_DATASET
 
 app = typer.Typer(help="List, fetch, check and show data sets.", no_args_is_help=True)
 
@@ -18,26 +18,10 @@ _SIDE = 5
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
     """List the known data sets and their folders."""
     from fmnist.cli.output import show
-    from fmnist.datasets.inventory import InventoryBody, list_known
-    from fmnist.text.tables import ABSENT, table
+    from fmnist.datasets.inventory import InventoryBody, inventory_text, list_known
 
-    entries = list_known(data_dir)
-    rows = [
-        [
-            entry.name,
-            str(entry.folder or "not found"),
-            *(
-                f"{count:,}" if count is not None else ABSENT
-                for count in (entry.training_images, entry.test_images)
-            ),
-            "x".join(str(length) for length in entry.image_shape) or ABSENT,
-            str(len(entry.labels)),
-        ]
-        for entry in entries
-    ]
-    header = ["data set", "folder", "training images", "test images", "size", "classes"]
-    body: InventoryBody = {"datasets": entries}
-    show(table(header, rows, left=2), "data", body, json)
+    body: InventoryBody = {"datasets": list_known(data_dir)}
+    show(inventory_text(body), "data", body, json)
 
 
 @app.command("verify")
@@ -46,7 +30,7 @@ def verify(
         list[str] | None,
         typer.Argument(
             metavar="[NAME]...",
-            help="Data sets. Default: every known one that is found.",
+            help="Data sets. Default: all known ones that are found.",
             show_default=False,
             autocompletion=completing(DATASETS),
         ),
@@ -56,11 +40,15 @@ def verify(
 ) -> None:
     """Check every file of data sets.
 
-    Its format and counts, and for known ones the published SHA-256.
+    Its format and counts, and for known data sets the published SHA-256.
     """
     from fmnist.cli.output import fail, show
-    from fmnist.datasets.inventory import VerificationBody, verifiable, verify_dataset
-    from fmnist.text.tables import table
+    from fmnist.datasets.inventory import (
+        DatasetVerification,
+        verifiable,
+        verification_text,
+        verify_dataset,
+    )
     from fmnist_runtime.errors import FmnistError
 
     files, failures = [], []
@@ -69,18 +57,9 @@ def verify(
             files += verify_dataset(name, data_dir)
         except FmnistError as error:
             failures.append(error)
-    rows = [
-        [
-            str(file.path),
-            "as published" if file.published else "readable",
-            file.sha256[:16],
-            f"{file.items:,}",
-        ]
-        for file in files
-    ]
-    body: VerificationBody = {"files": files}
-    if rows:
-        show(table(["file", "state", "sha256", "items"], rows, left=3), "data-verify", body, json)
+    body: DatasetVerification = {"files": files}
+    if files:
+        show(verification_text(body), "data-verify", body, json)
     fail(failures)
 
 
@@ -96,32 +75,29 @@ def fetch(
         list[str] | None,
         typer.Option(
             metavar="URL",
-            help="Address to fetch from, instead of the built-in ones; again for each further one.",
+            help="Address to download from, instead of the built-in ones; repeat for more addresses.",
             show_default=False,
         ),
     ] = None,
     offline: Annotated[
-        bool, typer.Option("--offline", help="Use no network: only say which files are missing.")
+        bool, typer.Option("--offline", help="Do not use the network; only name the missing files.")
     ] = False,
     data_dir: options.DataDir = None,
 ) -> None:
     """Download a data set.
 
-    It goes into the user's cache, or with --data-dir DIR into DIR/NAME. Files that are there already are
-    kept. The published SHA-256 of each is checked.
+    It goes into the user's cache, or with --data-dir DIR into DIR/NAME. Existing files are kept. The
+    published SHA-256 of each file is checked.
     """
     from fmnist.cli.output import tell
-    from fmnist.datasets.fetch import fetch_dataset
-    from fmnist.text.tables import ABSENT, table
+    from fmnist.datasets.fetch import fetch_dataset, fetched_text
 
     for url in mirror or []:
         if not url.startswith(("http://", "https://")):
             raise typer.BadParameter(
                 f"{url!r} does not begin with http:// or https://", param_hint="--mirror"
             )
-    files = fetch_dataset(name, data_dir, mirror or (), offline)
-    rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
-    tell(table(["file", "state", "from"], rows, left=3))
+    tell(fetched_text(fetch_dataset(name, data_dir, mirror or (), offline)))
 
 
 @app.command("show")
@@ -129,7 +105,7 @@ def show_images(
     dataset: options.KnownDataset = DEFAULT_DATASET,
     data_dir: options.DataDir = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="PNG file. Default: a picture in the terminal.")
+        Path | None, typer.Option(metavar="FILE", help="SVG file. Default: a picture in the terminal.")
     ] = None,
     force: options.Force = False,
 ) -> None:
@@ -137,10 +113,11 @@ def show_images(
     import shutil
     import sys
 
-    from fmnist.results.ours import require_picture_free
+    from fmnist.results.write import PICTURE
     from fmnist.text.image_grid import draw_grid, takes_half_blocks
     from fmnist_runtime.data.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
+    from fmnist_runtime.files import require_writable
 
     if out is None:
         training = load_dataset(dataset, "train", data_dir)
@@ -148,9 +125,9 @@ def show_images(
         width, _ = shutil.get_terminal_size()
         print(draw_grid(training.images[: _SIDE**2], labels, _SIDE, width, takes_half_blocks(sys.stdout)))
         return
-    with needs_extra("train", "plotting"):
-        from fmnist.plots.sample import sample_figure
-        from fmnist.plots.style import write_figure
-    require_picture_free(out, force)
-    write_figure(out, sample_figure(load_dataset(dataset, "train", data_dir), _SIDE))
+    with needs_extra("report", "plotting"):
+        from fmnist.figures.grids import sample_picture
+        from fmnist.figures.standalone import write_picture
+    require_writable(out, PICTURE, force)
+    write_picture(out, sample_picture(load_dataset(dataset, "train", data_dir), _SIDE))
     print(out)

@@ -8,36 +8,35 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fmnist.deploy.outcome import Outcome
     from fmnist.runs.run import Run
 
 
+@options.grouped
 def deploy(
+    *,
     hosts: Annotated[
         list[str],
         typer.Option(
             "--host",
             metavar="HOST",
-            help="Device as ssh names it, such as pi@raspberrypi.local; again for each further one.",
+            help="Device as ssh takes it, such as pi@raspberrypi.local; repeat for more devices.",
         ),
     ],
     named: options.NamedRun = None,
     format: options.Format = "all",
     data_dir: options.DataDir = None,
-    duration: options.Duration = options.DEFAULT_SECONDS,
-    processes: options.Processes = options.DEFAULT_PROCESSES,
+    timing: options.TimingOptions,
     json: options.Json = None,
 ) -> None:
-    """Bring a run to devices over ssh.
+    """Deploy a run to devices over ssh.
 
-    It is installed beside the version in use, and what the device measures is brought back, to devices/HOST
-    in the run. What a device has already is not sent again. Only a version that passes verify and parity
-    there is switched to; else the one before stays in use. Exit 3 when an artifact drifts on a device.
+    The new version is installed beside the version in use. The device measures it, and the results come back
+    into devices/HOST of the run. Files that a device already has are not sent again. A device switches to the
+    new version only if that passes verify and parity there. Exit 3 if an artifact fails its gate on a device.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
-    from fmnist.deploy.deployment import Bundles, deploy
+    from fmnist.deploy.deployment import Bundles, deploy, deployment_text
     from fmnist.deploy.outcome import deployment_body
     from fmnist.runs.run import select_run
     from fmnist_exporters.recipes import formats
@@ -47,11 +46,11 @@ def deploy(
     _require_hosts(run, hosts)
     say_run_and_stale(run)
     bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
-    bench_options = ["--duration", f"{duration:g}", "--processes", str(processes)]
+    bench_options = ["--duration", f"{timing.duration:g}", "--processes", str(timing.processes)]
     outcomes = deploy(run, hosts, bundles.bundle_for, bench_options)
     body = deployment_body(run.folder, outcomes)
     try:
-        show(f"\n{_text(run, outcomes)}", "deploy", body, json)
+        show(f"\n{deployment_text(run, outcomes)}", "deploy", body, json)
     finally:
         for outcome in outcomes:
             _say_log(outcome)
@@ -60,49 +59,19 @@ def deploy(
 
 
 def _require_hosts(run: "Run", hosts: list[str]) -> None:
-    """Check that each is one that ssh can take, and none stands there twice."""
+    """Check that each is a destination of ssh, and that no two are the same."""
     from fmnist.deploy.measuring import results_folder
 
     folders: dict[Path, str] = {}
     for host in hosts:
         if not host or host.startswith("-") or any(not letter.isprintable() for letter in host):
-            raise typer.BadParameter(f"--host {host!r} is no destination of ssh")
+            raise typer.BadParameter(f"--host {host!r} is not a destination of ssh")
         folder = results_folder(run, host)
         other = folders.get(folder)
         if other is not None:
-            pair = "is there twice" if other == host else f"and {other} would share a folder of results"
-            raise typer.BadParameter(f"--host {host} {pair}; name each device once")
+            pair = "is given twice" if other == host else f"and {other} would share a folder of results"
+            raise typer.BadParameter(f"--host {host} {pair}; give each device once")
         folders[folder] = host
-
-
-def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
-    import shlex
-
-    from fmnist.cli.figures import FIGURES, doubt, figures, verdict
-    from fmnist.text.tables import ABSENT, printable, table
-
-    cells = []
-    for outcome in outcomes:
-        device = [outcome.host, outcome.machine or ABSENT]
-        cells += [
-            [*device, f"{row.format} {row.scheme}", verdict(row), *figures(row)] for row in outcome.rows
-        ]
-        if not outcome.rows:
-            cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
-    rows = [row for outcome in outcomes for row in outcome.rows]
-    breaches = [
-        printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
-        for outcome in outcomes
-        for row in outcome.rows
-        for failure in row.failures
-    ]
-    header = ["device", "machine", "model", "verdict", *FIGURES]
-    lines = [table(header, cells, left=4), *doubt(rows), *breaches]
-    if rows:
-        lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
-        if not run.is_adopted():
-            lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
-    return "\n".join(lines)
 
 
 def _say_log(outcome: "Outcome") -> None:

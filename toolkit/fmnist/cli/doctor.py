@@ -1,20 +1,15 @@
 """`fmnist doctor`."""
 
-from typing import TYPE_CHECKING
-
 import typer
 
 from fmnist.cli import options
 
-if TYPE_CHECKING:
-    from fmnist.devices.doctor.diagnosis import Examination
-
 
 def doctor(json: options.Json = None) -> None:
-    """Say what runs models on this machine.
+    """Check what can run models on this machine.
 
-    Each engine answers the golden images of a small model. Also what the machine is, and what to do where
-    something is amiss. Exit 0 when something can run models, whatever else is found.
+    Each engine runs the golden images of a small model. The table also describes the machine, and the lines
+    below it say how to fix problems. Exit 0 if at least one engine can run models.
     """
     import sys
 
@@ -35,17 +30,7 @@ def doctor(json: options.Json = None) -> None:
         raise typer.Exit(1)
 
     from fmnist.cli.output import show
-    from fmnist.devices.doctor.diagnosis import examination_body, examine
+    from fmnist.devices.doctor.diagnosis import examination_body, examination_text, examine
 
     examination = examine(parts)
-    show(_text(examination), "doctor", examination_body(examination), json)
-
-
-def _text(examination: "Examination") -> str:
-    from fmnist.text.tables import table
-
-    findings = examination.findings
-    rows = [[finding.name, finding.verdict, finding.found] for finding in findings]
-    lines = [f"{finding.name}: {finding.advice}" for finding in findings if finding.advice]
-    runners = f"models run here on {', '.join(examination.runners)}"
-    return "\n".join([table(["what", "verdict", "found"], rows, left=3), *lines, runners])
+    show(examination_text(examination), "doctor", examination_body(examination), json)

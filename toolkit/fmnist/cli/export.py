@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from fmnist.cli import options
-from fmnist.cli.choices import SCHEMES, completing, either
+from fmnist.cli.options import SCHEMES, completing, either
 
 if TYPE_CHECKING:
     from fmnist_exporters.recipes import Recipe
 
 
+@options.grouped
 def export(
     model: Annotated[
         Path | None,
@@ -32,33 +33,30 @@ def export(
         Path | None,
         typer.Option(metavar="PATH", help="File, or folder for several. Default: export/ beside the model."),
     ] = None,
-    dataset: options.Dataset = None,
-    data_dir: options.DataDir = None,
+    *,
+    data: options.DataOptions,
     labels: options.Labels = None,
     input_range: options.InputRange = None,
-    max_drop: options.MaxDrop = None,
-    min_agreement: options.MinAgreement = None,
-    max_difference: options.MaxDifference = None,
-    max_confident_flips: options.MaxConfidentFlips = None,
+    gate: options.GateOptions,
     allow_chance: Annotated[
         bool,
         typer.Option(
-            "--allow-chance", help="Export also what is right no oftener than naming the largest class."
+            "--allow-chance",
+            help="Export even if the model is no better than always naming the largest class.",
         ),
     ] = False,
     force: options.Force = False,
 ) -> None:
     """Convert a trained model for a device.
 
-    Each file is run and compared with the model before it is named. Exit 3 when one does not answer like the
-    original; it is kept as NAME.rejected.
+    Each file is run and compared with the original before it gets its name. Exit 3 if one fails its gate; it
+    is kept as NAME.rejected.
     """
     from fmnist.cli.output import fail, say_run, tell
-    from fmnist.export import Origin, export_model, plan_targets
+    from fmnist.export import Origin, export_model, export_text, plan_targets
     from fmnist.runs.run import Run, is_run, newest_run
     from fmnist.text.progress import Progress, say
-    from fmnist.text.tables import percent, size, table
-    from fmnist_exporters.contents import contents_of, size_notes
+    from fmnist_exporters.proof import size_notes
     from fmnist_runtime.errors import UnsupportedError
 
     recipes = _recipes(format, quantize)
@@ -70,31 +68,19 @@ def export(
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
-    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
-    origin = Origin(model, dataset, data_dir, labels, input_range, limits, allow_chance)
+    origin = Origin(model, *data, labels, input_range, gate.limits(), allow_chance)
     exported = export_model(origin, targets, force, lambda artifact: progress.step(), progress.note)
     progress.remove()
-    rows = [
-        [
-            str(artifact.path),
-            contents_of(artifact.path, artifact.recipe),
-            "kept" if artifact.kept else "written",
-            percent(artifact.agreement),
-            size(artifact.size_bytes),
-        ]
-        for artifact in exported.artifacts
-    ]
-    if rows:
-        tell(table(["artifact", "contents", "state", "agreement", "size"], rows, left=3))
-        tell(f"{exported.original}; agreement: same class as the original on these")
-    elif exported.original:
-        tell(exported.original)
+    if text := export_text(exported):
+        tell(text)
     for doubt, names in exported.doubts.items():
         say(f"{', '.join(names)}: not shown on held-out images: {doubt}; fmnist parity asks the test images")
     for note in size_notes({artifact.path: artifact.recipe for artifact in exported.artifacts}):
         say(note)
     failures = list(exported.failures)
-    if "all" in (format, quantize) and rows:  # what a format or a scheme cannot hold is not asked of it
+    if (
+        "all" in (format, quantize) and exported.artifacts
+    ):  # what a format or a scheme cannot hold is not asked of it
         for failure in exported.failures:
             if isinstance(failure, UnsupportedError):
                 failures.remove(failure)
@@ -103,7 +89,7 @@ def export(
 
 
 def _recipes(format: str, quantize: str) -> "list[Recipe]":
-    """What the user asks for, which there must be."""
+    """Return the recipes that the user asks for; refuse a combination that does not exist."""
     from fmnist_exporters.recipes import formats, schemes, select_recipes
 
     scheme = "float32" if quantize == "none" else quantize

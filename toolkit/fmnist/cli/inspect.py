@@ -1,16 +1,11 @@
 """`fmnist inspect`."""
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmnist.cli import options
-
-if TYPE_CHECKING:
-    from fmnist.models.contents import Contents, Operator, Shape, Weight
-    from fmnist.models.inspect import Inspection
 
 
 def inspect(
@@ -23,137 +18,28 @@ def inspect(
         ),
     ] = None,
     weights: Annotated[
-        bool, typer.Option("--weights", help="Show the weights, too; of a run before and after training.")
+        bool,
+        typer.Option(
+            "--weights", help="Show the elements of the weights, too; for a run before and after training."
+        ),
     ] = False,
     input_range: options.InputRange = None,
     output: options.Output = None,
     json: options.Json = None,
 ) -> None:
-    """Say what is in a model file.
+    """Show what is in a model file.
 
-    Its layers, operators, tensors and weights, and where it comes from.
+    Its layers, operators, tensors and weights, and its origin.
     """
     from fmnist.cli.output import say_run, show
     from fmnist.models.inspect import inspect_model, inspection_body, select_model
     from fmnist.models.open import Execution
+    from fmnist.models.report import inspection_text
     from fmnist.text.progress import say
 
     path, run = select_model(model)
     say_run(run)
     inspection = inspect_model(path, Execution(input_range=input_range, output=output))
-    text = _text(inspection)
-    if weights:
-        if run and inspection.initial is None:
-            say(f"{run.initial_weights}: not there, so only the weights after training are shown")
-        text = "\n\n".join([text, *_arrays(inspection)])
-    show(text, "inspect", inspection_body(inspection, weights), json)
-
-
-def _text(inspection: "Inspection") -> str:
-    from fmnist.cli.origin import origin
-
-    contents = inspection.contents
-    parts = [origin(inspection)]
-    if contents.layers:
-        parts.append(_layers(contents))
-    if contents.operators:
-        parts.append(_operators(contents.operators, inspection.model.size_bytes))
-    parts.append(_tensors(contents))
-    if contents.weights is None:
-        parts.append("operators and weights: ONNX Runtime does not show them; pip install 'fmnist[train]'")
-    else:
-        parts.append(_weights("weights", contents.weights))
-    if inspection.initial is not None:
-        parts.append(_weights("weights before training", inspection.initial))
-    return "\n\n".join(parts)
-
-
-def _layers(contents: "Contents") -> str:
-    from fmnist.text.tables import table
-
-    rows = [
-        [layer.name, layer.kind, _shape(layer.output_shape), f"{layer.parameters:,}"]
-        for layer in contents.layers
-    ]
-    total = sum(layer.parameters for layer in contents.layers)
-    return f"{table(['layer', 'kind', 'output', 'parameters'], rows, left=3)}\ntotal: {total:,} parameters"
-
-
-def _operators(operators: "Sequence[Operator]", size_bytes: int) -> str:
-    from fmnist.text.tables import percent, table
-
-    rows = [
-        [
-            f"{step.number} {step.kind}",
-            step.output,
-            _shape(step.shape),
-            f"{step.weight_bytes:,}",
-            percent(step.weight_bytes / size_bytes, 1),
-        ]
-        for step in operators
-    ]
-    total = sum(step.weight_bytes for step in operators)
-    text = table(["operator", "output", "shape", "weight bytes", "of the file"], rows, left=3)
-    return f"{text}\ntotal: {total:,} bytes of weights, {percent(total / size_bytes, 1)} of the file"
-
-
-def _tensors(contents: "Contents") -> str:
-    from fmnist.text.tables import table
-
-    rows = [
-        [
-            tensor.name,
-            tensor.role,
-            _shape(tensor.shape),
-            tensor.dtype,
-            _range(tensor.scales),
-            _range(tensor.zero_points),
-        ]
-        for tensor in contents.tensors
-    ]
-    return table(["tensor", "role", "shape", "dtype", "scale", "zero point"], rows, left=4)
-
-
-def _weights(title: str, weights: "Sequence[Weight]") -> str:
-    from fmnist.text.tables import percent, table
-
-    rows = [
-        [
-            weight.name,
-            _shape(weight.shape) or "1",
-            weight.dtype,
-            *(f"{value:.3g}" for value in (weight.minimum, weight.maximum, weight.mean, weight.deviation)),
-            percent(weight.zeros, 1),
-            _range(weight.scales),
-            _range(weight.zero_points),
-        ]
-        for weight in weights
-    ]
-    header = [title, "shape", "dtype", "min", "max", "mean", "std", "zeros", "scale", "zero point"]
-    if not any(weight.scales for weight in weights):
-        header, rows = header[:-2], [row[:-2] for row in rows]
-    text = table(header, rows, left=3)
-    if any(weight.scales for weight in weights):
-        text += "\nfigures are of the stored integers q, which stand for scale · (q - zero point)"
-    return text
-
-
-def _arrays(inspection: "Inspection") -> list[str]:
-    """The weights themselves, each under its name; long ones with their middle left out."""
-    trained = " after training" if inspection.initial else ""
-    groups = [(" before training", inspection.initial or ()), (trained, inspection.contents.weights or ())]
-    return [f"{weight.name}{when}\n{weight.values}" for when, weights in groups for weight in weights]
-
-
-def _shape(shape: "Shape") -> str:
-    return "×".join("?" if size is None else str(size) for size in shape)
-
-
-def _range(values: Sequence[float]) -> str:
-    """The one value, or the least and the greatest of those by channel."""
-    from fmnist.text.tables import ABSENT
-
-    if not values:
-        return ABSENT
-    least, greatest = f"{min(values):.3g}", f"{max(values):.3g}"
-    return least if least == greatest else f"{least} to {greatest}"
+    if weights and run and inspection.initial is None:
+        say(f"{run.initial_weights}: missing, so only the weights after training are shown")
+    show(inspection_text(inspection, weights), "inspect", inspection_body(inspection, weights), json)

@@ -1,45 +1,145 @@
-"""The process around the command: one error boundary, and silence from the engines."""
+"""The command `fmnist`: its verbs, one error boundary, and silenced engines.
 
-from __future__ import annotations
+The verbs import what they need when they are called, so that help opens at once. For the same reason this
+package does not postpone annotations: Typer would have to compile each of them.
+"""
 
 import errno
 import faulthandler
 import os
+import platform
 import sys
-from typing import TextIO
+from typing import Annotated, TextIO
 
-from fmnist.cli import app
+import typer
+
+from fmnist.cli import (
+    adopt,
+    bench,
+    bundle,
+    compare,
+    data,
+    deploy,
+    doctor,
+    evaluate,
+    export,
+    inspect,
+    parity,
+    plot,
+    predict,
+    report,
+    run,
+    train,
+    verify,
+)
 from fmnist.text.colours import error_line
 
+PACKAGES = ("numpy", "ai-edge-litert", "tflite-runtime", "onnxruntime", "tensorflow", "keras")
+"""Distributions that results depend on, by their names in pip."""
+_OLDER = "tflite-runtime"
+"""The older name of ai-edge-litert; only one of the two is shown."""
 _COMPLETE = "_FMNIST_COMPLETE"
-"""A shell sets this when it asks what may follow on its command line."""
+"""A shell sets this variable to complete a command line."""
 _QUICK = {"--help", "--version", "--install-completion", "--show-completion"}
-"""What loads no engine, and opens sooner without silencing any."""
+"""Options that load no engine, and start faster without silencing one."""
 _BARRED = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
-"""What the system does not let the user have, wherever in our code it comes up; any other may be a bug."""
+"""Errors of file access that are the user's everywhere in the code; any other may be a bug."""
+
+
+def print_version(ctx: typer.Context, wanted: bool) -> None:
+    """Print the version, and below it the versions that results depend on; then exit."""
+    if not wanted or ctx.resilient_parsing:  # then a shell completes
+        return
+    versions = {name: _version(name) for name in ("fmnist", *PACKAGES)}
+    if versions[_OLDER] is None:
+        del versions[_OLDER]
+    elif versions["ai-edge-litert"] is None:
+        del versions["ai-edge-litert"]
+    print(f"fmnist {versions.pop('fmnist') or 'unknown'}")
+    print(f"python {platform.python_version()}")
+    for name, version in versions.items():
+        print(f"{name} {version or 'not installed'}")
+    raise typer.Exit
+
+
+def _version(distribution: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+app = typer.Typer(
+    name="fmnist",
+    help="Train a small image classifier, export it for a device, and prove that it still answers the same.",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # starts twice as fast, and any terminal can show the help
+    pretty_exceptions_enable=False,
+    context_settings={"color": False},  # of Typer's own messages; ours are coloured by fmnist.text.colours
+)
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the versions of fmnist, Python, NumPy and the engines, and exit.",
+            callback=print_version,
+            is_eager=True,
+        ),
+    ] = False,
+    debug: Annotated[
+        bool,
+        typer.Option("--debug", help="Show tracebacks and the engines' logging; may also follow the verb."),
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run")(run.run)
+app.command("train")(train.train)
+app.command("export")(export.export)
+app.command("adopt")(adopt.adopt)
+app.command("eval")(evaluate.evaluate)
+app.command("parity")(parity.parity)
+app.command("bench")(bench.bench)
+app.command("compare")(compare.compare)
+app.command("verify")(verify.verify)
+app.command("predict")(predict.predict)
+app.command("inspect")(inspect.inspect)
+app.command("report")(report.report)
+app.command("bundle")(bundle.bundle)
+app.command("deploy")(deploy.deploy)
+app.add_typer(plot.app, name="plot")
+app.add_typer(data.app, name="data")
+app.command("doctor")(doctor.doctor)
 
 
 def main() -> None:
-    """Run the command; a user's mistake becomes one line and exit code 1, a bug keeps its traceback."""
+    """Run the command. A user's mistake becomes one line and exit code 1; a bug keeps its traceback."""
     if "--debug" in sys.argv:
         sys.argv.remove("--debug")
         os.environ["FMNIST_DEBUG"] = "1"
     debug = os.environ.get("FMNIST_DEBUG") == "1"
-    os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take nothing else
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take no other
     if _COMPLETE in os.environ:
         _leave_out_rich()
     elif not debug and _QUICK.isdisjoint(sys.argv):
         _silence_engines()
     try:
         try:
-            app(prog_name="fmnist")  # also as python -m fmnist, which no shell could complete
+            app(prog_name="fmnist")  # also for python -m fmnist, which shells cannot complete
         finally:
             _flush()
-    except BrokenPipeError:  # the reader, such as head, has had enough
+    except BrokenPipeError:  # the reader, such as head, has ended
         _discard_output()
         raise SystemExit(1) from None
     except OSError as error:
-        is_file = error.filename is not None  # a file's error is not one of standard output
+        is_file = error.filename is not None  # else it is an error of standard output
         if debug or (is_file and error.errno not in _BARRED):
             raise
         if not is_file:
@@ -50,13 +150,15 @@ def main() -> None:
     except Exception as error:
         if debug or not _is_users_mistake(error):
             raise
-        erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""  # a bar may stand there
+        erase = (
+            "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
+        )  # there may be a progress bar
         _complain(error, erase)
         raise SystemExit(1) from error
 
 
 def _is_users_mistake(error: Exception) -> bool:
-    from fmnist_runtime.errors import FmnistError  # not before: it loads NumPy, which --help does without
+    from fmnist_runtime.errors import FmnistError  # imported late, as it loads NumPy
 
     return isinstance(error, FmnistError)
 
@@ -68,7 +170,7 @@ def _one_line(text: str) -> str:
 
 
 def _complain(reason: object, erase: str = "") -> None:
-    if sys.stderr is not None:  # else print would take standard output
+    if sys.stderr is not None:  # else print would use standard output
         print(erase + error_line(reason, sys.stderr), file=sys.stderr)
 
 
@@ -78,20 +180,20 @@ def _flush() -> None:
 
 
 def _discard_output() -> None:
-    """Let what is still buffered go nowhere, or Python would complain of it at exit."""
+    """Discard buffered output, which would raise an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _leave_out_rich() -> None:
-    """Let Typer complete without Rich, which it would load, and take half as long again, to strip markup."""
-    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's own way to say that there is none
+    """Let Typer complete without Rich: loading it takes 50% longer, only to strip markup."""
+    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's way to mark a missing module
 
 
 def _silence_engines() -> None:
-    """Let TensorFlow, absl and the engines log into the void, and only them.
+    """Discard the logging of TensorFlow, absl and the engines.
 
-    Their native code writes to file descriptors 1 and 2, some of it before any log level can be set.
-    So Python's own streams move to copies of the two, which then point nowhere.
+    Their native code writes to file descriptors 1 and 2, partly before a log level can be set. So Python's
+    streams move to copies of the two, and the descriptors point to the null device.
     """
     import logging
     import warnings
@@ -101,19 +203,19 @@ def _silence_engines() -> None:
     warnings.simplefilter("ignore")
     void = os.open(os.devnull, os.O_WRONLY)
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
-        if getattr(sys, name) is not None:  # it is None where the caller closed the descriptor
+        if getattr(sys, name) is not None:  # None if the caller closed the descriptor
             setattr(sys, name, _moved(getattr(sys, name), descriptor))
-        os.dup2(void, descriptor)  # also of one that was closed, or the next file would be opened as it
+        os.dup2(void, descriptor)  # also of a closed one, or the next file would get its number
     if void > 2:
         os.close(void)
     if sys.stderr is not None:
-        faulthandler.enable(sys.stderr)  # a crash in native code still says where
+        faulthandler.enable(sys.stderr)  # a crash in native code still shows where
 
 
 def _moved(stream: TextIO, descriptor: int) -> TextIO:
-    """The same stream on a copy of its descriptor."""
+    """Return the stream on a copy of its descriptor."""
     stream.flush()
     copy = os.dup(descriptor)
     line_buffered = os.isatty(copy) or descriptor == 2
-    # A terminal that knows no µ shows a question mark, and the figure all the same.
+    # A terminal without µ shows a question mark and the figure.
     return open(copy, "w", buffering=1 if line_buffered else -1, encoding=stream.encoding, errors="replace")

@@ -1,44 +1,131 @@
-"""Options that several verbs share, so that they are called and explained alike."""
+"""Options that several verbs share, alone and in groups, and the words that options take.
 
-from collections.abc import Collection
+The words of formats, schemes and data sets are repeated here, as their tables load NumPy, which help and
+completion do without. Tests compare the two; the verbs themselves read the tables.
+"""
+
+from collections.abc import Callable, Collection
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 
 import typer
 
-from fmnist.cli.choices import DATASETS, FORMATS, RANGES, completing, either
+from fmnist.datasets import DEFAULT_DATASET
+from fmnist.runs.settings import PRESETS
 
+if TYPE_CHECKING:
+    from fmnist.models.open import Execution
+    from fmnist.models.select import Splits
+    from fmnist.runs.settings import TrainSettings
+
+FORMATS = ("tflite", "onnx", "npz", "all")
+SCHEMES = ("none", "float16", "dynamic", "int8", "int8-full", "all")
+DATASETS = ("fashion-mnist", "mnist")
+RANGES = ("0-255", "0-1", "-1-1", "mean=0.1307,std=0.3081", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225")
 DEFAULT_THREADS = 1
-DEFAULT_SECONDS, DEFAULT_PROCESSES = 3.0, 6
+DEFAULT_SECONDS = 3.0
 _LONGEST_S = 86_400
 """A day."""
 
 
-def _checked(ctx: typer.Context, path: Path | None) -> Path | None:
-    """Found before anything is measured: that the result could not be written."""
-    if path is not None and str(path) != "-" and not ctx.resilient_parsing:  # not where a shell completes
-        from fmnist.results.write import require_replaceable
+def grouped(verb: Callable[..., None]) -> Callable[..., None]:
+    """Return the verb with the options of its groups as separate parameters, as Typer needs them.
 
-        require_replaceable(path)
+    Args:
+        verb: A function. A parameter whose type is a named tuple of options is a group: the fields replace
+            it. Their defaults come from the group that is the parameter's default, if there is one.
+    """
+    groups: dict[str, Any] = {}
+    parameters: list[Parameter] = []
+    for parameter in signature(verb).parameters.values():
+        group = parameter.annotation
+        if not hasattr(group, "_fields"):
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY))
+            continue
+        groups[parameter.name] = group
+        for name, annotation in group.__annotations__.items():
+            default = getattr(parameter.default, name, group._field_defaults[name])
+            parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
+
+    @wraps(verb)
+    def flat(**given: Any) -> None:
+        for name, group in groups.items():
+            given[name] = group(*(given.pop(field) for field in group._fields))
+        verb(**given)
+
+    flat.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    flat.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return flat
+
+
+def given(group: Any) -> list[str]:
+    """Return the names of a group's options that differ from their defaults, such as ``--data-dir``."""
+    defaults = group._field_defaults
+    return [
+        f"--{name.replace('_', '-')}" for name, value in group._asdict().items() if value != defaults[name]
+    ]
+
+
+def either(words: Collection[str]) -> str:
+    """Return the placeholder of an option that takes one of a few words."""
+    return f"<{'|'.join(words)}>"
+
+
+def completing(words: Collection[str]) -> Callable[[str], list[str]]:
+    """Return the function with which Typer completes a word; of no words a shell completes file names."""
+
+    def complete(incomplete: str) -> list[str]:
+        return [word for word in words if word.startswith(incomplete)]
+
+    return complete
+
+
+def require_choice(option: str, value: str, choices: Collection[str]) -> None:
+    """Check a choice whose values are known only when the verb is called."""
+    if value not in choices:
+        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)
+
+
+def _replaceable(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Check, before anything is measured, that the result can be written."""
+    if path is not None and str(path) != "-" and not ctx.resilient_parsing:  # not where a shell completes
+        from fmnist.results.write import RESULT
+        from fmnist_runtime.files import require_writable
+
+        require_writable(path, RESULT)
     return path
 
 
-def number(value: float | None) -> float | None:
-    """Refuse NaN, which is outside of no range: no figure would ever be beyond it."""
+def _replaceable_scores(ctx: typer.Context, path: Path | None) -> Path | None:
+    """Check, before anything is run, that a file of scores can be written."""
+    if path is not None and not ctx.resilient_parsing:
+        if str(path) == "-":
+            raise typer.BadParameter("scores are binary and take a file, such as scores.npz")
+        from fmnist.scoring.keep import SCORES
+        from fmnist_runtime.files import require_writable
+
+        require_writable(path, SCORES)
+    return path
+
+
+def _number(value: float | None) -> float | None:
+    """Refuse NaN: it passes a check of minimum and maximum, and no figure exceeds it."""
     if value is not None and value != value:
         raise typer.BadParameter("nan is not a number.")
     return value
 
 
 def _positive(value: float | None) -> float | None:
-    """Refuse what no clock can wait for: nothing, less than nothing, and for ever."""
+    """Refuse a time that is not positive, or infinite."""
     if value is not None and not 0 < value <= _LONGEST_S:
         raise typer.BadParameter(f"{value:g} is not more than 0 and at most {_LONGEST_S:,}.")
     return value
 
 
 def _engines(names: list[str]) -> list[str]:
-    """Refuse what is no engine."""
+    """Refuse an unknown engine."""
     known = get_args(_EngineName)
     for name in names:
         if name not in known:
@@ -46,8 +133,8 @@ def _engines(names: list[str]) -> list[str]:
     return names
 
 
-def _checked_range(text: str | None) -> str | None:
-    """Refuse what is no range, before anything is opened."""
+def _pixel_range(text: str | None) -> str | None:
+    """Return the input range in its usual spelling; refuse an invalid one before anything is opened."""
     if text is not None:
         from fmnist_runtime.artifact.contract import parse_range
 
@@ -56,23 +143,6 @@ def _checked_range(text: str | None) -> str | None:
         except ValueError as error:
             raise typer.BadParameter(f"{error}.") from None
     return None
-
-
-def _checked_scores(ctx: typer.Context, path: Path | None) -> Path | None:
-    """The same of a file of scores."""
-    if path is not None and not ctx.resilient_parsing:
-        if str(path) == "-":
-            raise typer.BadParameter("scores are binary and take a file, such as scores.npz")
-        from fmnist.scoring.keep import require_replaceable_scores
-
-        require_replaceable_scores(path)
-    return path
-
-
-def require_choice(option: str, value: str, choices: Collection[str]) -> None:
-    """Refuse what is no choice, where those are known only when the verb is called."""
-    if value not in choices:
-        raise typer.BadParameter(f"{value!r} is not one of {', '.join(choices)}", param_hint=option)
 
 
 NamedRun = Annotated[
@@ -91,19 +161,17 @@ Format = Annotated[
         metavar=either(FORMATS), autocompletion=completing(FORMATS), help="File format of the artifacts."
     ),
 ]
-DATASET_HELP = "Data set: fashion-mnist, mnist, or a folder of IDX files."
-Dataset = Annotated[
-    str | None,
-    typer.Option(
-        metavar="DATASET",
-        autocompletion=completing(DATASETS),
-        help=f"{DATASET_HELP} Default: the model's own.",
-    ),
-]
-KnownDataset = Annotated[
-    str, typer.Option("--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=DATASET_HELP)
-]
-"""The same for a verb that has a default of its own."""
+_DATASET = "Data set: fashion-mnist, mnist, or a folder of IDX files."
+
+
+def _dataset(help: str) -> Any:
+    return typer.Option("--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=help)
+
+
+Dataset = Annotated[str | None, _dataset(f"{_DATASET} Default: the model's own.")]
+NewDataset = Annotated[str | None, _dataset(f"{_DATASET} Default: {DEFAULT_DATASET}.")]
+OptionalDataset = Annotated[str | None, _dataset(_DATASET)]
+KnownDataset = Annotated[str, _dataset(_DATASET)]
 DataDir = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that holds the data set, instead of the usual places."),
@@ -111,20 +179,22 @@ DataDir = Annotated[
 
 
 def _result(name: str, help: str) -> Any:
-    """An option that names the file of a result."""
-    return typer.Option(f"--{name}", metavar="FILE", help=f"Write {help}; - for stdout.", callback=_checked)
+    """Return an option that names the file of a result."""
+    return typer.Option(
+        f"--{name}", metavar="FILE", help=f"Write {help}; - for stdout.", callback=_replaceable
+    )
 
 
 Json = Annotated[Path | None, _result("json", "the result as JSON to this file")]
 Junit = Annotated[Path | None, _result("junit", "the verdicts as JUnit XML, for CI systems")]
 Markdown = Annotated[Path | None, _result("markdown", "the tables as Markdown, for a pull request")]
-Csv = Annotated[Path | None, _result("csv", "the figures as CSV, a row for each that was timed")]
+Csv = Annotated[Path | None, _result("csv", "the figures as CSV, with a row for each combination")]
 Plots = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Draw what was found as pictures, into this folder.")
+    Path | None, typer.Option(metavar="DIR", help="Draw the results as pictures, into this folder.")
 ]
-_SCORES = "Exact scores of models, in an .npz: eval keeps them in one, parity compares those of two."
+_SCORES = "Exact scores of models, as an .npz file: eval writes one, parity compares two."
 KeptScores = Annotated[
-    Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_checked_scores)
+    Path | None, typer.Option("--scores", metavar="FILE", help=_SCORES, callback=_replaceable_scores)
 ]
 ComparedScores = Annotated[
     tuple[Path, Path] | None, typer.Option("--scores", metavar="REFERENCE CANDIDATE", help=_SCORES)
@@ -132,10 +202,8 @@ ComparedScores = Annotated[
 _THREADS = typer.Option(metavar="N", min=1, max=256, help="Threads that one inference may use.")
 Threads = Annotated[int, _THREADS]
 ManyThreads = Annotated[list[int], _THREADS]
-ONE_THREAD = [DEFAULT_THREADS]
-_ENGINE = "What runs an artifact; null answers without inference, to show what that leaves."
+_ENGINE = "Engine that runs the artifacts; null skips inference, to show the time of everything else."
 _EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
-Engine = Annotated[_EngineName, typer.Option(help=_ENGINE)]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
     typer.Option(
@@ -145,35 +213,26 @@ ManyEngines = Annotated[
         autocompletion=completing(get_args(_EngineName)),
     ),
 ]
-ITS_OWN_ENGINE = ["auto"]
 Labels = Annotated[
     Path | None,
     typer.Option(
-        metavar="FILE", help="Class names, one a line, or as JSON. Default: the model's or its data's."
+        metavar="FILE", help="Class names, one per line, or JSON. Default: the model's or its data set's."
     ),
 ]
-
-
 InputRange = Annotated[
     str | None,
     typer.Option(
         metavar="RANGE",
-        callback=_checked_range,
+        callback=_pixel_range,
         autocompletion=completing(RANGES),
-        help="What pixels become for a model that does not say it: 0-255, 0-1, -1-1, 1-0 (white is 0), or "
-        "mean=M,std=S of x/255, with three numbers each for colour; :bgr behind it where blue is the first "
-        "channel. Default: as its seal or metadata says, or labelled images.",
+        help="Input range of a model that does not declare it: 0-255, 0-1, -1-1, 1-0 (white is 0), or "
+        "mean=M,std=S of x/255, with three numbers each for colour; append :bgr if blue comes first. "
+        "Default: from its seal or metadata, or found with labelled images.",
     ),
 ]
 Output = Annotated[
     str | None,
-    typer.Option(metavar="NAME", help="Output that holds the scores, of a model that has several."),
-]
-Duration = Annotated[
-    float,
-    typer.Option(
-        metavar="SECONDS", callback=_positive, help="How long each is timed, in all processes together."
-    ),
+    typer.Option(metavar="NAME", help="Output that holds the scores, for a model with several outputs."),
 ]
 Hz = Annotated[
     float | None,
@@ -181,67 +240,181 @@ Hz = Annotated[
         metavar="HZ",
         min=0.001,
         max=100_000,
-        callback=number,
-        help="Calls a second, when periodic. Default: 30.",
+        callback=_number,
+        help="Calls per second of --scenario periodic. Default: 30.",
     ),
-]
-Processes = Annotated[
-    int,
-    typer.Option(metavar="N", min=1, max=1000, help="Fresh processes that each is timed in, one at a time."),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that fmnist did not make.")]
-MaxDrop = Annotated[
-    float | None,
-    typer.Option(
-        metavar="POINTS",
-        min=0,
-        max=100,
-        callback=number,
-        help="Loss of accuracy, in percentage points, that must be ruled out. Default: by scheme, 0.1 to 1.",
-    ),
-]
-MinAgreement = Annotated[
-    float | None,
-    typer.Option(
-        metavar="SHARE",
-        min=0,
-        max=1,
-        callback=number,
-        help="Least share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
-    ),
-]
-MaxDifference = Annotated[
-    float | None,
-    typer.Option(
-        metavar="DIFFERENCE",
-        min=0,
-        max=1,
-        callback=number,
-        help="Largest difference of a probability. Default: 1e-5 for float32, 0.01 for float16.",
-    ),
-]
-MaxConfidentFlips = Annotated[
-    int | None,
-    typer.Option(
-        metavar="N",
-        min=0,
-        help="Answers that may change at a margin of 0.5 or more. Default: what is by chance no more than a "
-        "share of all, by scheme 0.01 to 0.1%; of a foreign file any number.",
-    ),
-]
 
 
-def gate_limits(
-    max_drop: float | None,
-    min_agreement: float | None,
-    max_difference: float | None,
-    max_confident_flips: int | None,
-) -> dict[str, Any]:
-    """The limits that the user named, as fields of a gate."""
-    named = {
-        "max_drop": None if max_drop is None else max_drop / 100,
-        "min_agreement": min_agreement,
-        "max_difference": max_difference,
-        "max_confident_flips": max_confident_flips,
-    }
-    return {field: limit for field, limit in named.items() if limit is not None}
+class DataOptions(NamedTuple):
+    """Where the test images come from."""
+
+    dataset: Dataset = None
+    data_dir: DataDir = None
+
+    def splits(self) -> "Splits":
+        """Return the test splits that models are run on."""
+        from fmnist.models.select import Splits
+
+        return Splits(self.dataset, self.data_dir)
+
+
+class ExecutionOptions(NamedTuple):
+    """How a model is opened and run."""
+
+    threads: Threads = DEFAULT_THREADS
+    engine: Annotated[_EngineName, typer.Option(help=_ENGINE)] = "auto"
+    labels: Labels = None
+    input_range: InputRange = None
+    output: Output = None
+
+    def execution(self) -> "Execution":
+        """Return the settings to open models with; reads the file of class names."""
+        from fmnist.cli.output import read_names
+        from fmnist.models.open import Execution
+
+        labels = read_names(self.labels)
+        return Execution(self.threads, self.engine, self.input_range, labels=labels, output=self.output)
+
+
+class TimingOptions(NamedTuple):
+    """How long models are timed."""
+
+    duration: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            callback=_positive,
+            help="Time for each combination, in all processes together.",
+        ),
+    ] = DEFAULT_SECONDS
+    processes: Annotated[
+        int,
+        typer.Option(
+            metavar="N", min=1, max=1000, help="Fresh processes for each combination, one at a time."
+        ),
+    ] = 6
+
+
+class GateOptions(NamedTuple):
+    """Limits that replace those of each scheme's own gate."""
+
+    max_drop: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS",
+            min=0,
+            max=100,
+            callback=_number,
+            help="Loss of accuracy to rule out, in percentage points. Default: by scheme, 0.1 to 1.",
+        ),
+    ] = None
+    min_agreement: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=1,
+            callback=_number,
+            help="Smallest share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
+        ),
+    ] = None
+    max_difference: Annotated[
+        float | None,
+        typer.Option(
+            metavar="DIFFERENCE",
+            min=0,
+            max=1,
+            callback=_number,
+            help="Largest difference of a probability. Default: 1e-5 for float32, 0.01 for float16.",
+        ),
+    ] = None
+    max_confident_flips: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="Answers that may change at a margin of 0.5 or more. Default: a number that is consistent "
+            "with a share of 0.01 to 0.1%, by scheme; any number for a foreign file.",
+        ),
+    ] = None
+
+    def limits(self) -> dict[str, Any]:
+        """Return the limits that were given, as fields of a gate."""
+        given = self._replace(max_drop=None if self.max_drop is None else self.max_drop / 100)
+        return {field: limit for field, limit in given._asdict().items() if limit is not None}
+
+
+class TrainingOptions(NamedTuple):
+    """Settings of a training."""
+
+    dataset: NewDataset = None
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar=either(PRESETS),
+            autocompletion=completing(PRESETS),
+            help="Settings to start from; best gives the highest accuracy with the same network.",
+        ),
+    ] = "lecture"
+    epochs: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=1, help="Passes over the training images, in all. Default: 10."),
+    ] = None
+    batch_size: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Images per optimizer step. Default: 32.")
+    ] = None
+    hidden: Annotated[
+        list[int] | None,
+        typer.Option(
+            metavar="UNITS",
+            min=1,
+            max=16384,
+            help="Units of a hidden layer; repeat for more layers. Default: 128.",
+        ),
+    ] = None
+    dropout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=0.99,
+            callback=_number,
+            help="Share of hidden units dropped in training. Default: 0.2.",
+        ),
+    ] = None
+    validation_split: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            min=0,
+            max=0.9,
+            callback=_number,
+            help="Share of training images kept for validation. Default: 0.1.",
+        ),
+    ] = None
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=0, max=2**32 - 1, help="Seed of weights, shuffling and dropout. Default: 0."
+        ),
+    ] = None
+
+    def given(self) -> dict[str, Any]:
+        """Return the settings that were given, without the preset."""
+        from fmnist_runtime.data.datasets import dataset_reference
+
+        named = self._asdict()
+        del named["preset"]
+        if self.dataset is not None:
+            named["dataset"] = dataset_reference(self.dataset)
+        named["hidden"] = tuple(self.hidden or ()) or None
+        return {name: value for name, value in named.items() if value is not None}
+
+    def settings(self) -> "TrainSettings":
+        """Return the preset with the settings that were given."""
+        from dataclasses import replace
+
+        require_choice("--preset", self.preset, PRESETS)
+        return replace(PRESETS[self.preset], **self.given())

@@ -1,20 +1,24 @@
-"""Where a verb's result goes: a table for people, JSON for programs."""
+"""Output of the verbs: results on standard output or in files, reasons for failure, and exit codes."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    pass
+
 
 _CONVERSION = re.compile(r" cannot be converted to \w+ ([\w-]+) \(")
-"""What an export says of one scheme of a format."""
+"""How an export names one scheme of a format."""
 GATE_FAILED = 3
-"""Exit code when a model drifted beyond what is allowed."""
+"""Exit code if a model failed its gate."""
 
 
 def tell(text: str) -> None:
-    """Print a verb's text, its verdicts in colour where standard output shows colours."""
+    """Print the text of a result, with its verdicts in colour if standard output shows colours."""
     import sys
 
     from fmnist.text.colours import paint_tables, takes_colours
@@ -23,19 +27,19 @@ def tell(text: str) -> None:
 
 
 def show(text: str, kind: str, body: Mapping[str, Any], json: Path | None) -> None:
-    """Print the text, if any, and write the JSON where it is wanted; JSON on stdout stands alone there."""
+    """Print the text, if any, and write the JSON, if wanted; JSON on stdout replaces the text."""
     from fmnist.results.write import to_json, write_result
 
     try:
         if json is not None:
             write_result(json, to_json(kind, body))
-    finally:  # a full disk takes away the file, not the minutes that were spent on it
+    finally:  # a full disk loses the file, not minutes of work
         if text and str(json) != "-":
             tell(text)
 
 
 def require_apart(*files: Path | None) -> None:
-    """Check that no two results go to the same file, or to standard output."""
+    """Check that no two results go to the same file, or both to standard output."""
     import typer
 
     named = [file for file in files if file]
@@ -47,23 +51,23 @@ def require_apart(*files: Path | None) -> None:
 
 
 def require_kept(inputs: Sequence[Path], *results: Path | None) -> None:
-    """Check that no result takes the place of a file that is read."""
+    """Check that no result replaces a file that is read."""
     import typer
 
     places = [file.resolve() for file in inputs]
     for result in filter(None, results):
         if result.resolve() in places:
             raise typer.BadParameter(
-                f"{result} is read, and would be replaced; name another file for the result"
+                f"{result} is read, and would be replaced; give another file for the result"
             )
 
 
 def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
-    """Say each reason once, and exit with 3 when a gate failed, else with 1 when there are reasons.
+    """Print each reason once; exit with 3 if a gate failed, else with 1 if there are reasons.
 
     Args:
-        failures: What could not be done, or was rejected by its gate.
-        gate_failed: Whether a gate failed of which everything is said already.
+        failures: What could not be done, or failed its gate.
+        gate_failed: Whether a gate failed that the result already shows.
     """
     import os
     import sys
@@ -86,7 +90,7 @@ def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
 
 
 def _grouped(reasons: Iterable[str]) -> list[str]:
-    """Reasons, each once: one that several schemes of a format have names them all."""
+    """Return each reason once, with all schemes of a format that it applies to."""
     schemes: dict[tuple[str, str], list[str]] = {}
     for reason in reasons:
         before, scheme, after = "", "", reason
@@ -99,7 +103,7 @@ def _grouped(reasons: Iterable[str]) -> list[str]:
 
 
 def say_run(run: Any) -> None:
-    """Say which run a verb works on when the user named no file."""
+    """Print which run a verb uses, if the user named no file."""
     from fmnist.text.progress import say
 
     if run is not None:
@@ -107,18 +111,18 @@ def say_run(run: Any) -> None:
 
 
 def say_run_and_stale(run: Any) -> None:
-    """The same for a verb that works on a run's artifacts; also, which of the files there are none."""
+    """Print the run, and the files in it that are not artifacts of its present model."""
     from fmnist.text.progress import say
 
     say_run(run)
     stale = run.stale_artifacts() if run is not None else []
     if stale:
         names = ", ".join(path.name for path in stale)
-        say(f"left out, as they are of an earlier {run.model.name}: {names}")
+        say(f"left out, as they were made from an earlier {run.model.name}: {names}")
 
 
 def read_names(labels: Path | None) -> tuple[str, ...] | None:
-    """Class names from the file that the user named, if any, and what is to be said of it."""
+    """Read class names from the file that the user named, if any; print notes on it."""
     if labels is None:
         return None
     from fmnist.text.progress import say_notes

@@ -1,7 +1,7 @@
 """`fmnist parity`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -11,9 +11,20 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fmnist.models.select import Splits
+    from fmnist.parity.layers import ModelDrift
     from fmnist.parity.models import ModelParity
 
 
+class _Reports(NamedTuple):
+    """Files of the results."""
+
+    junit: options.Junit = None
+    markdown: options.Markdown = None
+    plots: options.Plots = None
+    json: options.Json = None
+
+
+@options.grouped
 def parity(
     candidates: Annotated[
         list[Path] | None,
@@ -25,95 +36,79 @@ def parity(
         Path | None,
         typer.Option(
             metavar="PATH",
-            help="The original: a Keras model, reference.npz, artifact or run. Default: the artifacts' run.",
+            help="The original: Keras model, reference.npz, artifact or run. Default: by the artifacts' run.",
         ),
     ] = None,
     scores: options.ComparedScores = None,
     layers: Annotated[
-        bool, typer.Option("--layers", help="Say which layer drifts first, too; runs the Keras model itself.")
+        bool, typer.Option("--layers", help="Find the layer that drifts first, too; runs the Keras model.")
     ] = False,
-    max_drop: options.MaxDrop = None,
-    min_agreement: options.MinAgreement = None,
-    max_difference: options.MaxDifference = None,
-    max_confident_flips: options.MaxConfidentFlips = None,
-    dataset: options.Dataset = None,
-    data_dir: options.DataDir = None,
-    threads: options.Threads = options.DEFAULT_THREADS,
-    engine: options.Engine = "auto",
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    output: options.Output = None,
-    junit: options.Junit = None,
-    markdown: options.Markdown = None,
-    plots: options.Plots = None,
-    json: options.Json = None,
+    *,
+    gate: options.GateOptions,
+    data: options.DataOptions,
+    execution: options.ExecutionOptions,
+    reports: _Reports,
 ) -> None:
-    """Say which models may replace their original.
+    """Check that models may replace their original.
 
-    Exit 3 when one drifts beyond its gate.
+    Exit 3 if one of them fails its gate.
     """
-    from fmnist.cli.output import GATE_FAILED, read_names, require_apart, show
-    from fmnist.models.open import Execution
-    from fmnist.models.select import Splits
+    from fmnist.cli.output import GATE_FAILED, require_apart, show
     from fmnist.parity.body import layers_body, parity_body
     from fmnist.parity.layer_report import layers_text
-    from fmnist.parity.layers import ModelDrift, compare_layers, original_of
-    from fmnist.parity.models import compare_models, scored_split
     from fmnist.parity.report import parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
-    from fmnist.scoring.references import find_reference, load_reference, range_of
 
-    require_apart(json, junit, markdown)
-    splits = Splits(dataset, data_dir)
-    limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
-    notes: list[str] = []
+    require_apart(reports.json, reports.junit, reports.markdown)
+    splits, notes = data.splits(), []
     drifts: list[ModelDrift] = []
     if scores:
-        _require_scores_alone(
-            {
-                "CANDIDATE": candidates,
-                "--reference": reference,
-                "--layers": layers,
-                "--dataset": dataset,
-                "--data-dir": data_dir,
-                "--threads": threads != options.DEFAULT_THREADS,
-                "--engine": engine != "auto",
-                "--labels": labels,
-                "--input-range": input_range,
-                "--output": output,
-                "--plots": plots,
-            }
-        )
-        compared = compare_scores(*scores, limits)
+        _require_scores_alone(candidates, reference, layers, data, execution, reports.plots)
+        compared = compare_scores(*scores, gate.limits())
         results, notes = compared.results, scores_notes(compared)
-        body = parity_body(results)
-        body |= {"scores": compared.files, "left_out": compared.left_out}
+        body = parity_body(results) | {"scores": compared.files, "left_out": compared.left_out}
     else:
-        paths = _candidates(candidates, plots)
-        keras = original_of(paths, reference) if layers else None
-        original = (
-            load_reference(reference, splits, paths, input_range) if reference else find_reference(paths)
-        )
-        how = Execution(threads, engine, input_range, labels=read_names(labels), output=output)
-        results = compare_models(paths, original, splits, how, limits, require_same=reference is None)
+        paths = _candidates(candidates, reports.plots)
+        results, drifts = _compare(paths, reference, layers, gate, splits, execution)
         body = parity_body(results)
-        if keras:
-            split = scored_split(original, splits)
-            taken = range_of(keras, split, paths, input_range)
-            drifts = compare_layers(keras, paths, split, taken)
+        if layers:
             body["layers"] = layers_body(drifts)
     text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
-    _write_reports(results, notes, junit, markdown)
-    alone = "-" in (str(junit), str(markdown))
-    show("" if alone else text, "parity", body, json)
-    if plots:
-        _draw(results, splits, plots)
+    _write_reports(results, notes, reports)
+    alone = "-" in (str(reports.junit), str(reports.markdown))
+    show("" if alone else text, "parity", body, reports.json)
+    if reports.plots:
+        _draw(results, splits, reports.plots)
     if not all(item.parity.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
 
+def _compare(
+    paths: tuple[Path, ...],
+    reference: Path | None,
+    layers: bool,
+    gate: options.GateOptions,
+    splits: "Splits",
+    execution: options.ExecutionOptions,
+) -> "tuple[list[ModelParity], list[ModelDrift]]":
+    """Compare models with their original, and layer by layer where that is asked for."""
+    from fmnist.parity.layers import compare_layers, original_of
+    from fmnist.parity.models import compare_models, scored_split
+    from fmnist.scoring.references import find_reference, load_reference, range_of
+
+    keras = original_of(paths, reference) if layers else None
+    taken = execution.input_range
+    original = load_reference(reference, splits, paths, taken) if reference else find_reference(paths)
+    how = execution.execution()
+    results = compare_models(paths, original, splits, how, gate.limits(), require_same=reference is None)
+    if not keras:
+        return results, []
+    split = scored_split(original, splits)
+    return results, compare_layers(keras, paths, split, range_of(keras, split, paths, taken))
+
+
 def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...]:
-    """The artifacts to compare, once it is known that pictures of them may be written."""
+    """Return the artifacts to compare, after a check that their pictures may be written."""
     from fmnist.cli.output import say_run_and_stale
     from fmnist.models.select import select_artifacts
 
@@ -124,36 +119,43 @@ def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...
     return selection.paths
 
 
-def _require_scores_alone(named: dict[str, object]) -> None:
-    """Check that nothing is named that needs a model or images where two files of scores are compared."""
-    for name, value in named.items():
-        if value:
-            raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {name}")
-
-
-def _write_reports(
-    results: "list[ModelParity]", notes: list[str], junit: Path | None, markdown: Path | None
+def _require_scores_alone(
+    candidates: list[Path] | None,
+    reference: Path | None,
+    layers: bool,
+    data: options.DataOptions,
+    execution: options.ExecutionOptions,
+    plots: Path | None,
 ) -> None:
+    """Check that no option was given that needs a model or images, as two files of scores are compared."""
+    named = {"CANDIDATE": candidates, "--reference": reference, "--layers": layers}
+    given = [name for name, value in named.items() if value]
+    given += [*options.given(data), *options.given(execution), *(["--plots"] if plots else [])]
+    if given:
+        raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {given[0]}")
+
+
+def _write_reports(results: "list[ModelParity]", notes: list[str], reports: _Reports) -> None:
     from fmnist.parity.junit import junit_xml
     from fmnist.parity.report import parity_markdown
     from fmnist.results.write import write_result
 
-    if junit:
-        write_result(junit, junit_xml(results))
-    if markdown:
-        write_result(markdown, parity_markdown(results, notes))
+    if reports.junit:
+        write_result(reports.junit, junit_xml(results))
+    if reports.markdown:
+        write_result(reports.markdown, parity_markdown(results, notes))
 
 
 def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
     from fmnist_runtime.errors import needs_extra
 
-    with needs_extra("train", "plotting"):
+    with needs_extra("report", "plotting"):
         from fmnist.parity.pictures import require_pictures_free
     require_pictures_free(folder, models)
 
 
 def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
-    """Write the pictures, and say so where it is in no result's way."""
+    """Write the pictures, and name them on standard error."""
     from fmnist.parity.models import scored_split
     from fmnist.parity.pictures import write_pictures
     from fmnist.text.progress import say

@@ -10,9 +10,9 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from fmnist.runs.run import Run
 
-app = typer.Typer(help="Draw training, answers and weights of a run.", no_args_is_help=True)
+app = typer.Typer(help="Draw training, predictions, weights and confusion of a run.", no_args_is_help=True)
 
-_Out = Annotated[Path | None, typer.Option(metavar="FILE", help="PNG file. Default: in plots/ of the run.")]
+_Out = Annotated[Path | None, typer.Option(metavar="FILE", help="SVG file. Default: in plots/ of the run.")]
 
 _SHOWN = 20
 
@@ -26,12 +26,12 @@ def plot_history(run: options.NamedRun = None, out: _Out = None, force: options.
     from fmnist.runs.history import read_history
     from fmnist_runtime.errors import needs_extra
 
-    with needs_extra("train", "plotting"):
-        from fmnist.plots.history import history_figure
-        from fmnist.plots.style import write_figure
+    with needs_extra("report", "plotting"):
+        from fmnist.figures.standalone import write_picture
+        from fmnist.figures.training import history_picture
     where, path = _prepare(run, "history", out, force)
     where.require_trained()
-    write_figure(path, history_figure(read_history(where.history)))
+    write_picture(path, history_picture(read_history(where.history)))
     print(path)
 
 
@@ -39,34 +39,32 @@ def plot_history(run: options.NamedRun = None, out: _Out = None, force: options.
 def plot_predictions(
     run: options.NamedRun = None,
     wrong: Annotated[
-        bool, typer.Option("--wrong", help="Show the mistakes that the model was most sure of.")
+        bool, typer.Option("--wrong", help="Show the mistakes with the highest confidence.")
     ] = False,
     out: _Out = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Draw 20 test images and their answers.
+    """Draw 20 test images and their predictions.
 
-    Each with its true class, what the model said, and how sure it was.
+    Each with its predicted class, the probability, and its true class.
     """
-    from fmnist.figures.answers import confident_mistakes, first_answers
     from fmnist.models.select import Splits
     from fmnist.parity.models import scored_split
     from fmnist_runtime.errors import ResultError, needs_extra
 
-    with needs_extra("train", "plotting"):
-        from fmnist.plots.predictions import predictions_figure
-        from fmnist.plots.style import write_figure
+    with needs_extra("report", "plotting"):
+        from fmnist.figures.grids import confident_mistakes, first_answers, predictions_picture
+        from fmnist.figures.standalone import write_picture
     where, path = _prepare(run, "mistakes" if wrong else "predictions", out, force)
     reference = where.recorded_scores()
     answers = (confident_mistakes if wrong else first_answers)(reference, _SHOWN)
     if not answers:
-        raise ResultError(f"{where.folder}: made no mistake on the test images; there is none to show")
+        raise ResultError(f"{where.folder}: made no mistake on the test images, so there is nothing to show")
     images = scored_split(reference, Splits(None, data_dir)).images
-    count = len(answers)
-    chosen = f"the {count} mistakes it was most sure of" if wrong else f"the first {count} test images"
-    title = f"{reference.model} on {reference.dataset}: {chosen}"
-    write_figure(path, predictions_figure(images, answers, title))
+    chosen = "the {} mistakes with the highest confidence" if wrong else "the first {} test images"
+    title = f"{reference.model} on {reference.dataset}: {chosen.format(len(answers))}"
+    write_picture(path, predictions_picture(images, answers, title))
     print(path)
 
 
@@ -74,55 +72,56 @@ def plot_predictions(
 def plot_weights(run: options.NamedRun = None, out: _Out = None, force: options.Force = False) -> None:
     """Draw the weights of hidden units as images.
 
-    Those before training stand beside those after.
+    Before and after training, side by side.
     """
-    from fmnist.models.weights import hidden_kernel, initial_weights, trained_weights, unit_images
+    from fmnist.models.inspect import hidden_kernel, initial_weights, trained_weights, unit_images
     from fmnist.text.progress import say
     from fmnist_runtime.errors import needs_extra
 
-    with needs_extra("train", "plotting"):
-        from fmnist.plots.style import write_figure
-        from fmnist.plots.weights import weights_figure
+    with needs_extra("report", "plotting"):
+        from fmnist.figures.grids import weights_picture
+        from fmnist.figures.standalone import write_picture
     where, path = _prepare(run, "weights", out, force)
     weights, shape = trained_weights(where.model)
     name = hidden_kernel(weights, shape, where.model)
     initial = initial_weights(where, weights)
     if initial is None:
-        say(f"{where.initial_weights}: not there, so only the weights after training are drawn")
+        say(f"{where.initial_weights}: missing, so only the weights after training are drawn")
     before = unit_images(initial[name], shape) if initial else None
-    write_figure(path, weights_figure(before, unit_images(weights[name], shape)))
+    write_picture(path, weights_picture(before, unit_images(weights[name], shape)))
     print(path)
 
 
 @app.command("confusion")
 def plot_confusion(run: options.NamedRun = None, out: _Out = None, force: options.Force = False) -> None:
-    """Draw which classes are taken for which.
+    """Draw the confusion matrix.
 
-    It counts the model's answers on the test images.
+    It counts the model's answers to the test images.
     """
     from fmnist.text.tables import percent
     from fmnist_runtime.errors import needs_extra
     from fmnist_runtime.evaluate import evaluate
 
-    with needs_extra("train", "plotting"):
-        from fmnist.plots.confusion import confusion_figure
-        from fmnist.plots.style import write_figure
+    with needs_extra("report", "plotting"):
+        from fmnist.figures.confusion import confusion_picture
+        from fmnist.figures.standalone import write_picture
     where, path = _prepare(run, "confusion", out, force)
     reference = where.recorded_scores()
     result = evaluate(reference.scores, reference.targets)
     title = f"{reference.model} on {reference.dataset}: {percent(result.accuracy)} right"
-    write_figure(path, confusion_figure(result.confusion, reference.labels, title))
+    write_picture(path, confusion_picture(result.confusion, reference.labels, title))
     print(path)
 
 
 def _prepare(named: Path | None, name: str, out: Path | None, force: bool) -> "tuple[Run, Path]":
-    """The run to draw of and the file to write, once it is known that it may be written."""
+    """Return the run and the file to write, after a check that it may be written."""
     from fmnist.cli.output import say_run
-    from fmnist.results.ours import require_picture_free
+    from fmnist.results.write import PICTURE
     from fmnist.runs.run import select_run
+    from fmnist_runtime.files import require_writable
 
     run = select_run(named)
     say_run(run)
     path = out or run.plot(name)
-    require_picture_free(path, force)
+    require_writable(path, PICTURE, force)
     return run, path

@@ -1,7 +1,7 @@
 """`fmnist predict`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import typer
 
@@ -11,16 +11,48 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fmnist.predict.output import ImageAnswer, Layout, PredictionBody
-    from fmnist.predict.predict import Answer
-    from fmnist.predict.sources import Found
+    from fmnist.predict.predict import ClassifiedImage
+    from fmnist.predict.sources import FoundImages
     from fmnist.predict.stream import Frame
     from fmnist.text.progress import Progress
     from fmnist_runtime.errors import FmnistError
 
 _HANDFUL = 20
-"""So many images are done before anybody looks for progress."""
+"""Up to this number of images no progress is shown."""
 
 
+class _Display(NamedTuple):
+    """How images are read, and results shown."""
+
+    top: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Number of classes to name for each image.")
+    ] = 3
+    invert: Annotated[
+        Literal["auto", "always", "never"],
+        typer.Option(
+            help="Turn dark on light into light on dark, as in training. auto: only for a grey model, and if "
+            "the image's border is nearer white than black."
+        ),
+    ] = "auto"
+    raw: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WxH[xB]",
+            help="Read raw frames of this width and height from -, instead of a sequence of PNG and JPEG "
+            "files; B is bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
+            show_default=False,
+        ),
+    ] = None
+    form: Annotated[
+        Literal["table", "csv", "jsonl"],
+        typer.Option("--as", help="table for people, csv, or jsonl: one JSON object per line."),
+    ] = "table"
+    show: Annotated[
+        bool, typer.Option("--show", help="Draw each image as the model sees it, with its classes beside it.")
+    ] = False
+
+
+@options.grouped
 def predict(
     model: Annotated[
         Path | None,
@@ -39,48 +71,19 @@ def predict(
             show_default=False,
         ),
     ] = None,
-    top: Annotated[
-        int, typer.Option(metavar="N", min=1, help="How many classes to name for each image.")
-    ] = 3,
-    invert: Annotated[
-        Literal["auto", "always", "never"],
-        typer.Option(
-            help="Turn dark on light into light on dark, as in training. auto: for a grey model, where the "
-            "image's border is nearer white than black; never for a colour model."
-        ),
-    ] = "auto",
-    raw: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WxH[xB]",
-            help="Take - for raw frames of this width and height, not for PNG and JPEG files one after "
-            "another; B is bytes per pixel: 1 grey (the default), 3 RGB, 1.5 YUV 4:2:0.",
-            show_default=False,
-        ),
-    ] = None,
-    form: Annotated[
-        Literal["table", "csv", "jsonl"],
-        typer.Option("--as", help="table for people, csv, or jsonl: a JSON object a line."),
-    ] = "table",
-    show: Annotated[
-        bool, typer.Option("--show", help="Draw each image as the model saw it, its answers beside it.")
-    ] = False,
-    threads: options.Threads = options.DEFAULT_THREADS,
-    engine: options.Engine = "auto",
-    labels: options.Labels = None,
-    input_range: options.InputRange = None,
-    output: options.Output = None,
+    *,
+    display: _Display,
+    execution: options.ExecutionOptions,
     json: options.Json = None,
 ) -> None:
     """Name the most probable classes of images.
 
-    Of a run the first artifact is taken whose engine is installed. Thousands of images need no more memory
-    than a few, except with --json, which writes one document at the end. A file that is no image is named on
-    stderr, the others are answered, and the exit code is 1.
+    For a run, the first artifact whose engine is installed is used. Thousands of images need no more memory
+    than a few, except with --json, which writes one document at the end. A file that is not an image is named
+    on stderr; the others are classified, and the exit code is 1.
     """
-    from fmnist.cli.output import read_names
-    from fmnist.models.open import Execution, describe, is_model_file, open_model
-    from fmnist.predict.output import Layout, record
+    from fmnist.models.open import describe, open_model
+    from fmnist.predict.output import Layout
     from fmnist.predict.predict import predict_images
     from fmnist.predict.sources import STDIN, find_images, read_images
     from fmnist.text.progress import say
@@ -91,44 +94,25 @@ def predict(
         images.insert(0, model)
         model = None
     if not images:
-        raise typer.BadParameter("name one image or more", param_hint="PATH...")
-    frame = _frame(raw, STDIN in images)
-    if show and form != "table":
-        raise typer.BadParameter("draws for people; leave --as away", param_hint="--show")
+        raise typer.BadParameter("give one image or more", param_hint="PATH...")
+    frame = _frame(display.raw, STDIN in images)
+    if display.show and display.form != "table":
+        raise typer.BadParameter("draws for people; leave out --as", param_hint="--show")
     found = find_images(images)
     if found.passed_over:
-        say(f"files passed over, as they are not named like images: {found.passed_over:,}")
-    if model is None or not is_model_file(model):
-        from fmnist.models.select import select_artifact  # a tenth of the time of a whole prediction
-
-        model, _ = select_artifact(model, engine)
-        say(f"model: {model}")
+        say(f"files skipped, as they are not named like images: {found.passed_over:,}")
+    path = _model_file(model, execution.engine)
     live = STDIN in found.paths
-    records: list[ImageAnswer] = []
-    failed = inverted = answered = 0
-    with open_model(
-        model, Execution(threads, engine, input_range, labels=read_names(labels), output=output)
-    ) as session:
-        session.info.contract.require_range(model)
+    with open_model(path, execution.execution()) as session:
+        session.info.contract.require_range(path)
         shape = image_shape(session.info.input_shape)
-        require_image_shape(shape, str(model))
-        layout = _layout(form, show, session.info.labels, min(top, len(session.info.labels)), found)
-        if str(json) == "-":  # JSON on stdout stands alone there
-            layout = Layout("", lambda answer: "")
-        answers = predict_images(session, read_images(found.paths, shape, invert, frame), top, live)
-        try:
-            for answer in _tell(answers, layout, _progress(found), live):
-                if answer is None:
-                    failed += 1
-                    continue
-                answered += 1
-                inverted += answer.picture.inverted
-                if json:
-                    records.append(record(answer))
-        finally:  # also where the user ends a camera's stream
-            if inverted and invert == "auto":
-                counts = f"{inverted:,} of {answered:,} images"
-                say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
+        require_image_shape(shape, str(path))
+        layout = _layout(display, session.info.labels, found)
+        if str(json) == "-":  # only JSON goes to stdout then
+            layout = Layout("", lambda result: "")
+        readings = read_images(found.paths, shape, display.invert, frame)
+        results = _print(predict_images(session, readings, display.top, live), layout, _progress(found), live)
+        records, failed = _follow(results, keep=json is not None, automatic=display.invert == "auto")
         if records and json:
             from fmnist.results.write import to_json, write_result
 
@@ -138,8 +122,50 @@ def predict(
         raise typer.Exit(1)
 
 
+def _model_file(model: Path | None, engine: str) -> Path:
+    """Return the model that the user named; of a run, by default the newest, an artifact."""
+    from fmnist.models.open import is_model_file
+
+    if model is not None and is_model_file(model):
+        return model
+    from fmnist.models.select import select_artifact  # takes a tenth of the time of a whole prediction
+    from fmnist.text.progress import say
+
+    path, _ = select_artifact(model, engine)
+    say(f"model: {path}")
+    return path
+
+
+def _follow(
+    results: "Iterator[ClassifiedImage | None]", keep: bool, automatic: bool
+) -> "tuple[list[ImageAnswer], int]":
+    """Take all results; return them as records, if they are to be kept, and the number of errors.
+
+    At the end, also after Ctrl-C, a line says how many images were inverted automatically.
+    """
+    from fmnist.predict.output import record
+    from fmnist.text.progress import say
+
+    records: list[ImageAnswer] = []
+    failed = inverted = classified = 0
+    try:
+        for result in results:
+            if result is None:
+                failed += 1
+                continue
+            classified += 1
+            inverted += result.picture.inverted
+            if keep:
+                records.append(record(result))
+    finally:
+        if inverted and automatic:
+            counts = f"{inverted:,} of {classified:,} images"
+            say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
+    return records, failed
+
+
 def _is_model(path: Path) -> bool:
-    """Whether a path names a model file or a run; else it is of images."""
+    """Whether a path is a model file or a run, and not images."""
     from fmnist.models.open import is_model_file
 
     if is_model_file(path):
@@ -149,26 +175,26 @@ def _is_model(path: Path) -> bool:
     return Run(path).record().exists()
 
 
-def _tell(
-    answers: "Iterator[Answer | FmnistError]", layout: "Layout", progress: "Progress", live: bool
-) -> "Iterator[Answer | None]":
-    """Print each answer when it comes, and on stderr what went wrong, of which None is passed on."""
+def _print(
+    results: "Iterator[ClassifiedImage | FmnistError]", layout: "Layout", progress: "Progress", live: bool
+) -> "Iterator[ClassifiedImage | None]":
+    """Print each result at once, and errors on stderr; yield the result, or None for an error."""
     import sys
 
-    from fmnist.predict.predict import Answer
+    from fmnist.predict.predict import ClassifiedImage
     from fmnist.text.colours import error_line
 
     header = layout.header
-    for answer in answers:
-        if not isinstance(answer, Answer):
-            progress.step(error_line(answer, sys.stderr))
+    for result in results:
+        if not isinstance(result, ClassifiedImage):
+            progress.step(error_line(result, sys.stderr))
             yield None
             continue
         progress.step()
-        yield answer  # first, so that it is counted, whatever ends the program when it is printed
-        print(header + layout.text(answer), end="", flush=live)
+        yield result  # first, so that it is counted even if printing it ends the program
+        print(header + layout.text(result), end="", flush=live)
         header = ""
-    print(end="", flush=True)  # answers stand before what is said at the end, also where both go to one file
+    print(end="", flush=True)  # before the messages at the end, also if both go to one file
 
 
 def _frame(raw: str | None, streamed: bool) -> "Frame | None":
@@ -178,7 +204,7 @@ def _frame(raw: str | None, streamed: bool) -> "Frame | None":
 
     if not streamed:
         raise typer.BadParameter(
-            "is the size of frames from standard input; name - as a PATH", param_hint="--raw"
+            "is the size of frames from standard input; give - as a PATH", param_hint="--raw"
         )
     try:
         return parse_frame(raw)
@@ -186,24 +212,25 @@ def _frame(raw: str | None, streamed: bool) -> "Frame | None":
         raise typer.BadParameter(str(error), param_hint="--raw") from error
 
 
-def _layout(form: str, show: bool, labels: tuple[str, ...], top: int, found: "Found") -> "Layout":
+def _layout(display: _Display, labels: tuple[str, ...], found: "FoundImages") -> "Layout":
     import shutil
     import sys
 
     from fmnist.predict.output import cards, comma_separated, json_lines, table
     from fmnist.text.image_grid import takes_half_blocks
 
-    if form == "jsonl":
+    top = min(display.top, len(labels))
+    if display.form == "jsonl":
         return json_lines()
-    if form == "csv":
+    if display.form == "csv":
         return comma_separated(top, for_terminal=_on_terminal())
-    if show:
+    if display.show:
         return cards(shutil.get_terminal_size().columns, takes_half_blocks(sys.stdout))
     return table(labels, top, found.name_width)
 
 
-def _progress(found: "Found") -> "Progress":
-    """Progress where answers do not show it themselves, and where it is known how many there are."""
+def _progress(found: "FoundImages") -> "Progress":
+    """Return the progress to show: none if the results show it themselves, or their number is unknown."""
     from fmnist.text.progress import Progress
 
     silent = _on_terminal() or not found.countable or len(found.paths) <= _HANDFUL

@@ -20,16 +20,16 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="HTML file. Default: report.html in the run; of several runs, in this folder.",
+            help="HTML file. Default: report.html in the run; for several runs, in this folder.",
         ),
     ] = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Show runs as a page, the decision first.
+    """Write a page about runs, the decision first.
 
-    Which artifact to ship, why, and what that costs; then every figure. One HTML file, which needs no network
-    and no other file.
+    Which artifact to ship, why, and what that costs; then every figure. The page is one HTML file, which
+    needs no network and no other file.
     """
     from fmnist.cli.output import say_run
     from fmnist.models.select import Splits

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
 
-from fmnist_runtime.artifact.verify import Verification
+from fmnist_runtime.verify import Verification
 
 
 @dataclass(frozen=True)

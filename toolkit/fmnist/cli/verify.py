@@ -8,7 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist_runtime.artifact.verify import Verification
+    from fmnist_runtime.verify import Verification
 
 
 def verify(
@@ -23,14 +23,14 @@ def verify(
 ) -> None:
     """Check that artifacts work on this machine.
 
-    Each must have arrived whole, and answer here as where it was made. It carries a few images with the
-    answers to them, so that no data set is needed. Exit 3 when one differs.
+    Each file must be intact, and must answer as it did where it was made. An artifact carries a few images
+    with their scores, so no data set is needed. Exit 3 if one differs.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.cli.verification import verification_body
     from fmnist.models.select import select_artifacts
-    from fmnist_runtime.artifact.verify import verify as verify_artifact
     from fmnist_runtime.errors import FmnistError
+    from fmnist_runtime.verify import verify as verify_artifact
 
     selection = select_artifacts(artifacts or [])
     say_run_and_stale(selection.run)
@@ -38,7 +38,7 @@ def verify(
     for path in selection.paths:
         try:
             results.append(verify_artifact(path, threads))
-        except FmnistError as error:  # one that cannot be verified hides no other's verdict
+        except FmnistError as error:  # the others still get their verdict
             failures.append(error)
     if results:
         show(_text(results), "verify", verification_body(results), json)

@@ -1,1 +1,4 @@
-"""Data sets: which are here, and fetching those that are not."""
+"""Data sets: find those on this machine, and fetch others."""
+
+DEFAULT_DATASET = "fashion-mnist"
+"""The data set that is used by default."""

@@ -1,4 +1,7 @@
-"""Data sets from the network: where each is published, and how its files come to lie in a folder."""
+"""Fetch data sets: mirrors, downloads of single files, and their checks.
+
+A download has a limit of size and of waiting time, and fails with one reason.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,20 @@ import gzip
 import math
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
+from typing import BinaryIO, get_args
 
-from fmnist.datasets.download import MAX_BYTES, DownloadError, download, writing
-from fmnist.text.progress import say
+from fmnist.text.progress import Progress, say
+from fmnist.text.tables import ABSENT, table
 from fmnist_runtime.data.datasets import KNOWN, Split, cache_folder, file_names, find_file
 from fmnist_runtime.data.idx import idx_sha256, read_idx, read_idx_shape
-from fmnist_runtime.errors import DatasetError, IdxError
+from fmnist_runtime.errors import DatasetError, IdxError, OutputError, needs_extra
 
 # Base addresses, to which a file's name with .gz is appended, in the order they are tried. They may
-# compress differently: what is checked is the SHA-256 of the decompressed bytes, so none needs trust.
+# compress differently. The SHA-256 of the decompressed bytes is checked, so mirrors need not be trusted.
 MIRRORS = {
     "fashion-mnist": (
         # The publisher's repository.
@@ -38,37 +42,37 @@ MIRRORS = {
 }
 
 _PACKAGES = {"fashion-mnist": "dataset-fashion-mnist"}
-"""What installs a data set on Debian and Raspberry Pi OS."""
+"""Packages of data sets in Debian and Raspberry Pi OS."""
 _COMPRESSION = 6
 _GZIP_MAGIC = b"\x1f\x8b"
 
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """One file of a data set that is now there, and is the published one."""
+    """A fetched file, identical to the published one."""
 
     path: Path
     """The file."""
     mirror: str | None
-    """Base address that it came from; None when it was there before."""
+    """Base address that it came from; None if it was there before."""
 
 
 def fetch_dataset(
     name: str, data_dir: Path | None = None, mirrors: Sequence[str] = (), offline: bool = False
 ) -> list[FetchedFile]:
-    """Bring the four files of a known data set into a folder where it is looked for.
+    """Fetch the four files of a known data set into a folder where it will be found.
 
-    A file that is there and is the published one is kept, a damaged one is replaced.
+    Files that are identical to the published ones are kept; damaged ones are replaced.
 
     Args:
         name: A known data set.
-        data_dir: Folder that gets a subfolder of that name; the user's cache when None.
+        data_dir: Folder for a subfolder of that name; the user's cache if None.
         mirrors: Base addresses to try instead of the built-in ones, in order.
-        offline: Use no network.
+        offline: Do not use the network.
 
     Raises:
         DatasetError: The data set is not known, a file is missing offline, no mirror has it, or
-            somebody else's data lies in its place.
+            other data is in its place.
         OutputError: The folder cannot be written.
         MissingExtraError: pooch is not installed.
     """
@@ -92,13 +96,13 @@ def fetch_dataset(
             continue
         path = folder / f"{file}.gz"
         mirror = _fetch(name, path, order)
-        order.sort(key=lambda other: other != mirror)  # the next file begins with the one that works
+        order.sort(key=lambda other: other != mirror)  # try the mirror that works first for the next file
         fetched.append(FetchedFile(path, mirror))
     return fetched
 
 
 def _published(name: str, folder: Path, file: str) -> Path | None:
-    """Where a file lies, if it is the published one; None when it is missing or damaged."""
+    """Return the path of a file, if it is the published one; None if it is missing or damaged."""
     path = find_file(folder, file)
     if path is None:
         return None
@@ -106,13 +110,13 @@ def _published(name: str, folder: Path, file: str) -> Path | None:
         digest = idx_sha256(read_idx(path))
     except IdxError:
         return None
-    if digest != KNOWN[name].sha256[file]:  # whole, and another: somebody wants it
+    if digest != KNOWN[name].sha256[file]:  # intact, but different, so it may be the user's
         raise DatasetError(f"{path}: is not the published file of {name}; move it away, and fetch again")
     return path
 
 
 def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> str:
-    """Put a file in its place from the first mirror that has it, and say which that is."""
+    """Download a file from the first mirror that has it, and return that mirror."""
     failures = []
     for mirror in mirrors:
         try:
@@ -124,7 +128,7 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> str:
             instead = f", not from {', '.join(failures)}" if failures else ""
             say(f"{path.name}: fetched from {mirror}{instead}")
             return mirror
-    # What to do comes before the addresses: a long line loses its end.
+    # The remedy comes before the addresses, as long lines are cut.
     raise DatasetError(
         f"{path.name} of {name}: no mirror gives it; name another with --mirror, or {_mend(name)}; "
         f"tried {', '.join(failures)}"
@@ -133,7 +137,7 @@ def _fetch(name: str, path: Path, mirrors: Sequence[str]) -> str:
 
 def _fetch_from(mirror: str, name: str, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile, whose files only their owner may read.
+    # Not tempfile, as only the owner may read its files.
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         download(f"{mirror.rstrip('/')}/{path.name}", temporary)
@@ -146,9 +150,9 @@ def _fetch_from(mirror: str, name: str, path: Path) -> None:
 
 
 def _check(path: Path, name: str, file: str) -> None:
-    """Check that a download is the published file, and let it be gzipped, as its name says."""
+    """Check that a download is the published file, and compress it if it is not."""
     try:
-        # Before the data: a small download could be made to decompress to more than there is memory.
+        # Before the data: a small download could decompress to more than the memory.
         if math.prod(read_idx_shape(path)) > MAX_BYTES:
             raise DownloadError("is not the published file")
         array = read_idx(path)
@@ -159,7 +163,7 @@ def _check(path: Path, name: str, file: str) -> None:
     if digest != KNOWN[name].sha256[file]:
         raise DownloadError(f"is not the published file, sha256 {digest[:16]}…")
     content = path.read_bytes()
-    if not content.startswith(_GZIP_MAGIC):  # a server that says Content-Encoding: gzip had it unpacked
+    if not content.startswith(_GZIP_MAGIC):  # Content-Encoding: gzip made the client decompress it
         path.write_bytes(gzip.compress(content, _COMPRESSION, mtime=0))
 
 
@@ -168,3 +172,119 @@ def _mend(name: str) -> str:
         f", or on Debian and Raspberry Pi OS: apt install {_PACKAGES[name]}" if name in _PACKAGES else ""
     )
     return f"give the other verbs a folder that has it with --data-dir{package}"
+
+
+MAX_BYTES = 64 * 2**20
+"""The longest file in the format has 47 MB decompressed; a longer download is something else."""
+
+_TIMEOUT_S = 30.0
+"""Time limit for the connection, and for each next byte."""
+_CHUNK_BYTES = 64 * 2**10
+_BAR_STEPS = 100
+
+
+class DownloadError(Exception):
+    """Why an address did not provide the file. Not shown alone, as another mirror may have it."""
+
+
+def download(url: str, path: Path) -> None:
+    """Download a file, with a bar on a terminal.
+
+    Args:
+        url: An http or https address; redirections are followed.
+        path: A file that does not exist yet. After an error it may be incomplete; the caller removes it.
+
+    Raises:
+        DownloadError: The address cannot be reached, refuses, disconnects, or sends more than `MAX_BYTES`.
+        MissingExtraError: pooch is not installed.
+        OutputError: The file cannot be written.
+    """
+    with needs_extra("train", "downloading"):
+        from pooch import HTTPDownloader
+
+    bar = _Bar(url.rpartition("/")[2])
+    fetch = HTTPDownloader(progressbar=bar, chunk_size=_CHUNK_BYTES, timeout=_TIMEOUT_S)
+    with writing(path.parent), path.open("xb") as file:
+        try:
+            fetch(url=url, output_file=_Capped(file, path.parent), pooch=None)
+        except (OSError, ValueError) as error:  # all errors of requests, and an invalid length
+            raise DownloadError(_reason(error)) from error
+        finally:
+            bar.remove()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Convert an error of the file system into one line.
+
+    Raises:
+        OutputError: The block could not write in the folder.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error.strerror}); choose another place") from error
+
+
+class _Capped:
+    """A file of at most `MAX_BYTES`, whatever length the server announced.
+
+    It converts its errors, as those of the network are OSErrors, too.
+    """
+
+    def __init__(self, file: BinaryIO, folder: Path) -> None:
+        self._file, self._folder, self._size = file, folder, 0
+
+    def write(self, content: bytes) -> None:
+        self._size += len(content)
+        if self._size > MAX_BYTES:
+            raise DownloadError(f"sends more than {MAX_BYTES / 1e6:.0f} MB")
+        with writing(self._folder):
+            self._file.write(content)
+
+    def flush(self) -> None:
+        with writing(self._folder):
+            self._file.flush()
+
+
+class _Bar:
+    """A progress bar for pooch, in hundredths; none if the server announces no length."""
+
+    def __init__(self, label: str) -> None:
+        self.total = 0  # bytes; pooch sets it
+        self._received = self._shown = 0
+        self._progress = Progress(label, _BAR_STEPS)
+
+    def update(self, size: int) -> None:
+        self._received += size
+        while self.total and self._shown < min(_BAR_STEPS, _BAR_STEPS * self._received // self.total):
+            self._shown += 1
+            self._progress.step()
+
+    def reset(self) -> None:
+        self._received = 0
+
+    def close(self) -> None:
+        """Do nothing; pooch requires this method, but does not call it after a failure."""
+
+    def remove(self) -> None:
+        self._progress.remove()
+
+
+def _reason(error: BaseException) -> str:
+    """Return the status of the response, or the innermost error.
+
+    The outer errors repeat the address and class names.
+    """
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return getattr(error, "strerror", None) or " ".join(str(error).split()) or type(error).__name__
+
+
+def fetched_text(files: Sequence[FetchedFile]) -> str:
+    """Return a table of the files."""
+    rows = [[str(file.path), "fetched" if file.mirror else "kept", file.mirror or ABSENT] for file in files]
+    return table(["file", "state", "from"], rows, left=3)

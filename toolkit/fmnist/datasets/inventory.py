@@ -1,4 +1,4 @@
-"""Which data sets are there, and whether their files are the published ones."""
+"""List the data sets on this machine, and check that their files are the published ones."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict, get_args
 
+from fmnist.text.tables import ABSENT, table
 from fmnist_runtime.data.datasets import KNOWN, Split, file_names, find_files, load_dataset
 from fmnist_runtime.data.idx import idx_sha256, read_idx_shape
 from fmnist_runtime.errors import DatasetError
 
 
 @dataclass(frozen=True)
-class Entry:
+class InventoryEntry:
     """A known data set on this machine."""
 
     name: str
@@ -20,18 +21,18 @@ class Entry:
     labels: tuple[str, ...]
     """Class names."""
     folder: Path | None
-    """Where its test split lies; None when it was not found."""
+    """Folder of its test split; None if it was not found."""
     training_images: int | None
-    """Number of training images; None when they were not found."""
+    """Number of training images; None if they were not found."""
     test_images: int | None
-    """Number of test images; None when they were not found."""
+    """Number of test images; None if they were not found."""
     image_shape: tuple[int, ...]
-    """Shape of one image; empty when none was found."""
+    """Shape of one image; empty if none was found."""
 
 
 @dataclass(frozen=True)
 class VerifiedFile:
-    """One IDX file that was read whole and found good."""
+    """An IDX file that was read completely and is valid."""
 
     path: Path
     """The file."""
@@ -40,30 +41,30 @@ class VerifiedFile:
     items: int
     """Images or labels in it."""
     published: bool
-    """Whether a digest was published, and is this one. False for one's own data set."""
+    """Whether it has a published digest; False for other data sets."""
 
 
 class InventoryBody(TypedDict):
     """The content of the JSON of `fmnist data list`."""
 
-    datasets: list[Entry]
+    datasets: list[InventoryEntry]
     """The known data sets, found or not."""
 
 
-class VerificationBody(TypedDict):
+class DatasetVerification(TypedDict):
     """The content of the JSON of `fmnist data verify`."""
 
     files: list[VerifiedFile]
-    """The files that are good; what is wrong with others is said on standard error."""
+    """The valid files; errors of others go to standard error."""
 
 
-def list_known(data_dir: Path | None = None) -> list[Entry]:
-    """The known data sets, found or not."""
+def list_known(data_dir: Path | None = None) -> list[InventoryEntry]:
+    """Return the known data sets, found or not."""
     return [_entry(name, data_dir) for name in KNOWN]
 
 
 def verifiable(data_dir: Path | None = None) -> list[str]:
-    """Names of the known data sets that are there.
+    """Return the names of the known data sets on this machine.
 
     Raises:
         DatasetError: There is none.
@@ -72,7 +73,7 @@ def verifiable(data_dir: Path | None = None) -> list[str]:
     if not names:
         raise DatasetError(
             f"no data set found; known ones are {', '.join(KNOWN)}: "
-            "name a folder with --data-dir, or run: fmnist data fetch NAME"
+            "give a folder with --data-dir, or run: fmnist data fetch NAME"
         )
     return names
 
@@ -81,7 +82,7 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile
     """Read all four files of a data set and check them against each other and the published digests.
 
     Raises:
-        DatasetError: A file is missing, damaged, does not fit the others, or is not the published one.
+        DatasetError: A file is missing or damaged, does not match the others, or is not the published one.
     """
     files = []
     for split in get_args(Split):
@@ -100,7 +101,7 @@ def verify_dataset(name: str, data_dir: Path | None = None) -> list[VerifiedFile
     return files
 
 
-def _entry(name: str, data_dir: Path | None) -> Entry:
+def _entry(name: str, data_dir: Path | None) -> InventoryEntry:
     counts: dict[Split, int] = {}
     folder: Path | None = None
     shape: list[int] = []
@@ -109,7 +110,9 @@ def _entry(name: str, data_dir: Path | None) -> Entry:
             images, _ = find_files(name, split, data_dir)
             counts[split], *shape = read_idx_shape(images)
             folder = images.parent
-    return Entry(name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), tuple(shape))
+    return InventoryEntry(
+        name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), tuple(shape)
+    )
 
 
 def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
@@ -118,3 +121,38 @@ def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
     except DatasetError:
         return False
     return True
+
+
+def inventory_text(inventory: InventoryBody) -> str:
+    """Return a table of the data sets."""
+
+    def count(number: int | None) -> str:
+        return ABSENT if number is None else f"{number:,}"
+
+    rows = [
+        [
+            entry.name,
+            str(entry.folder or "not found"),
+            count(entry.training_images),
+            count(entry.test_images),
+            "x".join(str(length) for length in entry.image_shape) or ABSENT,
+            str(len(entry.labels)),
+        ]
+        for entry in inventory["datasets"]
+    ]
+    header = ["data set", "folder", "training images", "test images", "size", "classes"]
+    return table(header, rows, left=2)
+
+
+def verification_text(verification: DatasetVerification) -> str:
+    """Return a table of the files."""
+    rows = [
+        [
+            str(file.path),
+            "as published" if file.published else "readable",
+            file.sha256[:16],
+            f"{file.items:,}",
+        ]
+        for file in verification["files"]
+    ]
+    return table(["file", "state", "sha256", "items"], rows, left=3)

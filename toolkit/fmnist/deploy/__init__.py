@@ -1,1 +1,1 @@
-"""Bringing a run to devices over SSH, and what they find of it back."""
+"""Deployment of a run to devices over SSH; the devices measure it, and the results come back."""

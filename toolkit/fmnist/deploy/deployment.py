@@ -1,42 +1,44 @@
-"""All devices at once, each on its own way."""
+"""Deployment of a run to all devices at once."""
 
 from __future__ import annotations
 
+import shlex
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 
 from fmnist.bundle.contents import Bundle, make_bundle
-from fmnist.deploy.device import Deployment, Plan
+from fmnist.deploy.device import Deployment, DeploymentPlan, DeviceProgress
 from fmnist.deploy.measuring import require_results_replaceable
 from fmnist.deploy.outcome import Outcome
-from fmnist.deploy.progress import Teller
 from fmnist.deploy.ssh import Ssh
 from fmnist.devices.targets import Target
+from fmnist.results.summary import FIGURES, figure_cells, trust_notes, verdict_cell
 from fmnist.runs.run import Run
+from fmnist.text.tables import ABSENT, printable, table
 from fmnist_runtime.errors import FmnistError
 
 _MOST_AT_ONCE = 8
 
 
 class Bundles:
-    """The bundles of a run, each made when the first device needs it, and then shared."""
+    """The bundles of a run. Each is made when the first device needs it, and then shared."""
 
     def __init__(self, run: Run, formats: Sequence[str], data_dir: Path | None) -> None:
         """Make bundles of a run.
 
         Args:
             run: The run.
-            formats: Formats of the artifacts that are wanted.
-            data_dir: Where the data set lies, if not in one of the usual places.
+            formats: Formats of the artifacts to include.
+            data_dir: Folder of the data set, if not in one of the usual places.
         """
         self._run, self._formats, self._data_dir = run, formats, data_dir
         self._made: dict[Target, Bundle | FmnistError] = {}
         self._lock = threading.Lock()
 
     def bundle_for(self, target: Target) -> Bundle:
-        """The bundle for a target.
+        """Return the bundle for a target.
 
         Raises:
             FmnistError: It cannot be made.
@@ -61,7 +63,7 @@ def deploy(
     bundle_for: Callable[[Target], Bundle],
     bench_options: Sequence[str],
 ) -> list[Outcome]:
-    """Bring a run to devices, measure it there, and bring the results into the run.
+    """Deploy a run to devices, measure it there, and copy the results into the run.
 
     Args:
         run: The run.
@@ -70,7 +72,7 @@ def deploy(
         bench_options: Options of ``fmnist bench`` on the devices.
 
     Returns:
-        What became of each device, in their order; where the user interrupts it, as far as it came.
+        The outcome of each device, in their order; after Ctrl-C, as far as each came.
 
     Raises:
         OutputError: Results could not be written into the run.
@@ -78,10 +80,10 @@ def deploy(
     for host in hosts:
         require_results_replaceable(run, host)
     ssh = Ssh()
-    plan = Plan(run, bundle_for, bench_options)
-    ways = [Deployment(host, ssh, plan, Teller(host, alone=len(hosts) == 1)) for host in hosts]
+    plan = DeploymentPlan(run, bundle_for, bench_options)
+    deployments = [Deployment(host, ssh, plan, DeviceProgress(host, alone=len(hosts) == 1)) for host in hosts]
     with ThreadPoolExecutor(_MOST_AT_ONCE) as pool:
-        pending = [pool.submit(way.execute) for way in ways]
+        pending = [pool.submit(deployment.execute) for deployment in deployments]
         try:
             wait(pending)
         except KeyboardInterrupt:
@@ -89,7 +91,34 @@ def deploy(
             ssh.stop()
             pool.shutdown(cancel_futures=True)
             return [
-                future.result() if done else way.interrupted()
-                for future, done, way in zip(pending, finished, ways, strict=True)
+                future.result() if done else deployment.interrupted()
+                for future, done, deployment in zip(pending, finished, deployments, strict=True)
             ]
     return [future.result() for future in pending]
+
+
+def deployment_text(run: Run, outcomes: Sequence[Outcome]) -> str:
+    """Return a table of all models on all devices, and below it the gates they broke."""
+    cells = []
+    for outcome in outcomes:
+        device = [outcome.host, outcome.machine or ABSENT]
+        cells += [
+            [*device, f"{row.format} {row.scheme}", verdict_cell(row), *figure_cells(row)]
+            for row in outcome.rows
+        ]
+        if not outcome.rows:
+            cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    breaches = [
+        printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
+        for outcome in outcomes
+        for row in outcome.rows
+        for failure in row.failures
+    ]
+    header = ["device", "machine", "model", "verdict", *FIGURES]
+    lines = [table(header, cells, left=4), *trust_notes(rows), *breaches]
+    if rows:
+        lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
+        if not run.is_adopted():
+            lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
+    return "\n".join(lines)

@@ -1,7 +1,10 @@
-"""One device's deployment, step by step; whatever ends it, it is said what the device has then."""
+"""The deployment to one device, step by step. Its outcome always says which version the device uses."""
 
 from __future__ import annotations
 
+import io
+import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +12,6 @@ from fmnist.bundle.contents import Bundle
 from fmnist.deploy import ssh, transfer
 from fmnist.deploy.measuring import GATE_FAILED, KINDS, Measurement, results_folder
 from fmnist.deploy.outcome import Outcome
-from fmnist.deploy.progress import Teller
 from fmnist.deploy.ssh import Connection, Ssh
 from fmnist.devices import remote_probe
 from fmnist.devices.doctor.diagnosis import diagnose
@@ -17,9 +19,59 @@ from fmnist.devices.matching import target_of
 from fmnist.devices.targets import Target
 from fmnist.results.summary import SummaryRow
 from fmnist.runs.run import Run
+from fmnist.text.progress import Progress, say
 from fmnist.text.tables import size
 from fmnist_runtime.errors import DeviceError, FmnistError, RejectedError
 from fmnist_runtime.machine.probe import Probe
+
+_ONE_AT_A_TIME = threading.Lock()
+_STEPS = 100
+
+
+class DeviceProgress:
+    """Progress lines of one device, each with the name of the device."""
+
+    def __init__(self, host: str, alone: bool) -> None:
+        """Report on a device.
+
+        Args:
+            host: What the user calls it.
+            alone: Whether it is the only device, so that a bar can use the last line of the terminal.
+        """
+        self._host, self._alone = host, alone
+        self._bar: Progress | None = None
+
+    def say(self, line: str) -> None:
+        """Print a line, and remove the bar."""
+        if self._bar:
+            self._bar.remove()
+            self._bar = None
+        with _ONE_AT_A_TIME:
+            say(f"{self._host}: {line}")
+
+    def sending(self, total: int) -> Callable[[int], None]:
+        """Show the progress of sending bytes; call the returned function with each number of bytes sent."""
+        stream = None if self._alone else _Lines()
+        progress = self._bar = Progress(f"{self._host}: per cent of {size(total)} sent:", _STEPS, stream)
+        sent = steps = 0
+
+        def count(number: int) -> None:
+            nonlocal sent, steps
+            sent += number
+            while steps < _STEPS * sent // total:
+                steps += 1
+                progress.step()
+
+        return count
+
+
+class _Lines(io.StringIO):
+    """Standard error as a stream that is not a terminal, for one of several bars."""
+
+    def write(self, text: str) -> int:
+        with _ONE_AT_A_TIME:
+            return sys.stderr.write(text) if sys.stderr else 0
+
 
 _MAX_PROBE = 1_000_000
 _NO_PROGRAM = 127
@@ -27,30 +79,30 @@ _NO_PROGRAM = 127
 
 
 @dataclass(frozen=True)
-class Plan:
+class DeploymentPlan:
     """What every device gets."""
 
     run: Run
-    """The run whose artifacts go there, and into which the results come."""
+    """The run whose artifacts are deployed, and which receives the results."""
     bundle_for: Callable[[Target], Bundle]
-    """Makes a bundle, once for all devices that it fits."""
+    """Returns the bundle for a target, made once."""
     bench_options: Sequence[str]
-    """Options of ``fmnist bench`` there."""
+    """Options of ``fmnist bench`` on the device."""
 
 
 class Deployment:
-    """The way of one device, which knows how far it has come."""
+    """The deployment to one device, with its state."""
 
-    def __init__(self, host: str, ssh: Ssh, plan: Plan, teller: Teller) -> None:
-        """Prepare the way to a device.
+    def __init__(self, host: str, ssh: Ssh, plan: DeploymentPlan, progress: DeviceProgress) -> None:
+        """Prepare a deployment.
 
         Args:
             host: A destination as ``ssh`` takes it.
             ssh: Makes the connections.
-            plan: What it gets.
-            teller: Says how it goes.
+            plan: What the device gets.
+            progress: Reports on the device.
         """
-        self.host, self._ssh, self._plan, self._teller = host, ssh, plan, teller
+        self.host, self._ssh, self._plan, self._progress = host, ssh, plan, progress
         self._probe: Probe | None = None
         self._target: Target | None = None
         self._bundle: Bundle | None = None
@@ -61,7 +113,7 @@ class Deployment:
         self._state = "nothing was sent"
 
     def execute(self) -> Outcome:
-        """Go all the way, or as far as it goes."""
+        """Deploy; after an error, return the outcome so far with the reason."""
         try:
             self._probe = self._ask()
             self._target = target_of(self._probe)
@@ -70,21 +122,21 @@ class Deployment:
             with self._ssh.open(self.host, transfer.SCRIPT, self._pass_on) as connection:
                 verified = self._install(connection, self._bundle)
                 folder = results_folder(self._plan.run, self.host)
-                measurement = Measurement(connection, folder, self._teller.say)
+                measurement = Measurement(connection, folder, self._progress.say)
                 self._require_proof(measurement, self._bundle.version, verified)
                 self._switch(connection, self._bundle.version)
                 measurement.take("bench", self._plan.bench_options)
                 self._rows = measurement.rows()
         except FmnistError as error:
-            self._teller.say("failed")
+            self._progress.say("failed")
             if not isinstance(error, RejectedError):
                 self._log = self._log or self._ssh.log(self.host)
             return self._outcome(error)
-        self._teller.say("done")
+        self._progress.say("done")
         return self._outcome(None)
 
     def interrupted(self) -> Outcome:
-        """What is there when the user has ended all."""
+        """Return the outcome after Ctrl-C."""
         return self._outcome(DeviceError("interrupted"))
 
     def _outcome(self, error: FmnistError | None) -> Outcome:
@@ -102,42 +154,42 @@ class Deployment:
         )
 
     def _ask(self) -> Probe:
-        self._teller.say("probe")
+        self._progress.say("probe")
         script = remote_probe.program().encode()
-        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, ssh.PATIENCE_S)
+        reply = self._ssh.run(self.host, "exec python3 -I -", _MAX_PROBE, script, ssh.TIMEOUT_S)
         if reply.code == _NO_PROGRAM:
             raise DeviceError("there is no python3; sudo apt install python3")
         return remote_probe.read_reply(reply.output.decode(errors="replace"))
 
     def _say_problems(self, probe: Probe) -> None:
-        """What keeps a device from working, or from its full speed, before minutes are spent on it."""
+        """Report problems of a device before minutes are spent on it."""
         for finding in diagnose(probe):
             if finding.verdict == "problem":
-                self._teller.say(f"{finding.name}: {finding.found}; {finding.advice}")
+                self._progress.say(f"{finding.name}: {finding.found}; {finding.advice}")
 
     def _pass_on(self, line: str) -> None:
-        """Say how far a verb has come there, such as ``bench 12 of 48``; the rest is for the log."""
+        """Report the progress of a verb there, such as ``bench 12 of 48``; other lines go to the log."""
         if line.startswith(tuple(f"{kind} " for kind in KINDS)):
-            self._teller.say(line)
+            self._progress.say(line)
 
     def _install(self, connection: Connection, bundle: Bundle) -> bool:
-        """Have a version installed beside the one in use.
+        """Install a version beside the one in use.
 
         Returns:
-            Whether its artifacts answer there as where they were made.
+            Whether `fmnist verify` passed on the device.
 
         Raises:
             DeviceError: It could not be sent or installed.
         """
-        stock = transfer.take_stock(connection, bundle)
-        self._in_use = stock.current == bundle.version
-        self._already = self._in_use and stock.works
-        _require_space(bundle, stock)
-        before = _as_before(bundle, stock)
+        contents = transfer.query(connection, bundle)
+        self._in_use = contents.current == bundle.version
+        self._already = self._in_use and contents.works
+        _require_space(bundle, contents)
+        before = _as_before(bundle, contents)
         try:
-            self._send(connection, bundle, stock, before)
+            self._send(connection, bundle, contents, before)
             done = transfer.installed(connection)
-        except transfer.RefusedThereError:
+        except transfer.DeviceRefusedError:
             self._state = before
             raise
         if done.code not in (0, GATE_FAILED):
@@ -148,14 +200,14 @@ class Deployment:
         return done.code == 0
 
     def _require_proof(self, measurement: Measurement, version: str, verified: bool) -> None:
-        """See what the device finds of a version that is installed there.
+        """Check on the device that an installed version keeps its gates.
 
         Raises:
-            RejectedError: An artifact fails its gate there, or did not verify itself.
-            DeviceError: It could not be found out.
+            RejectedError: An artifact fails its gate or its verification there.
+            DeviceError: It could not be checked.
             OutputError: A result cannot be written.
         """
-        differs = f"version {version} answers otherwise there than where it was made"
+        differs = f"version {version} gives other answers there than where it was made"
         try:
             self._rows = measurement.prove()
         except FmnistError as error:
@@ -178,23 +230,25 @@ class Deployment:
     def _switch(self, connection: Connection, version: str) -> None:
         if self._in_use:
             return
-        self._teller.say("switch")
+        self._progress.say("switch")
         self._state = f"whether version {version} is in use there is not known; try again"
         transfer.use(connection)
         self._state = _without_results(version)
 
-    def _send(self, connection: Connection, bundle: Bundle, stock: transfer.Stock, before: str) -> None:
-        """Send what is missing, and remember at each moment what is there.
+    def _send(
+        self, connection: Connection, bundle: Bundle, contents: transfer.DeviceContents, before: str
+    ) -> None:
+        """Send the missing files, and keep the state up to date.
 
         Args:
-            connection: To a device that has told its stock.
-            bundle: What it is to have.
-            stock: What it told.
-            before: What is in use there.
+            connection: To the device, after `transfer.query`.
+            bundle: The bundle to install.
+            contents: What the device has.
+            before: Which version is in use there.
         """
-        missing = stock.missing_bytes(bundle)
+        missing = contents.missing_bytes(bundle)
         total = sum(file.size for file in transfer.distinct(bundle))
-        count = self._teller.sending(missing)
+        count = self._progress.sending(missing)
 
         def on_bytes(number: int) -> None:
             self._sent += number
@@ -202,31 +256,31 @@ class Deployment:
             sent = f"{size(total - missing + self._sent)} of {size(total)} were sent"
             self._state = f"{sent}, and the same command sends the rest; {before}"
 
-        transfer.send(connection, bundle, stock, on_bytes)
-        if stock.works:
-            self._teller.say(f"version {bundle.version} is there already")
+        transfer.send(connection, bundle, contents, on_bytes)
+        if contents.works:
+            self._progress.say(f"version {bundle.version} is there already")
         elif self._sent == missing:
-            self._teller.say("install")
+            self._progress.say("install")
             self._state = before
 
 
-def _as_before(bundle: Bundle, stock: transfer.Stock) -> str:
-    if stock.current is None:
-        return "none is in use there"
-    if stock.current != bundle.version:
-        return f"version {stock.current} stays in use there"
-    return f"version {stock.current} is in use there{'' if stock.works else ', and damaged'}"
+def _as_before(bundle: Bundle, contents: transfer.DeviceContents) -> str:
+    if contents.current is None:
+        return "no version is in use there"
+    if contents.current != bundle.version:
+        return f"version {contents.current} stays in use there"
+    return f"version {contents.current} is in use there{'' if contents.works else ', and damaged'}"
 
 
 def _without_results(version: str) -> str:
     return f"version {version} is in use there, but its results are not all here"
 
 
-def _require_space(bundle: Bundle, stock: transfer.Stock) -> None:
-    needed = 0 if stock.works else transfer.installed_bytes(bundle)
-    needed += stock.missing_bytes(bundle)
-    if needed > stock.free_bytes:
-        free = size(stock.free_bytes) if stock.free_bytes else "nothing"
+def _require_space(bundle: Bundle, contents: transfer.DeviceContents) -> None:
+    needed = 0 if contents.works else transfer.installed_bytes(bundle)
+    needed += contents.missing_bytes(bundle)
+    if needed > contents.free_bytes:
+        free = size(contents.free_bytes) if contents.free_bytes else "nothing"
         raise DeviceError(f"no space: needs {size(needed)}, {free} is free; delete what is not needed there")
 
 

@@ -11,10 +11,10 @@ from typing import Any, NoReturn
 from fmnist.deploy import transfer
 from fmnist.deploy.ssh import Connection, Reply
 from fmnist.results.summary import SummaryRow, summarise
-from fmnist.results.write import require_replaceable, schema
+from fmnist.results.write import RESULT, schema
 from fmnist.runs.run import Run
 from fmnist_runtime.errors import DeviceError
-from fmnist_runtime.files import write_atomically
+from fmnist_runtime.files import require_writable, write_atomically
 
 KINDS = ("doctor", "eval", "parity", "bench")
 """The verbs that are run on a device, in this order."""
@@ -38,7 +38,7 @@ def require_results_replaceable(run: Run, host: str) -> None:
         OutputError: They cannot, or there are files of their names that are not ours.
     """
     for kind in KINDS:
-        require_replaceable(results_folder(run, host) / f"{kind}.json")
+        require_writable(results_folder(run, host) / f"{kind}.json", RESULT)
 
 
 class Measurement:

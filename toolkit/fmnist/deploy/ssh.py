@@ -12,42 +12,41 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import IO, Self
 
-from fmnist.deploy.refusals import refusal
 from fmnist_runtime.errors import DeviceError
 
 _OPTIONS = (
-    "BatchMode=yes",  # nobody could answer a question
+    "BatchMode=yes",  # nobody can answer a prompt
     "ConnectTimeout=15",
-    "ServerAliveInterval=15",  # a connection that is dead ends after a minute
+    "ServerAliveInterval=15",  # a dead connection ends after a minute
     "ServerAliveCountMax=4",
-    "ClearAllForwardings=yes",  # those of the configuration are for the user's own sessions,
-    "RemoteCommand=none",  # and so is this
+    "ClearAllForwardings=yes",  # the configured ones are for the user's own sessions,
+    "RemoteCommand=none",  # as is this
 )
 _MAX_BANNER = 1_000_000
-"""Bytes that a host's start-up files may print before our command begins."""
+"""Bytes that start-up files of a host may print before the command begins."""
 _LOG_LINES = 20
-"""Lines of standard error that are kept; the last."""
+"""Number of the last lines of standard error that are kept."""
 _MAX_LINE = 2_000
 _LOST = 255
-"""Exit code of ``ssh`` when it is not that of a command."""
-PATIENCE_S = 60.0
-"""Start-up files that wait for somebody, or a disk that is gone, would otherwise be waited for as well."""
+"""Exit code of ``ssh`` itself, such as for a lost connection."""
+TIMEOUT_S = 60.0
+"""Limit for a host that does not respond, because of its start-up files or a disk, for example."""
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What a command on a host came to."""
+    """The result of a command on a host."""
 
     code: int
     """Its exit code."""
     output: bytes
-    """What it wrote to standard output, from its beginning."""
+    """Its standard output."""
     log: str
     """The last lines of its standard error."""
 
 
 class Connection:
-    """A command that runs on a host, from its first byte to its exit code."""
+    """A command that runs on a host."""
 
     def __init__(
         self, host: str, process: subprocess.Popen[bytes], token: bytes, on_line: Callable[[str], None] | None
@@ -57,7 +56,7 @@ class Connection:
         Args:
             host: What the user calls the host.
             process: ``ssh``, with pipes for all three streams.
-            token: Ends the line after which the command's own output begins.
+            token: End of the line before the command's own output.
             on_line: Called with each line of standard error.
         """
         self.host, self.process, self._token = host, process, token
@@ -70,7 +69,7 @@ class Connection:
         self._listener.start()
 
     def read_line(self, limit: int) -> bytes:
-        """The next line of standard output; empty when there is none.
+        """Return the next line of standard output; empty at the end.
 
         Raises:
             DeviceError: The host cannot be reached, or the line is longer than the limit.
@@ -82,7 +81,7 @@ class Connection:
         return line
 
     def read(self, limit: int) -> bytes:
-        """All that is left of standard output; fails as `read_line`."""
+        """Return the rest of standard output; raises the errors of `read_line`."""
         self._begin()
         output = self._stdout.read(limit + 1)
         if len(output) > limit:
@@ -90,7 +89,7 @@ class Connection:
         return output
 
     def write(self, content: bytes) -> bool:
-        """Send to the command's standard input; whether it still listens."""
+        """Write to the command's standard input; return whether it still reads."""
         try:
             self.stdin.write(content)
             self.stdin.flush()
@@ -99,7 +98,7 @@ class Connection:
         return True
 
     def wait(self) -> int:
-        """End the command's input, and wait for its exit code."""
+        """Close the command's input, and return its exit code."""
         with suppress(OSError):
             self.stdin.close()
         code = self.process.wait()
@@ -108,11 +107,11 @@ class Connection:
 
     @property
     def log(self) -> str:
-        """The last lines of standard error, ``ssh``'s own among them."""
+        """The last lines of standard error, including those of ``ssh``."""
         return "\n".join(self._lines)
 
     def lost(self) -> bool:
-        """Whether the connection, and not the command, came to an end; waits for it."""
+        """Wait, and return whether the connection ended, not the command."""
         code = self.wait()
         return code == _LOST or code < 0
 
@@ -126,8 +125,12 @@ class Connection:
         self._stdout.close()
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """End the connection when something takes longer, and say so."""
+    def time_limit(self, seconds: float) -> Iterator[None]:
+        """Close the connection if the block takes longer.
+
+        Raises:
+            DeviceError: It took longer.
+        """
         late = threading.Event()
 
         def end() -> None:
@@ -143,7 +146,7 @@ class Connection:
             if not late.is_set():
                 raise
             raise DeviceError(
-                f"says nothing for {seconds:.0f} s; log in and see what it waits for: "
+                f"does not respond for {seconds:.0f} s; log in and see what it waits for: "
                 f"ssh {shlex.quote(self.host)}"
             ) from error
         finally:
@@ -151,15 +154,15 @@ class Connection:
 
     def _too_much(self) -> DeviceError:
         see = f"ssh {shlex.quote(self.host)} true"
-        return DeviceError(f"answers with more than was asked for; see what it prints: {see}")
+        return DeviceError(f"sends more output than expected; see what it prints: {see}")
 
     def _begin(self) -> None:
         if not self._begun:
-            with self.within(PATIENCE_S):
+            with self.time_limit(TIMEOUT_S):
                 self._pass_over()
 
     def _pass_over(self) -> None:
-        """Pass over what start-up files print."""
+        """Skip the output of start-up files."""
         passed = 0
         while not self._begun:
             line = self._stdout.readline(_MAX_BANNER)
@@ -186,24 +189,24 @@ def _pipe(stream: IO[bytes] | None) -> IO[bytes]:
 
 
 class Ssh:
-    """All connections of one command of the user, so that Ctrl-C ends them together."""
+    """The connections of one `fmnist deploy`, so that Ctrl-C closes all of them."""
 
     def __init__(self) -> None:
-        """Begin with none."""
+        """Start without connections."""
         self._latest: dict[str, Connection] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
     def open(self, host: str, script: str, on_line: Callable[[str], None] | None = None) -> Connection:
-        """Start a script of ``sh`` on a host, whatever the user's shell there.
+        """Start a script of ``sh`` on a host; the user's login shell does not matter.
 
         Args:
             host: A destination as ``ssh`` takes it.
-            script: One line; what is not fixed in it is quoted by the caller.
+            script: One line; the caller quotes variable parts.
             on_line: Called with each line of standard error.
 
         Raises:
-            DeviceError: There is no ``ssh`` here, or all was stopped.
+            DeviceError: There is no ``ssh`` on this machine, or `stop` was called.
         """
         token = f"fmnist-{secrets.token_hex(8)}"
         options = [word for option in _OPTIONS for word in ("-o", option)]
@@ -214,7 +217,7 @@ class Ssh:
             if self._stopped:
                 raise DeviceError("interrupted")
             try:
-                # A process group of its own: Ctrl-C comes to us, who end it and say where it was.
+                # In its own process group, so that Ctrl-C reaches only this process, which then stops it.
                 process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, process_group=0)
             except OSError as error:
                 reason = f"ssh cannot be started ({error.strerror}); sudo apt install openssh-client"
@@ -229,22 +232,22 @@ class Ssh:
         script: str,
         limit: int,
         stdin: bytes,
-        patience_s: float,
+        timeout_s: float,
     ) -> Reply:
         """Run a script to its end.
 
         Args:
             host: A destination as ``ssh`` takes it.
             script: One line of ``sh``.
-            limit: Bytes that it may answer with.
-            stdin: What it is to read, some kB.
-            patience_s: Seconds that it may take.
+            limit: Largest size of its output in bytes.
+            stdin: Its standard input, some kB.
+            timeout_s: Time limit in seconds.
 
         Raises:
             DeviceError: The host cannot be reached, the connection was lost, or the answer is too long or
                 too late.
         """
-        with self.open(host, script) as connection, connection.within(patience_s):
+        with self.open(host, script) as connection, connection.time_limit(timeout_s):
             connection.write(stdin)
             with suppress(OSError):
                 connection.stdin.close()
@@ -254,7 +257,7 @@ class Ssh:
             return Reply(connection.wait(), output, connection.log)
 
     def stop(self) -> None:
-        """End all connections, and let no other begin."""
+        """Close all connections, and allow no more."""
         with self._lock:
             self._stopped = True
             for connection in self._latest.values():
@@ -262,5 +265,41 @@ class Ssh:
                     connection.process.kill()
 
     def log(self, host: str) -> str:
-        """The last lines that were said on the latest connection to a host."""
+        """Return the last lines of standard error of the latest connection to a host."""
         return self._latest[host].log if host in self._latest else ""
+
+
+_REASONS = (
+    ("IDENTIFICATION HAS CHANGED", "has another host key than before; if that is right, "
+     "ssh {host} says which line of known_hosts to remove"),
+    ("Host key verification failed", "is not known yet; look at its host key once: ssh {host}"),
+    ("hostname contains invalid characters", "is not a destination of ssh; use a form such as "
+     "pi@raspberrypi.local"),
+    ("usage: ssh ", "is not a destination of ssh; use a form such as pi@raspberrypi.local"),
+    ("Permission denied", "asks for a password; copy your key to it once: ssh-copy-id {host} "
+     "(or unlock it: ssh-add)"),
+    ("Too many authentication failures", "was offered too many keys; name the right one in ~/.ssh/config"),
+    ("Could not resolve hostname", "there is no host of that name; check it, or give its address"),
+    ("Connection refused", "refuses connections; is SSH switched on there? (sudo raspi-config)"),
+    ("timed out", "does not answer; is it switched on, and in this network?"),
+    ("No route to host", "cannot be reached; is it switched on, and in this network?"),
+    ("Network is unreachable", "cannot be reached; is this machine in a network?"),
+)  # fmt: skip
+"""Reasons by a part of OpenSSH's message; the first match counts."""
+
+
+def refusal(host: str, code: int, log: str) -> str:
+    """Return why a command could not start on a host.
+
+    Args:
+        host: What the user calls it.
+        code: Exit code of ``ssh``.
+        log: The last lines that it wrote to standard error.
+    """
+    for words, reason in _REASONS:
+        if words in log:
+            return reason.format(host=shlex.quote(host))
+    last = log.strip().splitlines()[-1:] or [f"exit code {code}"]
+    if code != 255:
+        return f"does not run a shell ({last[0]}); try: ssh {shlex.quote(host)} sh -c true"
+    return f"ssh says: {last[0]}"

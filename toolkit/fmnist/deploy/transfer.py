@@ -1,120 +1,164 @@
-"""The workstation's side of a deployment: what a device lacks is sent, installed, run, and switched to."""
+"""The workstation's side of a deployment: send what a device lacks, install it, run it, switch to it.
+
+The program of the device's side is sent first, as a new device has nothing of fmnist.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
-from fmnist.deploy.program import program, start
 from fmnist.deploy.ssh import Connection, Reply
 from fmnist.results.read import DamageError, Part
 from fmnist_runtime.errors import DeviceError
 
+_PACKAGES = ("fmnist", "fmnist.deploy", "fmnist.deploy.remote")
+_MODULES = ("store", "command", "versions", "session")
+"""In the order of their imports."""
+_LOADER = """import sys, types
+for name in {packages!r}:
+    sys.modules[name] = types.ModuleType(name)
+for name, source in {sources!r}:
+    module = sys.modules[name] = types.ModuleType(name)
+    exec(compile(source, name, "exec"), module.__dict__)
+module.main()
+"""
+
+
+def program() -> bytes:
+    """Return the source of the device's program, for Python 3.11 or newer and its standard library."""
+    names = [f"{_PACKAGES[-1]}.{module}" for module in _MODULES]
+    sources = tuple((name, _source(name)) for name in names)
+    return _LOADER.format(packages=_PACKAGES, sources=sources).encode()
+
+
+def start(content: bytes) -> str:
+    """Return the line of ``sh`` that runs a program sent on standard input.
+
+    So the length of a command line and the quoting of shells do not matter. With ``-I``, files in the home
+    folder do not shadow modules of Python.
+    """
+    code = f"import sys; exec(sys.stdin.buffer.read({len(content)}))"
+    return f"exec python3 -I -c {shlex.quote(code)}"
+
+
+def _source(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None  # it is installed with this module
+    assert spec.origin is not None
+    return Path(spec.origin).read_text(encoding="utf-8")
+
+
 _MAX_LINE = 1_000_000
-"""Bytes of an answer; that of a bundle of a hundred files has ten thousand."""
+"""Largest answer in bytes; that of a bundle of a hundred files has ten thousand."""
 _MAX_RESULT = 100_000_000
-"""Bytes of a result; of a bench of eight artifacts for a minute it has some million."""
+"""Largest result in bytes; a bench of eight artifacts for a minute has some million."""
 _CHUNK = 1 << 16
 SCRIPT = start(program())
-"""What a device is to run for all that follows."""
+"""The command that a device runs for the whole deployment."""
 
 
-class RefusedThereError(DeviceError):
-    """A device cannot take what it is sent, and has no more than before."""
+class DeviceRefusedError(DeviceError):
+    """A device cannot accept the bundle, and is unchanged."""
 
 
 @dataclass(frozen=True)
-class Stock:
-    """What is on a device already."""
+class DeviceContents:
+    """What a device already has."""
 
     present: dict[str, int]
-    """Bytes that are there of each content, by its SHA-256."""
+    """Bytes present of each file, by its SHA-256."""
     works: bool
-    """Whether the very version is installed there and answers as it should."""
+    """Whether this version is installed there and passes `fmnist verify`."""
     current: str | None
     """The version in use; None before the first."""
     free_bytes: int
-    """Free space where it would go."""
+    """Free disk space for it."""
 
     def missing_bytes(self, bundle: Bundle) -> int:
-        """How much of a bundle is to be sent."""
+        """Return the number of bytes of a bundle that must be sent."""
         return sum(file.size - self.present[file.sha256] for file in distinct(bundle))
 
 
 @dataclass(frozen=True)
 class Installation:
-    """What became of it."""
+    """The result of an installation."""
 
     code: int
-    """Exit code of ``install.sh``; 3 when an artifact answers otherwise there."""
+    """Exit code of ``install.sh``; 3 if an artifact fails its verification."""
     log: str
-    """The last lines of it, where it failed."""
+    """Its last lines, if it failed."""
 
 
 def installed_bytes(bundle: Bundle) -> int:
-    """What a version takes beside its files when it is installed, as the bundle says of itself."""
+    """Return the disk space of an installed version without its files, as the bundle declares it."""
     [description] = (file for file in bundle.files if file.name == DESCRIPTION)
     with description.open() as content:
         return int(json.load(content)["installed_bytes"])
 
 
 def distinct(bundle: Bundle) -> list[BundleFile]:
-    """The files of a bundle, one for each content."""
+    """Return the files of a bundle, one for each content."""
     return list({file.sha256: file for file in bundle.files}.values())
 
 
-def greeting(bundle: Bundle) -> bytes:
-    """What a device that runs `SCRIPT` is told first: what it is to do, and for which bundle."""
+def request(bundle: Bundle) -> bytes:
+    """Return the first message to a device that runs `SCRIPT`: the program, and the files of a bundle."""
     files = [
         {"name": file.name, "sha256": file.sha256, "size": file.size, "executable": file.executable}
         for file in bundle.files
     ]
-    request = json.dumps({"version": bundle.version, "files": files}).encode()
-    return program() + request + b"\n"
+    content = json.dumps({"version": bundle.version, "files": files}).encode()
+    return program() + content + b"\n"
 
 
-def take_stock(connection: Connection, bundle: Bundle) -> Stock:
-    """Ask a device that runs `SCRIPT` what it has of a bundle.
+def query(connection: Connection, bundle: Bundle) -> DeviceContents:
+    """Ask a device that runs `SCRIPT` which parts of a bundle it has.
 
     Raises:
-        DeviceError: It cannot be reached, cannot take a bundle, or is busy with another.
+        DeviceError: It cannot be reached, cannot accept a bundle, or is busy with another.
     """
-    connection.write(greeting(bundle))
+    connection.write(request(bundle))
     answer = _answer(connection)
     try:
         present = {file.sha256: answer["present"][file.sha256].whole(0, file.size) for file in bundle.files}
         works, current = answer["works"].value, answer["current"].optional(Part.text)
-        return Stock(present, works is True, current, answer["free_bytes"].whole(0))
+        return DeviceContents(present, works is True, current, answer["free_bytes"].whole(0))
     except DamageError as error:
-        raise DeviceError(f"answers what nobody asked ({error})") from error
+        raise DeviceError(f"sends an unexpected answer ({error})") from error
 
 
-def send(connection: Connection, bundle: Bundle, stock: Stock, on_bytes: Callable[[int], None]) -> None:
-    """Send what a device lacks; it may be less than all if the device hangs up, which its next answer tells.
+def send(
+    connection: Connection, bundle: Bundle, contents: DeviceContents, on_bytes: Callable[[int], None]
+) -> None:
+    """Send what a device lacks. If the device disconnects, this stops early, and the next answer fails.
 
     Args:
-        connection: To a device that has told its stock.
-        bundle: What it is to have.
-        stock: What it told.
-        on_bytes: Called with each number of bytes that has been sent.
+        connection: To the device, after `query`.
+        bundle: The bundle to install.
+        contents: What the device has.
+        on_bytes: Called with each number of bytes sent.
 
     Raises:
-        DeviceError: A file is no longer what it was when the bundle was made of it.
+        DeviceError: A file has changed since the bundle was made.
     """
     connection.write(b"go\n")
     for file in distinct(bundle):
-        for chunk in _rest(file, stock.present[file.sha256]):
+        for chunk in _rest(file, contents.present[file.sha256]):
             if not connection.write(chunk):
                 return
             on_bytes(len(chunk))
 
 
 def _rest(file: BundleFile, offset: int) -> Iterator[bytes]:
-    """What is in a file from an offset on, piece by piece."""
+    """Yield the content of a file from an offset on."""
     left = file.size - offset
     if not left:
         return
@@ -132,20 +176,20 @@ def _rest(file: BundleFile, offset: int) -> Iterator[bytes]:
 
 
 def installed(connection: Connection) -> Installation:
-    """Wait until a device has installed what it was sent.
+    """Wait until a device has installed the bundle.
 
     Raises:
-        DeviceError: The connection was lost, or the device could not take it.
+        DeviceError: The connection was lost, or the device cannot accept it.
     """
     answer = _answer(connection)
     try:
         return Installation(answer["code"].whole(-255, 255), answer["log"].text())
     except DamageError as error:
-        raise DeviceError(f"answers what nobody asked ({error})") from error
+        raise DeviceError(f"sends an unexpected answer ({error})") from error
 
 
 def run(connection: Connection, arguments: Sequence[str]) -> Reply:
-    """Have a device run the ``fmnist`` of the version that it has installed.
+    """Run the ``fmnist`` of the installed version on a device.
 
     Raises:
         DeviceError: The connection was lost.
@@ -156,11 +200,11 @@ def run(connection: Connection, arguments: Sequence[str]) -> Reply:
         output = answer["output"].text().encode(errors="replace")
         return Reply(answer["code"].whole(-255, 255), output, answer["log"].text())
     except DamageError as error:
-        raise DeviceError(f"answers what nobody asked ({error})") from error
+        raise DeviceError(f"sends an unexpected answer ({error})") from error
 
 
 def use(connection: Connection) -> None:
-    """Have a device switch to the version that it has installed.
+    """Switch a device to the installed version.
 
     Raises:
         DeviceError: The connection was lost, or the device could not.
@@ -169,20 +213,20 @@ def use(connection: Connection) -> None:
     try:
         _answer(connection)["current"].text()
     except DamageError as error:
-        raise DeviceError(f"answers what nobody asked ({error})") from error
+        raise DeviceError(f"sends an unexpected answer ({error})") from error
 
 
 def _answer(connection: Connection, limit: int = _MAX_LINE) -> Part:
-    """The next line of JSON."""
+    """Return the next answer, a line of JSON."""
     line = connection.read_line(limit)
     answer: Any = None
     with suppress(ValueError, RecursionError):
         answer = json.loads(line)
     if isinstance(answer, dict):
         if "refused" in answer:
-            raise RefusedThereError(str(answer["refused"]))
+            raise DeviceRefusedError(str(answer["refused"]))
         return Part(answer)
     if connection.lost():
         raise DeviceError("the connection was lost")
     last = connection.log.splitlines()[-1:] or [f"exit code {connection.wait()}"]
-    raise DeviceError(f"the installer there ended before its time ({last[0]})")
+    raise DeviceError(f"the installer there ended early ({last[0]})")

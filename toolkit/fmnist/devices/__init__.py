@@ -1,1 +1,1 @@
-"""What is known of devices: boards, what is installed on them, and which packages run there."""
+"""Devices: boards, the software on them, and the packages that run there."""

@@ -1,4 +1,4 @@
-"""What is found of a machine, and what to do about it."""
+"""A finding about a machine, and what to do about it."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["ok", "note", "problem"]
-"""With a note everything works; a problem keeps something from working, or from its full speed."""
+"""With a note, everything works. With a problem, something does not work, or not at full speed."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     name: str
-    """What was looked at."""
+    """What was checked."""
     found: str
     """What was found."""
     verdict: Verdict = "ok"
-    """Whether it is as it should be."""
+    """Whether there is a problem."""
     advice: str = ""
-    """What to do, with the command to type; empty when all is well."""
+    """What to do, with the command to type; empty if nothing."""

@@ -1,29 +1,81 @@
-"""Which bundle fits a machine."""
+"""Which machines the pinned engines have wheels for, and which bundle fits a machine."""
 
 from __future__ import annotations
 
-from fmnist.devices.pins import ENGINE_EXTRAS
-from fmnist.devices.targets import MIN_PYTHON, Target
-from fmnist.devices.wheels import PLATFORMS, dotted, obstacle, version_numbers
+import re
+from dataclasses import dataclass
+
+from fmnist.devices.targets import ENGINE_EXTRAS, MIN_PYTHON, PYTHONS, Extra, Platform, Target
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import Probe
 
+PLATFORMS: dict[str, Platform] = {"aarch64": "linux-aarch64", "x86_64": "linux-x86_64"}
+"""Platforms by the kernel's name of the machine."""
+
+
+@dataclass(frozen=True)
+class Wheels:
+    """The binary wheels of one extra, which exist for all `PLATFORMS` and `PYTHONS`."""
+
+    requirement: str
+    """The main package of the extra, with its pinned version."""
+    min_glibc: tuple[int, int]
+    """The glibc that its wheels and those of NumPy need: ``manylinux_2_28`` is glibc 2.28 (PEP 600)."""
+
+
+# As listed on PyPI for these versions, cp311 to cp314; those of NumPy are manylinux_2_27.
+WHEELS: dict[Extra, Wheels] = {
+    "tflite": Wheels("ai-edge-litert==2.3.0", (2, 27)),
+    "onnx": Wheels("onnxruntime==1.31.1", (2, 28)),
+    "images": Wheels("pillow==13.0.0", (2, 27)),
+}
+
+
+def obstacle(probe: Probe, extra: Extra) -> str:
+    """Return why a machine cannot use an extra's wheels, such as ``glibc 2.24``; empty if it can."""
+    machine = probe.environment.machine
+    name, _, libc = probe.libc.partition(" ")
+    minor = dotted(version_numbers(probe.environment.python)[:2])
+    if machine not in PLATFORMS:
+        return machine or "this machine"
+    if probe.bits != 64:
+        return f"{probe.bits}-bit Python"
+    if name != "glibc":
+        return probe.libc or "this C library"
+    if version_numbers(libc) < WHEELS[extra].min_glibc:
+        return probe.libc
+    if probe.implementation != "CPython":
+        return probe.implementation
+    return "" if minor in PYTHONS else f"Python {minor}"
+
+
+def version_numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers at the start of a version: ``3.13.0rc1`` gives (3, 13, 0)."""
+    match = re.match(r"\d{1,9}(\.\d{1,9})*", text)  # the text is untrusted, and may be too long for a number
+    return tuple(map(int, match[0].split("."))) if match else ()
+
+
+def dotted(numbers: tuple[int, ...]) -> str:
+    """Return the numbers of a version as text."""
+    return ".".join(map(str, numbers))
+
+
 MIN_NUMPY = (1, 24)
-"""What pyproject.toml asks for."""
+"""The minimum in pyproject.toml."""
 _INSTALL_NUMPY = {
     "debian": "sudo apt install python3-numpy",
     "fedora": "sudo dnf install python3-numpy",
     "alpine": "sudo apk add py3-numpy",
     "arch": "sudo pacman -S python-numpy",
 }
-"""By an identifier in os-release."""
+"""Commands by an identifier in os-release."""
 
 
 def target_of(probe: Probe) -> Target:
-    """What a bundle for a machine must be made for.
+    """Return the target of a bundle for a machine.
 
     Raises:
-        DeviceError: None would run there; the text says what would change that.
+        DeviceError: No bundle would run there; the text says what to do.
     """
     system = probe.environment.system.partition(" ")[0]
     if system != "Linux":
@@ -43,18 +95,18 @@ def target_of(probe: Probe) -> Target:
 
 
 def engine_obstacle(probe: Probe) -> str:
-    """What keeps the wheels of one of the engines from a machine; empty when it can have both."""
+    """Return why a machine cannot use the wheels of an engine; empty if it can use both."""
     return next(filter(None, (obstacle(probe, extra) for extra in ENGINE_EXTRAS)), "")
 
 
 def install_numpy(probe: Probe) -> str:
-    """The command that installs the system's own NumPy."""
+    """Return the command that installs the system's NumPy."""
     commands = (_INSTALL_NUMPY[name] for name in probe.distribution if name in _INSTALL_NUMPY)
     return next(commands, "install NumPy for the system's Python")
 
 
 def python_too_old(python: str) -> DeviceError:
-    """What to tell of a machine whose Python cannot run fmnist."""
+    """Return the error for a machine whose Python cannot run fmnist."""
     return DeviceError(
         f"Python {python} is too old: fmnist needs {dotted(MIN_PYTHON)}; "
         "install Raspberry Pi OS bookworm or newer"

@@ -1,24 +1,19 @@
-"""Charts as SVG, which a page holds as they are, takes its colours from the style sheet, and prints sharp."""
+"""Each picture once, as SVG: a page embeds it, and `fmnist plot` and `--plots` write it as a file."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
+from fmnist.figures import latency, reliability, tradeoff, training
 from fmnist.figures.drift import drift_table
-from fmnist.figures.latency import latency_chart
-from fmnist.figures.reliability import reliability_panels
-from fmnist.figures.tradeoff import tradeoff_chart
-from fmnist.figures.training import accuracy_curve, loss_curve
 
-CHARTS: dict[str, Callable[..., object]] = {
-    draw.__name__: draw
-    for draw in (
-        tradeoff_chart,
-        accuracy_curve,
-        loss_curve,
-        drift_table,
-        reliability_panels,
-        latency_chart,
-    )
+CHARTS: dict[str, object] = {
+    "tradeoff_chart": tradeoff.tradeoff_chart,
+    "tradeoff_key": tradeoff.KEY,
+    "accuracy_curve": training.accuracy_curve,
+    "loss_curve": training.loss_curve,
+    "drift_table": drift_table,
+    "reliability_panels": reliability.reliability_panels,
+    "reliability_key": reliability.KEY,
+    "latency_chart": latency.latency_chart,
+    "latency_key": latency.KEY,
 }
-"""What templates draw with, by name."""
+"""What the templates of a page draw and explain charts with, by name."""

@@ -1,4 +1,4 @@
-"""How accuracy changed by class, a column for each artifact."""
+"""Change of accuracy by class, a column for each artifact."""
 
 from __future__ import annotations
 
@@ -10,59 +10,59 @@ from fmnist.text.tables import points
 from fmnist_runtime.parity.changes import ClassChange
 
 _MOST_CLASSES = 40
-"""Rows that a person looks at; of more classes, those that changed most."""
+"""Most rows; of more classes, those that changed most."""
 _STEPS = (0.0, 0.002, 0.005, 0.01)
-"""Beyond these changes a cell has the next deeper colour: in points 0, 0.2, 0.5 and 1."""
+"""Beyond each of these changes the colour is deeper: 0, 0.2, 0.5 and 1 percentage points."""
 
 
 @dataclass(frozen=True)
-class Cell:
-    """A class of an artifact."""
+class DriftCell:
+    """One class of one artifact."""
 
     value: float | None
-    """Change in its accuracy; None where the class has no images."""
+    """Change of the accuracy; None where the class has no images."""
     shown: str
-    """The same in points, as text."""
+    """The change in percentage points, as text."""
     classes: str
-    """CSS classes of its colour: ``good`` or ``bad``, and how deep; or ``neutral``."""
-    told: str
-    """How many images got worse and better."""
+    """CSS classes of the colour: ``good`` or ``bad`` with the depth, or ``neutral``."""
+    tooltip: str
+    """How many answers got worse and better."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A class."""
+class ClassDrift:
+    """One class in all artifacts."""
 
     label: str
-    """Its name."""
+    """Name of the class."""
     images: int
-    """How many images of it there are."""
+    """Number of its images."""
     accuracy: float
-    """Share of them that the original has right; NaN where there are none."""
-    cells: tuple[Cell, ...]
+    """Accuracy of the original; NaN without images."""
+    cells: tuple[DriftCell, ...]
     """One for each artifact."""
 
 
 @dataclass(frozen=True)
 class DriftTable:
-    """What changed, by class and artifact."""
+    """The changes by class and artifact."""
 
     columns: tuple[tuple[int, str], ...]
-    """The artifacts that were compared: place among all models, and name."""
-    rows: tuple[Row, ...]
+    """The artifacts that were compared: index among all models, and name."""
+    rows: tuple[ClassDrift, ...]
     """The classes, in their order."""
     classes: int
-    """How many classes there are, shown or not."""
+    """Number of all classes."""
     message: str
-    """Which class lost most; empty where none did."""
+    """The class with the greatest loss, as a sentence; empty where no class lost."""
 
 
 def drift_table(labels: Sequence[str], models: Sequence[ModelResults]) -> DriftTable | None:
-    """The change of every class's accuracy in every artifact that was compared; None where none was.
+    """Return the change of each class in each artifact that was compared; None where none was.
 
     Args:
         labels: Class names, by class index.
-        models: The original, and what was made of it.
+        models: The original and its artifacts.
     """
     compared = [(mark, model.name, model.parity) for mark, model in enumerate(models) if model.parity]
     if not compared:
@@ -76,23 +76,23 @@ def drift_table(labels: Sequence[str], models: Sequence[ModelResults]) -> DriftT
     return DriftTable(columns, tuple(rows), len(labels), message)
 
 
-def _row(labels: Sequence[str], row: Sequence[ClassChange]) -> Row:
+def _row(labels: Sequence[str], row: Sequence[ClassChange]) -> ClassDrift:
     first = row[0]
-    return Row(labels[first.index], first.images, first.reference_accuracy, tuple(map(_cell, row)))
+    return ClassDrift(labels[first.index], first.images, first.reference_accuracy, tuple(map(_cell, row)))
 
 
-def _cell(change: ClassChange) -> Cell:
+def _cell(change: ClassChange) -> DriftCell:
     if not change.images:
-        return Cell(None, "–", "neutral", "no images of this class")
+        return DriftCell(None, "–", "neutral", "no images of this class")
     difference = _difference(change)
     depth = sum(abs(difference) > step for step in _STEPS)
     classes = f"{'good' if difference > 0 else 'bad'} depth-{depth}" if depth else "neutral"
-    told = f"{change.worse:,} worse, {change.better:,} better of {change.images:,} images"
-    return Cell(difference, points(difference), classes, told)
+    tooltip = f"{change.worse:,} worse, {change.better:,} better of {change.images:,} images"
+    return DriftCell(difference, points(difference), classes, tooltip)
 
 
 def _difference(change: ClassChange) -> float:
-    """In accuracy: exact, as counted; 0 where there is nothing to count."""
+    """Return the change of the accuracy; 0 without images."""
     return (change.better - change.worse) / change.images if change.images else 0.0
 
 
@@ -102,4 +102,4 @@ def _message(labels: Sequence[str], names: Sequence[str], by_class: Sequence[Seq
     lost = _difference(change)
     if lost >= 0:
         return ""
-    return f"Most was lost by {labels[change.index]} in {name}: {points(lost)} points."
+    return f"{labels[change.index]} lost most, in {name}: {points(lost)} points."

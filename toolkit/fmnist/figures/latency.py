@@ -1,150 +1,187 @@
-"""How the times of calls are distributed, a row for each model."""
+"""Distribution of the times of calls, a row for each model."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
 
-from fmnist.figures.histogram import Histogram, bin_step, log_histogram
-from fmnist.figures.scales import LEAST_RANGE, Axis
-from fmnist.figures.svg import (
-    Place,
-    chart,
-    group,
-    horizontal_axis,
-    hover,
-    line,
-    number,
-    tag,
-    text,
-    text_width,
-)
-from fmnist.runs.results import ModelResults, Timing
+from fmnist.figures.axes import LEAST_RANGE, Axis, horizontal_axis
+from fmnist.figures.svg import Drawing, Place, group, hover, line, number, tag, text, text_width
+from fmnist.runs.results import ModelResults
 from fmnist.text.tables import microseconds, shortened
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 _WIDTH = 720.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 16.0, 16.0, 4.0, 54.0
-"""What is left free on each side; below are the axis and its title."""
+"""Margins; the axis and its title are at the bottom."""
 _ROW, _FULLEST = 52.0, 36.0
 """Height of a row, and of its fullest bin."""
 _LEAST_PAD = 1.15
-"""What is left free on either side, as a factor."""
+"""Least margin on either side, as a factor."""
 _LONGEST = 60
 """Characters of a name."""
 _MARK = 4.0
-"""Half of a mark's width."""
+"""Half of the width of a mark."""
 _GAP, _NAME = 12.0, 13.0
-"""From a row's high bins to its name, and from its line up to that."""
+"""Distance of a name from the high bins of its row, and from its line."""
 _LOW = 0.2
-"""A name stands where no bin is as high as this, beside the fullest."""
+"""A name may stand over bins that are lower than this share of the fullest."""
+_BINS = 300
+"""Bins across the whole axis."""
+_LEAST_BIN = 1.005
+"""Least ratio of a bin's ends. Finer bins would show the ticks of a 10 ns clock in times of 3 µs."""
+KEY = (
+    "Areas are shares of calls, each row scaled to its own fullest bin. "
+    "┃ p50, ● p90, ◆ p99, ■ p99.9, × the longest."
+)
+"""What the chart's shapes mean."""
 
-Marked = tuple[int, ModelResults, Timing]
-"""A model that was timed, after its place among all."""
+
+@dataclass(frozen=True)
+class CallTimes:
+    """The times of one model's calls, in the unit of the chart."""
+
+    label: str
+    """Its name, short enough for a row."""
+    format: str
+    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    times: NDArray[np.float64]
+    """``[N]``, distinct times above 0, ascending, at least one."""
+    counts: NDArray[Any]
+    """``[N]``, how many calls took each time."""
+    percentiles: dict[str, Percentile | None]
+    """By name: ``p50``, ``p90``, ``p99`` and ``p99.9``; None where there were too few calls."""
+    longest: float | None
+    """The longest call; None where it is not known."""
+    mark: int | None = None
+    """Index among all models of a page."""
+
+    @property
+    def median(self) -> float:
+        """The median of all times."""
+        below = np.cumsum(self.counts)
+        return float(self.times[np.searchsorted(below, below[-1] / 2)])
+
+    @property
+    def calls(self) -> int:
+        """How many calls were timed."""
+        return int(self.counts.sum())
 
 
-def latency_chart(models: Sequence[ModelResults]) -> Markup | None:
-    """A row for each model that was timed, the fastest on top: how many calls took how long.
-
-    Areas are scaled to the fullest bin of their own row, so that shapes can be compared; what is too rare to
-    be seen in them is told by the marks.
+def latency_chart(models: Sequence[ModelResults]) -> Drawing | None:
+    """Draw the times of each model of a run that was timed; return None where none was.
 
     Args:
-        models: The original, and what was made of it; a model's place among them is its mark.
-
-    Returns:
-        The chart; None where none was timed.
+        models: The original and its artifacts, in the order of the page.
     """
-    timed = [(mark, model, model.timing) for mark, model in enumerate(models) if model.timing]
-    if not timed:
-        return None
-    timed.sort(key=lambda row: _median_us(row[2]))
-    low = min(float(_times_us(timing)[0]) for _, _, timing in timed)
-    high = max(float(_times_us(timing)[-1]) for _, _, timing in timed)
+    rows = []
+    for mark, model in enumerate(models):
+        timing = model.timing
+        if timing:
+            doubt = "" if timing.verdict == STABLE else f" ({timing.verdict})"
+            label = shortened(model.name, _LONGEST) + doubt
+            times = np.maximum(timing.times_ns, 1) / 1000  # a coarse clock may measure 0
+            found = (times, timing.counts, timing.percentiles, timing.max_us)
+            rows.append(CallTimes(label, model.format, *found, mark))
+    return draw_latencies(rows, "time of a call, µs", "µs") if rows else None
+
+
+def draw_latencies(rows: Sequence[CallTimes], title: str, unit: str) -> Drawing:
+    """Draw a row for each model, the fastest on top.
+
+    Areas are scaled to the fullest bin of their own row, so that shapes can be compared. Marks show what is
+    too rare to be seen in an area.
+
+    Args:
+        rows: The models, at least one.
+        title: Title of the axis, with the unit.
+        unit: The unit, for the tooltips.
+    """
+    rows = sorted(rows, key=lambda row: row.median)
+    low, high = min(row.times[0] for row in rows), max(row.times[-1] for row in rows)
     pad = max(_LEAST_PAD, math.sqrt(LEAST_RANGE * low / high))
     across = Axis(low / pad, high * pad, _LEFT, _WIDTH - _RIGHT, logarithmic=True)
-    ground = _TOP + _ROW * len(timed)
-    return chart(
-        (_WIDTH, ground + _BOTTOM),
-        _message(timed),
-        horizontal_axis(
-            across,
-            _TOP,
-            ground + 12,
-            [(value, f"{value:,g}") for value in across.ticks()],
-            "time of a call, µs",
-        ),
-        *(_row(row, _TOP + _ROW * (at + 1), across, bin_step(low, high)) for at, row in enumerate(timed)),
-    )
+    ground, step = _TOP + _ROW * len(rows), _bin_step(low, high)
+    ticks = [(value, f"{value:,g}") for value in across.ticks()]
+    content = [
+        horizontal_axis(across, _TOP, ground + 12, ticks, title),
+        *(_row(row, _TOP + _ROW * (at + 1), across, step, unit) for at, row in enumerate(rows)),
+    ]
+    medians = "; ".join(f"{row.label} {microseconds(row.median)} {unit}" for row in rows)
+    message = f"Times of calls. Medians: {medians}."
+    return Drawing((_WIDTH, ground + _BOTTOM), message, Markup("").join(content))
 
 
-def _times_us(timing: Timing) -> NDArray[np.float64]:
-    """A coarse clock may say 0, of which there is no logarithm."""
-    return np.maximum(timing.times_ns, 1) / 1000
+def _bin_step(low: float, high: float) -> float:
+    """Return the width of a bin on the logarithmic axis, as the logarithm of the ratio of its ends."""
+    return max(math.log(high / low) / _BINS, math.log(_LEAST_BIN))
 
 
-def _median_us(timing: Timing) -> float:
-    below = np.cumsum(timing.counts)
-    return float(_times_us(timing)[np.searchsorted(below, below[-1] / 2)])
+def _histogram(row: CallTimes, step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Count the times in bins, which lie at the same places in all rows.
+
+    Returns:
+        Counts ``[bins]``, above 0 in the first and the last, and ``[bins + 1]`` edges, ascending.
+    """
+    bins = np.floor(np.log(row.times) / step).astype(np.int64)
+    first = int(bins[0])
+    counts = np.bincount(bins - first, weights=row.counts).astype(np.float64)
+    return counts, np.exp(step * np.arange(first, first + len(counts) + 1))
 
 
-def _row(row: Marked, ground: float, across: Axis, step: float) -> Markup:
-    mark, model, timing = row
-    times = _times_us(timing)
-    found = log_histogram(times, timing.counts, step)
-    outline = _outline(found, ground, across)
-    doubt = "" if timing.verdict == STABLE else f" ({timing.verdict})"
-    name = shortened(model.name, _LONGEST) + doubt
+def _row(row: CallTimes, ground: float, across: Axis, step: float, unit: str) -> Markup:
+    counts, edges = _histogram(row, step)
+    ends = (across(row.times[0]), ground), (across(row.times[-1]), ground)
+    high = np.flatnonzero(counts >= _LOW * counts.max())
+    at = _beside(across(edges[high[0]]), across(edges[high[-1] + 1]), row.label)
+    shape = _outline(counts, edges, ground, across)
     return group(
-        f"row {model.format}",
-        line((across(times[0]), ground), (across(times[-1]), ground), "curve"),
-        tag("path", hover(f"{name}: {timing.calls:,} calls"), d=outline, class_="area"),
-        *(_mark(each, told, across(value), ground) for each, value, told in _marks(timing)),
-        text((_beside(found, across, name), ground - _NAME), name, "label"),
-        mark=mark,
+        f"row {row.format}",
+        line(*ends, "curve"),
+        tag("path", hover(f"{row.label}: {row.calls:,} calls"), d=shape, class_="area"),
+        *(_mark(name, words, across(value), ground) for name, value, words in _marks(row, unit)),
+        text((at, ground - _NAME), row.label, "label"),
+        mark=row.mark,
     )
 
 
-def _beside(found: Histogram, across: Axis, name: str) -> float:
-    """Where a name starts: right of what is high in a row, or left of it where there is no room."""
-    high = np.flatnonzero(found.counts >= _LOW * found.counts.max())
-    right, width = across(found.edges[high[-1] + 1]) + _GAP, text_width(name)
-    return right if right + width <= _WIDTH else max(across(found.edges[high[0]]) - _GAP - width, 0.0)
+def _beside(left: float, right: float, name: str) -> float:
+    """Return where a name starts: right of the high bins, or left of them where there is no room."""
+    width = text_width(name)
+    return right + _GAP if right + _GAP + width <= _WIDTH else max(left - _GAP - width, 0.0)
 
 
-def _outline(found: Histogram, ground: float, across: Axis) -> str:
-    """The bins' upper edge, as few steps as are to be seen."""
-    tops = [number(ground - _FULLEST * count / found.counts.max()) for count in found.counts]
-    steps, before = [f"M{number(across(found.edges[0]))} {number(ground)}"], number(ground)
-    for edge, top in zip(found.edges[:-1], tops, strict=True):
+def _outline(counts: NDArray[np.float64], edges: NDArray[np.float64], ground: float, across: Axis) -> str:
+    """Return the upper edge of the bins as a path, with a step only where it is visible."""
+    tops = [number(ground - _FULLEST * count / counts.max()) for count in counts]
+    steps, before = [f"M{number(across(edges[0]))} {number(ground)}"], number(ground)
+    for edge, top in zip(edges[:-1], tops, strict=True):
         if top != before:
             steps.append(f"H{number(across(edge))}V{top}")
             before = top
-    return "".join(steps) + f"H{number(across(found.edges[-1]))}V{number(ground)}Z"
+    return "".join(steps) + f"H{number(across(edges[-1]))}V{number(ground)}Z"
 
 
-def _marks(timing: Timing) -> Iterator[tuple[str, float, str]]:
-    """Name, time in µs and explanation of each thing that is marked; the median last, above the others."""
-    if timing.max_us:
-        yield "max", timing.max_us, f"longest: {microseconds(timing.max_us)} µs"
-    for name, found in reversed(timing.percentiles.items()):
+def _marks(row: CallTimes, unit: str) -> Iterator[tuple[str, float, str]]:
+    """Yield name, time and tooltip of each mark; the median last, on top of the others."""
+    if row.longest:
+        yield "max", row.longest, f"longest: {microseconds(row.longest)} {unit}"
+    for name, found in reversed(row.percentiles.items()):
         if found and found.value > 0:
-            yield name, found.value, f"{name}: {_with_interval(found)}"
+            value, low, high = map(microseconds, (found.value, found.low, found.high))
+            yield name, found.value, f"{name}: {value} {unit} (95% interval {low} to {high})"
 
 
-def _with_interval(found: Percentile) -> str:
-    low, high = microseconds(found.low), microseconds(found.high)
-    return f"{microseconds(found.value)} µs (95% interval {low} to {high})"
-
-
-def _mark(name: str, told: str, x: float, y: float) -> Markup:
-    """A sign for each percentile and for the maximum, for eyes that tell no colours."""
-    title, m = hover(told), _MARK
+def _mark(name: str, words: str, x: float, y: float) -> Markup:
+    """Draw a mark. Percentiles differ in shape, for readers who cannot tell colours apart."""
+    title, m = hover(words), _MARK
     if name == "p50":
         return line((x, y - 8), (x, y + 8), "median", title)
     if name == "p90":
@@ -161,11 +198,3 @@ def _mark(name: str, told: str, x: float, y: float) -> Markup:
 
 def _closed(places: Sequence[Place]) -> str:
     return "M" + "L".join(f"{number(x)} {number(y)}" for x, y in places) + "Z"
-
-
-def _message(timed: Sequence[Marked]) -> str:
-    told = "; ".join(
-        f"{shortened(model.name, _LONGEST)} {microseconds(_median_us(timing))} µs"
-        for _, model, timing in timed
-    )
-    return f"Times of calls. Medians: {told}."

@@ -1,4 +1,4 @@
-"""Accuracy against time, with the file's size as area, and the best trade-offs."""
+"""Accuracy against speed, with the file size as area, and the best trade-offs (the Pareto front)."""
 
 from __future__ import annotations
 
@@ -9,160 +9,196 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from fmnist.bench.tradeoffs import TradeOff, best
-from fmnist.figures.placement import Anchor, Box, Pixels, place_names
-from fmnist.figures.scales import LEAST_RANGE, Axis, padded
-from fmnist.figures.svg import (
-    LINE,
-    chart,
-    group,
-    horizontal_axis,
-    hover,
-    line,
-    tag,
-    text,
-    text_width,
-    vertical_axis,
-)
+from fmnist.figures.axes import LEAST_RANGE, Axis, horizontal_axis, padded, vertical_axis
+from fmnist.figures.label_placement import Anchor, Box, Pixels, place_names
+from fmnist.figures.svg import LINE, Drawing, group, hover, line, tag, text, text_width
 from fmnist.runs.results import ModelResults
 from fmnist.text.tables import microseconds, percent, shortened, size
-from fmnist_runtime.parity import Parity
 from fmnist_runtime.parity.intervals import Interval, wilson_interval
+from fmnist_runtime.timing.samples import Percentile
 
-_WIDTH, _HEIGHT = 720.0, 430.0
+WIDE = 960.0
+"""Width for long names."""
+_WIDTH, _LEAST_HEIGHT, _LABEL_HEIGHT = 720.0, 430.0, 34.0
+"""The names of many models need a higher chart."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 62.0, 12.0, 12.0, 56.0
-"""What axes and their titles take on each side."""
+"""Margins for the axes and their titles."""
 _LARGEST = 20.0
-"""Radius of the largest file's circle."""
-_LONGEST = 32
+"""Radius of the circle of the largest file."""
+_LONGEST = 50
 """Characters of a name."""
 _LEAST_PAD = 1.6
-"""What is left free on either side of the times, as a factor."""
+"""Least margin on either side of the times, as a factor."""
 _LEAST_SPAN = 0.004
-"""Of the accuracies that are shown: 0.4 points, so that what is next to nothing does not look like much."""
+"""Least range of accuracies: 0.4 points, so that a tiny difference looks small."""
+KEY = "Filled circles are the best trade-offs: no other model is as good in all three, and better in one."
+"""What filled circles mean."""
+
+
+@dataclass(frozen=True)
+class TradeOff:
+    """Accuracy, speed and size of one model."""
+
+    label: str
+    """Its name in the chart."""
+    format: str
+    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    accuracy: float
+    """Share of right answers, from 0 to 1."""
+    speed: Percentile
+    """A time, or images a second, with its interval."""
+    size_bytes: int
+    """Size of the file."""
+    unit: str = "µs"
+    """Unit of the speed, for the tooltip."""
+    more_is_faster: bool = False
+    """Whether the speed is in images a second."""
+    images: int = 0
+    """Number of images of which the accuracy is; 0 where it is not known."""
+    accuracies: Interval | None = None
+    """Interval of the accuracy, if that of the original is exact; None for the original, or if not known."""
+    mark: int | None = None
+    """Index among all models of a page."""
+
+    @property
+    def merits(self) -> tuple[float, float, float]:
+        """Accuracy, speed and size as numbers of which more is better."""
+        sign = 1 if self.more_is_faster else -1
+        return self.accuracy, sign * self.speed.value, -self.size_bytes
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and highest accuracy in the chart."""
+        found = self.accuracies
+        return (found.low, found.high) if found else (self.accuracy, self.accuracy)
+
+    @property
+    def figures(self) -> str:
+        """Speed and size as text."""
+        return f"{microseconds(self.speed.value)} {self.unit} and {size(self.size_bytes)}"
 
 
 @dataclass(frozen=True)
 class TradeoffChart:
-    """The chart, and what is not in it."""
+    """The chart of a page, and which models are not in it."""
 
-    svg: Markup | None
+    svg: Drawing | None
     """The chart; None where no model has both a time and an accuracy."""
     left_out: tuple[tuple[str, str], ...]
-    """Names of models that are not in it, each with what is not known of it."""
+    """Names of models that are not in it, each with the figure that is missing."""
     sizes: tuple[int, ...]
     """Bytes of the smallest and of the largest file."""
 
 
-@dataclass(frozen=True)
-class _Point:
-    """A model in the chart."""
+def best(points: Sequence[TradeOff]) -> list[bool]:
+    """Return which are on the Pareto front: none is at least as good in all three, and better in one."""
+    return [not any(_beats(other.merits, point.merits) for other in points) for point in points]
 
-    mark: int
-    """Its place among all models."""
-    model: TradeOff
-    """What it gives, and takes."""
-    accuracies: Interval | None
-    """Where its accuracy lies if that of the original is what was measured; None for the original."""
-    images: int
-    """What its accuracy was measured on."""
 
-    @property
-    def ends(self) -> tuple[float, float]:
-        """The lowest and highest accuracy that is drawn of it."""
-        found = self.accuracies
-        return (found.low, found.high) if found else (self.model.accuracy, self.model.accuracy)
+def _beats(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
+    return one != other and all(mine >= theirs for mine, theirs in zip(one, other, strict=True))
+
+
+def size_range(points: Sequence[TradeOff]) -> tuple[int, ...]:
+    """Return the bytes of the smallest and of the largest file, or of the only one."""
+    sizes = sorted({point.size_bytes for point in points})
+    return tuple(sizes if len(sizes) < 2 else (sizes[0], sizes[-1]))
 
 
 def tradeoff_chart(models: Sequence[ModelResults]) -> TradeoffChart:
-    """A circle for each model: filled where no other is as good in all three and better in one.
-
-    A bar across is the 95% interval of the median; one upwards is that of the difference in accuracy from
-    the original, on the same images, from the accuracy of the original on.
+    """Draw the models of a run that have an accuracy, a median time and a size.
 
     Args:
-        models: The original, and what was made of it; a model's place among them is its mark.
+        models: The original and its artifacts, in the order of the page.
     """
     shown = [point for mark, model in enumerate(models) if (point := _point(mark, model))]
-    lacks = [(model.name, _lack(model)) for model in models]
-    found = sorted({each(point.model.size_bytes for point in shown) for each in (min, max)} if shown else ())
-    left_out = tuple((name, lack) for name, lack in lacks if lack)
-    return TradeoffChart(_draw(shown) if shown else None, left_out, tuple(found))
+    left_out = tuple((model.name, lack) for model in models if (lack := _lack(model)))
+    drawing = draw_tradeoffs(shown, "median time for an image, µs") if shown else None
+    return TradeoffChart(drawing, left_out, size_range(shown))
 
 
 def _lack(model: ModelResults) -> str:
-    """What is not known of a model that would be drawn; empty where all is."""
+    """Return which figure is missing; empty where none is."""
     if not (model.timing and model.timing.p50 and model.timing.p50.low > 0):
         return "median time"
     return "" if model.evaluation and model.size_bytes else "accuracy" if model.size_bytes else "size"
 
 
-def _point(mark: int, model: ModelResults) -> _Point | None:
+def _point(mark: int, model: ModelResults) -> TradeOff | None:
     if _lack(model) or not (model.evaluation and model.timing and model.timing.p50):
         return None
-    accuracy, speed = model.evaluation.accuracy, model.timing.p50
-    given = TradeOff(model.name, model.format, accuracy, speed, model.size_bytes)
-    return _Point(mark, given, _accuracies(model.parity), model.evaluation.images)
+    accuracies = None
+    if model.parity:
+        found = model.parity.answers
+        original, difference = found.reference_accuracy, found.accuracy_difference_interval
+        accuracies = Interval(original + difference.low, original + difference.high)
+    return TradeOff(
+        label=model.name,
+        format=model.format,
+        accuracy=model.evaluation.accuracy,
+        speed=model.timing.p50,
+        size_bytes=model.size_bytes,
+        images=model.evaluation.images,
+        accuracies=accuracies,
+        mark=mark,
+    )
 
 
-def _accuracies(parity: Parity | None) -> Interval | None:
-    if parity is None:
-        return None
-    original, difference = parity.answers.reference_accuracy, parity.answers.accuracy_difference_interval
-    return Interval(original + difference.low, original + difference.high)
+def draw_tradeoffs(points: Sequence[TradeOff], speed: str, width: float = _WIDTH) -> Drawing:
+    """Draw a circle for each model, filled where it is one of the best trade-offs.
 
+    A horizontal bar is the interval of the speed. A vertical bar is the 95% interval of the difference in
+    accuracy from the original on the same images, drawn from the accuracy of the original.
 
-def _draw(shown: Sequence[_Point]) -> Markup:
-    across, upwards = _axes(shown)
-    bests = best([point.model for point in shown])
-    largest = max(point.model.size_bytes for point in shown)
-    radii = [_LARGEST * math.sqrt(point.model.size_bytes / largest) for point in shown]
-    centres = [np.array([across(point.model.speed.value), upwards(point.model.accuracy)]) for point in shown]
-    bars = [bar for point in shown for bar in _bars(point, across, upwards)]
-    order = sorted(range(len(shown)), key=lambda at: -shown[at].model.size_bytes)  # small ones lie on large
-    names = _names(shown, bests, centres, radii, [Box(low - 2, high + 2) for low, high in bars])
-    circles = [
-        _circle(shown[at], bests[at], centres[at], radii[at], _bars(shown[at], across, upwards))
-        for at in order
-    ]
-    return chart(
-        (_WIDTH, _HEIGHT),
-        _message([point.model for point, is_best in zip(shown, bests, strict=True) if is_best]),
+    Args:
+        points: The models, at least one.
+        speed: Title of the horizontal axis, with the unit.
+        width: Of the chart.
+    """
+    height = max(_LEAST_HEIGHT, _LABEL_HEIGHT * len(points) + _BOTTOM)
+    across, upwards = _axes(points, width, height)
+    bests = best(points)
+    largest = max(point.size_bytes for point in points)
+    radii = [_LARGEST * math.sqrt(point.size_bytes / max(largest, 1)) for point in points]
+    centres = [np.array([across(point.speed.value), upwards(point.accuracy)]) for point in points]
+    bars = [_bars(point, across, upwards) for point in points]
+    order = sorted(range(len(points)), key=lambda at: -points[at].size_bytes)  # small circles on large ones
+    obstacles = [Box(low - 2, high + 2) for each in bars for low, high in each]
+    inside = Box(np.array([_LEFT, _TOP]), np.array([width - _RIGHT, height - _BOTTOM]))
+    content = [
         horizontal_axis(
-            across,
-            _TOP,
-            _HEIGHT - _BOTTOM,
-            [(value, f"{value:,g}") for value in across.ticks()],
-            "median time for an image, µs",
+            across, _TOP, height - _BOTTOM, [(value, f"{value:,g}") for value in across.ticks()], speed
         ),
         vertical_axis(
             upwards,
             _LEFT,
-            _WIDTH - _RIGHT,
+            width - _RIGHT,
             [(value, f"{100 * value:.10g}%") for value in upwards.ticks() if 0 <= value <= 1],
         ),
-        *circles,
-        *names,
-    )
+        *(_circle(points[at], bests[at], centres[at], radii[at], bars[at]) for at in order),
+        *_names(points, bests, centres, radii, obstacles, inside),
+    ]
+    message = _message([point for point, is_best in zip(points, bests, strict=True) if is_best])
+    return Drawing((width, height), message, Markup("").join(content))
 
 
-def _axes(shown: Sequence[_Point]) -> tuple[Axis, Axis]:
-    """Room around all points and bars, in both directions."""
-    low = min(point.model.speed.low for point in shown)
-    high = max(point.model.speed.high for point in shown)
+def _axes(points: Sequence[TradeOff], width: float, height: float) -> tuple[Axis, Axis]:
+    """Return the axes, with a margin around all points and bars."""
+    low = min(point.speed.low for point in points)
+    high = max(point.speed.high for point in points)
     pad = max((high / low) ** 0.12, _LEAST_PAD, math.sqrt(LEAST_RANGE * low / high))
-    accuracies = [end for point in shown for end in (*point.ends, point.model.accuracy)]
+    accuracies = [end for point in points for end in (*point.ends, point.accuracy)]
     bottom, top = padded(min(accuracies), max(accuracies), 0.15, _LEAST_SPAN)
     return (
-        Axis(low / pad, high * pad, _LEFT, _WIDTH - _RIGHT, logarithmic=True),
-        Axis(bottom, top, _HEIGHT - _BOTTOM, _TOP),
+        Axis(low / pad, high * pad, _LEFT, width - _RIGHT, logarithmic=True),
+        Axis(bottom, top, height - _BOTTOM, _TOP),
     )
 
 
-def _bars(point: _Point, across: Axis, upwards: Axis) -> list[tuple[Pixels, Pixels]]:
-    """From where to where its intervals reach, each from the upper left to the lower right."""
-    speed, (low, high) = point.model.speed, point.ends
-    x, y = across(speed.value), upwards(point.model.accuracy)
+def _bars(point: TradeOff, across: Axis, upwards: Axis) -> list[tuple[Pixels, Pixels]]:
+    """Return the ends of the intervals, each from the upper left to the lower right."""
+    speed, (low, high) = point.speed, point.ends
+    x, y = across(speed.value), upwards(point.accuracy)
     bars = [(np.array([across(speed.low), y]), np.array([across(speed.high), y]))]
     if point.accuracies:
         bars.append((np.array([x, upwards(high)]), np.array([x, upwards(low)])))
@@ -170,61 +206,56 @@ def _bars(point: _Point, across: Axis, upwards: Axis) -> list[tuple[Pixels, Pixe
 
 
 def _circle(
-    point: _Point, is_best: bool, centre: Pixels, radius: float, bars: Sequence[tuple[Pixels, Pixels]]
+    point: TradeOff, is_best: bool, centre: Pixels, radius: float, bars: Sequence[tuple[Pixels, Pixels]]
 ) -> Markup:
     x, y = map(float, centre)
     return group(
-        f"point {point.model.format}" + (" best" if is_best else ""),
-        hover(_told(point)),
+        f"point {point.format}" + (" best" if is_best else ""),
+        hover(_tooltip(point)),
         tag("circle", cx=x, cy=y, r=radius),
         *(line((low[0], low[1]), (high[0], high[1]), "interval") for low, high in bars),
         mark=point.mark,
     )
 
 
-def _told(point: _Point) -> str:
-    model, images = point.model, point.images
-    share = wilson_interval(round(model.accuracy * images), images)
-    told = [
-        f"{model.label}: accuracy {percent(model.accuracy)} "
-        f"({100 * share.low:.2f} to {100 * share.high:.2f})",
-        f"median {microseconds(model.speed.value)} µs "
-        f"({microseconds(model.speed.low)} to {microseconds(model.speed.high)})",
-        size(model.size_bytes),
-    ]
-    return ", ".join(told)
+def _tooltip(point: TradeOff) -> str:
+    speed, accuracy = point.speed, f"{point.label}: accuracy {percent(point.accuracy)}"
+    if point.images:
+        share = wilson_interval(round(point.accuracy * point.images), point.images)
+        accuracy += f" ({100 * share.low:.2f} to {100 * share.high:.2f})"
+    interval = f"({microseconds(speed.low)} to {microseconds(speed.high)})"
+    return f"{accuracy}, median {microseconds(speed.value)} {point.unit} {interval}, {size(point.size_bytes)}"
 
 
 def _names(
-    shown: Sequence[_Point],
+    points: Sequence[TradeOff],
     bests: Sequence[bool],
     centres: Sequence[Pixels],
     radii: Sequence[float],
-    bars: Sequence[Box],
+    obstacles: Sequence[Box],
+    inside: Box,
 ) -> list[Markup]:
-    """The best have the first choice of a place, then the fastest."""
-    order = sorted(range(len(shown)), key=lambda at: (not bests[at], shown[at].model.speed.value))
-    words = [shortened(shown[at].model.label, _LONGEST) for at in order]
+    """Draw the names. The best trade-offs choose their place first, then the fastest."""
+    order = sorted(range(len(points)), key=lambda at: (not bests[at], points[at].speed.value))
+    words = [shortened(points[at].label, _LONGEST) for at in order]
     anchors = [
         Anchor(centres[at], max(radii[at], 3), np.array([text_width(name, bests[at]) + 4, LINE]))
         for at, name in zip(order, words, strict=True)
     ]
-    inside = Box(np.array([_LEFT, _TOP]), np.array([_WIDTH - _RIGHT, _HEIGHT - _BOTTOM]))
+    places = place_names(anchors, obstacles, inside)
     return [
         group(
-            f"name {shown[at].model.format}" + (" best" if bests[at] else ""),
+            f"name {points[at].format}" + (" best" if bests[at] else ""),
             _lead(anchor, place),
             text((float(place[0]), float(place[1]) + 4), name, "label", "middle"),
-            mark=shown[at].mark,
+            mark=points[at].mark,
         )
-        for at, name, anchor, place in zip(
-            order, words, anchors, place_names(anchors, bars, inside), strict=True
-        )
+        for at, name, anchor, place in zip(order, words, anchors, places, strict=True)
     ]
 
 
 def _lead(anchor: Anchor, place: Pixels) -> Markup:
-    """A line from a point to its name's edge, where there is anything between them."""
+    """Draw a line from a point to the edge of its name, unless they touch."""
     half, way = anchor.size / 2, anchor.centre - place
     scale = min(np.where(way == 0, np.inf, half / np.maximum(np.abs(way), 1e-9)))
     edge, distance = place + way * min(scale, 1), float(np.hypot(*way))
@@ -235,9 +266,10 @@ def _lead(anchor: Anchor, place: Pixels) -> Markup:
 
 
 def _message(bests: Sequence[TradeOff]) -> str:
-    told = "; ".join(
-        f"{shortened(model.label, _LONGEST)} with {percent(model.accuracy)}, "
-        f"{microseconds(model.speed.value)} µs and {size(model.size_bytes)}"
-        for model in sorted(bests, key=lambda model: model.speed.value)
+    ordered = sorted(bests, key=lambda point: point.speed.value)
+    models = "; ".join(
+        f"{shortened(point.label, _LONGEST)} with {percent(point.accuracy)}, {point.figures}"
+        for point in ordered
     )
-    return f"Accuracy against median time. Best trade-offs: {told}."
+    speed = "throughput" if bests[0].more_is_faster else "median time"
+    return f"Accuracy against {speed}. Best trade-offs: {models}."

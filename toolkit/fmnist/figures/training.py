@@ -9,38 +9,39 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from fmnist.figures.scales import Axis, padded
-from fmnist.figures.svg import Place, chart, group, horizontal_axis, hover, path, tag, vertical_axis
+from fmnist.figures.axes import Axis, horizontal_axis, padded, vertical_axis
+from fmnist.figures.standalone import picture
+from fmnist.figures.svg import Drawing, Place, group, hover, path, rectangle, tag
 from fmnist.runs.history import Epoch
 from fmnist.text.tables import percent
 
 _WIDTH, _HEIGHT = 380.0, 250.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52.0, 12.0, 10.0, 46.0
-"""What axes and their titles take on each side."""
+"""Margins for the axes and their titles."""
 _MOST_MARKS = 50
-"""Epochs with a mark of their own; of more, every second one has, or every third, and so on."""
+"""Of more epochs, only every second has a mark, or every third, and so on."""
 _MARK = 3.2
-"""Half of a mark's width."""
+"""Half of the width of a mark."""
 
 
 @dataclass(frozen=True)
 class Series:
-    """A figure over the epochs, of the training images or of the validation images."""
+    """Accuracy or loss over the epochs, on the training images or on the validation images."""
 
     name: str
     """``training`` or ``validation``."""
     values: tuple[float, ...]
-    """One for each epoch; NaN where there is none."""
+    """One for each epoch; NaN where it is not known."""
 
     @property
     def is_known(self) -> bool:
-        """Whether there is any."""
+        """Whether any value is known."""
         return any(map(math.isfinite, self.values))
 
 
 @dataclass(frozen=True)
 class _Panel:
-    """A chart's axes, and how its values are written."""
+    """The axes of a chart, and the format of its values."""
 
     numbers: tuple[int, ...]
     """The epochs."""
@@ -52,8 +53,8 @@ class _Panel:
     """A value as text."""
 
 
-def accuracy_curve(epochs: Sequence[Epoch]) -> Markup:
-    """Accuracy over the epochs, of which there is one at least; a line where there is validation, too."""
+def accuracy_curve(epochs: Sequence[Epoch]) -> Drawing:
+    """Draw accuracy over the epochs, at least one, in training and where it is known in validation."""
     series = (
         Series("training", tuple(epoch.accuracy for epoch in epochs)),
         Series("validation", tuple(epoch.val_accuracy for epoch in epochs)),
@@ -61,8 +62,8 @@ def accuracy_curve(epochs: Sequence[Epoch]) -> Markup:
     return _draw("Accuracy", epochs, series, percent, lambda value: f"{100 * value:g}%")
 
 
-def loss_curve(epochs: Sequence[Epoch]) -> Markup:
-    """The same of the cross-entropy."""
+def loss_curve(epochs: Sequence[Epoch]) -> Drawing:
+    """Draw the cross-entropy over the epochs."""
     series = (
         Series("training", tuple(epoch.loss for epoch in epochs)),
         Series("validation", tuple(epoch.val_loss for epoch in epochs)),
@@ -76,7 +77,7 @@ def _draw(
     series: Sequence[Series],
     written: Callable[[float], str],
     tick: Callable[[float], str],
-) -> Markup:
+) -> Drawing:
     known = [each for each in series if each.is_known]
     values = [value for each in known for value in each.values if math.isfinite(value)] or [0.0]
     panel = _Panel(
@@ -87,17 +88,16 @@ def _draw(
     )
     whole = [(value, f"{value:,g}") for value in panel.across.ticks() if value == int(value)]
     ticks = [(value, tick(value)) for value in panel.upwards.ticks()]
-    return chart(
-        (_WIDTH, _HEIGHT),
-        _message(what, epochs, known, written),
+    content = [
         horizontal_axis(panel.across, _TOP, _HEIGHT - _BOTTOM, whole, "epoch"),
         vertical_axis(panel.upwards, _LEFT, _WIDTH - _RIGHT, ticks),
         *(_line(panel, each) for each in known),
-    )
+    ]
+    return Drawing((_WIDTH, _HEIGHT), _message(what, epochs, known, written), Markup("").join(content))
 
 
 def _line(panel: _Panel, series: Series) -> Markup:
-    """A line through what is known, with a mark for each epoch: round for training, square for validation."""
+    """Draw a line through the known values, with a mark for each epoch: in training a circle."""
     places = [
         (panel.across(number), panel.upwards(value)) if math.isfinite(value) else None
         for number, value in zip(panel.numbers, series.values, strict=True)
@@ -116,23 +116,31 @@ def _line(panel: _Panel, series: Series) -> Markup:
     return group(series.name, *lines, *marks)
 
 
-def _mark(name: str, place: Place, told: str) -> Markup:
+def _mark(name: str, place: Place, words: str) -> Markup:
     x, y = place
     if name == "training":
-        return tag("circle", hover(told), cx=x, cy=y, r=_MARK, class_="mark")
-    return tag(
-        "rect", hover(told), x=x - _MARK, y=y - _MARK, width=2 * _MARK, height=2 * _MARK, class_="mark"
-    )
+        return tag("circle", hover(words), cx=x, cy=y, r=_MARK, class_="mark")
+    return rectangle((x - _MARK, y - _MARK), (2 * _MARK, 2 * _MARK), "mark", hover(words))
 
 
 def _message(
     what: str, epochs: Sequence[Epoch], series: Sequence[Series], written: Callable[[float], str]
 ) -> str:
-    """Where each series began and ended."""
-    told = "; ".join(
+    """Return the first and last value of each series as text."""
+    ends = "; ".join(
         f"{each.name} {written(each.values[0])}"
         + (f" to {written(each.values[-1])}" if len(each.values) > 1 else "")
         for each in series
     )
     through = f"epochs {epochs[0].epoch} to {epochs[-1].epoch}" if len(epochs) > 1 else "the only epoch"
-    return f"{what} in {through}: {told}."
+    return f"{what} in {through}: {ends}."
+
+
+def history_picture(epochs: Sequence[Epoch]) -> str:
+    """Return accuracy and loss over the epochs as an SVG file."""
+    drawings = [("Accuracy", accuracy_curve(epochs)), ("Loss (cross-entropy)", loss_curve(epochs))]
+    names = {"training": "●", "validation": "■"}
+    key = "\u2003".join(
+        tag("tspan", mark, class_=f"{name}-key") + f" in {name}" for name, mark in names.items()
+    )
+    return picture("Training", drawings, key=[Markup(key)], columns=2)

@@ -1,4 +1,4 @@
-"""What a model file can hold: layers, operators, tensors and weights, with the weights' figures."""
+"""The contents of a model file: layers, operators, tensors and weights with statistics."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Shape = tuple[int | None, ...]
-"""Sizes of a tensor's dimensions; None where the size is open, as that of the batch."""
+"""Sizes of a tensor's dimensions; None for a variable size, such as the batch."""
 
 
 @dataclass(frozen=True)
-class Layer:
+class InspectedLayer:
     """A layer of a Keras model."""
 
     name: str
@@ -22,14 +22,14 @@ class Layer:
     kind: str
     """Its class."""
     output_shape: Shape
-    """Shape of what it gives; empty when it gives several tensors."""
+    """Shape of its output; empty if there are several."""
     parameters: int
     """Number of its weights."""
 
 
 @dataclass(frozen=True)
-class Tensor:
-    """A tensor that is computed, or fed."""
+class InspectedTensor:
+    """An input, output or intermediate tensor."""
 
     name: str
     """Its name in the file."""
@@ -40,30 +40,30 @@ class Tensor:
     dtype: str
     """Type of its elements."""
     scales: tuple[float, ...]
-    """Scale, one for each channel or one for all; empty when it is not quantised."""
+    """Scales, one per channel or one for all; empty if it is not quantised."""
     zero_points: tuple[int, ...]
-    """Zero points of the same."""
+    """Zero points, like the scales."""
 
 
 @dataclass(frozen=True)
-class Operator:
+class InspectedOperator:
     """A step of the computation."""
 
     number: int
     """Its place in the order of computation, from 0."""
     kind: str
-    """What the format calls it."""
+    """Its name in the format."""
     output: str
-    """Name of the tensor that it gives; the first of several, empty when it gives none."""
+    """Name of its first output; empty if it has none."""
     shape: Shape
-    """Shape of that tensor; empty when there is none, or it is not known."""
+    """Shape of that output; empty if there is none, or it is unknown."""
     weight_bytes: int
-    """Bytes of the constants that it takes. One that several take counts for the first of them."""
+    """Bytes of its constants. A shared constant counts for the first operator that uses it."""
 
 
 @dataclass(frozen=True)
 class WeightFigures:
-    """An array that the file holds, by figures of its elements as they are stored."""
+    """Statistics of an array in the file, over its elements as they are stored."""
 
     name: str
     """Its name in the file."""
@@ -72,9 +72,9 @@ class WeightFigures:
     dtype: str
     """Type of its elements."""
     minimum: float
-    """Least element; NaN or infinite, as the three below, where one is, after a failed training."""
+    """Smallest element; like the next three, NaN or infinite if an element is, after a failed training."""
     maximum: float
-    """Greatest element; may be NaN or infinite."""
+    """Largest element; may be NaN or infinite."""
     mean: float
     """Mean of the elements; may be NaN or infinite."""
     deviation: float
@@ -82,52 +82,52 @@ class WeightFigures:
     zeros: float
     """Share of elements that are 0, from 0 to 1."""
     scales: tuple[float, ...]
-    """As of a tensor."""
+    """As for a tensor."""
     zero_points: tuple[int, ...]
-    """As of a tensor."""
+    """As for a tensor."""
 
 
 @dataclass(frozen=True)
-class Weight(WeightFigures):
-    """The same with the array itself."""
+class InspectedWeight(WeightFigures):
+    """An array in the file, with statistics."""
 
     values: NDArray[Any]
     """The elements."""
 
     @property
     def figures(self) -> WeightFigures:
-        """The figures alone."""
+        """The statistics alone."""
         return WeightFigures(**{field.name: getattr(self, field.name) for field in fields(WeightFigures)})
 
 
 @dataclass(frozen=True)
-class Contents:
-    """Everything a model file holds, as far as its format and what is installed tell."""
+class ModelContents:
+    """Everything in a model file, as far as the format and the installed packages show it."""
 
-    layers: tuple[Layer, ...]
-    """Layers of a Keras model; of the other formats none."""
-    operators: tuple[Operator, ...] | None
-    """Operators of an artifact, none of a Keras model; None as of the weights."""
-    tensors: tuple[Tensor, ...]
-    """Input and output; of an artifact also what is between, as far as it is known."""
-    weights: tuple[Weight, ...] | None
-    """Weights and other constants; None when the package that reads them is not installed."""
+    layers: tuple[InspectedLayer, ...]
+    """Layers of a Keras model; empty for other formats."""
+    operators: tuple[InspectedOperator, ...] | None
+    """Operators of an artifact; empty for a Keras model; None like the weights."""
+    tensors: tuple[InspectedTensor, ...]
+    """Input and output; for an artifact also known intermediate tensors."""
+    weights: tuple[InspectedWeight, ...] | None
+    """Weights and other constants; None if the package that reads them is not installed."""
 
 
 def measure_weight(
     name: str, values: NDArray[Any], scales: Iterable[float] = (), zero_points: Iterable[int] = ()
-) -> Weight:
-    """An array with figures of its elements, worked out in float64.
+) -> InspectedWeight:
+    """Return an array with statistics of its elements, computed in float64.
 
     Args:
-        name: What it is called.
+        name: Its name.
         values: Numbers of any type and shape, at least one.
-        scales: Its quantisation, if any.
-        zero_points: The same.
+        scales: Its scales, if any.
+        zero_points: Its zero points, if any.
     """
     numbers = values.astype(np.float64)
-    with np.errstate(invalid="ignore"):  # weights of a failed training are NaN or infinite, and shown so
-        return Weight(
+    with np.errstate(invalid="ignore"):  # weights of a failed training may be NaN or infinite
+        return InspectedWeight(
             name=name,
             shape=values.shape,
             dtype=str(values.dtype),
@@ -143,5 +143,5 @@ def measure_weight(
 
 
 def is_measurable(values: NDArray[Any]) -> bool:
-    """Whether an array holds numbers; others' files have texts and empty arrays among their constants."""
+    """Return whether an array holds numbers; foreign files have texts and empty arrays as constants."""
     return values.size > 0 and values.dtype.kind not in "OSU"

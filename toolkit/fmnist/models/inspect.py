@@ -1,46 +1,126 @@
-"""A model file opened for inspection: what it is, what it holds, and what it says of itself."""
+"""Inspect a model file: what it is, what it holds, what it says of itself, and its initial weights."""
 
 from __future__ import annotations
 
+import math
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fmnist.models.contents import Contents, Layer, Operator, Tensor, Weight, WeightFigures, measure_weight
-from fmnist.models.onnx_reader import read_onnx
+from fmnist.models.contents import (
+    InspectedLayer,
+    InspectedOperator,
+    InspectedTensor,
+    InspectedWeight,
+    ModelContents,
+    WeightFigures,
+    measure_weight,
+)
 from fmnist.models.open import Execution, ModelFile, describe, open_model
-from fmnist.models.readers import read_keras, read_npz, read_tflite
-from fmnist.models.weights import initial_weights
+from fmnist.models.readers import read_keras, read_npz, read_onnx, read_tflite
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
-from fmnist_runtime.errors import ModelError
+from fmnist_runtime.data.images import image_shape
+from fmnist_runtime.errors import ModelError, ResultError, needs_extra
+from fmnist_runtime.files import require_file
+
+Weights = dict[str, NDArray[Any]]
+"""Arrays by Keras's path of the variable, such as ``hidden_1/kernel``, in the model's order."""
+
+
+def trained_weights(model: Path) -> tuple[Weights, tuple[int, ...]]:
+    """Return the trained weights of a ``.keras`` model, and the shape of its images.
+
+    Raises:
+        ModelError: The file is missing, damaged, or not an image classifier.
+        MissingExtraError: TensorFlow is not installed.
+    """
+    with needs_extra("train", "reading a .keras model"):
+        from fmnist_exporters.original.session import KerasSession
+    with KerasSession(model) as session:
+        weights = {weight.path: np.asarray(weight) for weight in session.model.trainable_weights}
+        return weights, image_shape(session.info.input_shape)
+
+
+def initial_weights(run: Run, trained: Weights) -> Weights | None:
+    """Return a run's weights before training, under the names of the trained ones; None if not recorded.
+
+    They are matched by order: Keras's paths begin with the model's name in a new model, but not in a loaded
+    one.
+
+    Raises:
+        ResultError: The file is damaged, or from a model of other shapes.
+    """
+    path = run.initial_weights
+    if not path.exists():
+        return None
+    require_file(path, "the weights that fmnist train records", ResultError)
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = [archive[name] for name in archive.files]
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise ResultError(f"{path}: not the weights that fmnist train records ({error})") from error
+    if [array.shape for array in arrays] != [array.shape for array in trained.values()]:
+        raise ResultError(f"{path}: does not belong to {run.model.name}; train the run again")
+    return dict(zip(trained, arrays, strict=True))
+
+
+def hidden_kernel(weights: Weights, shape: tuple[int, ...], model: Path) -> str:
+    """Return the name of the weights between the pixels and the first layer's units.
+
+    Raises:
+        ModelError: There are none, as in a model that starts with convolutions.
+    """
+    for name, array in weights.items():
+        if len(shape) in (2, 3) and array.ndim == 2 and array.shape[0] == math.prod(shape):
+            return name
+    raise ModelError(
+        f"{model}: has no layer whose units are connected to all pixels, so there is none to draw"
+    )
+
+
+def unit_images(kernel: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Return the weights of each unit as an image.
+
+    Args:
+        kernel: ``[pixels, units]``.
+        shape: Of an image, ``(H, W)`` or ``(H, W, C)``.
+
+    Returns:
+        float32 ``[units, H, W]``; the mean of several channels.
+    """
+    images = kernel.T.reshape(-1, *shape).astype(np.float32)
+    return images if images.ndim == 3 else images.mean(axis=3)
+
 
 _AS_IT_SAYS = Execution()
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """Everything that a model file tells."""
+    """A model file that was read."""
 
     model: ModelFile
     """Which file."""
     labels: tuple[str, ...]
     """Class names."""
     metadata: Metadata | None
-    """What an artifact of ours says of itself; None for an original, and for others' files."""
+    """Metadata of an artifact; None for an original, and for foreign files."""
     contract: InputContract
-    """What it takes for pixels."""
-    contents: Contents
-    """What the file holds."""
+    """Its input contract."""
+    contents: ModelContents
+    """Contents of the file."""
     types: StoredTypes | None
-    """Which types it stores weights in and computes in; None of a Keras model."""
-    initial: tuple[Weight, ...] | None
-    """For a run's original its weights before training; None where they were not recorded."""
+    """Types of its weights and of its computation; None for a Keras model."""
+    initial: tuple[InspectedWeight, ...] | None
+    """Weights of a run's original before training; None if not recorded."""
 
 
 class InspectionBody(TypedDict):
@@ -51,32 +131,32 @@ class InspectionBody(TypedDict):
     labels: tuple[str, ...]
     """Class names, by class index."""
     metadata: Metadata | None
-    """What an artifact of ours says of itself; None for an original, and for others' files."""
+    """Metadata of an artifact; None for an original, and for foreign files."""
     contract: InputContract
-    """What it takes for pixels."""
+    """Its input contract."""
     types: StoredTypes | None
-    """Which types it stores weights in and computes in; None of a Keras model."""
-    layers: tuple[Layer, ...]
-    """Layers of a Keras model; of the other formats none."""
-    operators: tuple[Operator, ...] | None
-    """Operators of an artifact, none of a Keras model; None as of the weights."""
-    tensors: tuple[Tensor, ...]
-    """Input and output; of an artifact also what is between, as far as it is known."""
-    weights: Sequence[WeightFigures | Weight] | None
-    """Weights and other constants, with ``values`` under ``--weights`` alone; None when the package that
-    reads them is not installed."""
-    initial_weights: Sequence[WeightFigures | Weight] | None
-    """The same before training, of a run's original; None where they were not recorded."""
+    """Types of its weights and of its computation; None for a Keras model."""
+    layers: tuple[InspectedLayer, ...]
+    """Layers of a Keras model; empty for other formats."""
+    operators: tuple[InspectedOperator, ...] | None
+    """Operators of an artifact; empty for a Keras model; None like the weights."""
+    tensors: tuple[InspectedTensor, ...]
+    """Input and output; for an artifact also known intermediate tensors."""
+    weights: Sequence[WeightFigures | InspectedWeight] | None
+    """Weights and other constants, with ``values`` only with ``--weights``; None if the package that reads
+    them is not installed."""
+    initial_weights: Sequence[WeightFigures | InspectedWeight] | None
+    """Weights of a run's original before training; None if not recorded."""
 
 
 def select_model(named: Path | None) -> tuple[Path, Run | None]:
-    """The model file the user named, a run standing for its original; else that of the newest run.
+    """Return the model file that the user named; for a run its original, by default that of the newest run.
 
     Returns:
-        The file, and the run that was taken for it, if any.
+        The file, and its run, if a run was used.
 
     Raises:
-        ResultError: None is named and there is no finished run, or what is named is not there.
+        ResultError: No file is named and there is no finished run, or the file is missing.
     """
     if named is not None and not is_run(named):
         if not named.suffix:
@@ -91,11 +171,11 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
 
     Raises:
         ModelError: The file is missing, damaged or not a classifier.
-        ResultError: The run it lies in has damaged initial weights.
-        MissingExtraError: What opens it is not installed.
+        ResultError: Its run has damaged initial weights.
+        MissingExtraError: The package that opens it is not installed.
     """
     with open_model(path, how) as session:
-        engine: Any = session  # each format's session has something of its own to read from
+        engine: Any = session  # each format's session has its own attribute to read from
         initial = None
         if session.info.format == "keras":
             contents = read_keras(engine.model)
@@ -107,22 +187,22 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
         elif session.info.format == "onnx":
             contents = read_onnx(path, engine.inference_session)
         else:
-            contents = Contents((), None, (), None)  # a format that nobody wrote a reader for
+            contents = ModelContents((), None, (), None)  # a format without a reader
         info = session.info
         types = read_stored_types(path)
         model = describe(session)
         return Inspection(model, info.labels, info.metadata, info.contract, contents, types, initial)
 
 
-def _read_tflite(path: Path) -> Contents:
+def _read_tflite(path: Path) -> ModelContents:
     try:
         return read_tflite(path)
-    except ValueError as error:  # names that are no text, which the engine runs all the same
+    except ValueError as error:  # invalid UTF-8 in names, which the engine accepts
         raise ModelError(f"{path}: is damaged ({error}); copy it again") from error
 
 
 def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody:
-    """The content of the JSON result; the elements of the weights only where they are wanted."""
+    """Return the content of the JSON result, with the elements of the weights if wanted."""
     contents = inspection.contents
     return {
         "model": inspection.model,
@@ -139,15 +219,15 @@ def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody
 
 
 def _weights(
-    weights: tuple[Weight, ...] | None, with_values: bool
-) -> Sequence[WeightFigures | Weight] | None:
+    weights: tuple[InspectedWeight, ...] | None, with_values: bool
+) -> Sequence[WeightFigures | InspectedWeight] | None:
     if weights is None or with_values:
         return weights
     return [weight.figures for weight in weights]
 
 
-def _initial(path: Path, model: Any) -> tuple[Weight, ...] | None:
-    """The initial weights, if the model is the original of a run that has them."""
+def _initial(path: Path, model: Any) -> tuple[InspectedWeight, ...] | None:
+    """Return the initial weights, if the model is the original of a run that has them."""
     run = run_of(path)
     if run is None or run.model != path.absolute():
         return None

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 from fmnist.text.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact.container import format_suffix
-from fmnist_runtime.artifact.contract import RAW, UnfitRangeError, UnknownInputError, parse_range
+from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES, ModelInfo
-from fmnist_runtime.engines.opening import SEAL, USER
-from fmnist_runtime.errors import ModelError, ShapeError, needs_extra
+from fmnist_runtime.engines.session_options import SEAL, USER
+from fmnist_runtime.errors import ModelError, ShapeError, UnfitRangeError, UnknownInputError, needs_extra
 from fmnist_runtime.files import sha256_file
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
             keras: Any = session
             with images_of_a_dataset():
                 fitted = keras.fit(images)
-            scores: NDArray[np.float32] = keras.classifier.taking(parse_range(range)).scores(fitted)
+            scores: NDArray[np.float32] = keras.classifier.with_range(parse_range(range)).scores(fitted)
             return np.nan_to_num(scores)
         try:
             trial = _open(info.path, replace(how, input_range=range))
@@ -240,13 +240,16 @@ def _open(path: Path, how: Execution) -> Session:
     if how.engine != "auto":
         raise ModelError(f"{path}: is a Keras model, which Keras runs; leave out --engine {how.engine}")
     with needs_extra("train", "running a Keras model"):
-        from fmnist.runs.run import run_of
+        from fmnist.runs.run import training_of
         from fmnist_exporters.original.session import KerasSession
-    run = run_of(path)
-    recorded = tuple(run.training()["labels"]) if run else None
-    if how.input_range is None and run and run.model == path.absolute():
-        return KerasSession(path, how.labels or recorded, how.threads, RAW, RUN)
-    return KerasSession(path, how.labels or recorded, how.threads, how.input_range, how.known_from)
+    input_range, known_from, labels, trained_on = how.input_range, how.known_from, how.labels, ("", "")
+    if found := training_of(path):
+        run, record = found
+        labels = labels or tuple(record["labels"])
+        trained_on = record["settings"]["dataset"], record["test_digest"]
+        if input_range is None and run.model == path.absolute():
+            input_range, known_from = RAW, RUN
+    return KerasSession(path, labels, how.threads, input_range, known_from, trained_on)
 
 
 def describe(session: Session) -> ModelFile:
@@ -267,5 +270,5 @@ def describe(session: Session) -> ModelFile:
 
 def _sha256(info: ModelInfo) -> str:
     """SHA-256 of the file; with weights in files beside it, of the digests of all of them in a row."""
-    digests = [sha256_file(path) for path in (info.path, *info.weights)]
+    digests = [info.sha256 or sha256_file(info.path), *map(sha256_file, info.weights)]
     return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

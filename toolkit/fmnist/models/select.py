@@ -1,4 +1,4 @@
-"""Which models a verb works on, and the data they are run on."""
+"""Select the models of a verb, and the data to run them on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 from fmnist.models.open import images_of_a_dataset, is_model_file
-from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of, select_run
+from fmnist.runs.run import Run, is_run, newest_run, require_there, select_run, training_of
 from fmnist.text.progress import say_notes
 from fmnist_runtime import Session
 from fmnist_runtime.artifact.metadata import Metadata
@@ -21,27 +21,28 @@ from fmnist_runtime.errors import DatasetError, MissingExtraError, ResultError
 
 @dataclass(frozen=True)
 class Selection:
-    """The models a verb works on."""
+    """The models of a verb."""
 
     paths: tuple[Path, ...]
-    """Model files; for a run its artifacts, in the order of its manifest."""
+    """Model files; for a run its artifacts in the order of the manifest."""
     run: Run | None
-    """The run they are all of; None when the user named files."""
+    """Their run; None if the user named files."""
 
 
 def select_models(named: list[Path]) -> Selection:
-    """The models the user named, a run's folder standing for its artifacts; else those of the newest run.
+    """Return the named models; for a run its artifacts, by default those of the newest run.
 
     Raises:
-        ResultError: None is named and there is no finished run, or a run is named that is not there, or
-            beside others.
+        ResultError: No model is named and there is no finished run, or a run is missing, or is named with
+            other models.
     """
     if len(named) == 1 and is_run(named[0]):
         return Selection(tuple(Run(named[0]).artifacts()), Run(named[0]))
     for path in named:
         if is_run(path):
             raise ResultError(
-                f"{path}: is a run, which goes alone; or name files, such as {path}/export/model-*"
+                f"{path}: is a run, which must be the only argument; or name files, "
+                f"such as {path}/export/model-*"
             )
         if not path.suffix:
             require_there(path)
@@ -52,10 +53,9 @@ def select_models(named: list[Path]) -> Selection:
 
 
 def distinct_names(paths: Iterable[Path]) -> dict[Path, str]:
-    """What files are called: by their name, or by their path where others have that name, too.
+    """Return names for files: the file name, or the path if several files have that name.
 
-    Who reads a result by names, as CI systems do, takes two of one name for one, and need not take the one
-    that failed.
+    Readers of results, such as CI systems, merge entries of one name, and may lose the one that failed.
     """
     different = dict.fromkeys(paths)
     counts = Counter(path.name for path in different)
@@ -63,7 +63,7 @@ def distinct_names(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def select_artifacts(named: list[Path]) -> Selection:
-    """As `select_models`, for a verb that can do nothing without an artifact.
+    """Return the models like `select_models`, for a verb that needs an artifact.
 
     Raises:
         ResultError: There is none.
@@ -73,25 +73,23 @@ def select_artifacts(named: list[Path]) -> Selection:
         run = selection.run
         none = f"{run.folder}: nothing is exported yet" if run else "nothing is exported yet"
         if run and any(run.exports.glob("model-*")):
-            none = (
-                f"{run.exports}: its manifest.json lists nothing that was made from the run's present model"
-            )
-        which = f" {run.folder}" if run else ""  # without it, that would be the newest
+            none = f"{run.exports}: its manifest.json lists no artifact of the run's present model"
+        which = f" {run.folder}" if run else ""  # without it, the newest run would be used
         raise ResultError(f"{none}; run: fmnist export{which} --format all --quantize all")
     return selection
 
 
 def select_artifact(named: Path | None, engine: str) -> tuple[Path, Run | None]:
-    """The model file the user named; of a run they named, else of the newest, an artifact.
+    """Return the model file that the user named, or an artifact of the named or newest run.
 
-    It is the first one of the manifest whose engine is installed; where none is, the first of all.
+    The artifact is the first of the manifest whose engine is installed, else the first.
 
     Args:
         named: A model file or a run.
-        engine: What is to run it: a name in `ENGINES`, or ``auto``.
+        engine: A name in `ENGINES`, or ``auto``.
 
     Returns:
-        The file, and the run that it was taken from, if any.
+        The file, and its run, if a run was used.
 
     Raises:
         ResultError: There is no finished run, or it has no artifact.
@@ -104,7 +102,7 @@ def select_artifact(named: Path | None, engine: str) -> tuple[Path, Run | None]:
 
 
 def _is_installed(path: Path, engine: str) -> bool:
-    """Whether what would run an artifact can be imported."""
+    """Return whether the engine of an artifact can be imported."""
     runners = [
         runner
         for name, (suffixes, runner) in ENGINES.items()
@@ -116,24 +114,22 @@ def _is_installed(path: Path, engine: str) -> bool:
         return False
 
 
-def dataset_of(path: Path, metadata: Metadata | None = None) -> str | None:
-    """The data set a model was trained on, by its own metadata or its run; None when neither says."""
-    if metadata:
-        return metadata.dataset or None
-    run = run_of(path)
-    return str(run.training()["settings"]["dataset"]) if run else None
+def dataset_of(path: Path) -> str | None:
+    """Return the data set of the run that a model lies in; None if it lies in none."""
+    return _recorded(path)[0] or None
 
 
-def _recorded_digest(path: Path) -> str:
-    run = run_of(path)
-    return str(run.training()["test_digest"]) if run else ""
+def _recorded(path: Path) -> tuple[str, str]:
+    """Return the data set of the run that a model lies in, and its digest; empty if it lies in none."""
+    found = training_of(path)
+    return (found[1]["settings"]["dataset"], found[1]["test_digest"]) if found else ("", "")
 
 
 class Splits:
     """Test splits by data set, each read once."""
 
     def __init__(self, dataset: str | None, data_dir: Path | None) -> None:
-        """Take every model's own data set, unless one is named for all."""
+        """Use each model's own data set, unless one is named for all."""
         self._named = dataset
         self._data_dir = data_dir
         self._load = cache(self._read)
@@ -144,39 +140,47 @@ class Splits:
         return split
 
     def of(self, session: Session) -> Dataset:
-        """The test split to run a model on; see `trained`.
+        """Return the test split to run a model on; see `trained`.
 
         Raises:
-            ShapeError: Its images do not have the shape that the model takes.
-            DatasetError: As of `trained`.
+            ShapeError: Its images do not have the model's shape.
+            DatasetError: As in `trained`.
         """
-        split = self.trained(session.info.path, session.info.metadata)
+        info = session.info
+        if info.metadata or info.dataset:
+            split = self._trained(info.path, info.dataset, info.dataset_digest)
+        else:
+            split = self.trained(info.path)
         with images_of_a_dataset(self._named):
             session.scores(split.images[:0])
         return split
 
-    def trained(self, path: Path, metadata: Metadata | None) -> Dataset:
-        """The test split of the data set that a model was trained on, unless one is named for all.
+    def trained(self, path: Path, metadata: Metadata | None = None) -> Dataset:
+        """Return the test split of a model's data set, unless one is named for all.
 
         Raises:
-            DatasetError: As of `named`, or what has that name now is another.
+            DatasetError: As in `named`, or the data set of that name is a different one.
         """
-        split = self.named(dataset_of(path, metadata), path)
-        digest = metadata.dataset_digest if metadata else _recorded_digest(path)
+        return self._trained(
+            path, *((metadata.dataset, metadata.dataset_digest) if metadata else _recorded(path))
+        )
+
+    def _trained(self, path: Path, dataset: str, digest: str) -> Dataset:
+        split = self.named(dataset or None, path)
         if not self._named and digest not in ("", split.digest):
             raise DatasetError(
-                f"{split.name}: is not the data set that {path} was trained on, though its name is; "
-                "name it with --dataset or --data-dir"
+                f"{split.name}: is not the data set that {path} was trained on, although it has its name; "
+                "give that with --dataset or --data-dir"
             )
         return split
 
     def named(self, dataset: str | None, path: Path) -> Dataset:
-        """The test split of a data set.
+        """Return the test split of a data set.
 
         Raises:
-            DatasetError: It is missing or damaged, or nobody says which to take for the model at the path.
+            DatasetError: It is missing or damaged, or the data set of the model at the path is unknown.
         """
         name = self._named or dataset
         if name is None:
-            raise DatasetError(f"{path}: says nothing of its data set; name it with --dataset")
+            raise DatasetError(f"{path}: does not name its data set; give it with --dataset")
         return self._load(name)

@@ -11,7 +11,7 @@ from fmnist.parity.layers import LayerDrift, ModelDrift
 from fmnist.parity.models import ModelParity, shared_reference
 from fmnist.parity.scores import Holding
 from fmnist.results.inputs import Kept
-from fmnist_runtime.parity import Answers, Audit, Breach, Calibration, Changes, Gate, Probabilities
+from fmnist_runtime.parity import Audit, Breach, Calibration, Changes, Gate, Probabilities, TopOneAgreement
 
 
 class Split(TypedDict):
@@ -48,7 +48,7 @@ class Candidate(ModelFile):
     """What it was held against."""
     same_original: bool | None
     """Whether both come from the same Keras model; None when one does not say."""
-    answers: Answers
+    answers: TopOneAgreement
     """How often both are right, and how often alike."""
     probabilities: Probabilities
     """How far their probabilities are apart."""

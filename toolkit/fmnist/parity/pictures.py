@@ -1,4 +1,4 @@
-"""The pictures of parity: which files they are, and what is drawn into them."""
+"""The pictures of parity: changed answers, reliability, and all probabilities."""
 
 from __future__ import annotations
 
@@ -8,15 +8,20 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist.figures import reliability
+from fmnist.figures.grids import changed_picture
+from fmnist.figures.reliability import calibration_errors, draw_reliability
+from fmnist.figures.scatter import scatter_picture
+from fmnist.figures.standalone import picture, write_picture
 from fmnist.parity.models import ModelParity
-from fmnist.plots.changed import changed_figure
-from fmnist.plots.reliability import reliability_figure
-from fmnist.plots.scatter import scatter_figure
-from fmnist.plots.style import write_figure
-from fmnist.results.ours import require_picture_free
+from fmnist.results.write import PICTURE
+from fmnist.text.tables import shortened
 from fmnist_runtime.errors import OutputError
+from fmnist_runtime.files import require_writable
 
 _KINDS = ("changed", "reliability", "probabilities")
+_LONGEST, _SCALE = 48, 1.4
+"""Characters of a name in a title, and size of the small chart of the page."""
 
 
 def require_pictures_free(folder: Path, models: Sequence[Path]) -> None:
@@ -35,20 +40,20 @@ def require_pictures_free(folder: Path, models: Sequence[Path]) -> None:
             )
         seen[model.name] = model
         for path in _paths(folder, model.name):
-            require_picture_free(path, remedy="choose another folder")
+            require_writable(path, PICTURE, remedy="choose another folder")
 
 
 def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -> list[Path]:
-    """Draw one model beside its original: changed images if there are any, reliability, probabilities.
+    """Draw one model beside its original: changed images if there are any, reliability and probabilities.
 
     Args:
         item: The model.
-        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, the test split that both are of.
-        folder: Where to; it is made if need be.
+        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, the test split of both.
+        folder: Where to write; it is made if need be.
 
     Returns:
-        What was written. Without changed images there is no picture of them, and an older one is removed:
-        it would tell of another model.
+        The files. Without changed images there is no picture of them, and an older one is removed, as it
+        would show another model.
 
     Raises:
         OutputError: A file cannot be written.
@@ -57,13 +62,21 @@ def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -
     names = (reference.model, item.model.name)
     changed, calibrated, scattered = _paths(folder, item.model.name)
     if flips.images:
-        write_figure(changed, changed_figure(images, flips, reference.labels, names))
+        write_picture(changed, changed_picture(images, flips, reference.labels, names))
     else:
         changed.unlink(missing_ok=True)
-    write_figure(calibrated, reliability_figure(item.parity.calibration, names))
-    write_figure(scattered, scatter_figure(reference.scores, item.scores, flips, names))
+    write_picture(calibrated, _reliability_picture(item))
+    write_picture(scattered, scatter_picture(reference.scores, item.scores, flips, names))
     return [changed, calibrated, scattered] if flips.images else [calibrated, scattered]
 
 
+def _reliability_picture(item: ModelParity) -> str:
+    model, found = item.model, item.parity.calibration
+    drawing = draw_reliability(model.name, model.format, found)
+    original, candidate = (shortened(name, _LONGEST) for name in (item.reference.model, model.name))
+    title = f"{candidate} against {original}"
+    return picture(title, [("", drawing)], calibration_errors(found), [reliability.KEY], scale=_SCALE)
+
+
 def _paths(folder: Path, name: str) -> list[Path]:
-    return [folder / f"{name}-{kind}.png" for kind in _KINDS]
+    return [folder / f"{name}-{kind}.svg" for kind in _KINDS]

@@ -15,10 +15,15 @@ from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.parity import compare
 from fmnist_runtime.parity.models import require_labels, same_original
-from fmnist_runtime.recorded import SCHEMA as REFERENCE_SCHEMA
-from fmnist_runtime.recorded import Reference, read_reference
-from fmnist_runtime.records import schema_of
-from fmnist_runtime.scores import ModelScores, ScoresFile, read_scores
+from fmnist_runtime.recorded import (
+    REFERENCE_SCHEMA,
+    ModelScores,
+    Reference,
+    ScoresFile,
+    read_reference,
+    read_scores,
+    schema_of,
+)
 
 
 @dataclass(frozen=True)

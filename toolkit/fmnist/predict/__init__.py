@@ -1,1 +1,1 @@
-"""Classifying pictures: where they come from, and what is written of them."""
+"""Classification of images: where they come from, and how results are written."""

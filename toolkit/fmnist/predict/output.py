@@ -1,7 +1,7 @@
-"""A model's answers as text, each by itself, so that thousands need no more memory than one.
+"""Classified images as text, one by one, so that thousands need no more memory than one.
 
-What is made for people has no character in it that moves a terminal's cursor: names of files and of classes
-may be a stranger's.
+Text for people contains no character that moves a terminal's cursor, as names of files and classes are
+untrusted.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from itertools import zip_longest
 from typing import TypedDict
 
 from fmnist.models.open import ModelFile
-from fmnist.predict.predict import Answer
+from fmnist.predict.predict import ClassifiedImage
 from fmnist.results.write import plain
 from fmnist.text.image_grid import draw_grid
 from fmnist.text.tables import no_formula, percent, printable
@@ -20,47 +20,47 @@ from fmnist_runtime import Prediction
 
 _WIDEST_PERCENT = len(percent(1, 1))
 _WIDEST_PICTURE = 64
-"""Characters; more shows no more of what is usually 28 pixels wide."""
+"""Characters; images are usually 28 pixels wide."""
 _WIDTH_OF_ANSWERS = 32
-"""Characters that are kept free beside a picture."""
+"""Characters kept free beside a picture."""
 
 
 class ImageAnswer(TypedDict):
-    """What a model says of an image; with ``--as jsonl`` a line."""
+    """The classes of an image; with ``--as jsonl`` a line."""
 
     file: str
     """File of the image, or where it came from."""
     predictions: list[Prediction]
-    """The most probable classes, best first; of equal ones the lowest index."""
+    """The most probable classes, best first; of ties, the lowest index first."""
     inverted: bool
-    """Whether dark on light was turned into light on dark before the model saw it."""
+    """Whether dark on light was inverted for the model."""
 
 
 class PredictionBody(TypedDict):
     """The content of the JSON result."""
 
     model: ModelFile
-    """Which model answered."""
+    """The model."""
     images: list[ImageAnswer]
-    """The images that could be read, in their order."""
+    """The images that could be read, in order."""
 
 
 @dataclass(frozen=True)
 class Layout:
-    """How answers are written."""
+    """How classified images are written."""
 
     header: str
-    """What comes before the first, with its line ends; may be empty."""
-    text: Callable[[Answer], str]
-    """An answer, with its line ends."""
+    """Text before the first image, with line ends; may be empty."""
+    text: Callable[[ClassifiedImage], str]
+    """The text of an image, with line ends."""
 
 
 def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
-    """A row an image. Its columns are as wide as the longest name that can stand in them.
+    """Return a layout with a row per image, and columns as wide as the longest possible name.
 
     Args:
-        labels: All that the model may answer.
-        top: How many classes are named.
+        labels: All class names of the model.
+        top: Number of classes to name.
         name_width: Characters of the longest file name.
     """
     width = max(len(label) for label in labels) + 1 + _WIDEST_PERCENT
@@ -69,7 +69,7 @@ def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
     def line(cells: Sequence[str]) -> str:
         return "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip() + "\n"
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         guesses = [f"{guess.label} {percent(guess.probability, 1)}" for guess in answer.predictions]
         return line([printable(cell) for cell in (answer.name, *guesses)])
 
@@ -78,15 +78,15 @@ def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
 
 
 def cards(width: int, coloured: bool) -> Layout:
-    """What the model saw of each image, and its answers beside it.
+    """Return a layout that draws each image as the model sees it, with its classes beside it.
 
     Args:
         width: Characters of the terminal's lines.
-        coloured: Draw with colour codes.
+        coloured: Whether to draw with colour codes.
     """
     room = max(1, min(_WIDEST_PICTURE, width - _WIDTH_OF_ANSWERS))
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         picture = answer.picture
         done = "inverted to light on dark" if picture.inverted else "not inverted"
         title = f"{printable(answer.name)}: {picture.width}×{picture.height} {picture.mode}, {done}"
@@ -97,7 +97,7 @@ def cards(width: int, coloured: bool) -> Layout:
             for guess in answer.predictions
         ]
         across = picture.pixels.shape[1]
-        size = -(-across // -(-across // room))  # as wide as `draw_grid` has made it
+        size = -(-across // -(-across // room))  # the width that `draw_grid` used
         rows = zip_longest((line.ljust(size) for line in drawn), beside, fillvalue="")
         lines = [title, *(f"{line.ljust(size)}  {guess}".rstrip() for line, guess in rows), ""]
         return "\n".join(lines) + "\n"
@@ -106,11 +106,11 @@ def cards(width: int, coloured: bool) -> Layout:
 
 
 def comma_separated(top: int, for_terminal: bool) -> Layout:
-    """CSV with a header, of RFC 4180 but for its line ends: a row an image.
+    """Return a layout of CSV with a header (RFC 4180, but with LF as line end), a row per image.
 
     Args:
-        top: How many classes are named, each in three columns.
-        for_terminal: Whether people see it as it is.
+        top: Number of classes to name, each in three columns.
+        for_terminal: Whether it is printed to a terminal.
     """
     import csv
     import io
@@ -120,7 +120,7 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
         csv.writer(row, lineterminator="\n").writerow(cells)
         return row.getvalue()
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         cells: list[str | int | float] = [no_formula(answer.name)]
         for guess in answer.predictions:
             cells += [guess.label, guess.index, guess.probability]
@@ -132,15 +132,15 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
 
 
 def json_lines() -> Layout:
-    """A JSON object a line: the file, its predictions, and whether it was inverted."""
+    """Return a layout with a JSON object per line: file, predictions, and whether it was inverted."""
     import json
 
-    def text(answer: Answer) -> str:
+    def text(answer: ClassifiedImage) -> str:
         return json.dumps(plain(record(answer))) + "\n"
 
     return Layout("", text)
 
 
-def record(answer: Answer) -> ImageAnswer:
-    """An answer for a program."""
+def record(answer: ClassifiedImage) -> ImageAnswer:
+    """Return a classified image as a JSON record."""
     return {"file": answer.name, "predictions": answer.predictions, "inverted": answer.picture.inverted}

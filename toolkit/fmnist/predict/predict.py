@@ -1,4 +1,4 @@
-"""What a model says of images that come one after another, in constant memory."""
+"""Classify a stream of images in constant memory."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ from fmnist_runtime.data.images import Picture
 from fmnist_runtime.errors import FmnistError
 
 _BLOCK = 256
-"""Most images that are kept to be scored at once."""
+"""Largest number of images that are scored at once."""
 _BLOCK_BYTES = 2**20
-"""Most bytes of pixels that are kept; an image that has more is scored alone."""
+"""Largest number of pixel bytes in a block; a larger image is scored alone."""
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What a model says of an image."""
+class ClassifiedImage:
+    """An image with its most probable classes."""
 
     name: str
     """File of the image, or where it came from."""
     picture: Picture
-    """What the model saw."""
+    """The image as the model sees it."""
     predictions: list[Prediction]
-    """The most probable classes, best first; of equal ones the lowest index."""
+    """The most probable classes, best first; of ties, the lowest index first."""
 
 
 def predict_images(
     session: Session, readings: Iterable[Reading], top: int, live: bool = False
-) -> Iterator[Answer | FmnistError]:
+) -> Iterator[ClassifiedImage | FmnistError]:
     """Name the most probable classes of images.
 
     Args:
         session: The model.
-        readings: Images of the model's shape, or why one could not be read.
-        top: How many classes to name; at most all.
-        live: Answer each image before the next is read, not by the block.
+        readings: Images of the model's shape, or errors from reading them.
+        top: Number of classes to name, at most all.
+        live: Whether to classify each image before the next is read, instead of in blocks.
 
     Yields:
-        For each reading the answer, or the error as it is.
+        For each reading the classified image, or its error.
 
     Raises:
-        NonFiniteScoresError: The model answered with NaN or infinity.
+        NonFiniteScoresError: The scores contain NaN or infinity.
     """
     size = 1 if live else max(1, min(_BLOCK, _BLOCK_BYTES // math.prod(session.info.input_shape)))
     block: list[Reading] = []
@@ -58,18 +58,18 @@ def predict_images(
     yield from _answer(session, block, top)
 
 
-def _answer(session: Session, block: list[Reading], top: int) -> list[Answer | FmnistError]:
+def _answer(session: Session, block: list[Reading], top: int) -> list[ClassifiedImage | FmnistError]:
     pixels = [picture.pixels for _, picture in block if isinstance(picture, Picture)]
     if pixels:
         scores = session.scores(np.stack(pixels))
         ranked = iter(zip(scores, np.argsort(-scores, axis=1, kind="stable")[:, :top], strict=True))
     labels = session.info.labels
-    answers: list[Answer | FmnistError] = []
+    answers: list[ClassifiedImage | FmnistError] = []
     for name, picture in block:
         if isinstance(picture, FmnistError):
             answers.append(picture)
             continue
         row, order = next(ranked)
         guesses = [Prediction(labels[index], int(index), float(row[index])) for index in order]
-        answers.append(Answer(name, picture, guesses))
+        answers.append(ClassifiedImage(name, picture, guesses))
     return answers

@@ -1,4 +1,4 @@
-"""Which images the user's arguments stand for, and reading them one at a time."""
+"""Find the images that the arguments name, and read them one at a time."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ STDIN = Path("-")
 """The argument that stands for standard input."""
 _READ = (".png", ".jpg", ".jpeg", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", ".pbm")
 IMAGE_SUFFIXES = (*_READ, ".avif", ".heic", ".heif")
-"""What image files in a folder are told by, also those that are not read: each is refused by its name."""
+"""Suffixes of image files in a folder, including formats that cannot be read and are refused by name."""
 
 _GLOB = re.compile(r"[*?\[]")
 _IDX = "-ubyte"
-"""In the name of every file of the MNIST family."""
+"""Part of the name of every file in the MNIST format."""
 
 Reading = tuple[str, Picture | FmnistError]
-"""Name of an image, and the image, or why there is none."""
+"""Name of an image, and the image or the error from reading it."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The files that arguments stand for."""
+class FoundImages:
+    """The files that the arguments name."""
 
     paths: list[Path]
     """Image files, files of many images, and `STDIN`, in the order of the arguments."""
     passed_over: int
-    """Files of folders and patterns that are not named like images."""
+    """Number of other files in the folders and patterns."""
 
     @property
     def countable(self) -> bool:
@@ -47,25 +47,25 @@ class Found:
 
     @property
     def name_width(self) -> int:
-        """Characters of the longest name of an image, as far as one can know."""
+        """Length of the longest name of an image, as far as it is known."""
         return max(len(str(path)) + (len("[10000]") if _holds_many(path) else 0) for path in self.paths)
 
 
-def find_images(named: Sequence[Path]) -> Found:
-    """The files that arguments stand for, each a file, a folder, a pattern or ``-``.
+def find_images(named: Sequence[Path]) -> FoundImages:
+    """Return the files that the arguments name: each is a file, a folder, a pattern or ``-``.
 
-    A folder stands for all image files below it, a pattern for those that it matches, both without hidden
-    ones and in natural order: 2 before 10. Whatever exists is taken by its name, not as a pattern.
+    A folder names all image files below it, a pattern all that it matches, both without hidden files and in
+    natural order: 2 before 10. The name of an existing file is never a pattern.
 
     Raises:
-        ImageError: A folder or pattern stands for no image, or standard input is named twice.
+        ImageError: A folder or pattern has no image, or standard input is named twice.
     """
     paths: list[Path] = []
     passed_over = 0
     for path in named:
         if path == STDIN and path in paths:
             raise ImageError("-: standard input can be read once only")
-        # os.path, as a name that no file can have is not there; Path would raise
+        # os.path, as Path raises for impossible names
         folder = os.path.isdir(path)  # noqa: PTH112
         if path == STDIN or not (folder or _is_pattern(path)):
             paths.append(path)
@@ -77,7 +77,7 @@ def find_images(named: Sequence[Path]) -> Found:
             raise ImageError(f"{path}: {what}; they end in .png, .jpg, .gif, .bmp, .tif, .webp or .ppm")
         paths += sorted(images, key=_natural)
         passed_over += len(files) - len(images)
-    return Found(paths, passed_over)
+    return FoundImages(paths, passed_over)
 
 
 def read_images(
@@ -86,10 +86,10 @@ def read_images(
     """Read images for a model, one at a time.
 
     Args:
-        paths: Of `find_images`. Of an IDX file and standard input each image is named with its number.
+        paths: From `find_images`. Images of an IDX file and of standard input are named by number.
         shape: The model's image shape.
         invert: As of `fmnist_runtime.data.images.read_image`.
-        frame: How raw frames lie in standard input; None where image files come through it.
+        frame: Format of raw frames in standard input; None for image files.
     """
     for path in paths:
         if path == STDIN:
@@ -113,7 +113,7 @@ def _is_pattern(path: Path) -> bool:
 
 
 def _below(folder: Path) -> list[Path]:
-    """All files in a folder and those in it, without hidden ones. Links to folders are not followed."""
+    """Return all files below a folder, without hidden ones. Links to folders are not followed."""
 
     def refuse(error: OSError) -> None:
         raise ImageError(f"{error.filename}: cannot be read ({error.strerror})") from error
@@ -127,10 +127,10 @@ def _below(folder: Path) -> list[Path]:
 
 
 def _matching(pattern: Path) -> list[Path]:
-    """All files that a pattern matches, each once.
+    """Return all files that a pattern matches, each once.
 
-    ``**`` follows no links to folders, as `_below` follows none. That of `glob` does, and where two of them
-    lead back it finds 2⁴⁰ ways.
+    ``**`` does not follow links to folders, like `_below`. That of `glob` does, and with two links that lead
+    back it finds 2⁴⁰ paths.
     """
     from glob import escape, glob
 
@@ -149,14 +149,14 @@ def _matching(pattern: Path) -> list[Path]:
 def _folders(
     start: str | Path, onerror: Callable[[OSError], object] | None = None
 ) -> Iterator[tuple[str, list[str]]]:
-    """A folder and those below it, without hidden ones and links, and the names of what else is in each."""
+    """Yield a folder and those below it, without hidden ones and links, with the names of their files."""
     for parent, folders, names in os.walk(start, onerror=onerror):
         folders[:] = [name for name in folders if not name.startswith(".")]
         yield parent, names
 
 
 def _natural(path: Path) -> tuple[list[list[str | int]], str]:
-    """What to sort by: numbers as numbers, letters of either case alike, and then the name itself."""
+    """Return the sort key: numbers by value, letters without case, then the name."""
     parts = [re.split(r"(\d+)", part.casefold()) for part in path.parts]
     return [[int(text) if at % 2 else text for at, text in enumerate(part)] for part in parts], str(path)
 
@@ -179,7 +179,7 @@ def _read_idx(path: Path, shape: tuple[int, ...], invert: str) -> Iterator[Readi
 
 
 def _read_stdin(shape: tuple[int, ...], invert: str, frame: Frame | None) -> Iterator[Reading]:
-    """The images of standard input; a stream that does not go on as it should ends with the reason."""
+    """Yield the images of standard input; after an invalid part, yield the error and end."""
     from fmnist.predict.stream import open_stdin, split_files, split_frames
 
     stream = open_stdin()

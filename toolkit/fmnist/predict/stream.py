@@ -1,6 +1,6 @@
-"""Images out of a pipe, each as soon as it is whole: PNG and JPEG files one after another, or raw frames.
+"""Images from a pipe, each as soon as it is complete: a sequence of PNG and JPEG files, or raw frames.
 
-Nothing behind an image's last byte is waited for, so that a camera's images are answered as they come.
+An image is returned at its last byte, without waiting for the next, so that a camera's images come at once.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ _FRAME = re.compile(r"([1-9]\d{0,5})x([1-9]\d{0,5})(?:x(1|1\.5|3))?", re.ASCII)
 
 @dataclass(frozen=True)
 class Frame:
-    """How a stream's raw frames lie in it."""
+    """The format of a stream's raw frames."""
 
     width: int
     """Pixels across."""
     height: int
     """Pixels down."""
     bytes_per_pixel: float
-    """1 for grey, 3 for RGB, 1.5 for YUV 4:2:0, of which the first plane, the brightness, is taken."""
+    """1 for grey, 3 for RGB, 1.5 for YUV 4:2:0, whose first plane, the brightness, is used."""
 
     @property
     def size(self) -> int:
@@ -39,31 +39,33 @@ class Frame:
         return int(self.width * self.height * self.bytes_per_pixel)
 
     def pixels(self, content: bytes) -> NDArray[np.uint8]:
-        """The frame as uint8 ``[H, W]`` or ``[H, W, 3]``."""
+        """Return the frame as uint8 ``[H, W]`` or ``[H, W, 3]``."""
         shape = (self.height, self.width, 3) if self.bytes_per_pixel == 3 else (self.height, self.width)
         count = self.width * self.height * (3 if self.bytes_per_pixel == 3 else 1)
         return np.frombuffer(content, np.uint8, count).reshape(shape)
 
 
 def parse_frame(text: str) -> Frame:
-    """The frame that ``640x480``, ``640x480x3`` or ``640x480x1.5`` stands for.
+    """Parse a frame format: ``640x480``, ``640x480x3`` or ``640x480x1.5``.
 
     Raises:
-        ValueError: The text stands for none.
+        ValueError: The text is not a frame format.
     """
     match = _FRAME.fullmatch(text)
     if match is None:
-        raise ValueError(f"{text!r} is no frame such as 640x480 (grey), 640x480x3 (RGB) or 640x480x1.5 (YUV)")
+        raise ValueError(
+            f"{text!r} is not a frame format such as 640x480 (grey), 640x480x3 (RGB) or 640x480x1.5 (YUV)"
+        )
     frame = Frame(int(match[1]), int(match[2]), float(match[3] or 1))
     if frame.bytes_per_pixel == 1.5 and (frame.width % 2 or frame.height % 2):
-        raise ValueError(f"{text!r}: frames in YUV 4:2:0 are of even width and height")
+        raise ValueError(f"{text!r}: frames in YUV 4:2:0 have even width and height")
     if frame.width * frame.height > MAX_PIXELS:
         raise ValueError(f"{text!r}: frames have {MAX_PIXELS // 10**6} megapixels or fewer")
     return frame
 
 
 def open_stdin() -> BufferedReader:
-    """Standard input, if something is piped into it.
+    """Return standard input, if something is piped into it.
 
     Raises:
         ImageError: It is a terminal, or closed.
@@ -79,7 +81,7 @@ def open_stdin() -> BufferedReader:
 
 
 def split_frames(stream: BufferedReader, frame: Frame) -> Iterator[NDArray[np.uint8]]:
-    """The raw frames of a stream.
+    """Yield the raw frames of a stream.
 
     Yields:
         uint8 ``[H, W]`` or ``[H, W, 3]``.
@@ -96,13 +98,13 @@ def split_frames(stream: BufferedReader, frame: Frame) -> Iterator[NDArray[np.ui
 
 
 def split_files(stream: BufferedReader) -> Iterator[bytes]:
-    """The image files of a stream. Their own structure says where they end; nothing need separate them.
+    """Yield the image files of a stream, which need no separator: their structure defines their ends.
 
     Yields:
         The bytes of a PNG or JPEG file.
 
     Raises:
-        ImageError: The stream ends within an image, or goes on with what is none.
+        ImageError: The stream ends within an image, or continues with something else.
     """
     while stream.peek(1):
         image = _Image(stream)
@@ -117,7 +119,7 @@ def split_files(stream: BufferedReader) -> Iterator[bytes]:
 
 
 class _Image:
-    """The bytes of one image, as they are taken from a stream."""
+    """The bytes of one image, read from a stream."""
 
     def __init__(self, stream: BufferedReader) -> None:
         self._stream = stream
@@ -143,7 +145,7 @@ def _not_an_image() -> ImageError:
 
 
 def _take_png(image: _Image) -> None:
-    """The chunks behind the signature: length, type, data and checksum (https://www.w3.org/TR/png-3/#5)."""
+    """Read the chunks behind the signature: length, type, data and checksum (https://www.w3.org/TR/png-3/#5)."""
     kind = b""
     while kind != b"IEND":
         head = image.take(8)
@@ -152,9 +154,9 @@ def _take_png(image: _Image) -> None:
 
 
 def _take_jpeg(image: _Image) -> None:
-    """The segments behind the first marker, to the end marker (ITU-T T.81, B.1).
+    """Read the segments behind the first marker, to the end marker (ITU-T T.81, B.1).
 
-    A segment says how long it is, so that a thumbnail's end marker in one is passed over.
+    Each segment has its length, so the end marker of a thumbnail inside one is skipped.
     """
     code = _take_marker(image)
     while code != 0xD9:
@@ -164,7 +166,7 @@ def _take_jpeg(image: _Image) -> None:
 
 
 def _take_marker(image: _Image) -> int:
-    """A marker's code; 0xFF may fill the space in front of it."""
+    """Return a marker's code; bytes 0xFF may precede it."""
     if image.take(1) != b"\xff":
         raise ImageError("is a damaged JPEG, whose end cannot be found")
     while (code := image.take(1)[0]) == 0xFF:
@@ -173,7 +175,7 @@ def _take_marker(image: _Image) -> int:
 
 
 def _take_scan(image: _Image) -> int:
-    """Entropy-coded data, and the code of the marker behind it; in it 0xFF is followed by 0 or a restart."""
+    """Read entropy-coded data, in which 0 or a restart marker follows 0xFF; return the next marker's code."""
     while True:
         image.take_until_ff()
         code = _take_marker(image)

@@ -1,1 +1,1 @@
-"""One HTML page of a run, or of several side by side, that needs nothing but itself."""
+"""The report: one self-contained HTML page of a run, or of several side by side."""

@@ -1,4 +1,4 @@
-"""Which artifact to ship, why, and what that costs."""
+"""Decide which artifact to ship, with the reasons and the costs."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from dataclasses import dataclass
 from fmnist.runs.results import ModelResults
 from fmnist.scoring.evaluate import guessing
 from fmnist.text.tables import microseconds, percent, points, size
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 from fmnist_runtime.timing.trust import STABLE
 
 
 @dataclass(frozen=True)
-class Cost:
-    """One thing that shipping an artifact changes."""
+class ShippingCost:
+    """One change from shipping an artifact in place of the original."""
 
     what: str
-    """What it is."""
+    """What changes."""
     value: str
-    """By how much, as a person would say it."""
+    """The change, as text."""
     detail: str
-    """What that rests on."""
+    """The figures behind it."""
 
 
 @dataclass(frozen=True)
 class Alternative:
-    """What to ship when something else matters most."""
+    """The artifact to ship when another property matters most."""
 
     priority: str
-    """What matters then."""
+    """That property."""
     model: ModelResults
     """The artifact."""
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Which artifact to ship."""
+    """The artifact to ship."""
 
     model: ModelResults | None
-    """That artifact; None where none can be named."""
+    """The artifact; None if there is none."""
     reasons: tuple[str, ...]
-    """Why it is that one, or why it is none, a sentence each."""
+    """Reasons for the decision, as sentences."""
     doubts: tuple[str, ...] = ()
-    """What is to be known before it is shipped, a sentence each."""
-    costs: tuple[Cost, ...] = ()
-    """What changes beside the original."""
+    """Warnings, as sentences."""
+    costs: tuple[ShippingCost, ...] = ()
+    """Differences from the original."""
     alternatives: tuple[Alternative, ...] = ()
-    """What else there is, where another artifact is better at one thing."""
+    """Artifacts that are better in one property."""
 
 
 def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decision:
-    """Take the fastest of those that may replace the original.
+    """Choose the fastest artifact that passes the gate.
 
-    Where the 95% interval of a median overlaps that of the fastest, chance may explain the difference; of
-    those it is the one that gives the most answers of the original, and then the smallest. It is none where
-    the original itself may be guessing.
+    Where the 95% interval of a median overlaps that of the fastest, chance may explain the difference. Of
+    those artifacts the one that agrees most with the original is chosen, and of equal ones the smallest. None
+    is chosen where the original itself may be guessing.
     """
     doubt = guessing(original.evaluation) if original.evaluation else None
     if doubt:
@@ -77,7 +77,7 @@ def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decisio
 
 
 def _fastest(timed: Sequence[ModelResults]) -> list[ModelResults]:
-    """Those that cannot be told from the fastest."""
+    """Return those whose difference from the fastest chance may explain."""
     bound = min((found for model in timed if (found := _p50(model))), key=lambda found: found.value).high
     return [model for model in timed if (found := _p50(model)) and found.low <= bound]
 
@@ -86,14 +86,14 @@ def _why_none(artifacts: Sequence[ModelResults], compared: Sequence[ModelResults
     if not artifacts:
         return "There is no artifact to choose from."
     if not compared:
-        return "Nothing was compared with the original, so nothing may replace it."
-    those = "The one artifact that was compared does not keep its limits"
+        return "No artifact was compared with the original, so none may replace it."
+    those = "The only compared artifact does not pass the gate"
     if len(compared) > 1:
-        those = f"None of the {len(compared)} artifacts that were compared keeps its limits"
+        those = f"None of the {len(compared)} compared artifacts passes the gate"
     breaches = [breach for model in compared if model.parity for breach in model.parity.breaches]
     if any(breach.certain for breach in breaches):
         return f"{those}."
-    return f"{those}: the test images are too few to rule out that they do worse."
+    return f"{those}: there are too few test images to rule out a loss."
 
 
 def _reasons(
@@ -103,24 +103,22 @@ def _reasons(
     alike: Sequence[ModelResults],
 ) -> tuple[str, ...]:
     sound = sum(model.verdict == "pass" for model in compared)
-    limits = "every limit on how far answers may drift from the original's"
     if len(compared) == 1:
-        return (f"It keeps {limits}; no other was compared.",)
+        return ("It passes the gate. No other artifact was compared.",)
     if sound == 1:
-        return (f"Of the {len(compared)} compared it alone keeps {limits}.",)
-    those = f"all {sound}" if sound == len(compared) else f"{sound} of the {len(compared)}"
-    kept = f"It keeps {limits}, as {those} compared do."
-    changes = _changed(chosen)
+        return (f"It is the only one of {len(compared)} compared artifacts that passes the gate.",)
+    passing = f"All {sound}" if sound == len(compared) else f"{sound} of {len(compared)}"
+    kept, changes = f"{passing} compared artifacts pass the gate.", _changed(chosen)
     if not timed:
-        return kept, f"None was timed; of these it changes the fewest answers: {changes:,}."
+        return kept, f"None of them was timed. It changes the fewest answers: {changes:,}."
     if len(timed) == 1:
-        return kept, "Of these it is the only one that was timed."
+        return kept, "It is the only one of them that was timed."
     others = [f"{model.name}, which changes {_changed(model):,}" for model in alike if model is not chosen]
     if not others:
-        return kept, "Of these it is the fastest, beyond what chance explains."
+        return kept, "It is the fastest of them, by more than chance explains."
     return (
         kept,
-        f"Of these it is among the fastest, and changes {changes:,} answer{'s' * (changes != 1)}; chance may "
+        f"It is among the fastest of them, and changes {changes:,} answer{'s' * (changes != 1)}. Chance may "
         f"explain its difference in time from {'; and from '.join(others)}.",
     )
 
@@ -140,43 +138,43 @@ def _doubts(
 
 
 def _untimed(sound: Sequence[ModelResults], timed: Sequence[ModelResults]) -> tuple[str, ...]:
-    """Where only some have a time, one of the others may be faster than the fastest."""
+    """Warn where an artifact without a time may be faster than the fastest."""
     missing = len(sound) - len(timed)
     if not timed or not missing:
         return ()
     were = "was" if missing == 1 else "were"
-    return (f"{missing} of the {len(sound)} that keep their limits {were} not timed.",)
+    return (f"{missing} of the {len(sound)} artifacts that pass the gate {were} not timed.",)
 
 
-def _costs(original: ModelResults, chosen: ModelResults) -> tuple[Cost, ...]:
+def _costs(original: ModelResults, chosen: ModelResults) -> tuple[ShippingCost, ...]:
     parity = chosen.parity
     assert parity is not None  # else it could not have been chosen
     answers, interval = parity.answers, parity.answers.accuracy_difference_interval
     costs = [
-        Cost(
+        ShippingCost(
             "accuracy",
             f"{points(answers.accuracy_difference)} points",
             f"{percent(answers.candidate_accuracy)}; the difference is "
             f"{points(interval.low)} to {points(interval.high)} with 95% confidence",
         ),
-        Cost(
+        ShippingCost(
             "answers changed",
             f"{_changed(chosen):,} of {answers.images:,}",
             f"{answers.worse:,} worse, {answers.better:,} better, {answers.wrong_to_wrong:,} wrong to wrong",
         ),
     ]
     if original.size_bytes:
-        share = f"{size(original.size_bytes)} as {original.name}"
-        costs.append(Cost("file", size(chosen.size_bytes), share))
+        share = f"{original.name}: {size(original.size_bytes)}"
+        costs.append(ShippingCost("file", size(chosen.size_bytes), share))
     after, before = _p50(chosen), _p50(original)
     if after:
-        beside = f", {microseconds(before.value)} µs with {original.name}" if before else ""
-        costs.append(Cost("time for an image", f"{microseconds(after.value)} µs", f"median{beside}"))
+        beside = f"; {original.name}: {microseconds(before.value)} µs" if before else ""
+        costs.append(ShippingCost("time for an image", f"{microseconds(after.value)} µs", f"median{beside}"))
     return tuple(costs)
 
 
 def _alternatives(chosen: ModelResults, sound: Sequence[ModelResults]) -> tuple[Alternative, ...]:
-    """What is better than the chosen one at something else; in speed nothing is."""
+    """Return the artifacts that agree more with the original, or are smaller; none is faster."""
     faithful = max(sound, key=_agreement)
     small = min(sound, key=lambda model: model.size_bytes)
     alternatives = []

@@ -1,4 +1,4 @@
-"""The page: templates filled with what is known of the runs."""
+"""Render the page: fill the templates with the results of runs."""
 
 from __future__ import annotations
 
@@ -14,35 +14,34 @@ import jinja2
 from markupsafe import Markup
 
 from fmnist.figures import CHARTS
-from fmnist.report.changed import Flipped
-from fmnist.report.confusion import confusion_data, most_confused
-from fmnist.report.gallery import KINDS, PAGE, changes_data
+from fmnist.figures.confusion import confusion_data, most_confused
+from fmnist.report.changed import KINDS, PAGE, ChangedAnswers, changes_data
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
 from fmnist.runs.remedies import export_command, pictures_command, result_command
 from fmnist.runs.results import RunResults
 from fmnist.text import tables as render
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.intervals import Interval, wilson_interval
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 MARK = "<!doctype html>\n<!-- fmnist.report/1 -->\n"
-"""How every report begins, which tells ours from others' pages."""
+"""How every report begins, which tells our pages from others."""
 _SCRIPTS = ("elements", "theme", "sorting", "picking", "confusion", "changed", "report")
-"""Files of the one script, in their order: each uses only what stands before it."""
+"""Parts of the script, in their order: each uses only the parts before it."""
 
 
-def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
-    """The whole page as HTML.
+def render_page(runs: Sequence[RunResults], changes: Sequence[ChangedAnswers]) -> str:
+    """Return the whole page as HTML.
 
-    Nothing in it is fetched, and the browser is told so: only this very script and style sheet, by their
-    digests, and images in the page itself are allowed. A name that got past the escaping would not run.
+    A Content-Security-Policy forbids all but the script and the style sheet, by their digests, and the images
+    in the page itself. So nothing is fetched, and no script in a name would run even without escaping.
 
     Args:
         runs: One or more.
-        flipped: The changed answers of each.
+        changes: The changed answers of each.
     """
-    views = view_runs(runs, flipped)
-    style = _asset("report.css") + _asset("charts.css")
+    views = view_runs(runs, changes)
+    style = _asset("figures.css", "fmnist.figures") + _asset("report.css")
     script = "".join(_asset(f"scripts/{name}.js") for name in _SCRIPTS)
     page = (
         _templates()
@@ -66,22 +65,22 @@ def render_page(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> str:
 
 
 def _data(view: RunView) -> dict[str, Any]:
-    """What the script needs of a run."""
+    """Return the data of a run for the script."""
     results = view.results
     return {
         "labels": [render.printable(label) for label in results.labels],
         "models": [render.printable(model.name) for model in results.models],
         "confusion": confusion_data(results.models),
-        **changes_data(results, view.flipped, view.gallery),
+        **changes_data(results, view.changed, view.gallery),
     }
 
 
 def _cell(value: float | None, form: Callable[[float], str]) -> Markup:
-    """A number in a table, with what it is sorted by; None is sorted last.
+    """Return a table cell with a number and its sort key; None is sorted last.
 
     Args:
         value: The number.
-        form: Writes it for people.
+        form: Formats it.
     """
     if value is None or math.isnan(value):
         return Markup('<td class="number" data-value="">–</td>')
@@ -89,14 +88,14 @@ def _cell(value: float | None, form: Callable[[float], str]) -> Markup:
 
 
 def _range_cell(found: Interval | Percentile | None, form: Callable[[float], str]) -> Markup:
-    """The same for an interval, which is sorted by its lower end."""
+    """Return a table cell with an interval, which is sorted by its lower end."""
     if found is None:
         return _cell(None, form)
     return _cell(found.low, lambda low: f"{form(low)} to {form(found.high)}")
 
 
 def _when(moment: str) -> str:
-    """A moment in ISO 8601 to the minute; what is none as it stands."""
+    """Format a time of ISO 8601 to the minute; return other text as it is."""
     try:
         return f"{datetime.fromisoformat(moment).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     except (ValueError, OverflowError):
@@ -117,7 +116,7 @@ def _templates() -> jinja2.Environment:
         "size": render.size,
         "microseconds": render.microseconds,
         "count": lambda number: f"{number:,.0f}",
-        "times": lambda ratio: f"{render.microseconds(ratio)} ×",  # with digits as times have them
+        "times": lambda ratio: f"{render.microseconds(ratio)} ×",  # with as many digits as a time
     }
     environment.filters |= {"printable": render.printable, "when": _when, **forms}
     environment.globals |= {
@@ -132,10 +131,10 @@ def _templates() -> jinja2.Environment:
     return environment
 
 
-def _asset(name: str) -> str:
-    return files("fmnist.report").joinpath(name).read_text(encoding="utf-8")
+def _asset(name: str, package: str = "fmnist.report") -> str:
+    return files(package).joinpath(name).read_text(encoding="utf-8")
 
 
 def _digest(text: str) -> str:
-    """A source expression of a Content-Security-Policy (https://www.w3.org/TR/CSP3/#grammardef-hash-source)."""
+    """Return a hash source (https://www.w3.org/TR/CSP3/#grammardef-hash-source) for a script or a style."""
     return f"sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}"

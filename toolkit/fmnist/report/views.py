@@ -1,4 +1,4 @@
-"""What the page shows of runs and devices beyond what was found of each: what it means, and side by side."""
+"""Runs and devices as the page shows them: with a decision, and side by side."""
 
 from __future__ import annotations
 
@@ -6,23 +6,22 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fmnist.report.changed import Flipped
+from fmnist.report.changed import ChangedAnswers, Gallery, open_gallery
 from fmnist.report.decision import Decision, decide
-from fmnist.report.gallery import Gallery, open_gallery
 from fmnist.runs.results import DeviceResults, ModelResults, RunResults
 from fmnist.text.tables import microseconds, percent, points
 
 
 @dataclass(frozen=True)
 class DeviceRow:
-    """An artifact on a device."""
+    """One artifact on a device."""
 
     model: ModelResults
-    """What was found of it there."""
+    """Its results on the device."""
     index: int | None
-    """Number of the same file among the run's models; None where it is none of them."""
+    """Index of the same file among the models of the run; None if it is not one of them."""
     slower: float | None
-    """Its median there by its median here; None where one of them is missing."""
+    """Ratio of its median time on the device to that of the run; None where one is missing."""
 
 
 @dataclass(frozen=True)
@@ -30,9 +29,9 @@ class DeviceView:
     """A device as the page shows it."""
 
     results: DeviceResults
-    """What it measured."""
+    """Its results."""
     decision: Decision
-    """What to ship there."""
+    """The artifact to ship to it."""
     rows: tuple[DeviceRow, ...]
     """Its artifacts."""
 
@@ -42,59 +41,59 @@ class RunView:
     """A run as the page shows it."""
 
     index: int
-    """Its number on the page, from 0."""
+    """Index on the page, from 0."""
     title: str
-    """What it is called: the name of its folder, or all of its path where others have that name."""
+    """Name of its folder, or the whole path where other runs have that name."""
     results: RunResults
-    """What is known of it."""
+    """Its results."""
     decision: Decision
-    """What to ship."""
+    """The artifact to ship."""
     devices: tuple[DeviceView, ...]
-    """Where it was deployed to."""
-    flipped: Flipped
-    """The changed answers, with pictures."""
+    """Devices that it was deployed to."""
+    changed: ChangedAnswers
+    """The changed answers, with images."""
     gallery: Gallery | None
-    """Those that the page opens with."""
+    """Those that the page shows at first."""
 
 
 @dataclass(frozen=True)
-class Row:
-    """A kind of model in several runs."""
+class KindRow:
+    """One kind of model in several runs."""
 
     name: str
     """Format and scheme."""
     values: tuple[float | None, ...]
-    """A figure for each run; None where it has none."""
+    """A figure for each run; None where it is not known."""
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """One figure of all models in several runs."""
+class FigureByRun:
+    """One figure of all kinds of models in several runs."""
 
     title: str
-    """What the figure is."""
+    """Name of the figure."""
     form: Callable[[float], str]
-    """How it is written."""
-    rows: tuple[Row, ...]
-    """A row for each format and scheme."""
+    """Formats a value."""
+    rows: tuple[KindRow, ...]
+    """One for each format and scheme."""
 
 
-def view_runs(runs: Sequence[RunResults], flipped: Sequence[Flipped]) -> list[RunView]:
-    """Each run with what it means.
+def view_runs(runs: Sequence[RunResults], changes: Sequence[ChangedAnswers]) -> list[RunView]:
+    """Return each run with its decision.
 
     Args:
         runs: The runs.
-        flipped: The changed answers of each.
+        changes: The changed answers of each.
     """
     names = Counter(run.name for run in runs)
     return [
         _view_run(index, run.name if names[run.name] == 1 else str(run.folder), run, changed)
-        for index, (run, changed) in enumerate(zip(runs, flipped, strict=True))
+        for index, (run, changed) in enumerate(zip(runs, changes, strict=True))
     ]
 
 
-def compare_runs(runs: Sequence[RunResults]) -> list[Comparison]:
-    """What runs have in common, by format and scheme."""
+def compare_runs(runs: Sequence[RunResults]) -> list[FigureByRun]:
+    """Return the figures of several runs by format and scheme."""
     by_kind = [{(model.format, model.scheme): model for model in run.models} for run in runs]
     kinds = list(dict.fromkeys(kind for models in by_kind for kind in models))
     figures: dict[str, tuple[Callable[[float], str], Callable[[ModelResults], float | None]]] = {
@@ -104,11 +103,11 @@ def compare_runs(runs: Sequence[RunResults]) -> list[Comparison]:
         "Median time for an image, µs": (microseconds, _p50),
     }
     return [
-        Comparison(
+        FigureByRun(
             title,
             form,
             tuple(
-                Row(
+                KindRow(
                     " ".join(kind),
                     tuple(read(models[kind]) if kind in models else None for models in by_kind),
                 )
@@ -120,13 +119,13 @@ def compare_runs(runs: Sequence[RunResults]) -> list[Comparison]:
 
 
 def different_settings(runs: Sequence[RunResults]) -> list[tuple[str, list[str]]]:
-    """The settings in which trainings differ, with that of each."""
+    """Return the settings that differ between trainings, with the value of each."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
     values = {name: [str(run.settings.get(name, "")) for run in runs] for name in names}
     return [(name, found) for name, found in values.items() if len(set(found)) > 1]
 
 
-def _view_run(index: int, title: str, run: RunResults, flipped: Flipped) -> RunView:
+def _view_run(index: int, title: str, run: RunResults, changed: ChangedAnswers) -> RunView:
     decision = decide(run.original, run.artifacts)
     return RunView(
         index=index,
@@ -134,8 +133,8 @@ def _view_run(index: int, title: str, run: RunResults, flipped: Flipped) -> RunV
         results=run,
         decision=decision,
         devices=tuple(_view_device(run, device) for device in run.devices),
-        flipped=flipped,
-        gallery=open_gallery(run, decision, flipped),
+        changed=changed,
+        gallery=open_gallery(run, decision, changed),
     )
 
 

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
+from fmnist.text.tables import ABSENT, microseconds, percent, points
 from fmnist_runtime.parity.gates import verdict
+from fmnist_runtime.timing.trust import STABLE
+
+FIGURES = ["accuracy", "points", "agreement", "p50 µs", "p99 µs"]
+"""Titles of the columns of `figure_cells`."""
 
 
 @dataclass(frozen=True)
@@ -74,3 +80,29 @@ def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any
             )
         )
     return rows
+
+
+def verdict_cell(row: SummaryRow) -> str:
+    """Whether a model broke a gate; nothing of one that was compared with none."""
+    return row.verdict or ABSENT
+
+
+def figure_cells(row: SummaryRow) -> list[str]:
+    """One cell for each of `FIGURES`."""
+
+    def optional(value: float | None, form: Callable[[float], str]) -> str:
+        return ABSENT if value is None else form(value)
+
+    return [
+        percent(row.accuracy),
+        optional(row.difference, points),
+        optional(row.agreement, percent),
+        optional(row.p50_us, microseconds),
+        optional(row.p99_us, microseconds),
+    ]
+
+
+def trust_notes(rows: Sequence[SummaryRow]) -> list[str]:
+    """A line on times that are not to be trusted, where there are such."""
+    doubtful = sum(row.trust not in (None, STABLE) for row in rows)
+    return [f"times of {doubtful} of {len(rows)} are not STABLE: bench.json says why"] if doubtful else []

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fmnist_runtime.errors import OutputError
-from fmnist_runtime.files import require_possible, require_writable, write_atomically
+from fmnist_runtime.files import FileKind, write_atomically
 from fmnist_runtime.machine.environment import read_environment
 
 _VERSIONS = {"parity": 4, "bench": 2}
@@ -28,6 +27,8 @@ _STARTS = (
     b"<!doctype html>\n<!-- fmnist.report/",
 )
 """How every result begins, as JSON, JUnit XML, Markdown, CSV and HTML, which tells ours from others'."""
+PICTURE_START = '<svg xmlns="http://www.w3.org/2000/svg" data-generator="fmnist"'
+"""How every picture of ours begins."""
 _RECORDS = tuple(f'{{\n "schema": "fmnist.{kind}/'.encode() for kind in ("train", "manifest", "bundle"))
 """How what is no result begins, but what a run or a bundle cannot do without."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
@@ -55,27 +56,35 @@ def to_json(kind: str, body: Mapping[str, Any]) -> str:
     return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
-def require_replaceable(path: Path, force: bool = False, remedy: str = "choose another file") -> None:
-    """Check, before anything is measured, that a result may be written to a path.
-
-    Args:
-        path: Where to.
-        force: Whether any file may be replaced.
-        remedy: What the user can do about a file that is not ours.
-
-    Raises:
-        OutputError: A file is there that is not one of our results, or none can be written there.
-    """
-    require_possible(path)
-    if path.is_dir():
-        raise OutputError(f"{path}: is a directory; name a file in it")
-    require_writable(path)
-    if not path.is_file() or force or path.stat().st_size == 0:
-        return
+def _is_result(path: Path) -> bool:
+    """Whether a file begins as a result does; a pipe or device, such as ``/dev/stdout``, takes any."""
+    if not path.is_file():
+        return True
     with path.open("rb") as file:
         start = file.read(max(map(len, (*_STARTS, *_RECORDS))))
-    if not start.startswith(_STARTS) or start.startswith(_RECORDS):
-        raise OutputError(f"{path}: exists and is not a result of fmnist; {remedy}")
+    return start.startswith(_STARTS) and not start.startswith(_RECORDS)
+
+
+RESULT = FileKind(_is_result, "exists and is not a result of fmnist")
+"""A result, but not what a run or a bundle cannot do without."""
+
+
+def _is_picture(path: Path) -> bool:
+    """Return whether a file begins as our pictures do; a pipe or device takes any."""
+    if not path.is_file():
+        return True
+    with path.open("rb") as file:
+        return file.read(len(PICTURE_START)) == PICTURE_START.encode()
+
+
+PICTURE = FileKind(
+    _is_picture,
+    "exists and is not a picture of fmnist",
+    "choose another name, or --force",
+    suffixes=(".svg",),
+    naming="pictures are SVG files",
+)
+"""A picture of ours."""
 
 
 def write_result(path: Path, text: str) -> None:

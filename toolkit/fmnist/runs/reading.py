@@ -15,7 +15,7 @@ from fmnist.runs.records import Record, open_record, read_evaluation, read_parit
 from fmnist.runs.remedies import export_command, result_command
 from fmnist.runs.results import DeviceResults, ModelResults, Rejected, RunResults
 from fmnist.runs.run import Run, read_json
-from fmnist_runtime.artifact.manifest import MANIFEST
+from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.machine.environment import Environment

@@ -13,7 +13,7 @@ from fmnist.runs.history import Epoch
 from fmnist_runtime.evaluate import Evaluation
 from fmnist_runtime.machine.environment import Environment
 from fmnist_runtime.parity import Parity
-from fmnist_runtime.timing.percentiles import Percentile
+from fmnist_runtime.timing.samples import Percentile
 
 
 @dataclass(frozen=True)

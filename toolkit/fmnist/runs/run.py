@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
@@ -11,7 +12,7 @@ from typing import Any, TypedDict
 from fmnist.runs.history import Epoch
 from fmnist.runs.settings import TrainSettings
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
-from fmnist_runtime.files import require_file, require_writable, sha256_file
+from fmnist_runtime.files import read_file, require_writable, sha256_file
 from fmnist_runtime.recorded import Reference, read_reference
 
 RUNS = Path("runs")
@@ -139,7 +140,7 @@ class Run:
 
     def plot(self, name: str) -> Path:
         """File of a picture: ``history``, ``predictions``, ``mistakes``, ``weights`` or ``confusion``."""
-        return self.folder / "plots" / f"{name}.png"
+        return self.folder / "plots" / f"{name}.svg"
 
     def result(self, kind: str) -> Path:
         """File of a verb's result: ``eval``, ``parity`` or ``bench``."""
@@ -261,17 +262,23 @@ def require_there(named: Path) -> None:
 
 def run_of(model: Path) -> Run | None:
     """The run that a model or artifact lies in, if any."""
+    found = training_of(model)
+    return found[0] if found else None
+
+
+def training_of(model: Path) -> tuple[Run, dict[str, Any]] | None:
+    """Return the run that a model or artifact lies in, and the record of its training; None if in no run."""
     absolute = model.absolute()  # not resolved: a link stays in the run it lies in
-    for folder in (absolute.parent, absolute.parent.parent):
-        if is_run(folder):
-            return Run(folder)
+    for run in (Run(absolute.parent), Run(absolute.parent.parent)):
+        with suppress(FmnistError):
+            return run, run.training()
     return None
 
 
 def is_run(folder: Path) -> bool:
     """Whether a folder holds the record of a training, or of an adoption, that can be read."""
     try:
-        return bool(Run(folder).training())
+        return folder.is_dir() and bool(Run(folder).training())
     except FmnistError:
         return False
 
@@ -315,10 +322,9 @@ def read_json(path: Path) -> dict[str, Any]:
         ResultError: The file is missing or not a JSON object.
     """
     wanted = "a result in JSON"
-    require_file(path, wanted, ResultError)
     try:
-        record = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:  # the last: of lists in lists in lists
+        record = json.loads(read_file(path, wanted, ResultError))
+    except (ValueError, RecursionError) as error:  # the last: of lists in lists in lists
         reason = f"is damaged ({error}), or was never JSON"
         raise ResultError(f"{path}: {reason}; give the path of {wanted}") from error
     if not isinstance(record, dict):

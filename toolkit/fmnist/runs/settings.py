@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-DEFAULT_DATASET = "fashion-mnist"
+from fmnist.datasets import DEFAULT_DATASET
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from fmnist.models.open import Execution, ModelFile, describe, is_keras, open_on
 from fmnist.models.select import Splits
 from fmnist.results.inputs import Kept
 from fmnist.runs.run import Run
-from fmnist.text.tables import percent
+from fmnist.text.tables import ABSENT, percent, size, table
 from fmnist_runtime import Session
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.data.datasets import Dataset
@@ -173,3 +173,53 @@ def evaluation_body(evaluations: list[ModelEvaluation]) -> EvaluationBody:
             for item in evaluations
         ],
     }
+
+
+def evaluation_text(results: list[ModelEvaluation]) -> str:
+    """Return accuracies, overall and by class; of a single model also its confusion matrix."""
+    groups: dict[tuple[str, ...], list[ModelEvaluation]] = {}
+    for item in results:
+        groups.setdefault((item.scored.dataset_digest, *item.scored.labels), []).append(item)
+    parts = [_accuracies(results), *(_classes(group) for group in groups.values())]
+    if len(results) == 1:
+        parts.append(_confusion(results[0]))
+    return "\n\n".join(parts)
+
+
+def _accuracies(results: list[ModelEvaluation]) -> str:
+    rows = [
+        [
+            item.model.name,
+            item.model.scheme,
+            item.scored.dataset,
+            f"{item.evaluation.images:,}",
+            percent(item.evaluation.accuracy),
+            f"{item.images_per_second:,.0f}" if item.images_per_second else ABSENT,
+            size(item.model.size_bytes),
+        ]
+        for item in results
+    ]
+    header = ["model", "scheme", "data set", "images", "accuracy", "images/s", "size"]
+    return table(header, rows, left=3)
+
+
+def _classes(results: list[ModelEvaluation]) -> str:
+    """Accuracy by class, for models of the same classes on the same images."""
+    schemes = [item.model.scheme for item in results]
+    header = ["accuracy by class"]
+    for item, scheme in zip(results, schemes, strict=True):
+        header.append(scheme if schemes.count(scheme) == 1 else f"{item.model.format} {scheme}")
+    rows = []
+    for index, label in enumerate(results[0].scored.labels):
+        shares = [item.evaluation.class_accuracy[index] for item in results]
+        rows.append([label, *(percent(share, 1) for share in shares)])
+    return table(header, rows)
+
+
+def _confusion(result: ModelEvaluation) -> str:
+    header = ["true class \\ answer", *(str(index) for index in range(len(result.scored.labels)))]
+    rows = [
+        [f"{index} {label}", *(str(count) for count in result.evaluation.confusion[index])]
+        for index, label in enumerate(result.scored.labels)
+    ]
+    return table(header, rows)

@@ -10,12 +10,11 @@ from fmnist.models.open import ModelFile, is_keras
 from fmnist.scoring.evaluate import ModelEvaluation
 from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.data.labels import is_numbered
-from fmnist_runtime.errors import OutputError, ResultError
-from fmnist_runtime.files import require_writable
+from fmnist_runtime.errors import ResultError
+from fmnist_runtime.files import FileKind
 from fmnist_runtime.machine.environment import read_environment
 from fmnist_runtime.parity.models import require_labels
-from fmnist_runtime.recorded import Reference
-from fmnist_runtime.scores import ModelScores, ScoresFile, is_scores, write_scores
+from fmnist_runtime.recorded import ModelScores, Reference, ScoresFile, is_scores, write_scores
 
 
 @dataclass(frozen=True)
@@ -32,15 +31,8 @@ class _Subject:
     """Class names."""
 
 
-def require_replaceable_scores(path: Path) -> None:
-    """Check, before anything is run, that scores may be written to a path.
-
-    Raises:
-        OutputError: A file is there that is no file of scores, or none can be written there.
-    """
-    require_writable(path)
-    if path.is_file() and path.stat().st_size and not is_scores(path):
-        raise OutputError(f"{path}: exists and is no file of scores; choose another file")
+SCORES = FileKind(lambda path: not path.is_file() or is_scores(path), "exists and is no file of scores")
+"""A file of scores."""
 
 
 def require_one_split(paths: Iterable[Path], dataset: str | None) -> None:

@@ -10,15 +10,13 @@ from fmnist.models.select import Splits, dataset_of
 from fmnist.runs.run import Run, is_run, require_there, run_of
 from fmnist.scoring.evaluate import score_model
 from fmnist_exporters import isolation
-from fmnist_runtime.artifact.container import format_suffix, read_metadata
+from fmnist_runtime.artifact.container import format_suffix, is_network, read_metadata
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.engines import ENGINES
-from fmnist_runtime.engines.dense_npz import is_network
-from fmnist_runtime.errors import FmnistError, ModelError, OutputError, ResultError, needs_extra
-from fmnist_runtime.files import require_file, require_writable, sha256_file
-from fmnist_runtime.recorded import Reference, read_reference, write_reference
-from fmnist_runtime.scores import is_scores, read_scores
+from fmnist_runtime.errors import FmnistError, ModelError, ResultError, needs_extra
+from fmnist_runtime.files import FORCE_OR_OUT, NOT_OURS, FileKind, require_file, sha256_file
+from fmnist_runtime.recorded import Reference, is_scores, read_reference, read_scores, write_reference
 
 _SUFFIX = "-reference.npz"
 """End of the name under which a foreign model's scores lie beside its artifacts."""
@@ -103,21 +101,21 @@ def find_reference(candidates: Sequence[Path]) -> Reference:
     )
 
 
-def require_reference_free(model: Path, folder: Path, force: bool) -> None:
-    """Check that a foreign model's scores may be written into a folder.
+def reference_path(model: Path, folder: Path) -> Path:
+    """Return where the scores of a model that lies in no run go, beside its artifacts in a folder."""
+    return folder / f"{model.stem}{_SUFFIX}"
 
-    Raises:
-        OutputError: Something is there that we did not make, or the folder cannot be written.
-    """
-    path = folder / f"{model.stem}{_SUFFIX}"
-    require_writable(path)
+
+def _is_reference(path: Path) -> bool:
     try:
-        if path.exists() and not force:
-            read_reference(path)
-    except ResultError as error:
-        raise OutputError(
-            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-        ) from error
+        read_reference(path)
+    except ResultError:
+        return False
+    return True
+
+
+REFERENCE = FileKind(_is_reference, NOT_OURS, FORCE_OR_OUT, "is a directory; --out goes elsewhere")
+"""The recorded scores of an original."""
 
 
 def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, taken: str) -> None:
@@ -133,7 +131,7 @@ def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, ta
     Raises:
         FmnistError: It cannot be scored, or the file cannot be written.
     """
-    path, test = folder / f"{model.stem}{_SUFFIX}", splits.named(dataset, model)
+    path, test = reference_path(model, folder), splits.named(dataset, model)
     try:
         current = read_reference(path)
         found = (current.model_sha256, current.dataset_digest, current.source_range)

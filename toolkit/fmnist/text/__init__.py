@@ -1,1 +1,1 @@
-"""What is printed: tables, colours, progress and pictures made of characters."""
+"""Text for people: tables, colours, progress, and images made of characters."""

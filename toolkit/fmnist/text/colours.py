@@ -1,4 +1,4 @@
-"""Colours for the words that decide, where they are shown. Nothing is said by a colour alone."""
+"""Colours for verdicts. Colour is never the only carrier of information."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ _COLOURS = {
 }
 _COLOUR_OF = {word: colour for colour, words in _COLOURS.items() for word in words}
 _RULE = re.compile("─+(?:  ─+)*")
-"""What `render.table` draws below a header; each stretch is as wide as its column."""
+"""The line that `tables.table` draws below a header; each part is as wide as its column."""
 _TITLE = "verdict"
 _PREFIX = "fmnist:"
 
 
 def takes_colours(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal that shows colours, and its user wants them (https://no-color.org)."""
+    """Return whether a stream is a terminal with colours, and the user wants them (https://no-color.org)."""
     if stream is None or not stream.isatty():
         return False
     return os.environ.get("TERM") != "dumb" and not os.environ.get("NO_COLOR")
 
 
 def paint_tables(text: str) -> str:
-    """Text with the headers of its tables in bold, and each verdict in its colour.
+    """Return text with table headers in bold and verdicts in colour.
 
-    The tables are laid out already, so that no width counts the codes. A word is a verdict only by itself in
-    a column of that title: whatever a file or a class is called, it is never painted.
+    The tables are laid out before, so the codes do not count as width. A word is a verdict only if it stands
+    alone in a column of that title, so names of files and classes are never coloured.
     """
     lines = text.split("\n")
     painted, column = [], None
@@ -39,26 +39,26 @@ def paint_tables(text: str) -> str:
             column = _verdicts(line, below)
             painted.append(_paint(line, _BOLD))
             continue
-        if not line:  # the table ends
+        if not line:  # end of the table
             column = None
         painted.append(_paint_cell(line, column) if column else line)
     return "\n".join(painted)
 
 
 def paint_outcome(line: str) -> str:
-    """A line of progress such as ``eval: done``, its outcome in colour."""
+    """Return a line of progress such as ``eval: done`` with its outcome in colour."""
     what, colon, outcome = line.rpartition(": ")
     return what + colon + _paint(outcome, _COLOUR_OF.get(outcome)) if colon else line
 
 
 def error_line(reason: object, stream: TextIO | None) -> str:
-    """What went wrong, as it is said on the stream; all but the program's name is in its own colour."""
+    """Return the line for an error, with the program's name in colour if the stream shows colours."""
     prefix = _paint(_PREFIX, _RED) if takes_colours(stream) else _PREFIX
     return f"{prefix} {reason}"
 
 
 def _verdicts(header: str, rule: str) -> slice | None:
-    """Where the column of verdicts stands, if there is one."""
+    """Return the position of the column of verdicts, if there is one."""
     for stretch in re.finditer("─+", rule):
         column = slice(*stretch.span())
         if header[column].strip() == _TITLE:

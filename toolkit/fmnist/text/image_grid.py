@@ -1,4 +1,4 @@
-"""Images as text: grey half blocks on a terminal that has colours, characters of growing ink elsewhere."""
+"""Images as text: grey half blocks on a terminal with colours, characters of increasing density elsewhere."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fmnist.text.colours import takes_colours
 
 INK = " .:-=+*#%@"
-"""From black to white in ten steps of ink."""
+"""From black to white in ten steps."""
 _GREYS = (16, *range(232, 256), 231)
 """Black, 24 greys and white among the 256 colours of terminals."""
 _HALF = "▀"
@@ -22,14 +22,14 @@ _GAP = "  "
 def draw_grid(
     images: NDArray[np.uint8], labels: Sequence[str], columns: int, width: int, coloured: bool
 ) -> str:
-    """A grid of images, each over its label.
+    """Return a grid of images, each above its label.
 
     Args:
         images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``; channels are averaged.
-        labels: One for each image; cut where it is wider than the image.
-        columns: Images in a row.
-        width: Characters that a line may have. Images are made smaller by whole factors to fit.
-        coloured: Draw with colour codes, which shows twice as many pixels.
+        labels: One for each image; cut to the width of the image.
+        columns: Images per row.
+        width: Characters per line. Images are reduced by whole factors to fit.
+        coloured: Whether to use colour codes, which shows twice as many pixels.
     """
     grey = images.astype(np.float64)
     if grey.ndim == 4:
@@ -51,7 +51,7 @@ def draw_grid(
 
 
 def takes_half_blocks(stream: TextIO | None) -> bool:
-    """Whether a stream is a terminal that shows colours and half blocks."""
+    """Return whether a stream is a terminal with colours and half blocks."""
     if stream is None or not takes_colours(stream):
         return False
     try:
@@ -62,7 +62,7 @@ def takes_half_blocks(stream: TextIO | None) -> bool:
 
 
 def _shrink(images: NDArray[np.float64], rows: int, columns: int) -> NDArray[np.float64]:
-    """Means of blocks of so many rows and columns; what is missing at the edges is black."""
+    """Return the means of blocks of rows and columns; the edges are padded with black."""
     count, height, width = images.shape
     padded = np.pad(images, ((0, 0), (0, -height % rows), (0, -width % columns)))
     blocks = padded.reshape(count, -(-height // rows), rows, -(-width // columns), columns)
@@ -76,7 +76,7 @@ def _ink(image: NDArray[np.float64]) -> list[str]:
 
 
 def _half_blocks(image: NDArray[np.float64]) -> list[str]:
-    """Each character's foreground is its upper pixel, its background the lower."""
+    """Draw two pixels per character: the upper one as foreground, the lower one as background."""
     image = np.pad(image, ((0, len(image) % 2), (0, 0)))
     codes = np.asarray(_GREYS)[np.rint(image * (len(_GREYS) - 1) / 255).astype(int)]
     return [

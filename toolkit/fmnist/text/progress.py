@@ -15,12 +15,12 @@ from fmnist.text.tables import printable
 _WIDTH = 30
 _PLAIN_STEPS = 1000
 _PLAIN_S = 10
-"""After so many steps, or seconds, of which nothing is said there is a line where there is no bar."""
+"""Without a bar, a line is printed after this number of silent steps or seconds."""
 _ERASE_LINE = "\r\x1b[K"
 
 
 class Progress:
-    """Steps of one piece of work."""
+    """The progress of a task in steps."""
 
     def __init__(
         self,
@@ -29,23 +29,23 @@ class Progress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start at nothing done.
+        """Start with no step done.
 
         Args:
-            label: What is being done.
-            total: Number of steps; 0 when it is not known, or not of interest.
-            stream: Where to; standard error when None.
-            clock: Tells the time in seconds.
+            label: Name of the task.
+            total: Number of steps; 0 for no bar.
+            stream: Output; standard error if None.
+            clock: Returns the time in seconds.
         """
         self._label, self._total, self._done = label, total, 0
-        self._stream = stream or sys.stderr or io.StringIO()  # where the caller closed it, nobody listens
+        self._stream = stream or sys.stderr or io.StringIO()  # None if the caller closed it
         self._terminal = self._stream.isatty()
         self._clock = clock
         self._begin = self._said = clock()
         self._noted = False
 
     def step(self, line: str | None = None) -> None:
-        """Count one step as done, and say what came of it."""
+        """Count a step as done, and print its result, if given."""
         self._done += 1
         if self._terminal and (self._total or self._noted):
             self._stream.write(_ERASE_LINE)
@@ -61,7 +61,7 @@ class Progress:
         self._stream.flush()
 
     def note(self, text: str) -> None:
-        """Say what is done now: at once on a terminal, elsewhere at first and from time to time."""
+        """Show the current activity: always on a terminal, elsewhere at first and then from time to time."""
         line = f"{self._label} {self._done:,} of {self._total:,}: {printable(text)}"
         if self._terminal:
             self._stream.write(f"{_ERASE_LINE}{line}")
@@ -72,7 +72,7 @@ class Progress:
         self._stream.flush()
 
     def remove(self) -> None:
-        """Take the bar away, when the work ended before its last step."""
+        """Remove the bar if the task ended before its last step."""
         if self._terminal and (self._noted or 0 < self._done < self._total):
             self._stream.write(_ERASE_LINE)
             self._stream.flush()
@@ -81,7 +81,7 @@ class Progress:
         return self._done % _PLAIN_STEPS == 0 or self._clock() - self._said >= _PLAIN_S
 
     def _left(self) -> str:
-        """What remains at the pace so far; nothing about less than a second."""
+        """Return the estimated time left; empty below one second."""
         seconds = (self._clock() - self._begin) / self._done * (self._total - self._done)
         if seconds < 1:
             return ""
@@ -94,13 +94,13 @@ def _say_once(line: str) -> None:
 
 
 def say_notes(notes: Iterable[str]) -> None:
-    """What a person should know of a file, each line once, however often the file is read."""
+    """Print notes on a file, each line once, even if the file is read several times."""
     for note in notes:
         _say_once(note)
 
 
 def say(line: str) -> None:
-    """One line of progress."""
-    if sys.stderr is not None:  # else print would take standard output
+    """Print a line on standard error."""
+    if sys.stderr is not None:  # else print would use standard output
         text = printable(line)
         print(paint_outcome(text) if takes_colours(sys.stderr) else text, file=sys.stderr, flush=True)

@@ -1,7 +1,7 @@
-"""Checkpoints: the state of a training after an epoch, which is there whole or not at all.
+"""Checkpoints: the state of a training after an epoch, complete or absent.
 
-Each is a folder ``checkpoints/epoch-0003`` with the model and its optimizer, the history up to that
-epoch, and what the training was. It is written under another name and renamed when complete.
+Each is a folder ``checkpoints/epoch-0003`` with the model and its optimizer, the history up to that epoch,
+and the settings. It is written under another name, and renamed when it is complete.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ SCHEMA = "fmnist.checkpoint/1"
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A state from which a training can go on."""
+    """A state from which a training can be continued."""
 
     model: Path
     """The ``.keras`` file, with the optimizer's state."""
     epochs: tuple[Epoch, ...]
     """The history so far."""
     settings: TrainSettings | None
-    """What the training was; None for a model that came without a record."""
+    """Settings of the training; None for a model without a record."""
     train_digest: str
-    """Digest of the training split; empty when it is not known."""
+    """Digest of the training split; empty if unknown."""
 
 
 def latest_checkpoint(run: Run) -> Checkpoint | None:
-    """The last checkpoint of a run; None when there is none.
+    """Return the last checkpoint of a run, or None.
 
     Raises:
         ResultError: It is damaged.
@@ -62,15 +62,15 @@ def latest_checkpoint(run: Run) -> Checkpoint | None:
 
 
 def write_checkpoint(run: Run, epoch: int, files: dict[str, bytes]) -> None:
-    """Write a checkpoint, then remove the ones before it.
+    """Write a checkpoint, then remove the earlier ones.
 
     Args:
         run: The run.
-        epoch: How many epochs are done.
+        epoch: Number of finished epochs.
         files: Content by file name.
 
     Raises:
-        OutputError: It cannot be written; the one before it is still there.
+        OutputError: It cannot be written; the one before is kept.
     """
     folder = run.checkpoints / f"epoch-{epoch:04}"
     unfinished = run.checkpoints / f".{folder.name}"
@@ -91,12 +91,12 @@ def write_checkpoint(run: Run, epoch: int, files: dict[str, bytes]) -> None:
 
 
 def remove_checkpoints(run: Run) -> None:
-    """Forget an earlier training."""
+    """Remove the checkpoints of an earlier training."""
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 
 def state_json(settings: TrainSettings, train_digest: str) -> bytes:
-    """The content of a checkpoint's ``state.json``."""
+    """Return the content of a checkpoint's ``state.json``."""
     state: dict[str, Any] = {
         "schema": SCHEMA,
         "settings": settings.to_record(),

@@ -1,4 +1,4 @@
-"""Which training a run still needs: all of it, the rest, or none."""
+"""Decide which training a run still needs, and do it: all, the rest, or none."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from fmnist_runtime.files import require_file, sha256_file
 
 
 def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, force: bool) -> None:
-    """Train into a run directory; keep the training that is there, or go on with it, if it is the same.
+    """Train into a run directory; keep or continue a training that is there, if it is the same.
 
     Raises:
-        OutputError: The folder holds something else than a run.
+        OutputError: The folder holds something other than a run.
         FmnistError: The training could not be done.
     """
     require_ours(run, force)
@@ -31,24 +31,24 @@ def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, forc
         return
     start = _unfinished(run, settings, data_dir)
     if start:
-        say(f"train: going on after epoch {len(start.epochs)}")
+        say(f"train: continuing after epoch {len(start.epochs)}")
     _train(settings, run, data_dir, start)
 
 
 def resume(
     source: Path, given: Mapping[str, Any], out: Path | None, data_dir: Path | None, force: bool
 ) -> None:
-    """Go on with a training, up to a total of epochs.
+    """Continue a training, up to a total number of epochs.
 
     Args:
-        source: A run, which is gone on with in place; or a ``.keras`` file, which begins a new run.
-        given: The settings that the user named; all others are those of the source.
-        out: Folder of the new run; by the data set's name when None.
-        data_dir: Where the data set lies, if not in one of the usual places.
-        force: Use a folder that holds other files.
+        source: A run, which is continued in place; or a ``.keras`` file, which starts a new run.
+        given: The settings that the user gave; the others are those of the source.
+        out: Folder of the new run; named for the data set if None.
+        data_dir: Folder of the data set, if not in one of the usual places.
+        force: Whether to use a folder that holds other files.
 
     Raises:
-        ResultError: There is nothing to go on from, or the settings are not those it was trained with.
+        ResultError: There is nothing to continue, or the settings are not those of the training.
         FmnistError: The training could not be done.
     """
     in_place = source.is_dir()
@@ -60,20 +60,20 @@ def resume(
         _require_same(source, known, given)
     settings = replace(known, **given)
     done = len(start.epochs)
-    # Killed between its last epoch and the end, a training has nothing left to do but to be finished.
+    # A training that was killed after its last epoch only has to be finished.
     unfinished = in_place and settings.epochs == done and not _is_trained(Run(source), settings, data_dir)
     if settings.epochs <= done and not unfinished:
         raise ResultError(
-            f"{source}: has done {done} epochs; go on with --epochs {done + 10}, or any above {done}"
+            f"{source}: has done {done} epochs; continue with --epochs {done + 10}, or more than {done}"
         )
     if known.cosine_decay and start.settings and settings.epochs != known.epochs:
         raise ResultError(
             f"{source}: its learning rate has fallen to 0 at epoch {known.epochs}; "
-            f"train anew with --preset best --epochs {settings.epochs}"
+            f"train again with --preset best --epochs {settings.epochs}"
         )
     run = Run(source) if in_place else Run(out) if out else new_run(settings.dataset)
     require_ours(run, force or in_place)
-    say(f"train: {run.folder}, going on after epoch {done}")
+    say(f"train: {run.folder}, continuing after epoch {done}")
     _train(settings, run, data_dir, start)
 
 
@@ -114,11 +114,11 @@ def _is_trained(run: Run, settings: TrainSettings, data_dir: Path | None) -> boo
 
 
 def _unfinished(run: Run, settings: TrainSettings, data_dir: Path | None) -> Checkpoint | None:
-    """The state of the same training that was interrupted, if there is one."""
+    """Return the last checkpoint of the same training, if it was interrupted."""
     try:
         start = latest_checkpoint(run)
     except FmnistError:
-        return None  # damaged: train anew
+        return None  # damaged: train again
     if start is None or start.settings != settings or len(start.epochs) > settings.epochs:
         return None
     digest = load_dataset(settings.dataset, "train", data_dir).digest
@@ -153,5 +153,5 @@ def _require_same(source: Path, known: TrainSettings, given: Mapping[str, Any]) 
         if name != "epochs" and getattr(known, name) != value:
             raise ResultError(
                 f"{source}: was trained with {name} {getattr(known, name)}, not {value}; "
-                "of a training that goes on only --epochs can change"
+                "only --epochs can change when a training is continued"
             )

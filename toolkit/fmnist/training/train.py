@@ -1,19 +1,26 @@
-"""Training a model into a run directory, from the start or from a checkpoint."""
+"""Train a model into a run directory, from the start or from a checkpoint.
+
+Everything that could fail after the epochs is checked before them.
+"""
 
 from __future__ import annotations
 
 import io
+import json
 import math
+import shlex
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from fmnist.models.open import images_of_a_dataset
 from fmnist.results.write import to_json
@@ -30,15 +37,20 @@ from fmnist.training.checkpoints import (
     state_json,
     write_checkpoint,
 )
-from fmnist.training.input_range import require_raw_pixels
-from fmnist.training.loop import EpochLoop
-from fmnist.training.network import build_model
-from fmnist.training.preflight import load_test_split, require_enough, require_space
+from fmnist.training.loop import EpochLoop, build_model
 from fmnist_exporters.original.precision import Precision
 from fmnist_exporters.original.session import KerasSession, limit_threads
-from fmnist_runtime.artifact.contract import RAW
+from fmnist_exporters.samples import HELD_OUT_IMAGES
+from fmnist_runtime.artifact.contract import RAW, parse_range
+from fmnist_runtime.artifact.range_search import FoundRange, candidates, find_contradiction, find_other_range
 from fmnist_runtime.data.datasets import Dataset, load_dataset
-from fmnist_runtime.errors import DatasetError, ModelError, TrainingStoppedError
+from fmnist_runtime.errors import (
+    DatasetError,
+    ModelError,
+    OutputError,
+    TrainingStoppedError,
+    UnknownInputError,
+)
 from fmnist_runtime.evaluate import evaluate, score_dataset
 from fmnist_runtime.files import sha256_file, write_atomically
 from fmnist_runtime.recorded import Reference, write_reference
@@ -49,7 +61,7 @@ class Training:
     """A finished training."""
 
     run: Run
-    """Where its files are."""
+    """The run."""
     test_accuracy: float
     """Accuracy on the test split."""
     parameters: int
@@ -64,23 +76,23 @@ def train(
     start: Checkpoint | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Training:
-    """Train a model and write what belongs into a run, ``train.json`` last.
+    """Train a model and write the files of a run, ``train.json`` last.
 
-    After each epoch there is a checkpoint; what is killed can go on from there.
+    Each epoch ends with a checkpoint, from which an interrupted training can be continued.
 
     Args:
-        settings: What to train and how.
-        run: Where to; files of an earlier training there are replaced when this one has finished.
-        data_dir: Where the data set lies, if not in one of the usual places.
+        settings: Settings of the training.
+        run: The run; files of an earlier training are replaced when this one has finished.
+        data_dir: Folder of the data set, if not in one of the usual places.
         on_epoch: Called after each epoch.
-        start: The state to go on from; None for the start.
-        callbacks: Keras's own, told of the begin and end of the training and of its epochs.
+        start: The state to continue from; None to start.
+        callbacks: Keras callbacks, called at the start and end of the training and of its epochs.
 
     Raises:
         DatasetError: The data set is missing, damaged, or not the one that was trained on.
-        ModelError: The state to go on from is damaged or does not fit the data set.
+        ModelError: The state to continue from is damaged or does not match the data set.
         OutputError: A file cannot be written; a full disk is found before training.
-        TrainingStoppedError: The loss is no number any more, or the user pressed Ctrl-C.
+        TrainingStoppedError: The loss is not a number, or the user pressed Ctrl-C.
     """
     training = load_dataset(settings.dataset, "train", data_dir)
     say_notes(training.notes)
@@ -94,7 +106,7 @@ def train(
     require_space(run, model.count_params())
     if start is None or not start.model.is_relative_to(run.folder):
         write_atomically(run.initial_weights, _trained_arrays(model))
-        remove_checkpoints(run)  # of another training that was here before
+        remove_checkpoints(run)  # of an earlier training
     epochs = _run_epochs(model, training, settings, run, on_epoch, start, callbacks)
     return _finish(model, epochs, training, test, settings, run)
 
@@ -108,7 +120,7 @@ def _run_epochs(
     start: Checkpoint | None,
     callbacks: Sequence[keras.callbacks.Callback],
 ) -> tuple[Epoch, ...]:
-    """Do the epochs that are still to be done, with a checkpoint after each; gives the whole history."""
+    """Run the remaining epochs, with a checkpoint after each; return the whole history."""
     loop = EpochLoop(model, training, settings)
     listeners = keras.callbacks.CallbackList(list(callbacks), model=model)
     epochs = start.epochs if start else ()
@@ -140,8 +152,10 @@ def _run_epochs(
 
 def _interrupted(run: Run, done: int) -> TrainingStoppedError:
     if not done:
-        return TrainingStoppedError(f"{run.folder}: stopped before an epoch was finished; nothing is saved")
-    mend = f"go on with: fmnist train --resume {run.folder}"
+        return TrainingStoppedError(
+            f"{run.folder}: stopped before the first epoch was finished; nothing is saved"
+        )
+    mend = f"continue with: fmnist train --resume {run.folder}"
     return TrainingStoppedError(f"{run.folder}: stopped; {done} epochs are saved; {mend}")
 
 
@@ -174,7 +188,7 @@ def _finish(
 
 
 def score_original(path: Path, test: Dataset, input_range: str = RAW) -> Reference:
-    """The reference that artifacts of a Keras model are compared with: its scores for a test split."""
+    """Return the reference of a Keras model: its scores on a test split."""
     with KerasSession(path, test.labels, input_range=input_range) as session:
         scores, _ = score_dataset(session, test)
         precision = Precision(session.classifier)
@@ -193,7 +207,7 @@ def score_original(path: Path, test: Dataset, input_range: str = RAW) -> Referen
 
 
 def model_bytes(model: Any) -> bytes:
-    """The ``.keras`` file's content: Keras writes only to a path, and not atomically."""
+    """Return the content of the ``.keras`` file; Keras writes only to a path, and not atomically."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.keras"
         model.save(path)
@@ -205,7 +219,7 @@ def _build(training: Dataset, settings: TrainSettings) -> Any:
 
 
 def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
-    """A model with its optimizer's state; one that was saved without gets the settings' optimizer."""
+    """Load a model with its optimizer's state; without one, use the settings' optimizer."""
     path = start.model
     with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
         with images_of_a_dataset():
@@ -219,15 +233,133 @@ def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
         model: Any = keras.saving.load_model(path)
     except (ValueError, TypeError, KeyError) as error:
         raise ModelError(f"{path}: its optimizer cannot be restored ({error})") from error
-    if getattr(model, "optimizer", None) is None:  # Keras leaves it out of a model that was never compiled
+    if getattr(model, "optimizer", None) is None:  # missing in a model that was never compiled
         model.compile(keras.optimizers.Adam(settings.learning_rate), "sparse_categorical_crossentropy")
     return model
 
 
 def _trained_arrays(model: Any) -> bytes:
-    """An ``.npz`` with the trained weights, named such as ``hidden_1/kernel``."""
+    """Return an ``.npz`` of the weights, with names such as ``hidden_1/kernel``."""
     prefix = f"{model.name}/"
     arrays: dict[str, Any] = {v.path.removeprefix(prefix): np.asarray(v) for v in model.trainable_variables}
     buffer = io.BytesIO()
     np.savez(buffer, **arrays)
     return buffer.getvalue()
+
+
+_BYTES_PER_WEIGHT = 50
+"""Required free space: the model and two checkpoints, each with two moments of Adam in float32, and the
+weights before training need 40."""
+
+
+def load_test_split(training: Dataset, data_dir: Path | None) -> Dataset:
+    """Return the test split, with the training split's classes.
+
+    Raises:
+        DatasetError: It has other classes or images of another shape.
+    """
+    test = load_dataset(training.name, "test", data_dir)
+    if test.images.shape[1:] != training.images.shape[1:]:
+        raise DatasetError(
+            f"{training.name}: training images have shape {training.images.shape[1:]}, "
+            f"test images {test.images.shape[1:]}"
+        )
+    if int(test.targets.max()) >= len(training.labels):
+        raise DatasetError(
+            f"{training.name}: test label {test.targets.max()} is none of the "
+            f"{len(training.labels)} classes of the training images"
+        )
+    return replace(test, labels=training.labels)
+
+
+def require_enough(training: Dataset, settings: TrainSettings) -> None:
+    """Check that there are classes to learn, and images for training and validation.
+
+    Raises:
+        DatasetError: There are not.
+    """
+    if len(training.labels) < 2:
+        raise DatasetError(f"{training.name}: has one class; a classifier needs two")
+    if int(training.targets.max()) + 1 < len(training.labels):
+        raise DatasetError(
+            f"{training.name}: labels.txt names {len(training.labels)} classes, but the training images "
+            f"are of the first {training.targets.max() + 1}"
+        )
+    split = settings.validation_split
+    kept = int(len(training.images) * (1 - split))  # as Keras splits
+    if kept == 0 or (split and kept == len(training.images)):
+        raise DatasetError(
+            f"{training.name}: {len(training.images)} training images cannot be split into training and "
+            f"validation by {split:g}"
+        )
+
+
+def require_space(run: Run, parameters: int) -> None:
+    """Check that the disk has room for the run.
+
+    Raises:
+        OutputError: It does not.
+    """
+    run.folder.mkdir(parents=True, exist_ok=True)
+    needed = space_needed(parameters)
+    free = shutil.disk_usage(run.folder).free
+    if free < needed:
+        raise OutputError(f"{run.folder}: {free / 1e6:.1f} MB are free, training needs {needed / 1e6:.1f} MB")
+
+
+def space_needed(parameters: int) -> int:
+    """Return the bytes that a run needs at most during training, by its number of weights."""
+    return _BYTES_PER_WEIGHT * parameters + 2_000_000  # and scores, history, records
+
+
+def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
+    """Check with labelled images that a model was trained on pixels of 0-255, or is untrained.
+
+    A training on raw pixels would silently destroy a model that knows x/255.
+
+    Args:
+        session: The model, of probabilities.
+        training: Images of its shape and classes.
+
+    Raises:
+        ModelError: It was trained on another range; the text has the command to type.
+    """
+    other = _find_other(session, training)
+    if other is not None:
+        path = session.info.path
+        raise ModelError(
+            f"{path}: takes pixels of {other.best.range}, {other}; training takes {RAW}, so put the scaling "
+            f"into the model and --resume the file that this writes: {_command(path, other.best.range)}"
+        )
+
+
+def _find_other(session: KerasSession, training: Dataset) -> FoundRange | None:
+    """Return a range other than 0-255 that fits labelled images better, or None."""
+    chosen = slice(
+        None, None, max(1, len(training.images) // HELD_OUT_IMAGES)
+    )  # the images may be sorted by class
+    images, targets = session.fit(training.images[chosen]), training.targets[chosen]
+
+    def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        return np.nan_to_num(session.classifier.with_range(parse_range(range)).scores(images))
+
+    ranges = candidates(3 if images.ndim == 4 and images.shape[-1] == 3 else 1)
+    try:
+        found, _ = find_other_range(score, RAW, ranges, images, targets, session.info.path)
+    except UnknownInputError:  # several fit
+        return find_contradiction(score, RAW, [range for range in ranges if range != RAW], images, targets)
+    return found if found.best.range != RAW else None
+
+
+def _command(path: Path, range: str) -> str:
+    """Return a shell command that writes the model with a range's scaling in front of it.
+
+    It is short, and writes into the working directory, to fit into the one line of an error.
+    """
+    pixels = parse_range(range)
+    scale, offset = (each[0] if len(each) == 1 else list(each) for each in (pixels.scale, pixels.offset))
+    source, target = (json.dumps(file, ensure_ascii=False) for file in (str(path), f"{path.stem}-raw.keras"))
+    image = "k.ops.flip(i,-1)" if pixels.bgr else "i"
+    code = f"import keras as k; m=k.models.load_model({source}); i=k.Input(m.input_shape[1:]); "
+    code += f"k.Model(i, m(k.layers.Rescaling({scale}, {offset})({image}))).save({target})"
+    return shlex.join(["python", "-c", code])

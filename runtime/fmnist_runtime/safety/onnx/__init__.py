@@ -1,1 +1,1 @@
-"""An ONNX file, read without trusting anything in it."""
+"""Reading an ONNX file without trusting it."""

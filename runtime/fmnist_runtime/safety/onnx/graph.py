@@ -1,4 +1,4 @@
-"""A walk through everything in an ONNX file that may hold graphs or tensors.
+"""A walk through an ONNX file's graphs and tensors, which checks their sizes.
 
 Numbers of fields and types are those of https://github.com/onnx/onnx, ``onnx/onnx.proto``.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import mmap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -16,26 +16,101 @@ from typing import NamedTuple
 import numpy as np
 
 from fmnist_runtime.safety import AdvisedError
-from fmnist_runtime.safety.onnx.sizes import DECIDING, DECIDING_ATTRIBUTES, MAX_SIZE, REGION, times
 from fmnist_runtime.safety.protobuf import Field, fields, integers, varint
 
+MAX_SIZE = 2**16
+"""Largest number that may decide a shape. No image has more pixels in a row."""
+_MAX_GROWTH = 2**31
+"""Largest factor by which such numbers may multiply a tensor's elements."""
+_DECIDING = {
+    b"AffineGrid": (1,),
+    b"BlackmanWindow": (0,),
+    b"CenterCropPad": (1,),
+    b"Col2Im": (1, 2),
+    b"ConstantOfShape": (0,),
+    b"Expand": (1,),
+    b"HammingWindow": (0,),
+    b"HannWindow": (0,),
+    b"MelWeightMatrix": (0, 1, 2),
+    b"OneHot": (1,),
+    b"Pad": (1,),
+    b"Range": (0, 1, 2),
+    b"Reshape": (1,),
+    b"Resize": (2, 3),
+    b"Tile": (1,),
+    b"Upsample": (1,),
+}
+"""Indices of the inputs whose values decide the size of an operator's output."""
+_REGION = b"Resize of a region"
+"""Stands for the second input of Resize, which decides the output's size but is not a size."""
+_LOWEST = {b"Range": -MAX_SIZE, b"Reshape": -1, b"Resize": 1 / MAX_SIZE, b"Upsample": 1 / MAX_SIZE}
+"""Lowest values other than 0: countdowns, the remainder, and factors that must not give fewer than one
+pixel, as the engine aborts then. It also aborts if a Pad crops more than there is, which no converter
+does."""
+_MULTIPLYING = {b"Tile", b"Upsample"}
+"""Operators that multiply the given sizes."""
+_DECIDING_ATTRIBUTES = {
+    *(b"dilations", b"kernel_shape", b"output_padding", b"output_shape", b"pads", b"shape", b"strides"),
+    *(b"block_shape", b"blocksize", b"group", b"scales"),
+}
+"""Attributes that decide a size, or that an engine divides by or counts to."""
+
+
+def check_sizes(deciding: list[tuple[bytes, bytes]], constants: Mapping[bytes, list[float]]) -> None:
+    """Check that no constant makes a tensor too large. Sizes that images decide are limited at run time.
+
+    Args:
+        deciding: Operator and tensor, for each that decides a shape.
+        constants: By name: the numbers of the constants that may be among them.
+
+    Raises:
+        ValueError: A tensor becomes too large.
+    """
+    growth = 1.0
+    for operator, name in deciding:
+        values = constants.get(name, [])
+        if operator == _REGION:
+            _check_region(values)
+            continue
+        lowest = _LOWEST.get(operator, 0)
+        highest = _MAX_GROWTH if operator == b"Reshape" else MAX_SIZE
+        if not all(lowest <= value <= highest for value in values):
+            raise ValueError(f"a {operator.decode()} by {times(values)}")
+        grown = math.prod(max(abs(value), 1) for value in values)
+        growth *= grown if operator in _MULTIPLYING else 1
+        if operator != b"Pad" and max(grown, growth) > _MAX_GROWTH:
+            raise ValueError(f"a {operator.decode()} by {times(values)}")
+
+
+def _check_region(corners: list[float]) -> None:
+    """Check that a region ends after its start. All starts come first, then all ends."""
+    half = len(corners) // 2
+    if not all(0 <= start <= end <= 1 for start, end in zip(corners[:half], corners[half:], strict=False)):
+        raise ValueError(f"a Resize of the region {times(corners)}")
+
+
+def times(dims: list[float]) -> str:
+    """Return a shape as text, of a long one only the beginning."""
+    return "×".join(map(str, dims[:8]))
+
+
 MAX_BYTES = 2**29
-"""What a tensor may take that is not in the file as it is: 512 MB."""
+"""Largest size of a tensor that is not stored in full: 512 MB."""
 MAX_DEPTH = 8
-"""Graphs inside of graphs. Those of a classifier's conditions are two or three deep."""
+"""Largest depth of nested graphs. The conditions of a classifier are two or three deep."""
 _LOOPS = {b"Loop", b"Scan", b"SequenceMap", b"BeamSearch", b"GreedySearch", b"Sampling", b"WhisperBeamSearch"}
 """Operators that run a graph as often as the file says."""
 _CONVOLUTIONS = {b"Conv", b"ConvInteger", b"QLinearConv"}
-"""Operators whose strides make images smaller."""
+"""Operators whose strides reduce images."""
 _DATA = {4, 5, 6, 7, 9, 10, 11}
-"""Fields of TensorProto that hold its elements: float, int32, string, int64, raw, double, uint64."""
+"""Fields of TensorProto with its elements: float, int32, string, int64, raw, double, uint64."""
 _INTEGERS = {5, 7}
-"""Those of them that are lists of integers."""
+"""Those with lists of integers."""
 _SHORT = 16 * 8
-"""Bytes of a constant that can be a shape, or the padding of one."""
+"""Largest constant, in bytes, that can be a shape or its padding."""
 _CLASS_NUMBERS, _CLASS_NAMES = {b"classlabels_int64s", b"classlabels_ints"}, b"classlabels_strings"
-"""Attributes of ZipMap, LinearClassifier and their like (https://onnx.ai/onnx/operators/#ai-onnx-ml), by
-which scikit-learn's classifiers give names to probabilities."""
+"""Attributes of ZipMap, LinearClassifier and similar operators
+(https://onnx.ai/onnx/operators/#ai-onnx-ml) with the class names of scikit-learn's classifiers."""
 _STRINGS, _OUTPUT = 9, 12
 """Fields of AttributeProto and GraphProto."""
 _RAW, _DATA_TYPE, _EXTERNAL_DATA, _DATA_LOCATION = 9, 2, 13, 14
@@ -43,63 +118,63 @@ _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12
 _BITS |= {15: 128, 16: 16, 17: 8, 18: 8, 19: 8, 20: 8, 21: 4, 22: 4, 23: 4, 24: 8, 25: 2, 26: 2}
 """Bits of an element in raw data, by TensorProto.DataType: FLOAT, UINT8, INT8, UINT16, …"""
 _DTYPES = {1: "<f4", 6: "<i4", 7: "<i8"}
-"""Types that sizes and scales have: FLOAT, INT32, INT64."""
+"""Types of sizes and scales: FLOAT, INT32, INT64."""
 
 Call = tuple[bytes, bytes]
 """Domain and name of an operator or of a local function."""
 
 
 class External(NamedTuple):
-    """Where a weight lies in another file."""
+    """Position of a weight in another file."""
 
     file: str
-    """Name of the file, which lies beside the model."""
+    """Name of the file beside the model."""
     offset: int
-    """Byte that it starts at."""
+    """First byte."""
     length: int
-    """Bytes it has."""
+    """Number of bytes."""
 
 
-class Maker(NamedTuple):
-    """The operator that makes a tensor of the model's own graph."""
+class Producer(NamedTuple):
+    """The operator that computes a tensor of the model's own graph."""
 
     name: str
-    """What it is called in its specification."""
+    """Its name in the specification."""
     source: str
-    """Its first input; empty where it has none."""
+    """Its first input; empty if it has none."""
     labels: tuple[str, ...]
-    """Class names, of what carries them; see `_CLASS_NAMES`."""
+    """Class names, if it has any; see `_CLASS_NAMES`."""
 
 
 @dataclass
 class Walk:
-    """What a walk has found; it ends in ValueError where the engine would read what is not there."""
+    """The results of a walk. It raises ValueError where the engine would read outside the file."""
 
     content: mmap.mmap | bytes
     """The whole file."""
     calls: Counter[Call] = field(default_factory=Counter)
-    """How often the graph or function that is being walked calls each operator."""
+    """Calls of each operator in the current graph or function."""
     constants: dict[bytes, list[float]] = field(default_factory=dict)
-    """By their names, the short constants that may be sizes."""
+    """By name: the short constants that may be sizes."""
     deciding: list[tuple[bytes, bytes]] = field(default_factory=list)
     """Operator and tensor, for each that decides a shape."""
     weights: set[tuple[int, ...]] = field(default_factory=set)
     """Shapes of the tensors of two dimensions or more."""
     stride: int = 0
-    """By how much the first convolution divides the number of pixels; 0 as long as there is none."""
-    makers: dict[str, Maker] = field(default_factory=dict)
-    """By the name of each tensor that the model's own graph computes."""
+    """Factor by which the first convolution reduces the number of pixels; 0 before it is found."""
+    producers: dict[str, Producer] = field(default_factory=dict)
+    """By the name of each tensor of the model's own graph: the operator that computes it."""
     outputs: list[str] = field(default_factory=list)
     """Names of the outputs of the model's own graph."""
     external: list[External] = field(default_factory=list)
-    """The weights that lie in other files."""
+    """The weights in other files."""
 
     def fields(self, message: Field) -> list[Field]:
-        """The fields of a message."""
+        """Return the fields of a message."""
         return list(fields(self.content, message[2], message[3]))
 
     def text(self, message: Field) -> bytes:
-        """A text, or bytes."""
+        """Return a text or bytes."""
         return self.content[message[2] : message[3]]
 
     def graph(self, graph: Field, depth: int) -> None:
@@ -120,7 +195,7 @@ class Walk:
                         self.outputs.append(name)
 
     def node(self, node: Field, depth: int) -> None:
-        """Walk through a node of a graph of some depth."""
+        """Walk through a node of a graph."""
         name = domain = b""
         inputs: list[bytes] = []
         outputs: list[bytes] = []
@@ -142,8 +217,8 @@ class Walk:
                     labels = labels or self.class_labels(entry, attribute, values)
         if name == b"Constant" and outputs:
             self.constant(outputs[0], list(chain.from_iterable(attributes.values())))
-        self.deciding += [(name, inputs[place]) for place in DECIDING.get(name, ()) if place < len(inputs)]
-        self.deciding += [(REGION, region) for region in inputs[1:2] if name == b"Resize"]
+        self.deciding += [(name, inputs[place]) for place in _DECIDING.get(name, ()) if place < len(inputs)]
+        self.deciding += [(_REGION, region) for region in inputs[1:2] if name == b"Resize"]
         if name in _LOOPS:
             raise ValueError(f"it has a {name.decode()}, which no image classifier needs")
         if name in _CONVOLUTIONS and not self.stride:
@@ -151,11 +226,11 @@ class Walk:
         self.calls[domain, name] += 1
         if depth == 1:
             source = inputs[0].decode(errors="replace") if inputs else ""
-            maker = Maker(name.decode(errors="replace"), source, labels)
-            self.makers |= {output.decode(errors="replace"): maker for output in outputs}
+            producer = Producer(name.decode(errors="replace"), source, labels)
+            self.producers |= {output.decode(errors="replace"): producer for output in outputs}
 
     def class_labels(self, attribute: Field, name: bytes, values: Sequence[float]) -> tuple[str, ...]:
-        """The class names in an attribute of a classifier or a map of ai.onnx.ml; none in others."""
+        """Return the class names in an attribute of a classifier or map of ai.onnx.ml; else none."""
         if name in _CLASS_NUMBERS:
             return tuple(str(int(value)) for value in values)
         if name != _CLASS_NAMES:
@@ -164,7 +239,7 @@ class Walk:
         return tuple(text.decode(errors="replace") for text in texts)
 
     def attribute(self, attribute: Field, depth: int) -> tuple[bytes, list[float]]:
-        """Walk through an attribute, and tell its name and the numbers in it."""
+        """Walk through an attribute, and return its name and numbers."""
         name = b""
         values: list[float] = []
         for entry in self.fields(attribute):
@@ -179,12 +254,12 @@ class Walk:
                     self.graph(entry, depth + 1)
                 case 22 | 23:
                     self.sparse_tensor(entry)
-        if name in DECIDING_ATTRIBUTES and not all(abs(value) <= MAX_SIZE for value in values):
+        if name in _DECIDING_ATTRIBUTES and not all(abs(value) <= MAX_SIZE for value in values):
             raise ValueError(f"an operator whose {name.decode()} are {times(values)}")
         return name, values
 
     def tensor(self, tensor: Field) -> tuple[bytes, list[float]]:
-        """Check a tensor, and tell its name and, when they are few, its numbers."""
+        """Check a tensor, and return its name and, if they are few, its numbers."""
         name, kind, held = b"", 0, 0
         raw: Field | None = None
         elsewhere = False
@@ -214,7 +289,7 @@ class Walk:
             held = int(elements)
         if raw and kind in _BITS and -(-elements * _BITS[kind] // 8) != held:
             raise ValueError(f"a tensor of shape {times(dims)} has {held:,} bytes")
-        if elements > 2 * held:  # the shortest element, of 4 bits, has half a byte
+        if elements > 2 * held:  # the shortest element has 4 bits
             raise ValueError(f"a tensor of shape {times(dims)} has only {held:,} bytes")
         if len(dims) > 1:
             self.weights.add(tuple(map(int, dims)))
@@ -223,12 +298,12 @@ class Walk:
         return name, values
 
     def constant(self, name: bytes, values: list[float]) -> None:
-        """Keep a short constant; of two of a name, both."""
+        """Keep a short constant. If two have the same name, keep both."""
         if values:
             self.constants[name] = self.constants.get(name, []) + values
 
     def sparse_tensor(self, tensor: Field) -> None:
-        """Check a tensor of which only some elements are in the file; the engine makes room for all."""
+        """Check a sparse tensor. The engine allocates all of its elements."""
         dims: list[float] = []
         for entry in self.fields(tensor):
             if entry[0] == 3:
@@ -239,7 +314,10 @@ class Walk:
             raise ValueError(f"a sparse tensor of shape {times(dims)}")
 
     def value(self, value: Field) -> str:
-        """An input or output, whose name is told; its shape is ``type.tensor_type.shape.dim.dim_value``."""
+        """Check an input or output, and return its name.
+
+        Its shape is ``type.tensor_type.shape.dim.dim_value``.
+        """
         dims: list[float] = []
         messages = [value]
         for wanted in (2, 1, 2, 1):
@@ -252,12 +330,12 @@ class Walk:
         return b"".join(names[-1:]).decode(errors="replace")
 
     def numbers(self, entry: Field) -> Sequence[int]:
-        """The signed integers of a field."""
+        """Return the signed integers of a field."""
         return integers(self.content, entry)
 
 
 def _external(place: dict[str, str], elements: float, kind: int, held: int) -> External:
-    """Where a weight lies that is in another file, which must be beside the model and hold all of it."""
+    """Return the position of a weight in another file, which must be beside the model."""
     name = place.get("location", "")
     if held or kind not in _BITS:
         raise ValueError(f"a weight that is in the file {name!r} and here, or of type {kind}")

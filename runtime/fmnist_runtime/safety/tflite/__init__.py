@@ -1,1 +1,1 @@
-"""A TFLite file, read without trusting anything in it."""
+"""Reading a TFLite file without trusting it."""

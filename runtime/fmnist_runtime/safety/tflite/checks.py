@@ -1,33 +1,39 @@
-"""What must hold of a TFLite file before the interpreter sees it, which trusts nearly all that is in it."""
+"""Checks of a TFLite file before the interpreter sees it, which trusts nearly everything in it."""
 
 from __future__ import annotations
 
 from fmnist_runtime.safety.flatbuffer import Content
-from fmnist_runtime.safety.tflite.cost import MAX_BYTES, Cost, cost
-from fmnist_runtime.safety.tflite.graph import Graph, Operator, read_graph
-from fmnist_runtime.safety.tflite.layers import WEIGHTS, check_steps, check_weights
+from fmnist_runtime.safety.tflite.cost import MAX_BYTES, GraphCost, TfliteSummary, cost, summarise
+from fmnist_runtime.safety.tflite.graph import (
+    INT32,
+    INT64,
+    MOST_VALUES,
+    Tensor,
+    TfliteGraph,
+    TfliteOperator,
+    read_graph,
+)
+from fmnist_runtime.safety.tflite.layers import WEIGHTS, check_steps, check_types, check_weights
 from fmnist_runtime.safety.tflite.lstm import check_lstm
 from fmnist_runtime.safety.tflite.operators import LSTM, MAX_SIZE, REDUCTIONS, SEARCHES
-from fmnist_runtime.safety.tflite.running import Running, running
-from fmnist_runtime.safety.tflite.tensors import INT32, INT64, MOST_VALUES, Tensor
-from fmnist_runtime.safety.tflite.types import check_types
 
 _MAX_PRODUCTS = 2**36
-"""Three times what the largest usual classifiers take for an image of 224×224 pixels: some ten seconds."""
+"""Three times the products of the largest usual classifiers for an image of 224×224 pixels: some ten
+seconds."""
 _ALONG = REDUCTIONS | SEARCHES | {"SPLIT", "SPLIT_V", "TRANSPOSE", "EXPAND_DIMS", "CUMSUM"}
-"""Operators along axes, which no converter ever computes."""
+"""Operators along axes, which no converter computes at run time."""
 _CUTTING = {"SLICE", "STRIDED_SLICE"}
-"""Operators that only ever make smaller; the largest number there is stands for the end."""
+"""Operators that only make tensors smaller. The largest number there stands for the end."""
 
 
-def check(content: Content) -> Running:
-    """Check all that the interpreter takes for granted.
+def check(content: Content) -> TfliteSummary:
+    """Check everything that the interpreter takes for granted.
 
     Returns:
-        How the model may be run.
+        A summary for the session.
 
     Raises:
-        ValueError: It does not hold.
+        ValueError: A check fails.
     """
     graph = read_graph(content)
     _check_order(graph)
@@ -42,11 +48,11 @@ def check(content: Content) -> Running:
     batch = max((shape[0] for shape in images if shape), default=1)
     _require_affordable(cost(graph, batch))
     declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
-    _require_affordable(Cost(declared, 0))  # the interpreter may make room for it before it knows better
-    return running(graph)
+    _require_affordable(GraphCost(declared, 0))  # the interpreter may allocate it before it infers the shapes
+    return summarise(graph)
 
 
-def _require_affordable(needed: Cost) -> None:
+def _require_affordable(needed: GraphCost) -> None:
     if needed.bytes > MAX_BYTES:
         raise ValueError(
             f"it takes {needed.bytes:,} bytes for an image, at most {MAX_BYTES:,} are given to a model"
@@ -57,8 +63,8 @@ def _require_affordable(needed: Cost) -> None:
         )
 
 
-def _check_order(graph: Graph) -> None:
-    """Every tensor is made once, and before it is used; and no operator is in vain, as converters see to."""
+def _check_order(graph: TfliteGraph) -> None:
+    """Check that every tensor is made once, before it is used, and that every operator is used."""
     tensors = graph.tensors
     known = {index for index, tensor in enumerate(tensors) if tensor.constant or tensor.variable}
     if not known.isdisjoint(graph.inputs):
@@ -85,15 +91,15 @@ def _check_order(graph: Graph) -> None:
             raise ValueError(f"a {operator.name} whose output nothing uses; convert the model without it")
 
 
-def _needed(operator: Operator) -> int:
-    """How many inputs, from the first, may not be left out: all but a bias and the parts of an LSTM."""
+def _needed(operator: TfliteOperator) -> int:
+    """Return how many inputs, from the first, are required: all except a bias and the parts of an LSTM."""
     if operator.name == LSTM:
         return 1
     return operator.kind.fewest if operator.name in WEIGHTS else len(operator.inputs)
 
 
-def _check_sizes(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
-    """The inputs whose values decide a shape are few whole numbers, and small where the file has them."""
+def _check_sizes(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
+    """Check the inputs that decide a shape: few integers, and small ones if the file has them."""
     for index in operator.deciding:
         tensor = tensors[index]
         if tensor.kind not in (INT32, INT64) or tensor.elements > MOST_VALUES:

@@ -1,29 +1,29 @@
-"""What the kernel of an LSTM takes for granted: which tensors are there, of which shape, type and scale.
+"""What the kernel of an LSTM takes for granted of its tensors: presence, shape, type and scale.
 
-Places of the inputs are those of the kernel's own comments
-(https://github.com/google-ai-edge/LiteRT, ``tflite/kernels/lstm_shared.h``).
+Indices of the inputs are those of the kernel's own comments (https://github.com/google-ai-edge/LiteRT,
+``tflite/kernels/lstm_shared.h``).
 """
 
 from __future__ import annotations
 
-from fmnist_runtime.safety.tflite.graph import Operator
-from fmnist_runtime.safety.tflite.tensors import FLOAT32, INT8, INT16, INT32, Tensor
+from fmnist_runtime.safety.tflite.graph import FLOAT32, INT8, INT16, INT32, Tensor, TfliteOperator
 
 _INPUT = 0
 _INPUT_WEIGHTS = (1, 2, 3, 4)
-"""Of the input gate, the forget gate, the cell and the output gate; so are all groups of four below."""
+"""For the input gate, the forget gate, the cell and the output gate, as in all groups of four below."""
 _RECURRENT_WEIGHTS = (5, 6, 7, 8)
 _BIASES = (12, 13, 14, 15)
 _COUPLED = (_INPUT_WEIGHTS[0], _RECURRENT_WEIGHTS[0], _BIASES[0])
-"""All of the input gate are left out where it is coupled with the forget gate."""
+"""The input gate's tensors are left out if it is coupled with the forget gate."""
 _OUTPUT_STATE, _CELL_STATE = 18, 19
 _UNCOMMON = (9, 10, 11, 16, 17, 20, 21, 22, 23)
-"""Peepholes, projections and normalised layers, which Keras has not."""
+"""Peepholes, projections and normalised layers, which Keras does not have."""
 _INTERMEDIATES = 5
-"""Tensors that hold how normalised gates, which have no place here, and the hidden state are rounded."""
+"""Number of tensors with the rounding of normalised gates, which are not supported, and of the hidden
+state."""
 
 
-def check_lstm(operator: Operator, tensors: tuple[Tensor, ...]) -> None:
+def check_lstm(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
     """Check an LSTM in float32, with or without int8 weights, or in int8 throughout.
 
     Raises:

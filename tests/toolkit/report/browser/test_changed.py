@@ -111,17 +111,17 @@ def test_with_no_model_picked_it_is_the_one_to_ship_or_that_which_changed_the_mo
     ship = tiny.locator(".decision h2 code").inner_text()
     if changed_answers(tiny_run, ship):
         assert name == ship
-        assert "the one to ship" in text
+        assert "the artifact to ship" in text
     else:
         assert name == FULL  # of the tiny run
-        assert "changes the most answers" in text
+        assert "the artifact with the most changed answers" in text
     assert shown(tiny) == numbers(changed_answers(tiny_run, name))[:60]
 
 
 def test_a_model_that_changed_nothing_shows_nothing_and_says_so(tiny, tiny_run):
     tiny.locator("select.pick").select_option(number_of(tiny_run, "model-float32.npz"))
     assert shown(tiny) == []
-    assert "answers every image as the original does" in tiny.locator(".changed .which").inner_text()
+    assert "gives the same answers as the original" in tiny.locator(".changed .which").inner_text()
     assert not tiny.get_by_role("button", name="Show more").is_visible()
 
 

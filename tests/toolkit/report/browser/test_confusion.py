@@ -45,7 +45,7 @@ def test_a_cell_says_what_it_counts_when_pointed_at(tiny, tiny_run):
     labels = evaluations(tiny_run)["model.keras"]["labels"]
     count = evaluations(tiny_run)["model.keras"]["confusion"][6][0]
     tiny.locator(".cells tbody tr").nth(6).locator("td").nth(0).hover()
-    assert tiny.locator(".told").inner_text() == f"{count} {labels[6]} images were answered {labels[0]}"
+    assert tiny.locator(".told").inner_text() == f"{count} images of {labels[6]}, answered {labels[0]}"
 
 
 def test_the_list_is_of_the_most_frequent_confusions_of_the_picked_model(tiny, tiny_run):

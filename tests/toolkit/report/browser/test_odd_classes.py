@@ -9,7 +9,7 @@ import pytest
 from support import DATA
 
 from fmnist.models.select import Splits
-from fmnist.report.changed import Flipped, find_flipped
+from fmnist.report.changed import ChangedAnswers, find_changed_answers
 from fmnist.report.page import render_page
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
@@ -38,9 +38,9 @@ def run(tiny_run):
 @pytest.fixture
 def nasty(run, tmp_path, show):
     named = replace(run, labels=NASTY)
-    flipped = find_flipped(named, Run(run.folder).recorded_scores(), Splits(None, DATA))
+    changed = find_changed_answers(named, Run(run.folder).recorded_scores(), Splits(None, DATA))
     path = tmp_path / "nasty.html"
-    path.write_text(render_page([named], [flipped]), "utf-8")
+    path.write_text(render_page([named], [changed]), "utf-8")
     return show(path, viewport={"width": 390, "height": 844})
 
 
@@ -76,9 +76,9 @@ def test_six_runs_of_two_hundred_classes_that_all_changed_stay_below_three_megab
             replace(model, parity=parity, evaluation=evaluate(after, targets)) for model in run.artifacts
         ),
     )
-    flipped = find_flipped(many, Run(run.folder).recorded_scores(), Splits(None, DATA), 6)
+    changed = find_changed_answers(many, Run(run.folder).recorded_scores(), Splits(None, DATA), 6)
     path = tmp_path / "six.html"
-    path.write_text(render_page([many] * 6, [flipped] * 6), "utf-8")
+    path.write_text(render_page([many] * 6, [changed] * 6), "utf-8")
     assert path.stat().st_size < 3_000_000
     page = show(path)
     offered = page.locator("#run-5 .changed .pairs option").evaluate_all("all => all.map(one => one.value)")
@@ -100,7 +100,7 @@ def test_of_many_classes_the_most_frequent_confusions_are_listed_instead_of_a_ma
         artifacts=(),
     )
     path = tmp_path / "many.html"
-    path.write_text(render_page([many], [Flipped((), {})]), "utf-8")
+    path.write_text(render_page([many], [ChangedAnswers((), {})]), "utf-8")
     page = show(path)
     assert not page.locator(".matrix").is_visible()
     wrong = evaluation.confusion * (1 - np.eye(41, dtype=int))
@@ -120,9 +120,9 @@ def test_where_no_class_is_confused_it_is_said(run, tmp_path, show):
     faultless = evaluate(np.eye(10, dtype=np.float32)[targets], targets)
     path = tmp_path / "faultless.html"
     original = replace(run.original, evaluation=faultless)
-    path.write_text(render_page([replace(run, original=original)], [Flipped(((),) * 6, {})]), "utf-8")
+    path.write_text(render_page([replace(run, original=original)], [ChangedAnswers(((),) * 6, {})]), "utf-8")
     page = show(path)
-    table, told = page.locator("table.most"), page.get_by_text("No image was taken for another class.")
+    table, told = page.locator("table.most"), page.get_by_text("There are no confusions.")
     assert (table.is_visible(), told.is_visible()) == (False, True)
     page.locator("select.pick").select_option(label="model-int8.tflite")
     assert (table.is_visible(), told.is_visible()) == (True, False)
@@ -133,6 +133,6 @@ def test_where_no_class_is_confused_it_is_said(run, tmp_path, show):
 def test_long_names_of_confused_classes_both_fit_the_window(run, tmp_path, show):
     named = replace(run, labels=tuple(f"{number} {'of a long description ' * 6}" for number in range(10)))
     path = tmp_path / "long.html"
-    path.write_text(render_page([named], [Flipped(((),) * 6, {})]), "utf-8")
+    path.write_text(render_page([named], [ChangedAnswers(((),) * 6, {})]), "utf-8")
     scroll = show(path, viewport={"width": 1280, "height": 900}).locator(".listed .scroll")
     assert scroll.evaluate("found => found.scrollWidth <= found.clientWidth")

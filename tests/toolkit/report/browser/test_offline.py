@@ -7,7 +7,7 @@ import re
 import pytest
 from support.results_of import model_names
 
-SECTIONS = ("Artifacts", "Confusion", "Changed answers", "Where this comes from")
+SECTIONS = ("Artifacts", "Confusion", "Changed answers", "Provenance")
 
 
 def test_opens_with_the_network_off_without_a_complaint(tiny):

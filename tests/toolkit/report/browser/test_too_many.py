@@ -9,7 +9,7 @@ import pytest
 from support import DATA
 
 from fmnist.models.select import Splits
-from fmnist.report.changed import find_flipped
+from fmnist.report.changed import find_changed_answers
 from fmnist.report.page import render_page
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
@@ -35,7 +35,7 @@ def broken(tiny_run, tmp_path_factory):
     artifacts = tuple(replace(model, parity=parity(model.parity)) for model in run.artifacts)
     run = replace(run, artifacts=artifacts)
     path = tmp_path_factory.mktemp("broken") / "page.html"
-    path.write_text(render_page([run], [find_flipped(run, reference, Splits(None, DATA))]), "utf-8")
+    path.write_text(render_page([run], [find_changed_answers(run, reference, Splits(None, DATA))]), "utf-8")
     return path
 
 

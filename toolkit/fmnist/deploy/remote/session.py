@@ -1,9 +1,9 @@
-"""One deployment as a device sees it: what is here, what comes, installed, measured, switched to.
+"""The device's side of a deployment: report what is present, receive the rest, install, measure, switch.
 
-Standard input brings a request in a line of JSON, then ``go`` in a line, then the content that is missing.
-Then each line is a command: arguments of the version's ``fmnist`` in JSON, or ``use`` to switch to it.
-Standard output takes answers, a line of JSON each: what is here, then what became of the installation and of
-each command. The lock is held all the time, so that nothing else is installed, removed or measured.
+Standard input has a request in a line of JSON, then a line ``go``, then the missing content. Each further
+line is a command: arguments of the version's ``fmnist`` in JSON, or ``use`` to switch to it. Standard output
+gets the answers, a line of JSON each: what is present, then the results of the installation and of each
+command. A lock is held all the time, so that nothing else is installed, removed or measured.
 """
 
 from __future__ import annotations
@@ -19,28 +19,34 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fmnist.deploy.remote.attended import TAIL
-from fmnist.deploy.remote.patience import within
-from fmnist.deploy.remote.store import SILENCE_S, HungUpError, RefusedError, Store, Wanted
+from fmnist.deploy.remote.command import TAIL
+from fmnist.deploy.remote.store import (
+    READ_TIMEOUT_S,
+    DisconnectedError,
+    RefusedError,
+    Store,
+    WantedFile,
+    time_limit,
+)
 from fmnist.deploy.remote.versions import Versions
 
 LOCK = "lock"
-"""Made before all else, and never removed, so that a folder that has it is ours."""
+"""Created first and never removed, so a folder that has it is ours."""
 _GATE_FAILED = 3
-"""Exit code of ``install.sh`` when all is installed, and an artifact answers otherwise here."""
-_PATIENCE_S = 5
-"""One whose connection was lost takes a moment to notice."""
+"""Exit code of ``install.sh`` if everything is installed, but an artifact fails its verification."""
+_LOCK_TIMEOUT_S = 5
+"""Another deployment may take a moment to notice that its connection is lost."""
 
 
 def main() -> None:
-    """Answer a request; a workstation that hangs up leaves what it has sent."""
+    """Answer a request. If the workstation disconnects, the received files are kept."""
     line = sys.stdin.buffer.readline()
     if not line:
         return
     request = json.loads(line)
-    files = [Wanted(**file) for file in request["files"]]
+    files = [WantedFile(**file) for file in request["files"]]
     home = Path.home() / "fmnist"
-    with suppress(HungUpError, BrokenPipeError):
+    with suppress(DisconnectedError, BrokenPipeError):
         try:
             _make(home)
             _require_ours(home)
@@ -55,19 +61,19 @@ def main() -> None:
 
 
 def _make(home: Path) -> None:
-    """Make the folder, unless it is there, and see that no link of ours would replace what is not ours."""
+    """Make the folder, if needed, and check that our links would not replace other files."""
     try:
         home.mkdir(exist_ok=True)
     except FileExistsError:
-        raise RefusedError(f"{home} is there and no folder; give it another name") from None
+        raise RefusedError(f"{home} exists and is not a folder; rename it") from None
     for path in (home / "current", home / "previous"):
         if path.exists() and not path.is_symlink():
-            raise RefusedError(f"{path} is there and not of fmnist; give it another name")
+            raise RefusedError(f"{path} exists and is not from fmnist; rename it")
 
 
-def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
+def _deploy(home: Path, lock: int, version: str, files: list[WantedFile]) -> None:
     store, versions = Store(home / "files"), Versions(home)
-    with suppress(OSError):  # of a version that was never switched to; it only takes room
+    with suppress(OSError):  # an unused version only takes space
         versions.tidy(version, files, store)
     present = store.present(files)
     works = all(present[file.sha256] == file.size for file in files) and versions.works(version, files, store)
@@ -80,7 +86,7 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
         }
     )
     if _next_line() != b"go\n":
-        raise HungUpError
+        raise DisconnectedError
     for file in {file.sha256: file for file in files}.values():
         if not store.path(file.sha256).is_file():
             store.receive(sys.stdin.buffer, file)
@@ -97,9 +103,9 @@ def _deploy(home: Path, lock: int, version: str, files: list[Wanted]) -> None:
 
 
 def _install(
-    versions: Versions, lock: int, version: str, files: list[Wanted], store: Store
+    versions: Versions, lock: int, version: str, files: list[WantedFile], store: Store
 ) -> tuple[int, str]:
-    """Place and install a version; nothing is left of one that cannot be installed."""
+    """Place and install a version; remove it if it cannot be installed."""
     ended = None
     try:
         versions.place(version, files, store)
@@ -111,24 +117,24 @@ def _install(
 
 
 def _next_line() -> bytes:
-    """What the workstation says next, or nothing when it is done."""
-    with within(SILENCE_S, HungUpError()):
+    """Return the next line of the workstation; empty at the end."""
+    with time_limit(READ_TIMEOUT_S, DisconnectedError()):
         return sys.stdin.buffer.readline()
 
 
 def _require_ours(home: Path) -> None:
-    """Leave alone what somebody keeps by that name: what is old is removed from the folder, unasked."""
+    """Check that the folder is ours, as old versions are removed from it without asking."""
     if any(home.iterdir()) and not (home / LOCK).is_file():
-        raise RefusedError(f"{home} holds what no deployment put there; rename it")
+        raise RefusedError(f"{home} holds files that no deployment put there; rename it")
 
 
 @contextmanager
 def _locked(home: Path) -> Iterator[int]:
-    """One deployment at a time. The system opens the lock when its holders end, however they do."""
+    """Hold the lock. The system releases it when its holders end, even after a crash."""
     descriptor = os.open(home / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        with within(
-            _PATIENCE_S, RefusedError("another deployment is under way there; try again in a minute")
+        with time_limit(
+            _LOCK_TIMEOUT_S, RefusedError("another deployment is under way there; try again in a minute")
         ):
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor

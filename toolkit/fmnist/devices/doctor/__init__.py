@@ -1,1 +1,1 @@
-"""What a machine is, what runs models on it, and what to do where something is amiss."""
+"""What a machine is, what can run models on it, and how to fix problems."""

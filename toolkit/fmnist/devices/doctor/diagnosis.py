@@ -1,4 +1,4 @@
-"""All findings of one machine: of this one, or of one that answered with a probe."""
+"""All findings on one machine: this one, or one that sent a probe."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
-from fmnist.devices.doctor import condition, hardware, software
+from fmnist.datasets import DEFAULT_DATASET
+from fmnist.devices.doctor import hardware, software
 from fmnist.devices.doctor.loading import Loading, Part
 from fmnist.devices.finding import Finding
-from fmnist.runs.settings import DEFAULT_DATASET
+from fmnist.text.tables import table
 from fmnist_runtime.data.datasets import find_files
 from fmnist_runtime.errors import DatasetError, IdxError
 from fmnist_runtime.machine.probe import Probe, read_probe
@@ -17,18 +18,18 @@ from fmnist_runtime.machine.probe import Probe, read_probe
 
 @dataclass(frozen=True)
 class Examination:
-    """This machine, and what there is to say of it."""
+    """This machine, and the findings on it."""
 
     probe: Probe
-    """What it is and how it is."""
+    """Its description and present state."""
     parts: dict[Part, Loading]
-    """What loads, and runs a model."""
+    """What loads and runs a model."""
     findings: tuple[Finding, ...]
     """What to know, and what to do."""
 
     @property
     def runners(self) -> list[str]:
-        """What runs models here, by package and version."""
+        """Packages that can run models here, with versions."""
         return [part.package for name, part in self.parts.items() if part.works and name != "images"]
 
 
@@ -36,15 +37,15 @@ class ExaminationBody(TypedDict):
     """The content of the JSON result."""
 
     probe: Probe
-    """What the machine is and how it is."""
+    """The machine's description and present state."""
     parts: list[Loading]
-    """What loads and works, of what runs models and reads images."""
+    """Whether the engines and the image reader load and work."""
     findings: tuple[Finding, ...]
     """What to know, and what to do."""
 
 
 def examination_body(examination: Examination) -> ExaminationBody:
-    """The content of the JSON result."""
+    """Return the content of the JSON result."""
     return {
         "probe": examination.probe,
         "parts": list(examination.parts.values()),
@@ -53,7 +54,7 @@ def examination_body(examination: Examination) -> ExaminationBody:
 
 
 def examine(parts: dict[Part, Loading]) -> Examination:
-    """Look at this machine.
+    """Examine this machine.
 
     Args:
         parts: What loads here.
@@ -63,11 +64,11 @@ def examine(parts: dict[Part, Loading]) -> Examination:
 
 
 def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple[Finding, ...]:
-    """Say what a probe means. Depends on nothing but its arguments.
+    """Return the findings of a probe.
 
     Args:
-        probe: Of this machine, or of any other.
-        parts: What loads there. None where nothing of ours is installed yet: then it is said what can be.
+        probe: The probe of this machine, or of another.
+        parts: What loads there. None if fmnist is not installed there: then the findings say what can be.
     """
     findings = [
         hardware.board(probe),
@@ -76,10 +77,10 @@ def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple
         hardware.features(probe),
         hardware.memory(probe),
         hardware.disk(probe),
-        condition.governor(probe),
-        condition.temperature(probe),
-        condition.power(probe),
-        condition.clock(probe),
+        hardware.governor(probe),
+        hardware.temperature(probe),
+        hardware.power(probe),
+        hardware.clock(probe),
         software.system(probe),
         software.python(probe),
     ]
@@ -91,7 +92,7 @@ def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple
 
 
 def _data_set(probe: Probe) -> Finding:
-    """Whether the test images are there, which eval, parity and bench need."""
+    """Return whether the test images are there, which eval, parity and bench need."""
     try:
         images, _ = find_files(DEFAULT_DATASET, "test")
     except IdxError as error:
@@ -100,6 +101,15 @@ def _data_set(probe: Probe) -> Finding:
         fetch = f"fmnist data fetch {DEFAULT_DATASET}"
         command = f"sudo apt install dataset-{DEFAULT_DATASET}" if "debian" in probe.distribution else fetch
         return Finding(
-            "test images", "not found", "note", f"name their folder with --data-dir, or: {command}"
+            "test images", "not found", "note", f"give their folder with --data-dir, or: {command}"
         )
     return Finding("test images", f"{DEFAULT_DATASET} in {images.parent}")
+
+
+def examination_text(examination: Examination) -> str:
+    """Return a table of the findings, and below it what to do."""
+    findings = examination.findings
+    rows = [[finding.name, finding.verdict, finding.found] for finding in findings]
+    lines = [f"{finding.name}: {finding.advice}" for finding in findings if finding.advice]
+    runners = f"models run here on {', '.join(examination.runners)}"
+    return "\n".join([table(["what", "verdict", "found"], rows, left=3), *lines, runners])

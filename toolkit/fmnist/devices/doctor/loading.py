@@ -1,8 +1,8 @@
-"""Whether what runs models loads, and runs one as it should, each package in a process of its own.
+"""Check that the engines load and run a model correctly, each in its own process.
 
-An engine's native code may crash on an old processor, or with a NumPy that it was not built for, or hang, and
-then takes only that process with it. Some engines load, and crash when they run a model. This module imports
-nothing but the standard library, so that it can tell even that NumPy does not load.
+An engine's native code may hang or crash on an old processor, or with a NumPy that it was not built for; then
+only that process is lost. Some engines load, but crash when they run a model. This module imports only the
+standard library, so that it can even report that NumPy does not load.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ _DISTRIBUTIONS: dict[Part, tuple[str, ...]] = {
     "images": ("pillow",),
 }
 _MODELS: dict[Part, str] = {"tflite": "model.tflite", "onnx": "model.onnx", "numpy": "model.npz"}
-"""What each runs, in ``models``: artifacts with golden samples, which ``models/generate.py`` made."""
-_PATIENCE_S = 120.0
-"""ONNX Runtime takes some seconds from a slow SD card, and more in emulation."""
+"""The model of each engine in ``models``: artifacts with golden samples, made by ``models/generate.py``."""
+_TIMEOUT_S = 120.0
+"""Loading ONNX Runtime from a slow SD card takes some seconds, and more in emulation."""
 
 
 @dataclass(frozen=True)
 class Loading:
-    """How loading a part went, and running a model with it."""
+    """The result of loading a part and running a model with it."""
 
     part: Part
     """What was loaded."""
     package: str
     """The package and its version; empty when it did not load."""
     installed: bool
-    """Whether it is there at all."""
+    """Whether it is installed."""
     error: str
-    """Why it did not load, or does not run a model as it should; empty when it does."""
+    """Why it did not load, or not run a model correctly; empty if it did."""
 
     @property
     def works(self) -> bool:
-        """Whether it loaded, and ran a model as it should."""
+        """Whether it loaded, and ran a model correctly."""
         return not self.error
 
 
 def load_parts() -> dict[Part, Loading]:
-    """Load and try all parts, at the same time, each in a process of its own."""
+    """Load and try all parts at the same time, each in its own process."""
     processes = {part: _start(part) for part in _DISTRIBUTIONS}
     try:
         return {part: _result(part, process) for part, process in processes.items()}
@@ -73,38 +73,38 @@ def _start(part: Part) -> subprocess.Popen[str]:
         text=True,
         errors="replace",
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)},
-        process_group=0,  # Ctrl-C is for this process, which then ends the other
+        process_group=0,  # only this process gets Ctrl-C, and then ends the other
     )
 
 
 def _result(part: Part, process: subprocess.Popen[str]) -> Loading:
     try:
-        output, _ = process.communicate(timeout=_PATIENCE_S)
+        output, _ = process.communicate(timeout=_TIMEOUT_S)
     except subprocess.TimeoutExpired:
-        return Loading(part, "", True, f"it did not load and run a model within {_PATIENCE_S:.0f} s")
-    told = _told(output)
+        return Loading(part, "", True, f"it did not load and run a model within {_TIMEOUT_S:.0f} s")
+    reported = _reported(output)
     if process.returncode < 0:
-        return _crashed(part, told, signal.Signals(-process.returncode).name)
-    return told or Loading(part, "", True, f"its process ended with {process.returncode} and no answer")
+        return _crashed(part, reported, signal.Signals(-process.returncode).name)
+    return reported or Loading(part, "", True, f"its process ended with {process.returncode} and no answer")
 
 
-def _told(output: str) -> Loading | None:
-    """The last thing that a process told, among all that an engine may have printed."""
+def _reported(output: str) -> Loading | None:
+    """Return the last result that a process printed, among other output of an engine."""
     for line in reversed(output.splitlines()):
         with suppress(ValueError, TypeError):
             return Loading(**json.loads(line))
     return None
 
 
-def _crashed(part: Part, told: Loading | None, name: str) -> Loading:
-    """What ending by a signal says of a part, which has loaded if it has told so."""
+def _crashed(part: Part, reported: Loading | None, name: str) -> Loading:
+    """Return the result of a part whose process crashed, before or after it had loaded."""
     processor = "; perhaps it needs a newer processor"
-    if told is None:
+    if reported is None:
         error = f"it crashes when it is loaded ({name}){processor if name == 'SIGILL' else ''}"
         return Loading(part, "", True, error)
-    packages = told.package.split()[0] + " numpy" * (part != "numpy")
+    packages = reported.package.split()[0] + " numpy" * (part != "numpy")
     remedy = processor if name == "SIGILL" else f": pip install --upgrade {packages}"
-    return replace(told, error=f"{_with_numpy(told)} crashes when a model is run ({name}){remedy}")
+    return replace(reported, error=f"{_with_numpy(reported)} crashes when a model is run ({name}){remedy}")
 
 
 def _load(part: Part) -> Loading:
@@ -117,37 +117,37 @@ def _load(part: Part) -> Loading:
 
 
 def _main(loading: Loading) -> None:
-    """Tell the parent that a part has loaded, as running a model may end this process; then how it ran."""
+    """Report to the parent that a part has loaded, as running a model may crash; then report the result."""
     if loading.works and loading.part in _MODELS:
-        _tell(replace(loading, error=f"{_with_numpy(loading)} ends its process when a model is run"))
+        _report(replace(loading, error=f"{_with_numpy(loading)} ends its process when a model is run"))
         loading = _run(loading)
-    _tell(loading)
+    _report(loading)
 
 
-def _tell(loading: Loading) -> None:
+def _report(loading: Loading) -> None:
     print(json.dumps(asdict(loading)), flush=True)
 
 
 def _run(loading: Loading) -> Loading:
-    """Have a part that loaded answer golden images in this process."""
-    from fmnist_runtime.artifact.verify import verify
+    """Run golden images with a loaded part in this process."""
+    from fmnist_runtime.verify import verify
 
     try:
         failures = verify(Path(__file__).with_name("models") / _MODELS[loading.part]).failures
-    except Exception as error:  # what engines raise has no common base but this
-        return replace(loading, error=f"{_with_numpy(loading)} runs no model ({_reason(error)})")
+    except Exception as error:  # engines raise errors without another common base
+        return replace(loading, error=f"{_with_numpy(loading)} cannot run a model ({_reason(error)})")
     if not failures:
         return loading
-    return replace(loading, error=f"{_with_numpy(loading)} answers otherwise than it should: {failures[0]}")
+    return replace(loading, error=f"{_with_numpy(loading)} gives wrong answers: {failures[0]}")
 
 
 def _with_numpy(loading: Loading) -> str:
-    """A package and the NumPy that it runs with, by their versions."""
+    """Return a package and its NumPy, with versions."""
     return loading.package if loading.part == "numpy" else f"{loading.package} with {_package('numpy')}"
 
 
 def _reason(error: BaseException) -> str:
-    """On one line; of an import that failed for another, the innermost, as NumPy puts a page around that."""
+    """Return an error on one line; of nested import errors the innermost, as NumPy adds a page around it."""
     while isinstance(error, ImportError) and isinstance(
         inner := error.__cause__ or error.__context__, ImportError
     ):
@@ -156,7 +156,7 @@ def _reason(error: BaseException) -> str:
 
 
 def _is_missing(error: Exception) -> bool:
-    """Whether the part itself is not there, as `needs_extra` tells, and not what it needs in turn."""
+    """Return whether the part itself is missing, as `needs_extra` reports, not a requirement of it."""
     cause = error.__cause__ or error
     return isinstance(cause, ModuleNotFoundError) and (cause is not error or cause.name == "numpy")
 

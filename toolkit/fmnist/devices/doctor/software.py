@@ -1,4 +1,4 @@
-"""What is to say of the system, of Python, and of what runs models."""
+"""Findings on the system, on Python and on the engines."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Mapping
 
 from fmnist.devices.doctor.loading import Loading, Part
 from fmnist.devices.finding import Finding, Verdict
-from fmnist.devices.matching import engine_obstacle, target_of
-from fmnist.devices.pins import ENGINE_EXTRAS, Extra
-from fmnist.devices.wheels import WHEELS, obstacle
+from fmnist.devices.matching import WHEELS, engine_obstacle, obstacle, target_of
+from fmnist.devices.targets import ENGINE_EXTRAS, Extra
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import Probe
 
@@ -16,27 +15,30 @@ _MEANWHILE = "fmnist runs dense float32 networks without it: --engine numpy"
 
 
 def system(probe: Probe) -> Finding:
-    """Operating system, kernel and C library."""
+    """Return the operating system, kernel and C library."""
     parts = (probe.operating_system, probe.environment.system, probe.libc)
     return Finding("system", ", ".join(filter(None, parts)))
 
 
 def python(probe: Probe) -> Finding:
-    """Python, and whether it makes virtual environments."""
+    """Return the Python, and whether it can make virtual environments."""
     found = f"{probe.implementation} {probe.environment.python}"
     package = "sudo apt install python3-venv" if "debian" in probe.distribution else "install its module venv"
     if not probe.has_venv:
-        advice = f"it makes no virtual environments, which bundles are installed in: {package}"
+        advice = f"it cannot make virtual environments, which bundles need: {package}"
         return Finding("python", found, "problem", advice)
     if not probe.has_ensurepip:
         return Finding(
-            "python", found, "note", f"python3 -m venv has no pip, and only bundles need none: {package}"
+            "python",
+            found,
+            "note",
+            f"python3 -m venv installs no pip, which only bundles do not need: {package}",
         )
     return Finding("python", found)
 
 
 def wheels(probe: Probe) -> Finding:
-    """What a machine that has nothing of ours can be sent."""
+    """Return which bundle fits a machine that has nothing of fmnist."""
     try:
         target = target_of(probe)
     except DeviceError as error:
@@ -53,13 +55,13 @@ def wheels(probe: Probe) -> Finding:
 
 
 def engines(probe: Probe, parts: Mapping[Part, Loading]) -> list[Finding]:
-    """What runs models on this machine; NumPy, without which fmnist itself does not start, in any case."""
+    """Return what can run models on this machine; always NumPy, as fmnist does not start without it."""
     extras = [_engine(probe, extra, parts[extra]) for extra in ENGINE_EXTRAS]
     return [*extras, Finding("engine numpy", parts["numpy"].package)]
 
 
 def images(probe: Probe, part: Loading) -> Finding:
-    """Whether image files can be read, which prediction needs and nothing else."""
+    """Return whether image files can be read, which only prediction needs."""
     if part.works:
         return Finding("images", part.package)
     system = "debian" in probe.distribution and obstacle(probe, "images")

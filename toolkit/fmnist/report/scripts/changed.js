@@ -1,4 +1,4 @@
-/* The images whose answer changed: of one model, by kind of change and by move from class to class. */
+/* The changed answers of one model, by kind of change and by pair of answers. */
 function kindOf([, is, before, after]) {
   return before === is ? "worse" : after === is ? "better" : "wrong";
 }
@@ -37,7 +37,7 @@ function changedView(article, run) {
     limit += report.page;
     show();
     const first = place.children[seen];
-    first.tabIndex = -1; // so that the keyboard goes on where the new ones begin
+    first.tabIndex = -1; // so that the keyboard continues at the first new one
     first.focus();
   });
   reveal(section, ".by-script");
@@ -63,7 +63,7 @@ function whichText(run, index, picked) {
   const all = total(changes);
   return [
     element("code", run.models[index]),
-    all ? `${why}: ${counted(all)} ${all === 1 ? "answer" : "answers"} changed, ${figures}.` : `${why}: it answers every image as the original does.`,
+    all ? `${why}: ${counted(all)} ${all === 1 ? "answer" : "answers"} changed, ${figures}.` : `${why}: it gives the same answers as the original.`,
   ];
 }
 
@@ -71,9 +71,9 @@ function shownText(changes, wanted, limit, filtered) {
   const shown = Math.min(wanted, limit);
   const all = total(changes);
   const listed = changes.answers.length;
-  const text = filtered ? `${counted(shown)} of ${counted(wanted)} such shown` : `${counted(shown)} of ${counted(all)} shown`;
+  const text = filtered ? `${counted(shown)} of ${counted(wanted)} of this kind shown` : `${counted(shown)} of ${counted(all)} shown`;
   const rest = listed < all ? ` The page has room for ${counted(listed)} of all ${counted(all)}.` : "";
-  return all ? `${text}, those first that the original was surest of. The figure beside an answer is its margin: how far its probability is above the second.${rest}` : "";
+  return all ? `${text}, largest margin of the original first. The number beside an answer is its margin: the difference of the two highest probabilities.${rest}` : "";
 }
 
 function fillKinds(select, changes) {
@@ -93,7 +93,7 @@ function fillPairs(select, changes, labels) {
   );
 }
 
-/* A copy of what stands in the page already, a figure or a row of a table, with another answer in it. */
+/* Copies a figure or a table row of the page, and fills it with another answer. */
 function flip(pattern, run, answer) {
   const [image, is, before, after, beforeMargin, afterMargin] = answer;
   const kind = kindOf(answer);

@@ -1,4 +1,4 @@
-/* Which classes a model takes for which: a matrix, and a list of what is most frequent. */
+/* The confusion matrix, and a list of the most frequent confusions. */
 function confusionView(article, run) {
   const section = article.querySelector("section.confusion");
   if (!section) return () => {};
@@ -63,10 +63,9 @@ function fillMatrix(place, labels, matrix, before) {
 const signed = (change) => (change > 0 ? `+${change}` : change < 0 ? `−${-change}` : "");
 
 function sentence(labels, y, x, count, change) {
-  const were = count === 1 ? "image was" : "images were";
-  const told = `${counted(count)} ${labels[y]} ${were} answered ${labels[x]}`;
+  const told = `${counted(count)} ${count === 1 ? "image" : "images"} of ${labels[y]}, answered ${labels[x]}`;
   if (change === null) return told;
-  return change ? `${told}, ${counted(Math.abs(change))} ${change > 0 ? "more" : "fewer"} than by the original` : `${told}, as by the original`;
+  return change ? `${told}, ${counted(Math.abs(change))} ${change > 0 ? "more" : "fewer"} than with the original` : `${told}, as with the original`;
 }
 
 function fillMost(table, labels, most) {
@@ -89,7 +88,7 @@ function fillMost(table, labels, most) {
   );
 }
 
-/* One stop of the Tab key for the whole matrix; the arrow keys move within, as in a spreadsheet. */
+/* The whole matrix is one stop of the Tab key; the arrow keys move within it, as in a spreadsheet. */
 function moveByArrows(table) {
   const steps = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
   table.addEventListener("keydown", (event) => {

@@ -1,6 +1,6 @@
 "use strict";
 
-/* What all parts use. Text of others goes in by textContent alone. */
+/* Shared functions. Text of a run is only ever set as textContent. */
 const report = JSON.parse(document.getElementById("report-data").textContent);
 
 function element(tag, text = "", properties = {}) {
@@ -13,7 +13,7 @@ function option(text, value) {
   return element("option", text, { value });
 }
 
-/* What only works by script is hidden in the page, and shown once it works. */
+/* Shows elements that the page hides because they need the script. */
 function reveal(parent, selector) {
   for (const found of parent.querySelectorAll(selector)) found.hidden = false;
 }

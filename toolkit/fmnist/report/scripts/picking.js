@@ -1,4 +1,4 @@
-/* One model of a run at a time: what is of others is hidden, or dimmed where models are compared in one chart. */
+/* Shows one model of a run: hides the rows and figures of others, and dims them in charts that compare models. */
 function showPicked(article, picked) {
   for (const found of article.querySelectorAll("[data-model]")) {
     found.classList.toggle("other", picked !== null && Number(found.dataset.model) !== picked);
@@ -8,7 +8,7 @@ function showPicked(article, picked) {
   }
 }
 
-/* Calls back with the model's number, or null for all; at once, too, as a browser may keep a choice. */
+/* Calls back with the index of the model, or null for all; also at once, as a browser may restore a choice. */
 function onPick(article, callback) {
   const select = article.querySelector("select.pick");
   const tell = () => callback(select.value === "" ? null : Number(select.value));

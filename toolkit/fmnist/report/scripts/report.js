@@ -1,4 +1,4 @@
-/* The contents of a run's bar: its headings. */
+/* Fills the bar of a run with links to its headings. */
 function fillContents(article) {
   const headings = article.querySelectorAll("section > h2[id]");
   const links = Array.from(headings, (heading) => element("a", heading.textContent, { href: `#${heading.id}` }));

@@ -1,5 +1,5 @@
-/* Tables that sort by any column: numbers by their data-value, text as the reader's language does.
-   What is missing stands last, whichever way. */
+/* Tables that sort by any column: numbers by their data-value, text by the rules of the reader's language.
+   Missing values are last in both directions. */
 function sortKey(row, column) {
   const cell = row.cells[column];
   if (cell.classList.contains("number")) return cell.dataset.value ? Number(cell.dataset.value) : null;
@@ -11,7 +11,7 @@ function compareKeys(one, other) {
   return typeof one === "number" ? one - other : one.localeCompare(other, undefined, { numeric: true });
 }
 
-/* Array.sort is stable, so rows that are alike keep their order, in both directions. */
+/* Array.sort is stable, so equal rows keep their order in both directions. */
 function sortRows(body, column, sign) {
   const keyed = Array.from(body.rows, (row) => [sortKey(row, column), row]);
   keyed.sort(([one], [other]) => {
@@ -35,7 +35,7 @@ function makeSortable(table) {
   });
 }
 
-/* New rows in a table come in the order of their maker. */
+/* New rows are not sorted yet. */
 function forgetSorting(table) {
   for (const header of table.tHead.rows[0].cells) header.removeAttribute("aria-sort");
 }

@@ -1,7 +1,7 @@
-/* Light or dark as the system wants, until the reader says otherwise. */
+/* Light or dark as the system is set, until the reader chooses. */
 const THEME = "fmnist-report-theme";
 
-/* A browser may give files no storage, and says so by an error. */
+/* A browser may throw an error where it gives files no storage. */
 function storedTheme() {
   try {
     return localStorage.getItem(THEME);
@@ -14,7 +14,7 @@ function storeTheme(theme) {
   try {
     localStorage.setItem(THEME, theme);
   } catch {
-    // Then it holds for this page, until it is closed.
+    // Then the choice holds until the page is closed.
   }
 }
 
