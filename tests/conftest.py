@@ -32,7 +32,7 @@ SLOW = (
     "tests/toolkit/test_",
     "tests/toolkit/bundle/",
 )
-"""Tests that take longest. A worker runs a whole file, so a long one at the end would leave the others idle."""
+"""The slowest tests. A worker runs a whole file, so a long one at the end would leave the others idle."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

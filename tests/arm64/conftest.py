@@ -1,4 +1,4 @@
-"""Fixtures for tests on emulated boards. fmnist is installed on each board once, for all processes of the tests."""
+"""Fixtures for tests on emulated boards. fmnist is installed on each board once for all workers."""
 
 from __future__ import annotations
 
