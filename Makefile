@@ -21,7 +21,7 @@ KERNELS := Haswell SkylakeX Prescott
 PRODUCT := import numpy; numpy.eye(99, dtype="f") @ numpy.eye(99, dtype="f")
 # test_hostile.py is left out: rounding does not change whether a mutant is refused.
 KERNEL_TESTS := tests/runtime tests/exporters --ignore tests/runtime/safety/test_hostile.py
-PYTEST := -m pytest --numprocesses auto --dist loadfile
+PYTEST := -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-kernels test-device test-arm64 emulated-pi lint format docs bench clean
 

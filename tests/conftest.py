@@ -25,6 +25,22 @@ def pytest_configure() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
+SLOW = (
+    "tests/arm64/",
+    "tests/toolkit/docs/",
+    "tests/exporters/",
+    "tests/toolkit/test_",
+    "tests/toolkit/bundle/",
+)
+"""The slowest tests. A worker runs a whole file, so a long one at the end would leave the others idle."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let slow files run first; ``make test`` keeps this order (--no-loadscope-reorder)."""
+    ranks = {prefix: rank for rank, prefix in enumerate(SLOW)}
+    items.sort(key=lambda item: next((ranks[p] for p in SLOW if item.nodeid.startswith(p)), len(SLOW)))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """With $FMNIST_SKIP_NOTHING, let a skipped test fail with the reason."""
@@ -33,6 +49,13 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
         reason = report.longrepr[-1] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome, report.longrepr = "failed", f"no test may be skipped here: {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def all_workers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A temporary folder that all workers of pytest-xdist share."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")

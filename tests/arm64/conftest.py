@@ -1,16 +1,19 @@
-"""Fixtures for tests on emulated boards. Each board is there once for all tests of a process."""
+"""Fixtures for tests on emulated boards. fmnist is installed on each board once for all workers."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from arm64.device import Device, bring
 from arm64.emulated_pi import EmulatedPi, EmulationError
+from arm64.kept import keep
 from arm64.systems import SYSTEMS
 
 
 @pytest.fixture(scope="session", params=SYSTEMS)
 def pi(request: pytest.FixtureRequest) -> EmulatedPi:
-    """Each of the boards. Where it cannot be had its tests are left out."""
+    """Each of the boards. If a board is not available, its tests are skipped."""
     board = EmulatedPi(request.param)
     try:
         board.require()
@@ -20,10 +23,14 @@ def pi(request: pytest.FixtureRequest) -> EmulatedPi:
 
 
 @pytest.fixture(scope="session")
-def device(pi: EmulatedPi, tmp_path_factory: pytest.TempPathFactory) -> Device:
-    """The board with fmnist on it."""
-    folder = tmp_path_factory.mktemp(pi.name)
-    device = bring(pi, tmp_path_factory.mktemp("home"), folder)
-    installed = device.install()
-    assert installed.returncode == 0, installed.stdout + installed.stderr
-    return device
+def device(pi: EmulatedPi, tmp_path_factory: pytest.TempPathFactory, all_workers: Path) -> Device:
+    """The board with fmnist installed."""
+
+    def make(home: Path) -> None:
+        home.mkdir()
+        installed = bring(pi, home, tmp_path_factory.mktemp(pi.name)).install()
+        assert installed.returncode == 0, installed.stdout + installed.stderr
+
+    home = all_workers / f"home-{pi.name}"
+    keep(home, make)
+    return Device(pi, home)
