@@ -61,7 +61,7 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
     fmnist(*export, "--force")
     results = []
     for item in compare_models(run.artifacts(), run.recorded_scores(), Splits(None, DATA), Execution()):
-        path = run.exports / item.model.name
+        path = run.exports / item.candidate.name
         carried = read_carried(path)
         assert carried is not None
         results.append(
@@ -70,11 +70,11 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
                 "seed": seed,
                 "model_bytes": carried.model_bytes,
                 "metadata_bytes": path.stat().st_size - carried.model_bytes,
-                "original_accuracy": item.parity.answers.reference_accuracy,
-                "accuracy_difference": item.parity.answers.accuracy_difference,
-                "agreement": item.parity.answers.agreement,
-                "changed_outside_ties": item.parity.changes.outside_ties,
-                "max_difference": item.parity.probabilities.max_difference,
+                "original_accuracy": item.candidate.answers.reference_accuracy,
+                "accuracy_difference": item.candidate.answers.accuracy_difference,
+                "agreement": item.candidate.answers.agreement,
+                "changed_outside_ties": item.candidate.changes.outside_ties,
+                "max_difference": item.candidate.probabilities.max_difference,
                 "batch_difference": batch_difference(path),
                 "same_bytes_again": path.read_bytes() == first[path.name],
             }

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fmnist.bench.comparison_body import ComparisonBody
-from fmnist.bench.record import BenchmarkBody
+from fmnist.bench.compare_report import ComparisonBody
+from fmnist.bench.record import Benchmark
 from fmnist.bundle.contents import Description
-from fmnist.cli.verification import VerificationBody
 from fmnist.datasets.inventory import InventoryBody
 from fmnist.datasets.inventory import VerificationBody as VerifiedFiles
 from fmnist.deploy.outcome import DeploymentBody
@@ -22,6 +21,7 @@ from fmnist.runs.run import AdoptionBody, TrainingBody
 from fmnist.scoring.evaluate import EvaluationBody
 from fmnist_exporters.manifest import Manifest
 from fmnist_runtime.artifact.manifest import MANIFEST_SCHEMA
+from fmnist_runtime.artifact.verify import VerifiedArtifacts
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ KINDS = (
     ),
     _kind(
         "bench",
-        BenchmarkBody,
+        Benchmark,
         _STEP.format("bench"),
         _PLACES.format("bench"),
         "How long inference takes, how sure that is, and every time that was measured.",
@@ -95,7 +95,7 @@ KINDS = (
     ),
     _kind(
         "verify",
-        VerificationBody,
+        VerifiedArtifacts,
         "`fmnist verify --json FILE`",
         "",
         "Whether artifacts arrived whole and answer here as where they were made.",

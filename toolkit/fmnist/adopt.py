@@ -10,7 +10,7 @@ from typing import Any
 from fmnist.models.open import Execution, is_keras, open_model, open_on
 from fmnist.models.select import Splits
 from fmnist.results.write import to_json
-from fmnist.runs.run import RUNS, AdoptionBody, Run, is_run
+from fmnist.runs.run import RUNS, AdoptedSettings, AdoptionBody, Run, is_run
 from fmnist_exporters.adopt import Adopted, adopt
 from fmnist_exporters.manifest import require_manifest_free, write_manifest
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
@@ -127,15 +127,15 @@ def _record(run: Run, path: Path, made: Adopted, dataset: Dataset, accuracy: flo
     )
     write_reference(run.reference, reference)
     write_manifest(run.exports)
-    record: AdoptionBody = {
-        "settings": {"dataset": dataset_reference(dataset.name)},
-        "file": path.name,
-        "model_sha256": metadata.source_sha256,
-        "input_range": metadata.source_range,
-        "range_known_from": str(metadata.adopted["known_from"]),
-        "labels": metadata.labels,
-        "test_digest": dataset.digest,
-        "test_accuracy": accuracy,
-        "finished": datetime.now(UTC).isoformat(),
-    }
+    record = AdoptionBody(
+        settings=AdoptedSettings(dataset_reference(dataset.name)),
+        file=path.name,
+        model_sha256=metadata.source_sha256,
+        input_range=metadata.source_range,
+        range_known_from=str(metadata.adopted["known_from"]),
+        labels=metadata.labels,
+        test_digest=dataset.digest,
+        test_accuracy=accuracy,
+        finished=datetime.now(UTC).isoformat(),
+    )
     write_atomically(run.adopt_json, to_json("adopt", record).encode())

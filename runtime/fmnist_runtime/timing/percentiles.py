@@ -19,14 +19,17 @@ _DEVIATIONS = 12
 class Percentile:
     """A percentile of samples, with an interval for the percentile of all that could have been drawn."""
 
-    percent: float
-    """Which one: 50 for the median."""
     value: float
     """The smallest sample that so many percent do not exceed."""
     low: float
-    """Lower end of the 95% interval: a sample itself."""
+    """Lower end of the interval: of 95% for a percentile, the slowest process for throughput."""
     high: float
-    """Upper end of the same."""
+    """Upper end of the same: for throughput, the fastest process."""
+
+    def __post_init__(self) -> None:
+        """Check that the value lies in its interval."""
+        if not 0 <= self.low <= self.value <= self.high:
+            raise ValueError("the value is negative, or outside its interval")
 
 
 def percentile_rank(count: int, percent: float) -> int:

@@ -56,7 +56,7 @@ class Samples:
             return None
         wanted = [percentile_rank(len(self), percent), *ranks]
         value, low, high = self.times_ns[np.searchsorted(np.cumsum(self.counts), wanted)]
-        return Percentile(percent, float(value), float(low), float(high))
+        return Percentile(float(value), float(low), float(high))
 
 
 def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentile | None:
@@ -79,4 +79,4 @@ def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentil
     if not own:
         return pooled
     first, last = interval_ranks(len(own), 50) or (1, len(own))
-    return Percentile(percent, pooled.value, min(pooled.low, own[first - 1]), max(pooled.high, own[last - 1]))
+    return Percentile(pooled.value, min(pooled.low, own[first - 1]), max(pooled.high, own[last - 1]))

@@ -170,7 +170,8 @@ def pair(tmp_path):
     """old.json and new.json, which took half as long on another machine."""
     write(tmp_path / "old.json", document(entry()))
     p50 = interval(5.0, 4.9, 5.1)
-    environment = {"machine": "x86_64", "cpu": "EPYC", "cores": 1, "system": "Linux"}
+    here = {"machine": "x86_64", "cpu": "EPYC", "cores": 1, "system": "Linux"}
+    environment = document()["environment"] | here
     model = entry(times(0.5), p50_us=p50, engine="ai-edge-litert 2.4.0")
     write(tmp_path / "new.json", document(model, environment=environment))
 
@@ -181,7 +182,7 @@ def test_the_command(pair, fmnist):
     lines = result.stdout.splitlines()
     assert lines[0] == "old: old.json: 2026-11-22T09:30:00+00:00, Cortex-A76, aarch64, 4 cores, Linux 6.12"
     assert lines[1] == "new: new.json: 2026-11-22T09:30:00+00:00, EPYC, x86_64, 1 core, Linux"
-    assert lines[2] == "the machines differ: new/old is of machines and models together"
+    assert lines[2] == "the machines differ: new/old compares machines and models together"
     header = "model engine old p50 µs new p50 µs new/old 95% interval verdict"
     assert " ".join(lines[4].split()) == header
     row = " ".join(lines[6].split())
@@ -308,7 +309,7 @@ def test_a_real_result_beside_itself(timed, fmnist):
     result = fmnist("compare", timed / "bench.json", timed / "bench.json")
     assert result.returncode == 0, result.stderr
     assert "has 2 processes, and an interval needs 5; try --processes 6" in result.stdout
-    assert f"{timed / 'bench.json'} is held against itself: give another one as NEW" in result.stdout
+    assert f"{timed / 'bench.json'} is compared with itself: give another file as NEW" in result.stdout
 
 
 def test_bad_files(pair, fails):

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from fmnist.models.open import is_keras
+from fmnist.results.read import Amount, Bounds, Count
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError
@@ -24,9 +25,9 @@ class Configuration:
     """The model; None for an empty call, which shows what the harness adds to every figure."""
     engine: str
     """What runs it: as of ``--engine``, ``keras``, or ``none`` for the empty call."""
-    threads: int
+    threads: Count
     """Threads one inference may use."""
-    batch: int
+    batch: Annotated[int, Bounds(1)]
     """Images in a call."""
 
 
@@ -36,27 +37,27 @@ class Method:
 
     scenario: Scenario = "latency"
     """Back to back, as many images as go, at a steady pace, or from the start of a process."""
-    seconds: float = 3.0
+    seconds: Amount = 3.0
     """How long each is timed, in all processes together."""
-    processes: int = 6
+    processes: Annotated[int, Bounds(1, 1000)] = 6
     """Fresh processes for each. Of six medians the least and the greatest are an interval of 97%."""
-    hz: float = 30.0
+    hz: Amount = 30.0
     """Calls a second, when they are periodic."""
     input_range: str | None = None
     """What pixels become in front of models that do not say it, as the user says."""
     found_ranges: dict[str, str] = field(default_factory=dict)
-    """By the path of a model of which nobody says it, what labelled images say."""
+    """By path: what labelled images say that pixels become in front of a model that does not say it."""
 
 
 def harness(batch: int) -> Configuration:
-    """The empty call."""
+    """Return the empty call."""
     return Configuration(None, "none", 1, batch)
 
 
 def combine(
     paths: Sequence[Path], engines: Sequence[str], threads: Sequence[int], batches: Sequence[int]
 ) -> list[Configuration]:
-    """Every combination that there is, each once: a model is not combined with engines of other formats.
+    """Return every combination once; a model is not combined with engines of other formats.
 
     Raises:
         ModelError: None of the engines runs a model.

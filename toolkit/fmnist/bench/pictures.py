@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from fmnist.bench.body import PERCENTILES
-from fmnist.bench.configuration import Configuration, Scenario
-from fmnist.bench.naming import short_names
+from fmnist.bench.configuration import Scenario
+from fmnist.bench.record import Benchmark
 from fmnist.bench.report import how_measured
-from fmnist.bench.result import Benchmark, Result
+from fmnist.bench.result import short_names
 from fmnist.bench.tradeoffs import TradeOff
 from fmnist.plots.latencies import Distribution, latencies_figure
 from fmnist.plots.style import write_figure
 from fmnist.plots.tradeoff import tradeoff_figure
 from fmnist.results.ours import require_picture_free
+from fmnist.results.timed import TimedModel
 from fmnist.text.tables import shortened
 from fmnist_runtime.timing.percentiles import Percentile
 from fmnist_runtime.timing.trust import STABLE
@@ -46,14 +45,11 @@ def require_pictures_free(folder: Path) -> None:
         require_picture_free(folder / name, remedy="choose another folder")
 
 
-def write_pictures(
-    benchmark: Benchmark, accuracies: Mapping[Configuration, float], folder: Path
-) -> list[str]:
+def write_pictures(benchmark: Benchmark, folder: Path) -> list[str]:
     """Draw accuracy against speed, and how times are distributed.
 
     Args:
         benchmark: What was measured, of one model at least.
-        accuracies: Accuracy of each configuration, where it is known.
         folder: Where to; it is made if need be.
 
     Returns:
@@ -64,7 +60,7 @@ def write_pictures(
         OutputError: A file cannot be written.
     """
     scenario, how = benchmark.method.scenario, how_measured(benchmark)
-    points = _tradeoffs(benchmark, accuracies)
+    points = _tradeoffs(benchmark)
     tradeoff, latencies = folder / _TRADEOFF, folder / _LATENCIES
     said = []
     if points:
@@ -82,46 +78,43 @@ def write_pictures(
     return said
 
 
-def _tradeoffs(benchmark: Benchmark, accuracies: Mapping[Configuration, float]) -> list[TradeOff]:
+def _tradeoffs(benchmark: Benchmark) -> list[TradeOff]:
     points = []
-    for label, result in _labelled(benchmark):
-        accuracy, speed = accuracies.get(result.configuration), _speed(result, benchmark.method.scenario)
-        if accuracy is not None and speed and result.model:
+    for label, model in _labelled(benchmark):
+        speed = _speed(model, benchmark.method.scenario)
+        if model.accuracy is not None and speed:
             more = benchmark.method.scenario == "throughput"
-            model = result.model
-            points.append(TradeOff(label, model.format, accuracy, speed, model.size_bytes, more))
+            points.append(TradeOff(label, model.format, model.accuracy, speed, model.size_bytes, more))
     return points
 
 
-def _speed(result: Result, scenario: Scenario) -> Percentile | None:
+def _speed(model: TimedModel, scenario: Scenario) -> Percentile | None:
     """What the scenario is about, in the unit that it is drawn in."""
     if scenario == "throughput":
-        return result.images_per_second
-    found = result.percentile_us(50)
+        return model.images_per_second
+    found = model.p50_us
     if found is None or scenario != "cold-start":
         return found
-    return Percentile(50, found.value / 1000, found.low / 1000, found.high / 1000)
+    return Percentile(found.value / 1000, found.low / 1000, found.high / 1000)
 
 
 def _distributions(benchmark: Benchmark) -> list[Distribution]:
     return [
-        Distribution(label, result.model.format, result.samples, _marks_ns(result))
-        for label, result in _labelled(benchmark)
-        if result.model
+        Distribution(label, model.format, model.samples, _marks_ns(model))
+        for label, model in _labelled(benchmark)
     ]
 
 
-def _marks_ns(result: Result) -> dict[str, float]:
-    found = {name: result.percentile_us(percent) for name, percent in PERCENTILES.items()}
-    told = {name: percentile.value * 1000 for name, percentile in found.items() if percentile}
-    return told | {"max": float(result.samples.times_ns[-1])}
+def _marks_ns(model: TimedModel) -> dict[str, float]:
+    found = {name: 1000 * percentile.value for name, percentile in model.percentiles.items() if percentile}
+    return found | {"max": float(model.times_ns[-1])}
 
 
-def _labelled(benchmark: Benchmark) -> list[tuple[str, Result]]:
+def _labelled(benchmark: Benchmark) -> list[tuple[str, TimedModel]]:
     """Each model that was timed, under a name that says what it is and what tells it from the others."""
-    results = [result for result in benchmark.results if result.model]
-    doubts = [result.trust.verdict != STABLE for result in results]
+    models = benchmark.models
+    doubts = [model.verdict != STABLE for model in models]
     return [
-        (f"{shortened(name, _LONGEST)} ({result.trust.verdict})" if doubt else name, result)
-        for name, doubt, result in zip(short_names(results), doubts, results, strict=True)
+        (f"{shortened(name, _LONGEST)} ({model.verdict})" if doubt else name, model)
+        for name, doubt, model in zip(short_names(models), doubts, models, strict=True)
     ]

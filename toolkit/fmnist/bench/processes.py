@@ -16,7 +16,8 @@ import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.worker import OPERATORS, Job
-from fmnist.models.open import FOUND, ModelFile
+from fmnist.models.open import FOUND
+from fmnist.results.model_file import ModelFile
 from fmnist_runtime.engines.opening import USER
 from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.machine.state import MachineState, read_machine_state

@@ -10,8 +10,8 @@ from fmnist.cli import options
 
 if TYPE_CHECKING:
     from fmnist.bench.configuration import Method
-    from fmnist.bench.gate import Gate
-    from fmnist.bench.outcome import Outcome
+    from fmnist.bench.gate import LatencyGate
+    from fmnist.bench.outcome import BenchOutcome
 
 
 def bench(
@@ -68,11 +68,11 @@ def bench(
     """
     from dataclasses import replace
 
-    from fmnist.bench.comma_separated import benchmark_csv
     from fmnist.bench.configuration import Method, combine, harness
     from fmnist.bench.measure import measure
     from fmnist.bench.models import find_ranges, shared_split, with_baseline
     from fmnist.bench.outcome import examine
+    from fmnist.bench.report import benchmark_csv
     from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale, show
     from fmnist.models.select import Splits, select_artifacts
     from fmnist.results.write import write_result
@@ -85,7 +85,7 @@ def bench(
         require_kept([baseline], json, csv, markdown)
     if plots:
         _require_pictures_free(plots)
-    gate = _gate(asserted or [], baseline, scenario, hz)
+    gate = _gate(asserted or [], baseline, method)
     batches = batch or [256 if scenario == "throughput" else 1]
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
@@ -101,23 +101,22 @@ def bench(
     progress = Progress("bench", processes * len(configurations))
     benchmark = measure(configurations, images, method, progress.step, named=selection.paths, unknown=unknown)
     progress.remove()
-    for reason in dict.fromkeys(str(failure.error) for failure in benchmark.left_out):
+    for reason in dict.fromkeys(failure.error for failure in benchmark.left_out):
         say(f"left out: {reason}")
-    timed = {result.configuration.path for result in benchmark.results if result.model}
+    timed = {model.path for model in benchmark.models}
     if not timed or (timed.isdisjoint(selection.paths) and not benchmark.interrupted):
         fail(benchmark.errors)
     outcome = examine(benchmark, images, operators, splits if plots else None, gate, selection.paths)
-    body = outcome.body
     try:
         if csv:
-            write_result(csv, benchmark_csv(body))
+            write_result(csv, benchmark_csv(outcome.benchmark))
         if markdown:
             write_result(markdown, outcome.markdown)
     finally:
-        show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", body, json)
+        show("" if "-" in (str(csv), str(markdown)) else outcome.text, "bench", outcome.benchmark, json)
     if plots:
         _draw(outcome, plots)
-    fail(outcome.failures, gate_failed=not outcome.kept)
+    fail(outcome.errors, gate_failed=not outcome.kept)
 
 
 def _require_pace(hz: float | None, method: "Method") -> None:
@@ -131,28 +130,27 @@ def _require_pace(hz: float | None, method: "Method") -> None:
         raise typer.BadParameter(f"{calls} of {method.processes} processes; {longer}")
 
 
-def _gate(asserted: list[str], baseline: Path | None, scenario: str, hz: float | None) -> "Gate":
+def _gate(asserted: list[str], baseline: Path | None, method: "Method") -> "LatencyGate":
     """What was asserted, and the older benchmark it is held against; before anything is measured."""
     from fmnist.bench.assertions import parse_assertion
     from fmnist.bench.compare import require_same_scenario
-    from fmnist.bench.configuration import Method
-    from fmnist.bench.gate import Gate
+    from fmnist.bench.gate import LatencyGate
     from fmnist.bench.reading import read_benchmark
 
     try:
-        assertions = tuple(parse_assertion(text, scenario) for text in asserted)
+        assertions = tuple(parse_assertion(text, method.scenario) for text in asserted)
     except ValueError as error:
         raise typer.BadParameter(f"--assert {error}") from None
     of_baseline = any(assertion.of_baseline for assertion in assertions)
     if baseline is None:
         if of_baseline:
             raise typer.BadParameter("--assert names the baseline; give the JSON of it with --baseline FILE")
-        return Gate(assertions, None)
+        return LatencyGate(assertions, None)
     if not of_baseline:
         raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; name that, too")
     older = read_benchmark(baseline)
-    require_same_scenario("bench", scenario, hz or Method.hz, older)
-    return Gate(assertions, older)
+    require_same_scenario("bench", method, older)
+    return LatencyGate(assertions, older)
 
 
 def _require_pictures_free(folder: Path) -> None:
@@ -163,10 +161,10 @@ def _require_pictures_free(folder: Path) -> None:
     require_pictures_free(folder)
 
 
-def _draw(outcome: "Outcome", folder: Path) -> None:
+def _draw(outcome: "BenchOutcome", folder: Path) -> None:
     """Write the pictures, and say so where it is in no result's way."""
     from fmnist.bench.pictures import write_pictures
     from fmnist.text.progress import say
 
-    for line in write_pictures(outcome.benchmark, outcome.accuracies.accuracies, folder):
+    for line in write_pictures(outcome.benchmark, folder):
         say(line)

@@ -24,8 +24,7 @@ def compare(
     'p50<=1.05*baseline' and --baseline OLD, which exits with 3.
     """
     from fmnist.bench.compare import compare as compare_benchmarks
-    from fmnist.bench.compare_report import comparison_markdown, comparison_text
-    from fmnist.bench.comparison_body import comparison_body
+    from fmnist.bench.compare_report import comparison_body, comparison_markdown, comparison_text
     from fmnist.bench.reading import read_benchmark
     from fmnist.cli.output import require_apart, require_kept, show
     from fmnist.results.write import write_result

@@ -10,7 +10,7 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fmnist.deploy.outcome import Outcome
+    from fmnist.deploy.outcome import DeviceOutcome
     from fmnist.runs.run import Run
 
 
@@ -38,7 +38,7 @@ def deploy(
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.deploy.deployment import Bundles, deploy
-    from fmnist.deploy.outcome import deployment_body
+    from fmnist.deploy.outcome import DeploymentBody
     from fmnist.runs.run import select_run
     from fmnist_exporters.recipes import formats
 
@@ -49,14 +49,13 @@ def deploy(
     bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
     bench_options = ["--duration", f"{duration:g}", "--processes", str(processes)]
     outcomes = deploy(run, hosts, bundles.bundle_for, bench_options)
-    body = deployment_body(run.folder, outcomes)
+    body = DeploymentBody(run.folder, outcomes)
     try:
         show(f"\n{_text(run, outcomes)}", "deploy", body, json)
     finally:
         for outcome in outcomes:
             _say_log(outcome)
-    failures = [outcome.failure for outcome in outcomes if outcome.failure]
-    fail(failures)
+    fail([outcome.error for outcome in outcomes if outcome.error])
 
 
 def _require_hosts(run: "Run", hosts: list[str]) -> None:
@@ -75,7 +74,7 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
         folders[folder] = host
 
 
-def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
+def _text(run: "Run", outcomes: "Sequence[DeviceOutcome]") -> str:
     import shlex
 
     from fmnist.cli.figures import FIGURES, doubt, figures, verdict
@@ -85,15 +84,15 @@ def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     for outcome in outcomes:
         device = [outcome.host, outcome.machine or ABSENT]
         cells += [
-            [*device, f"{row.format} {row.scheme}", verdict(row), *figures(row)] for row in outcome.rows
+            [*device, f"{row.format} {row.scheme}", verdict(row), *figures(row)] for row in outcome.models
         ]
-        if not outcome.rows:
+        if not outcome.models:
             cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
-    rows = [row for outcome in outcomes for row in outcome.rows]
+    rows = [row for outcome in outcomes for row in outcome.models]
     breaches = [
         printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
         for outcome in outcomes
-        for row in outcome.rows
+        for row in outcome.models
         for failure in row.failures
     ]
     header = ["device", "machine", "model", "verdict", *FIGURES]
@@ -105,7 +104,7 @@ def _text(run: "Run", outcomes: "Sequence[Outcome]") -> str:
     return "\n".join(lines)
 
 
-def _say_log(outcome: "Outcome") -> None:
+def _say_log(outcome: "DeviceOutcome") -> None:
     from fmnist.text.progress import say
 
     for line in outcome.log.splitlines():

@@ -52,14 +52,15 @@ def parity(
 
     Exit 3 when one drifts beyond its gate.
     """
+    from dataclasses import replace
+
     from fmnist.cli.output import GATE_FAILED, read_names, require_apart, show
     from fmnist.models.open import Execution
     from fmnist.models.select import Splits
-    from fmnist.parity.body import layers_body, parity_body
-    from fmnist.parity.layer_report import layers_text
-    from fmnist.parity.layers import ModelDrift, compare_layers, original_of
+    from fmnist.parity.body import parity_body
+    from fmnist.parity.layers import LayersOfModel, compare_layers, original_of
     from fmnist.parity.models import compare_models, scored_split
-    from fmnist.parity.report import parity_text
+    from fmnist.parity.report import layers_text, parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
     from fmnist.scoring.references import find_reference, load_reference, range_of
 
@@ -67,7 +68,7 @@ def parity(
     splits = Splits(dataset, data_dir)
     limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
     notes: list[str] = []
-    drifts: list[ModelDrift] = []
+    drifts: list[LayersOfModel] = []
     if scores:
         _require_scores_alone(
             {
@@ -86,8 +87,7 @@ def parity(
         )
         compared = compare_scores(*scores, limits)
         results, notes = compared.results, scores_notes(compared)
-        body = parity_body(results)
-        body |= {"scores": compared.files, "left_out": compared.left_out}
+        body = replace(parity_body(results), scores=compared.files, left_out=compared.left_out)
     else:
         paths = _candidates(candidates, plots)
         keras = original_of(paths, reference) if layers else None
@@ -101,14 +101,14 @@ def parity(
             split = scored_split(original, splits)
             taken = range_of(keras, split, paths, input_range)
             drifts = compare_layers(keras, paths, split, taken)
-            body["layers"] = layers_body(drifts)
+            body = replace(body, layers=drifts)
     text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
     _write_reports(results, notes, junit, markdown)
     alone = "-" in (str(junit), str(markdown))
     show("" if alone else text, "parity", body, json)
     if plots:
         _draw(results, splits, plots)
-    if not all(item.parity.passed for item in results):
+    if not all(item.candidate.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
 
@@ -134,8 +134,7 @@ def _require_scores_alone(named: dict[str, object]) -> None:
 def _write_reports(
     results: "list[ModelParity]", notes: list[str], junit: Path | None, markdown: Path | None
 ) -> None:
-    from fmnist.parity.junit import junit_xml
-    from fmnist.parity.report import parity_markdown
+    from fmnist.parity.report import junit_xml, parity_markdown
     from fmnist.results.write import write_result
 
     if junit:
@@ -162,5 +161,5 @@ def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
     for item in results:
         for path in write_pictures(item, images, folder):
             say(str(path))
-        if not item.parity.changes.flips.images:
-            say(f"{item.model.name}: no answer changed")
+        if not item.candidate.changes.flips.images:
+            say(f"{item.candidate.name}: no answer changed")

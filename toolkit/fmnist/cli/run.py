@@ -10,7 +10,7 @@ from fmnist.cli import options, training_options
 from fmnist.cli.train import given_settings, settings_of
 
 if TYPE_CHECKING:
-    from fmnist.results.summary import SummaryBody, SummaryRow
+    from fmnist.results.summary import SummaryRow
 
 
 def run(
@@ -45,6 +45,7 @@ def run(
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline
+    from fmnist.results.summary import SummaryBody
     from fmnist.runs.run import RUNS, Run, run_name
     from fmnist.training.resume import train_or_keep
     from fmnist_exporters import isolation
@@ -58,7 +59,7 @@ def run(
     limits = options.gate_limits(max_drop, min_agreement, max_difference, max_confident_flips)
     method = Method(seconds=duration, processes=processes)
     summary = Pipeline(where, data_dir, threads, method, force, limits).execute()
-    body: SummaryBody = {"run": where.folder, "models": summary.rows}
+    body = SummaryBody(where.folder, summary.rows)
     places = [f"{where.folder}: everything above, and more, as JSON"]
     if summary.report:
         places.append(f"{summary.report}: all of it to look at; open it in a browser")

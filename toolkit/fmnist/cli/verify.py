@@ -23,12 +23,12 @@ def verify(
 ) -> None:
     """Check that artifacts work on this machine.
 
-    Each must have arrived whole, and answer here as where it was made. It carries a few images with the
-    answers to them, so that no data set is needed. Exit 3 when one differs.
+    Each must have arrived whole, and give the same answers here as where it was made. It carries a few images
+    with their answers, so that no data set is needed. Exit 3 when one differs.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
-    from fmnist.cli.verification import verification_body
     from fmnist.models.select import select_artifacts
+    from fmnist_runtime.artifact.verify import VerifiedArtifacts
     from fmnist_runtime.artifact.verify import verify as verify_artifact
     from fmnist_runtime.errors import FmnistError
 
@@ -38,10 +38,10 @@ def verify(
     for path in selection.paths:
         try:
             results.append(verify_artifact(path, threads))
-        except FmnistError as error:  # one that cannot be verified hides no other's verdict
+        except FmnistError as error:  # the others still get their verdicts
             failures.append(error)
     if results:
-        show(_text(results), "verify", verification_body(results), json)
+        show(_text(results), "verify", VerifiedArtifacts(tuple(results)), json)
     fail(failures, gate_failed=not all(result.passed for result in results))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from fmnist.bundle.contents import Bundle, make_bundle
 from fmnist.deploy.device import Deployment, Plan
 from fmnist.deploy.measuring import require_results_replaceable
-from fmnist.deploy.outcome import Outcome
+from fmnist.deploy.outcome import DeviceOutcome
 from fmnist.deploy.progress import Teller
 from fmnist.deploy.ssh import Ssh
 from fmnist.devices.targets import Target
@@ -60,7 +60,7 @@ def deploy(
     hosts: Sequence[str],
     bundle_for: Callable[[Target], Bundle],
     bench_options: Sequence[str],
-) -> list[Outcome]:
+) -> list[DeviceOutcome]:
     """Bring a run to devices, measure it there, and bring the results into the run.
 
     Args:

@@ -23,7 +23,8 @@ from fmnist.figures.svg import (
     text,
     text_width,
 )
-from fmnist.runs.results import ModelResults, Timing
+from fmnist.results.timed import TimedModel
+from fmnist.runs.results import ModelResults
 from fmnist.text.tables import microseconds, shortened
 from fmnist_runtime.timing.percentiles import Percentile
 from fmnist_runtime.timing.trust import STABLE
@@ -44,7 +45,7 @@ _GAP, _NAME = 12.0, 13.0
 _LOW = 0.2
 """A name stands where no bin is as high as this, beside the fullest."""
 
-Marked = tuple[int, ModelResults, Timing]
+Marked = tuple[int, ModelResults, TimedModel]
 """A model that was timed, after its place among all."""
 
 
@@ -83,12 +84,13 @@ def latency_chart(models: Sequence[ModelResults]) -> Markup | None:
     )
 
 
-def _times_us(timing: Timing) -> NDArray[np.float64]:
+def _times_us(timing: TimedModel) -> NDArray[np.float64]:
     """A coarse clock may say 0, of which there is no logarithm."""
-    return np.maximum(timing.times_ns, 1) / 1000
+    times: NDArray[np.float64] = np.maximum(timing.times_ns, 1) / 1000
+    return times
 
 
-def _median_us(timing: Timing) -> float:
+def _median_us(timing: TimedModel) -> float:
     below = np.cumsum(timing.counts)
     return float(_times_us(timing)[np.searchsorted(below, below[-1] / 2)])
 
@@ -128,7 +130,7 @@ def _outline(found: Histogram, ground: float, across: Axis) -> str:
     return "".join(steps) + f"H{number(across(found.edges[-1]))}V{number(ground)}Z"
 
 
-def _marks(timing: Timing) -> Iterator[tuple[str, float, str]]:
+def _marks(timing: TimedModel) -> Iterator[tuple[str, float, str]]:
     """Name, time in µs and explanation of each thing that is marked; the median last, above the others."""
     if timing.max_us:
         yield "max", timing.max_us, f"longest: {microseconds(timing.max_us)} µs"

@@ -92,15 +92,15 @@ def tradeoff_chart(models: Sequence[ModelResults]) -> TradeoffChart:
 
 def _lack(model: ModelResults) -> str:
     """What is not known of a model that would be drawn; empty where all is."""
-    if not (model.timing and model.timing.p50 and model.timing.p50.low > 0):
+    if not (model.timing and model.timing.p50_us and model.timing.p50_us.low > 0):
         return "median time"
     return "" if model.evaluation and model.size_bytes else "accuracy" if model.size_bytes else "size"
 
 
 def _point(mark: int, model: ModelResults) -> _Point | None:
-    if _lack(model) or not (model.evaluation and model.timing and model.timing.p50):
+    if _lack(model) or not (model.evaluation and model.timing and model.timing.p50_us):
         return None
-    accuracy, speed = model.evaluation.accuracy, model.timing.p50
+    accuracy, speed = model.evaluation.accuracy, model.timing.p50_us
     given = TradeOff(model.name, model.format, accuracy, speed, model.size_bytes)
     return _Point(mark, given, _accuracies(model.parity), model.evaluation.images)
 

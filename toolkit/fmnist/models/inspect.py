@@ -11,9 +11,10 @@ import numpy as np
 
 from fmnist.models.contents import Contents, Layer, Operator, Tensor, Weight, WeightFigures, measure_weight
 from fmnist.models.onnx_reader import read_onnx
-from fmnist.models.open import Execution, ModelFile, describe, open_model
+from fmnist.models.open import Execution, describe, open_model
 from fmnist.models.readers import read_keras, read_npz, read_tflite
 from fmnist.models.weights import initial_weights
+from fmnist.results.model_file import ModelFile
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.metadata import Metadata

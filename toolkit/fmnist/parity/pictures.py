@@ -53,14 +53,14 @@ def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -
     Raises:
         OutputError: A file cannot be written.
     """
-    reference, flips = item.reference, item.parity.changes.flips
-    names = (reference.model, item.model.name)
-    changed, calibrated, scattered = _paths(folder, item.model.name)
+    reference, flips = item.reference, item.candidate.changes.flips
+    names = (reference.model, item.candidate.name)
+    changed, calibrated, scattered = _paths(folder, item.candidate.name)
     if flips.images:
         write_figure(changed, changed_figure(images, flips, reference.labels, names))
     else:
         changed.unlink(missing_ok=True)
-    write_figure(calibrated, reliability_figure(item.parity.calibration, names))
+    write_figure(calibrated, reliability_figure(item.candidate.calibration, names))
     write_figure(scattered, scatter_figure(reference.scores, item.scores, flips, names))
     return [changed, calibrated, scattered] if flips.images else [calibrated, scattered]
 

@@ -18,7 +18,7 @@ from fmnist.report.changed import Flipped
 from fmnist.report.confusion import confusion_data, most_confused
 from fmnist.report.gallery import KINDS, PAGE, changes_data
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
-from fmnist.runs.remedies import export_command, pictures_command, result_command
+from fmnist.runs.reading import export_command, pictures_command, result_command
 from fmnist.runs.results import RunResults
 from fmnist.text import tables as render
 from fmnist_runtime.machine.environment import package_version

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
+from fmnist.results.read import read_json
 from fmnist.runs.history import Epoch
 from fmnist.runs.settings import TrainSettings
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
-from fmnist_runtime.files import require_file, require_writable, sha256_file
+from fmnist_runtime.files import require_writable, sha256_file
 from fmnist_runtime.recorded import Reference, read_reference
 
 RUNS = Path("runs")
 TRAIN_SCHEMA, ADOPT_SCHEMA = "fmnist.train/1", "fmnist.adopt/1"
+DEVICE_RESULTS = ("doctor", "eval", "parity", "bench")
+"""The verbs that `fmnist deploy` runs on a device, in this order; their results are in ``devices/HOST``."""
 
 
-class TrainingBody(TypedDict):
+@dataclass(frozen=True)
+class TrainingBody:
     """The content of ``train.json``."""
 
     settings: TrainSettings
@@ -41,14 +44,16 @@ class TrainingBody(TypedDict):
     """When it was done: ISO 8601, UTC. The newest run is the one that was done last."""
 
 
-class AdoptedSettings(TypedDict):
+@dataclass(frozen=True)
+class AdoptedSettings:
     """What an adopted model was scored on."""
 
     dataset: str
     """Data set: its name, or the folder of one's own."""
 
 
-class AdoptionBody(TypedDict):
+@dataclass(frozen=True)
+class AdoptionBody:
     """The content of ``adopt.json``."""
 
     settings: AdoptedSettings
@@ -306,21 +311,3 @@ def require_ours(run: Run, force: bool) -> None:
     begun = {run.initial_weights, run.checkpoints}  # by a training that was interrupted
     if set(run.folder.iterdir()) - begun:
         raise OutputError(f"{run.folder}: holds files, but no run; --out goes elsewhere, --force uses it")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ResultError: The file is missing or not a JSON object.
-    """
-    wanted = "a result in JSON"
-    require_file(path, wanted, ResultError)
-    try:
-        record = json.loads(path.read_bytes())
-    except (ValueError, OSError, RecursionError) as error:  # the last: of lists in lists in lists
-        reason = f"is damaged ({error}), or was never JSON"
-        raise ResultError(f"{path}: {reason}; give the path of {wanted}") from error
-    if not isinstance(record, dict):
-        raise ResultError(f"{path}: is not a JSON object; give the path of {wanted}")
-    return record
