@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fmnist.bench.compare_report import ComparisonBody
+from fmnist.bench.compare import BenchmarkComparison
 from fmnist.bench.record import Benchmark
 from fmnist.bundle.contents import Description
 from fmnist.datasets.inventory import InventoryBody
@@ -13,7 +13,7 @@ from fmnist.datasets.inventory import VerificationBody as VerifiedFiles
 from fmnist.deploy.outcome import DeploymentBody
 from fmnist.devices.doctor.diagnosis import ExaminationBody
 from fmnist.models.inspect import InspectionBody
-from fmnist.parity.body import ParityBody
+from fmnist.parity.report import ParityBody
 from fmnist.predict.output import PredictionBody
 from fmnist.results.summary import SummaryBody
 from fmnist.results.write import schema
@@ -88,7 +88,7 @@ KINDS = (
     ),
     _kind(
         "compare",
-        ComparisonBody,
+        BenchmarkComparison,
         "`fmnist compare --json FILE`",
         "",
         "What became faster or slower between benchmarks.",

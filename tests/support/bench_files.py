@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from fmnist.bench.reading import BenchmarkFile, read_benchmark
+from fmnist.bench.record import BenchmarkFile, read_benchmark
 from fmnist.results.read import Part, read_record
 from fmnist.results.timed import TimedModel
 

@@ -35,7 +35,7 @@ def timed(
     """A model, each of whose processes measured the same times; ``engine`` may have a version after it."""
     name = Path(path).name
     suffix = Path(path).suffix[1:]
-    model = ModelFile(name, suffix, scheme, engine, threads, size_bytes, sha256, "0-255", "its seal")
+    model = ModelFile(name, suffix, scheme, size_bytes, sha256, engine, threads, "0-255", "its seal")
     samples = Samples.of(np.array(times_ns))
     timing = Timing(samples, np.full(10, float(np.median(times_ns))))
     steady = Steady(WarmUp(10, 0.1, True, 1.0), timing)

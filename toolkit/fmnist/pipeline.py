@@ -15,8 +15,8 @@ from fmnist.bench.record import BenchInputs, Benchmark
 from fmnist.export import Origin, export_model, plan_targets
 from fmnist.models.open import Execution
 from fmnist.models.select import Splits
-from fmnist.parity.body import ParityBody, ParityInputs, parity_body
 from fmnist.parity.models import compare_models
+from fmnist.parity.report import ParityBody, ParityInputs, parity_body
 from fmnist.report.writing import write_report
 from fmnist.results.read import DamageError, read_json
 from fmnist.results.summary import SummaryRow, summarise

@@ -30,7 +30,7 @@ def processes_at(name: str, threads: int, levels_us: list[float], busy_elsewhere
         timing = Timing(Samples.of(times.astype(np.int64)), times)
         window = (state(0, 0, 0), state(0.5, 0.5 + 0.5 * busy_elsewhere, 0.5))
         steady = Steady(WarmUp(10, 0.1, True, level * 1000), timing)
-        model = ModelFile(name, "tflite", "int8", "engine 1.0", threads, 1000, "0" * 64, None, "")
+        model = ModelFile(name, "tflite", "int8", 1000, "0" * 64, "engine 1.0", threads, None, "")
         processes.append(Process(model, 1, 1, 1, 3, 1, window, steady))
     return processes
 

@@ -13,8 +13,8 @@ from support.bench_files import document, entry, interval, recorded, write
 
 from fmnist.bench import compare as compare_module
 from fmnist.bench.compare import compare
-from fmnist.bench.compare_report import comparison_body, comparison_markdown, comparison_text
-from fmnist.bench.reading import read_benchmark
+from fmnist.bench.compare_report import comparison_markdown, comparison_text
+from fmnist.bench.record import read_benchmark
 from fmnist.results.timed import Key
 from fmnist.results.write import to_json
 from fmnist_runtime.errors import ResultError
@@ -201,13 +201,13 @@ def test_whatever_is_wrong_in_it_it_is_one_line_or_harmless(tmp_path, timed, rea
     for content in mutants(whole):
         path.write_text(json.dumps(content))
         try:
-            comparisons = [compare(good, read_benchmark(path))]
+            comparison = compare(good, read_benchmark(path))
         except ResultError as error:
             told.append(str(error))
             continue
-        text = comparison_text(comparisons) + comparison_markdown(comparisons)
+        text = comparison_text(comparison) + comparison_markdown(comparison)
         assert "\x1b" not in text
         text.encode()
-        to_json("compare", comparison_body(comparisons))
+        to_json("compare", comparison)
     assert len(told) > 500
     assert all(str(path) in line and "\n" not in line for line in told)

@@ -20,13 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from fmnist.bench.configuration import Method
-from fmnist.bench.reading import BenchmarkFile
+from fmnist.bench.record import BenchmarkFile
 from fmnist.results.timed import Key, TimedModel
 from fmnist_runtime.errors import ResultError
+from fmnist_runtime.machine.environment import Environment
 from fmnist_runtime.timing.percentiles import CONFIDENCE
 from fmnist_runtime.timing.trust import STABLE
 
@@ -40,72 +42,112 @@ _SEED = 0
 
 
 @dataclass(frozen=True)
-class Ratio:
-    """New by old, of medians over processes."""
+class ComparedFile:
+    """One benchmark of a comparison."""
 
-    value: float
-    """Of times or of images per second; 1 where nothing changed."""
-    low: float | None
-    """Lower end of the 95% interval; None where a side has fewer than 5 processes."""
-    high: float | None
-    """Upper end of the same."""
+    path: Path
+    """The file, as it was named."""
+    measured: str
+    """When it was done: ISO 8601, UTC."""
+    machine: Environment
+    """Where it ran."""
+    scenario: str
+    """What was timed: ``latency``, ``throughput``, ``periodic`` or ``cold-start``."""
+    processes: int
+    """Processes that were asked for, for each configuration."""
+    rounds: int
+    """Rounds of processes that were done; fewer after Ctrl-C."""
 
 
 @dataclass(frozen=True)
-class Change:
+class ComparedFigures:
+    """A configuration's figures in one of two benchmarks."""
+
+    engine: str
+    """What ran it, with version."""
+    p50_us: float | None
+    """Median time in µs of all calls of all processes; None where there were too few samples."""
+    images_per_second: float | None
+    """Throughput of all processes; None where it was not measured."""
+    median_us: float
+    """Median over processes of their median times in µs: what ``ratio`` is of, but for throughput."""
+    median_images_per_second: float | None
+    """Median over processes of their throughput: what ``ratio`` is of for throughput; None where it was not
+    measured."""
+    process_medians_us: tuple[float, ...]
+    """Median time in µs of each process."""
+    process_images_per_second: list[float]
+    """Throughput of each process; none where it was not measured."""
+    verdict: str
+    """How far its bench trusts it: ``STABLE``, ``NOISY``, ``DRIFTING`` or ``THROTTLED``."""
+
+
+@dataclass(frozen=True)
+class ComparedModel(Key):
     """One configuration in two benchmarks."""
 
-    old: TimedModel
-    """Its figures in the older benchmark."""
-    new: TimedModel
-    """Its figures in the newer one."""
-    ratio: Ratio
-    """How they differ."""
+    old: ComparedFigures
+    """Its figures in the benchmark that is compared with."""
+    new: ComparedFigures
+    """Its figures in the other."""
+    ratio: float
+    """New by old: of ``median_us``, or for throughput of ``median_images_per_second``."""
+    low: float | None
+    """Lower end of its 95% interval; None where a side has fewer than 5 processes."""
+    high: float | None
+    """Upper end of the same."""
     verdict: str
-    """`FASTER`, `SLOWER`, `ALIKE` or `CANNOT_TELL`."""
+    """``faster``, ``slower``, ``alike`` or ``cannot tell``."""
     notes: tuple[str, ...]
     """Why there is no verdict, and warnings about either side's figures."""
 
-    @property
-    def key(self) -> Key:
-        """Which configuration it is."""
-        return self.old.key
+
+@dataclass(frozen=True)
+class ComparedPair:
+    """Two benchmarks beside each other."""
+
+    new: ComparedFile
+    """The one that is compared with the old one."""
+    results: list[ComparedModel]
+    """Every configuration that both have, in the order of the old one."""
+    only_old: list[Key]
+    """Configurations that the new one has not."""
+    only_new: list[Key]
+    """Configurations that the old one has not."""
 
 
 @dataclass(frozen=True)
 class BenchmarkComparison:
-    """Two benchmarks beside each other."""
+    """An old benchmark beside others: the content of the JSON of `fmnist compare`."""
 
-    old: BenchmarkFile
-    """The older one."""
-    new: BenchmarkFile
-    """The newer one."""
-    changes: tuple[Change, ...]
-    """Every configuration that both have, in the order of the old one."""
-
-    @property
-    def only_old(self) -> list[Key]:
-        """Configurations that only the older one has."""
-        return [key for key in self.old.by_key if key not in self.new.by_key]
-
-    @property
-    def only_new(self) -> list[Key]:
-        """Configurations that only the newer one has."""
-        return [key for key in self.new.by_key if key not in self.old.by_key]
+    least_change: float
+    """What an interval must lie beyond for faster or slower, and within for alike; 0.05 is 5%."""
+    old: ComparedFile
+    """The benchmark that is compared with."""
+    comparisons: list[ComparedPair]
+    """One for each of the others."""
 
 
-def compare(old: BenchmarkFile, new: BenchmarkFile) -> BenchmarkComparison:
-    """Compare a benchmark with an older one, configuration by configuration.
+def compare(old: BenchmarkFile, *others: BenchmarkFile) -> BenchmarkComparison:
+    """Compare benchmarks with an older one, configuration by configuration.
 
     Raises:
-        ResultError: They timed different things, or have no configuration in common.
+        ResultError: One timed different things, or has no configuration in common with the old one.
     """
+    return BenchmarkComparison(LEAST_CHANGE, _file(old), [_pair(old, new) for new in others])
+
+
+def _pair(old: BenchmarkFile, new: BenchmarkFile) -> ComparedPair:
     require_same_scenario(new.path, new.benchmark.method, old)
     shared = [key for key in old.by_key if key in new.by_key]
     if not shared:
         raise ResultError(_nothing_shared(old, new))
-    changes = (_change(key, old, new) for key in shared)
-    return BenchmarkComparison(old, new, tuple(changes))
+    return ComparedPair(
+        new=_file(new),
+        results=[_compared(key, old, new) for key in shared],
+        only_old=[key for key in old.by_key if key not in new.by_key],
+        only_new=[key for key in new.by_key if key not in old.by_key],
+    )
 
 
 def require_same_scenario(named: object, method: Method, old: BenchmarkFile) -> None:
@@ -127,17 +169,16 @@ def require_same_scenario(named: object, method: Method, old: BenchmarkFile) -> 
         raise ResultError(f"{named}: is of --hz {method.hz:g}, and {old.path} of {before.hz:g}; {remedy}")
 
 
-def ratio_of_medians(new: Sequence[float], old: Sequence[float]) -> Ratio:
-    """Return the ratio of two medians over processes, with its bootstrap interval.
+def ratio_of_medians(new: Sequence[float], old: Sequence[float]) -> tuple[float, float | None, float | None]:
+    """Return the ratio of two medians over processes, and both ends of its bootstrap interval.
 
     Args:
         new: A figure of each process, more than 0.
         old: The same of the older benchmark.
     """
     value = float(np.median(new) / np.median(old))
-    if min(len(new), len(old)) < MIN_PROCESSES:
-        return Ratio(value, None, None)
-    return Ratio(value, *median_interval(new, old))
+    few = min(len(new), len(old)) < MIN_PROCESSES
+    return (value, None, None) if few else (value, *median_interval(new, old))
 
 
 def median_interval(
@@ -154,25 +195,57 @@ def median_interval(
     return float(low), float(high)
 
 
-def _change(key: Key, old: BenchmarkFile, new: BenchmarkFile) -> Change:
+def _file(file: BenchmarkFile) -> ComparedFile:
+    done = file.benchmark
+    return ComparedFile(
+        path=file.path,
+        measured=done.measured,
+        machine=file.environment,
+        scenario=done.method.scenario,
+        processes=done.method.processes,
+        rounds=done.rounds,
+    )
+
+
+def _figures(model: TimedModel) -> ComparedFigures:
+    return ComparedFigures(
+        engine=model.engine,
+        p50_us=model.p50_us.value if model.p50_us else None,
+        images_per_second=model.images_per_second.value if model.images_per_second else None,
+        median_us=model.median_us,
+        median_images_per_second=model.median_rate,
+        process_medians_us=model.process_medians_us,
+        process_images_per_second=model.process_rates,
+        verdict=model.verdict,
+    )
+
+
+def _compared(key: Key, old: BenchmarkFile, new: BenchmarkFile) -> ComparedModel:
     before, after = old.by_key[key], new.by_key[key]
     more_is_faster = old.benchmark.method.scenario == "throughput"
     sides = [side.process_rates if more_is_faster else side.process_medians_us for side in (after, before)]
-    ratio = ratio_of_medians(*sides)
-    verdict = _verdict(ratio, more_is_faster)
-    notes = [note for file, model in ((old, before), (new, after)) for note in _notes(file, model)]
-    return Change(before, after, ratio, verdict, tuple(notes))
+    ratio, low, high = ratio_of_medians(*sides)
+    return ComparedModel(
+        **vars(key),
+        old=_figures(before),
+        new=_figures(after),
+        ratio=ratio,
+        low=low,
+        high=high,
+        verdict=_verdict(low, high, more_is_faster),
+        notes=(*_notes(old, before), *_notes(new, after)),
+    )
 
 
-def _verdict(ratio: Ratio, more_is_faster: bool) -> str:
-    if ratio.low is None or ratio.high is None:
-        return CANNOT_TELL
+def _verdict(low: float | None, high: float | None, more_is_faster: bool) -> str:
     most = 1 + LEAST_CHANGE
-    if ratio.low > most:
+    if low is None or high is None:
+        return CANNOT_TELL
+    if low > most:
         return FASTER if more_is_faster else SLOWER
-    if ratio.high < 1 / most:
+    if high < 1 / most:
         return SLOWER if more_is_faster else FASTER
-    return ALIKE if 1 / most <= ratio.low and ratio.high <= most else CANNOT_TELL
+    return ALIKE if 1 / most <= low and high <= most else CANNOT_TELL
 
 
 def _notes(file: BenchmarkFile, model: TimedModel) -> list[str]:

@@ -1,4 +1,4 @@
-"""What is timed, and how."""
+"""What to time, and how."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Scenario = Literal["latency", "throughput", "periodic", "cold-start"]
 
 @dataclass(frozen=True)
 class Configuration:
-    """One combination that is timed."""
+    """One combination of model, engine, threads and batch."""
 
     path: Path | None
     """The model; None for an empty call, which shows what the harness adds to every figure."""
@@ -33,10 +33,10 @@ class Configuration:
 
 @dataclass(frozen=True)
 class Method:
-    """How configurations are timed."""
+    """How to time configurations."""
 
     scenario: Scenario = "latency"
-    """Back to back, as many images as go, at a steady pace, or from the start of a process."""
+    """Back to back, as many images as possible, at a steady pace, or from the start of a process."""
     seconds: Amount = 3.0
     """How long each is timed, in all processes together."""
     processes: Annotated[int, Bounds(1, 1000)] = 6
@@ -44,9 +44,9 @@ class Method:
     hz: Amount = 30.0
     """Calls a second, when they are periodic."""
     input_range: str | None = None
-    """What pixels become in front of models that do not say it, as the user says."""
+    """What pixels become in front of models that do not state it, if the user named it."""
     found_ranges: dict[str, str] = field(default_factory=dict)
-    """By path: what labelled images say that pixels become in front of a model that does not say it."""
+    """The same, by the path of a model, as found with labelled images."""
 
 
 def harness(batch: int) -> Configuration:
@@ -77,7 +77,7 @@ def _runners(path: Path, engines: Sequence[str]) -> list[str]:
         return ["keras"]
     suffix = format_suffix(path)
     able = [name for name, (suffixes, _) in ENGINES.items() if suffix in suffixes]
-    # Where nothing runs it, loading it says what is wrong with its name.
+    # Where nothing runs it, loading it raises an error about its name.
     runners = [able[0] if name == "auto" and able else name for name in engines if name in ("auto", *able)]
     if not runners:
         raise ModelError(f"{path}: engine {engines[0]!r} does not run it; {' or '.join(able)} does")

@@ -14,8 +14,7 @@ from pathlib import Path
 
 from fmnist.bench.assertions import Assertion
 from fmnist.bench.configuration import Method
-from fmnist.bench.reading import BenchmarkFile, names_of
-from fmnist.bench.record import AssertionOutcome, Benchmark
+from fmnist.bench.record import AssertionOutcome, Benchmark, BenchmarkFile, names_of
 from fmnist.models.select import distinct_names
 from fmnist.results.timed import PERCENTILES, Key, TimedModel
 from fmnist.text.tables import markdown_text, printable

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from fmnist.bench.gate import HOLDS, LatencyGate, gate_markdown, gate_text, judge_benchmark
 from fmnist.bench.measure import profile
 from fmnist.bench.models import find_accuracies
-from fmnist.bench.reading import BenchmarkFile
-from fmnist.bench.record import Benchmark
+from fmnist.bench.record import Benchmark, BenchmarkFile
 from fmnist.bench.report import benchmark_markdown, benchmark_text, operators_text
 from fmnist.models.select import Splits
 from fmnist.text.progress import Progress

@@ -135,7 +135,7 @@ def _gate(asserted: list[str], baseline: Path | None, method: "Method") -> "Late
     from fmnist.bench.assertions import parse_assertion
     from fmnist.bench.compare import require_same_scenario
     from fmnist.bench.gate import LatencyGate
-    from fmnist.bench.reading import read_benchmark
+    from fmnist.bench.record import read_benchmark
 
     try:
         assertions = tuple(parse_assertion(text, method.scenario) for text in asserted)

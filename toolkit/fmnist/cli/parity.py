@@ -57,10 +57,9 @@ def parity(
     from fmnist.cli.output import GATE_FAILED, read_names, require_apart, show
     from fmnist.models.open import Execution
     from fmnist.models.select import Splits
-    from fmnist.parity.body import parity_body
     from fmnist.parity.layers import LayersOfModel, compare_layers, original_of
     from fmnist.parity.models import compare_models, scored_split
-    from fmnist.parity.report import layers_text, parity_text
+    from fmnist.parity.report import layers_text, parity_body, parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
     from fmnist.scoring.references import find_reference, load_reference, range_of
 

@@ -1,15 +1,18 @@
-"""What `fmnist parity` reports: tables for people, Markdown for a pull request, JUnit XML for CI."""
+"""What `fmnist parity` reports: tables for people, Markdown, JUnit XML for CI, and ``parity.json``."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from fmnist.parity.layers import LayerDrift, LayersOfModel
-from fmnist.parity.models import OTHER_MODEL, ModelParity, shared_reference
+from fmnist.parity.models import OTHER_MODEL, Candidate, ModelParity, shared_reference
+from fmnist.parity.scores import ComparedScores
+from fmnist.results.write import OPTIONAL, Inputs, Kept
 from fmnist.text.tables import ABSENT, markdown, markdown_text, percent, points, printable, table
-from fmnist_runtime.parity import Audit, Interval, Parity
+from fmnist_runtime.parity import Audit, Gate, Interval, Parity
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN
 
 _NAMED = 20
@@ -20,6 +23,65 @@ _FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 """Characters that XML 1.0 cannot contain (https://www.w3.org/TR/xml/#charsets), which a file name may."""
 Table = tuple[list[str], list[list[str]], int]
 """Header, rows, and how many columns are left-aligned."""
+
+
+@dataclass(frozen=True)
+class ParityInputs(Inputs):
+    """The inputs of ``parity.json`` in a run directory."""
+
+    gates: dict[str, Gate]
+    """The gate of each artifact that can be exported, by ``FORMAT SCHEME``."""
+    limits: dict[str, float]
+    """Limits that the user named in place of those, by field of `Gate`."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """What all candidates were compared with, as far as it is the same for all."""
+
+    name: str | None
+    """Name of the original's file; None where each candidate has an original of its own."""
+    sha256: str | None
+    """SHA-256 of the same."""
+    dataset: str
+    """Name of the data set whose test split was scored."""
+    dataset_digest: str
+    """Digest of that split, as of `fmnist_runtime.data.datasets.Dataset`."""
+    labels: tuple[str, ...]
+    """Class names, by class index."""
+
+
+@dataclass(frozen=True)
+class ParityBody(Kept):
+    """The content of ``parity.json``."""
+
+    inputs: ParityInputs | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """What it was made from; there in what `fmnist run` wrote, and nowhere else."""
+    reference: Split
+    """What the artifacts were compared with."""
+    candidates: list[Candidate]
+    """The artifacts, in the order they were named."""
+    layers: list[LayersOfModel] | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """With ``--layers`` alone: where each artifact drifts."""
+    scores: tuple[ComparedScores, ComparedScores] | None = field(
+        default=None, kw_only=True, metadata=OPTIONAL
+    )
+    """With ``--scores`` alone: the reference file, and the candidates'."""
+    left_out: tuple[str, ...] | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """With ``--scores`` alone: models of the reference file that no candidate was compared with."""
+
+
+def parity_body(results: Sequence[ModelParity]) -> ParityBody:
+    """Return the content of ``parity.json``, without its optional parts."""
+    split, shared = results[0].reference, shared_reference(results)
+    reference = Split(
+        name=shared.model if shared else None,
+        sha256=shared.model_sha256 if shared else None,
+        dataset=split.dataset,
+        dataset_digest=split.dataset_digest,
+        labels=split.labels,
+    )
+    return ParityBody(reference, [item.candidate for item in results])
 
 
 def parity_text(results: Sequence[ModelParity], notes: Sequence[str] = ()) -> str:

@@ -1,4 +1,4 @@
-"""PNG files of our own, which are told from others' by a mark in them."""
+"""Pictures of ours: PNG files with a mark, by which other files are not overwritten."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from fmnist_runtime.errors import OutputError
 from fmnist_runtime.files import require_possible, require_writable
 
 MARK = {"Software": "fmnist"}
-"""A text chunk of every picture we write; the keyword is one that the PNG specification names
+"""A text chunk of every picture we write; the PNG specification defines the keyword
 (https://www.w3.org/TR/png-3/#11textinfo)."""
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -21,13 +21,13 @@ def require_picture_free(
     """Check, before anything is drawn, that a picture may be written to a path.
 
     Args:
-        path: Where to.
-        force: Whether any file may be replaced.
+        path: The path.
+        force: Whether to replace any file.
         remedy: What the user can do about a file that is not ours.
 
     Raises:
-        OutputError: The name is not that of a PNG file, a file is there that is not a picture of ours,
-            or none can be written there.
+        OutputError: The name is not that of a PNG file, or the path cannot be written, or holds a file
+            that is not a picture of ours.
     """
     require_possible(path)
     if path.suffix.lower() != ".png" or path.is_dir():
@@ -40,7 +40,7 @@ def require_picture_free(
 
 
 def _is_ours(content: bytes) -> bool:
-    """Whether a PNG's chunks have the mark; each is length, type, data and checksum."""
+    """Return whether a PNG has the mark; each of its chunks is length, type, data and checksum."""
     if not content.startswith(_SIGNATURE):
         return False
     marks = [f"{keyword}\0{text}".encode("latin-1") for keyword, text in MARK.items()]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from fmnist.devices.finding import Finding
-from fmnist.results.model_file import ModelFile
+from fmnist.results.model_file import StoredModel
 from fmnist.results.read import DamageError, Part, read_json, read_record, read_result
 from fmnist.results.timed import TimedModel
 from fmnist.runs.history import Epoch
@@ -244,7 +244,7 @@ def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResu
     if not there:
         return None
     doctor, evaluation, bench = (files[kind] for kind in ("doctor", "eval", "bench"))
-    listed = list(evaluation.by_model("models", _described).values()) if evaluation else []
+    listed = list(evaluation.by_model("models", _stored).values()) if evaluation else []
     models = _with_results([model for model in listed if not model.is_original], files, reference)
     gaps = [f"{kind}.json did not come back from it" for kind, file in files.items() if file is None]
     if {model.sha256 for model in models} - present:
@@ -260,9 +260,8 @@ def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResu
     )
 
 
-def _described(model: Part) -> ModelResults:
-    file = read_record(ModelFile, model)
-    return ModelResults(file.name, file.format, file.scheme, file.size_bytes, file.sha256)
+def _stored(model: Part) -> ModelResults:
+    return ModelResults(**vars(read_record(StoredModel, model)))
 
 
 def _findings(doctor: Part) -> tuple[Finding, ...]:

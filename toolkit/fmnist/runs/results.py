@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fmnist.devices.finding import Finding
+from fmnist.results.model_file import StoredModel
 from fmnist.results.timed import TimedModel
 from fmnist.runs.history import Epoch
 from fmnist_runtime.evaluate import Evaluation
@@ -14,19 +15,9 @@ from fmnist_runtime.parity import Parity
 
 
 @dataclass(frozen=True)
-class ModelResults:
+class ModelResults(StoredModel):
     """All results of one model. What was not measured is None."""
 
-    name: str
-    """Name of its file."""
-    format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
-    scheme: str
-    """``original`` or a quantisation scheme."""
-    size_bytes: int
-    """Size of the file; 0 where it is missing."""
-    sha256: str
-    """SHA-256 of the file."""
     evaluation: Evaluation | None = None
     """Its accuracy."""
     parity: Parity | None = None
