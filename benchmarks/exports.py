@@ -61,20 +61,20 @@ def measure(seed: int, folder: Path) -> list[dict[str, Any]]:
     fmnist(*export, "--force")
     results = []
     for item in compare_models(run.artifacts(), run.recorded_scores(), Splits(None, DATA), Execution()):
-        path = run.exports / item.model.name
+        path = run.exports / item.candidate.name
         container = read_container(path)
         assert container is not None
         results.append(
             {
-                "recipe": f"{item.model.format} {item.model.scheme}",
+                "recipe": f"{item.candidate.format} {item.candidate.scheme}",
                 "seed": seed,
                 "model_bytes": container.model_bytes,
                 "metadata_bytes": path.stat().st_size - container.model_bytes,
-                "original_accuracy": item.parity.answers.reference_accuracy,
-                "accuracy_difference": item.parity.answers.accuracy_difference,
-                "agreement": item.parity.answers.agreement,
-                "changed_outside_ties": item.parity.changes.outside_ties,
-                "max_difference": item.parity.probabilities.max_difference,
+                "original_accuracy": item.candidate.answers.reference_accuracy,
+                "accuracy_difference": item.candidate.answers.accuracy_difference,
+                "agreement": item.candidate.answers.agreement,
+                "changed_outside_ties": item.candidate.changes.outside_ties,
+                "max_difference": item.candidate.probabilities.max_difference,
                 "batch_difference": batch_difference(path),
                 "same_bytes_again": path.read_bytes() == first[path.name],
             }

@@ -6,7 +6,7 @@ import collections.abc
 import re
 import types
 from pathlib import Path
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import numpy as np
 from kinds import Kind
@@ -83,6 +83,8 @@ def _schema(type: Any, text: str, definitions: dict[str, Schema]) -> Schema:
             definitions[type.__name__] = {"description": text_of(type), **_properties(type, definitions)}
         return {"$ref": f"#/$defs/{type.__name__}"}
     origin, parts = get_origin(type), get_args(type)
+    if origin is Annotated:  # with bounds, which the schema leaves to the reader
+        return {"type": ["number", "null"]} if parts[1] == "NaN" else _schema(parts[0], text, definitions)
     if origin is Literal:
         return {"enum": list(parts)}
     if origin in (Union, types.UnionType):

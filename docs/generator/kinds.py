@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from fmnist.bench.comparison_body import ComparisonBody
-from fmnist.bench.record import BenchmarkBody
+from fmnist.bench.compare import BenchmarkComparison
+from fmnist.bench.record import Benchmark
 from fmnist.bundle.contents import Description
-from fmnist.cli.verification import VerificationBody
 from fmnist.datasets.inventory import DatasetVerification, InventoryBody
 from fmnist.deploy.outcome import DeploymentBody
 from fmnist.devices.doctor.diagnosis import ExaminationBody
 from fmnist.models.inspect import InspectionBody
-from fmnist.parity.body import ParityBody
+from fmnist.parity.report import ParityBody
 from fmnist.predict.output import PredictionBody
 from fmnist.results.summary import SummaryBody
 from fmnist.results.write import schema
@@ -21,6 +20,7 @@ from fmnist.runs.run import AdoptionBody, TrainingBody
 from fmnist.scoring.evaluate import EvaluationBody
 from fmnist_exporters.manifest import Manifest
 from fmnist_runtime.artifact.container import MANIFEST_SCHEMA
+from fmnist_runtime.verify import VerifiedArtifacts
 
 
 @dataclass(frozen=True)
@@ -80,21 +80,21 @@ KINDS = (
     ),
     _kind(
         "bench",
-        BenchmarkBody,
+        Benchmark,
         _STEP.format("bench"),
         _PLACES.format("bench"),
         "How long inference takes, how sure that is, and every time that was measured.",
     ),
     _kind(
         "compare",
-        ComparisonBody,
+        BenchmarkComparison,
         "`fmnist compare --json FILE`",
         "",
         "What became faster or slower between benchmarks.",
     ),
     _kind(
         "verify",
-        VerificationBody,
+        VerifiedArtifacts,
         "`fmnist verify --json FILE`",
         "",
         "Whether artifacts arrived whole and answer here as where they were made.",

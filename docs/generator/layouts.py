@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields, is_dataclass
 from functools import cache
 from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
 
+from fmnist.results.write import OPTIONAL
+
 
 @dataclass(frozen=True)
 class Field:
@@ -39,20 +41,32 @@ def fields_of(layout: type) -> tuple[Field, ...]:
     """
     hints = get_type_hints(layout, include_extras=True)
     texts = _docstrings(layout)
-    names = [field.name for field in fields(layout)] if is_dataclass(layout) else list(hints)
+    optional = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
+    names = list(hints)
+    if is_dataclass(layout):
+        names = [field.name for field in fields(layout)]
+        optional = {field.name for field in fields(layout) if field.metadata == OPTIONAL}
+        for name in getattr(layout, "written_properties", ()):
+            read = getattr(layout, name)
+            names.append(name)
+            hints[name], texts[name] = get_type_hints(read.fget)["return"], in_json_words(read.__doc__)
     missing = [name for name in names if name not in texts]
     if missing:
         raise ValueError(f"{layout.__qualname__}: no docstring under {', '.join(missing)}")
-    absent_at_will: frozenset[str] = getattr(layout, "__optional_keys__", frozenset())
     return tuple(
-        Field(
-            name,
-            get_args(hints[name])[0] if get_origin(hints[name]) is NotRequired else hints[name],
-            texts[name],
-            get_origin(hints[name]) is not NotRequired and name not in absent_at_will,
-        )
+        Field(name, _present(hints[name], name in optional), texts[name], name not in optional)
         for name in names
     )
+
+
+def _present(hint: Any, optional: bool) -> Any:
+    """Return the type of a field where it is there: an optional one is then not None."""
+    parts = get_args(hint)
+    if get_origin(hint) is NotRequired:
+        return parts[0]
+    if optional:
+        [hint] = (part for part in parts if part is not type(None))
+    return hint
 
 
 def text_of(layout: type) -> str:

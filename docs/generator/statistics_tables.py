@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from fmnist.bench.body import PERCENTILES
 from fmnist.bench.compare import LEAST_CHANGE, MIN_PROCESSES
+from fmnist.results.timed import PERCENTILES
 from fmnist_runtime.parity.gates import GATES, UNKNOWN_GATE, Gate, fewest_images
 from fmnist_runtime.parity.intervals import agreement_interval, tango_interval
 from fmnist_runtime.timing import trust

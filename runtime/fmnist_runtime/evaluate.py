@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,7 @@ class Evaluation:
     """Images that got their true class; among equal scores the lowest index counts."""
     accuracy: float
     """correct / images."""
-    class_accuracy: tuple[float, ...]
+    class_accuracy: tuple[Annotated[float, "NaN"], ...]
     """Share of each true class that was found (its recall); NaN for a class without images."""
     confusion: NDArray[np.int64]
     """``[classes, classes]``: images of a true class (row) that got a class (column)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from fmnist_runtime.files import require_file, sha256_file
 class Verification:
     """The result of an artifact's golden samples on this machine."""
 
+    written_properties: ClassVar = ("passed",)
     path: Path
     """The artifact."""
     engine: str
@@ -37,8 +39,16 @@ class Verification:
 
     @property
     def passed(self) -> bool:
-        """Whether the artifact may be used here."""
+        """Whether the artifact may be used here: whether nothing differs."""
         return not self.failures
+
+
+@dataclass(frozen=True)
+class VerifiedArtifacts:
+    """The content of the JSON result of `fmnist verify`."""
+
+    artifacts: tuple[Verification, ...]
+    """Those that could be checked, in the order they were named."""
 
 
 def verify(path: Path, threads: int = 1) -> Verification:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 from xml.etree import ElementTree
 
 import numpy as np
 
-from fmnist.runs.results import ModelResults, Timing
+from fmnist.results.timed import TimedModel
+from fmnist.runs.results import ModelResults
 from fmnist_runtime.evaluate import Evaluation
 from fmnist_runtime.timing.samples import Percentile
+from support.timings import timed
 
 NEAR = 0.25
 """Places have one decimal, so a mark and both ticks are each off by at most 0.05. A mark that is as far
@@ -70,23 +73,23 @@ def assert_ascending(along: dict[float, float]) -> None:
     assert len({step > 0 for step in steps}) == 1
 
 
-def timing(times_us, counts=None, verdict: str = "STABLE", reasons: tuple[str, ...] = ()) -> Timing:
+def timing(times_us, counts=None, verdict: str = "STABLE", reasons: tuple[str, ...] = ()) -> TimedModel:
     """Return times of calls, with a median between the first and the last."""
     times = np.asarray(times_us, float)
-    found = np.ones(len(times)) if counts is None else np.asarray(counts, float)
+    found = np.ones(len(times), int) if counts is None else np.asarray(counts)
     median = float(times[np.searchsorted(np.cumsum(found), found.sum() / 2)])
-    middle = Percentile(50, median, 0.9 * median, 1.1 * median)
-    return Timing(
+    record = timed("a.tflite", (1000 * times).astype(int))
+    return replace(
+        record,
         engine="an engine",
-        threads=1,
         calls=int(found.sum()),
-        percentiles={"p50": middle, "p90": None, "p99": None, "p99.9": None},
+        p50_us=Percentile(median, 0.9 * median, 1.1 * median),
+        p90_us=None,
+        p99_us=None,
+        p99_9_us=None,
         max_us=float(times[-1]),
         verdict=verdict,
         reasons=reasons,
-        load_us=1.0,
-        first_us=1.0,
-        peak_memory_bytes=None,
         times_ns=1000 * times,
         counts=found,
     )
@@ -101,5 +104,5 @@ def model(
         right = round(1000 * accuracy)
         confusion = np.array([[right, 1000 - right], [0, 0]])
         evaluation = Evaluation(1000, right, right / 1000, (right / 1000, math.nan), confusion)
-    timed = None if p50 is None else timing([0.8 * p50, p50, 1.5 * p50])
-    return ModelResults(name, format, "float32", size, f"of {name}", evaluation, None, timed)
+    latency = None if p50 is None else timing([0.8 * p50, p50, 1.5 * p50])
+    return ModelResults(name, format, "float32", size, f"of {name}", evaluation, None, latency)

@@ -31,7 +31,11 @@ RESULTS: dict[str, Any] = {
     "eval": {"models": [MODEL | {"accuracy": 0.8746}]},
     "parity": {
         "candidates": [
-            {"name": MODEL["name"], "answers": {"accuracy_difference": -0.0003, "agreement": 0.9989}}
+            {
+                "name": MODEL["name"],
+                "answers": {"accuracy_difference": -0.0003, "agreement": 0.9989},
+                "breaches": [],
+            }
         ]
     },
     "bench": {

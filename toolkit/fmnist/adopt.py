@@ -11,7 +11,7 @@ from typing import Any
 from fmnist.models.open import Execution, is_keras, open_model, open_on
 from fmnist.models.select import Splits
 from fmnist.results.write import to_json
-from fmnist.runs.run import RUNS, AdoptionBody, Run, is_run
+from fmnist.runs.run import RUNS, AdoptedSettings, AdoptionBody, Run, is_run
 from fmnist.text.tables import percent
 from fmnist_exporters.adopt import Adopted, adopt
 from fmnist_exporters.manifest import MANIFEST_FILE, write_manifest
@@ -130,17 +130,17 @@ def _record(run: Run, path: Path, made: Adopted, dataset: Dataset, accuracy: flo
     )
     write_reference(run.reference, reference)
     write_manifest(run.exports)
-    record: AdoptionBody = {
-        "settings": {"dataset": dataset_reference(dataset.name)},
-        "file": path.name,
-        "model_sha256": metadata.source_sha256,
-        "input_range": metadata.source_range,
-        "range_known_from": str(metadata.adopted["known_from"]),
-        "labels": metadata.labels,
-        "test_digest": dataset.digest,
-        "test_accuracy": accuracy,
-        "finished": datetime.now(UTC).isoformat(),
-    }
+    record = AdoptionBody(
+        settings=AdoptedSettings(dataset_reference(dataset.name)),
+        file=path.name,
+        model_sha256=metadata.source_sha256,
+        input_range=metadata.source_range,
+        range_known_from=str(metadata.adopted["known_from"]),
+        labels=metadata.labels,
+        test_digest=dataset.digest,
+        test_accuracy=accuracy,
+        finished=datetime.now(UTC).isoformat(),
+    )
     write_atomically(run.adopt_json, to_json("adopt", record).encode())
 
 

@@ -8,21 +8,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fmnist.bench.body import benchmark_body
 from fmnist.bench.configuration import Method, combine, harness
 from fmnist.bench.measure import measure
 from fmnist.bench.models import shared_split, with_baseline
-from fmnist.bench.record import BenchmarkBody
+from fmnist.bench.record import BenchInputs, Benchmark
 from fmnist.export import Origin, export_model, plan_targets
 from fmnist.models.open import Execution
 from fmnist.models.select import Splits
-from fmnist.parity.body import ParityBody, parity_body
 from fmnist.parity.models import compare_models
+from fmnist.parity.report import ParityBody, ParityInputs, parity_body
 from fmnist.report.writing import write_report
-from fmnist.results.inputs import Inputs, StepSettings
+from fmnist.results.read import DamageError, read_json
 from fmnist.results.summary import FIGURES, SummaryRow, figure_cells, summarise, trust_notes, verdict_cell
-from fmnist.results.write import RESULT, plain, schema, to_json
-from fmnist.runs.run import Run, read_json
+from fmnist.results.write import RESULT, Inputs, Kept, plain, schema, to_json
+from fmnist.runs.run import Run
 from fmnist.scoring.evaluate import (
     EvaluationBody,
     evaluate_models,
@@ -86,15 +85,19 @@ class Pipeline:
         """Do all steps; they fail independently."""
         self._export()
         gates = {f"{recipe.format} {recipe.scheme}": recipe.gate for recipe in RECIPES}
-        limits: StepSettings = {"gates": gates, "limits": dict(self._limits)}
-        timing: StepSettings = {"method": self._method, "machine": platform.node()}
+        limits, machine = dict(self._limits), platform.node()
         results = {
-            "eval": self._step("eval", {}, self._evaluate),
-            "parity": self._step("parity", limits, self._compare),
-            "bench": self._step("bench", timing, self._time),
+            "eval": self._step("eval", self._evaluate, Inputs),
+            "parity": self._step("parity", self._compare, ParityInputs, gates=gates, limits=limits),
+            "bench": self._step("bench", self._time, BenchInputs, method=self._method, machine=machine),
         }
+        try:
+            rows = summarise(results)
+        except DamageError as error:
+            rows, reason = [], f"{self._run.folder}: {error}; remove the damaged result and run it again"
+            self._failures.append(ResultError(reason))
         report = self._report()
-        return Summary(self._judged(summarise(**results)), tuple(self._failures), report)
+        return Summary(self._judged(rows), tuple(self._failures), report)
 
     def _export(self) -> None:
         model = self._run.model
@@ -128,7 +131,7 @@ class Pipeline:
         )
         return parity_body(results)
 
-    def _time(self) -> BenchmarkBody:
+    def _time(self) -> Benchmark:
         artifacts = self._run.artifacts()
         if not artifacts:
             raise ResultError(f"{self._run.exports}: nothing was exported, so there is nothing to time")
@@ -140,7 +143,7 @@ class Pipeline:
         if benchmark.interrupted:
             raise KeyboardInterrupt
         self._failures += benchmark.errors
-        return benchmark_body(benchmark)
+        return benchmark
 
     def _report(self) -> Path | None:
         try:
@@ -161,33 +164,37 @@ class Pipeline:
         return original, *artifacts
 
     def _step(
-        self, kind: str, settings: StepSettings, work: Callable[[], Mapping[str, Any]]
+        self, kind: str, work: Callable[[], Kept], depends_on: type[Inputs], **settings: Any
     ) -> dict[str, Any]:
-        """Return a result, kept or made now; empty if it cannot be made."""
+        """Return a result, kept or made now; empty if it cannot be made.
+
+        Args:
+            kind: The verb.
+            work: Makes the result.
+            depends_on: Class of what the result depends on.
+            settings: The fields that this class adds to `Inputs`.
+        """
         path = self._run.result(kind)
         try:
             require_writable(path, RESULT, self._force, _IN_THE_WAY)
-            inputs: Inputs = {**self._inputs(), **settings}
+            inputs = depends_on(
+                packages=package_versions(),
+                threads=self._how.threads,
+                reference=sha256_file(self._run.reference),
+                artifacts={path.name: sha256_file(path) for path in self._run.artifacts()},
+                **settings,
+            )
             record = _read_or_empty(path)
             same = record.get("schema") == schema(kind) and record.get("inputs") == plain(inputs)
             if same and not record.get("failures"):
                 say(f"{kind}: kept")
                 return record
-            write_atomically(path, to_json(kind, {"inputs": inputs, **work()}).encode())
+            write_atomically(path, to_json(kind, replace(work(), inputs=inputs)).encode())
             say(f"{kind}: done")
             return read_json(path)
         except FmnistError as error:
             self._failures.append(error)
             return {}
-
-    def _inputs(self) -> Inputs:
-        """Return everything that the results depend on."""
-        return {
-            "packages": package_versions(),
-            "threads": self._how.threads,
-            "reference": sha256_file(self._run.reference),
-            "artifacts": {path.name: sha256_file(path) for path in self._run.artifacts()},
-        }
 
 
 def _read_or_empty(path: Path) -> dict[str, Any]:

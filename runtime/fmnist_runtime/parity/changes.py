@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +40,9 @@ class ClassChange:
     """The class."""
     images: int
     """Number of its images."""
-    reference_accuracy: float
+    reference_accuracy: Annotated[float, "NaN"]
     """Share of them that the original has right; NaN if there are none."""
-    candidate_accuracy: float
+    candidate_accuracy: Annotated[float, "NaN"]
     """Share of them that the converted model has right; NaN if there are none."""
     worse: int
     """Images that the original has right and the converted model wrong."""

@@ -21,14 +21,17 @@ _DEVIATIONS = 12
 class Percentile:
     """A percentile of samples, with a confidence interval for the population's percentile."""
 
-    percent: float
-    """The percentage: 50 for the median."""
     value: float
     """The smallest sample that so many percent do not exceed."""
     low: float
-    """Lower end of the 95% interval, which is a sample."""
+    """Lower end of the interval: of 95% for a percentile, the slowest process for throughput."""
     high: float
-    """Upper end of the interval."""
+    """Upper end of the interval: for throughput, the fastest process."""
+
+    def __post_init__(self) -> None:
+        """Check that the value lies in its interval."""
+        if not 0 <= self.low <= self.value <= self.high:
+            raise ValueError("the value is negative, or outside its interval")
 
 
 def percentile_rank(count: int, percent: float) -> int:
@@ -122,7 +125,7 @@ class Samples:
             return None
         wanted = [percentile_rank(len(self), percent), *ranks]
         value, low, high = self.times_ns[np.searchsorted(np.cumsum(self.counts), wanted)]
-        return Percentile(percent, float(value), float(low), float(high))
+        return Percentile(float(value), float(low), float(high))
 
 
 def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentile | None:
@@ -145,4 +148,4 @@ def pooled_percentile(processes: Sequence[Samples], percent: float) -> Percentil
     if not own:
         return pooled
     first, last = interval_ranks(len(own), 50) or (1, len(own))
-    return Percentile(percent, pooled.value, min(pooled.low, own[first - 1]), max(pooled.high, own[last - 1]))
+    return Percentile(pooled.value, min(pooled.low, own[first - 1]), max(pooled.high, own[last - 1]))

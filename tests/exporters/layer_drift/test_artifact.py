@@ -10,7 +10,7 @@ import pytest
 from support import DATA
 from support.networks import NETWORKS, input_range
 
-from fmnist.parity.similarity import compare_values
+from fmnist.parity.layers import compare_values
 from fmnist_exporters.formats import converter
 from fmnist_exporters.layer_drift.artifact import artifact_activations
 from fmnist_exporters.layer_drift.original import original_activations

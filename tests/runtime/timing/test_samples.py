@@ -38,7 +38,7 @@ def test_value_and_interval_are_those_of_the_ordered_times(times, percent):
         return
     ordered = sorted(times)
     low, high = (ordered[rank - 1] for rank in ranks)
-    assert found == Percentile(percent, np.percentile(times, percent, method="inverted_cdf"), low, high)
+    assert found == Percentile(np.percentile(times, percent, method="inverted_cdf"), low, high)
 
 
 @pytest.mark.parametrize(("percent", "least"), [(50, 6), (90, 36), (99, 368), (99.9, 3688)])
@@ -55,9 +55,9 @@ def test_a_percentile_is_withheld_until_there_are_samples_enough(percent, least)
 def test_the_interval_of_several_processes_spans_what_each_found():
     """A process that is slower as a whole is no sample among many, however many it took."""
     fast, slow = (Samples.of(np.full(1000, value)) for value in (100, 130))
-    assert pooled_percentile([fast, fast, slow], 50) == Percentile(50, 100, 100, 130)
-    assert pooled_percentile([slow, slow, fast], 50) == Percentile(50, 130, 100, 130)
-    assert pooled_percentile([fast], 50) == Percentile(50, 100, 100, 100)
+    assert pooled_percentile([fast, fast, slow], 50) == Percentile(100, 100, 130)
+    assert pooled_percentile([slow, slow, fast], 50) == Percentile(130, 100, 130)
+    assert pooled_percentile([fast], 50) == Percentile(100, 100, 100)
 
 
 def test_more_processes_tell_more():

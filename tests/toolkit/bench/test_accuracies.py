@@ -10,7 +10,7 @@ from support import DATA, TINY
 from support.timings import benchmark, timed
 
 from fmnist.bench import pictures
-from fmnist.bench.accuracies import find_accuracies
+from fmnist.bench.models import find_accuracies
 from fmnist.models.select import Splits
 from fmnist.runs.run import Run
 from fmnist.scoring.evaluate import evaluate_original
@@ -25,9 +25,9 @@ def accuracy(tmp_path):
 
     def find(path: Path, engine: str) -> float:
         result = timed(str(path), range(1, 10), engine=engine, sha256=sha256_file(path))
-        found = find_accuracies(benchmark(result), Splits(None, DATA))
-        assert found.failures == ()
-        return found.accuracies[result.configuration]
+        found, errors = find_accuracies(benchmark(result), Splits(None, DATA))
+        assert errors == []
+        return found.models[0].accuracy
 
     return find
 
@@ -62,10 +62,8 @@ def test_a_model_without_accuracy_stops_no_other(tmp_path):
         timed("gone.npz", range(1, 100), engine="numpy"),
         timed(str(NPZ), range(1, 100), engine="numpy"),
     )
-    picture = benchmark(gone, there)
-    found = find_accuracies(picture, Splits("fashion-mnist", DATA))
-    assert list(found.accuracies) == [there.configuration]
-    [failure] = found.failures
-    assert str(failure).startswith("gone.npz: ")
-    lines = pictures.write_pictures(picture, found.accuracies, tmp_path)
-    assert lines == [str(tmp_path / name) for name in ("tradeoff.png", "latencies.png")]
+    found, [error] = find_accuracies(benchmark(gone, there), Splits("fashion-mnist", DATA))
+    assert [model.accuracy is None for model in found.models] == [True, False]
+    assert str(error).startswith("gone.npz: ")
+    lines = pictures.write_pictures(found, tmp_path)
+    assert lines == [str(tmp_path / name) for name in ("tradeoff.svg", "latencies.svg")]

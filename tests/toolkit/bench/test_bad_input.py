@@ -88,10 +88,10 @@ def test_a_model_that_fails_midway_has_no_figures(int8, tmp_path, t10k):
             gone.unlink()
 
     benchmark = measure(configurations, t10k.images, Method(seconds=0.06, processes=3), on_process)
-    [result] = benchmark.results
-    assert (result.configuration.path, len(result.processes)) == (int8, 3)
+    [result] = benchmark.models
+    assert (result.path, len(result.processes)) == (int8, 3)
     [failure] = benchmark.failures
-    assert str(failure.error) == f"{gone}: no such file; give the path of a model file"
+    assert failure.error == f"{gone}: no such file; give the path of a model file"
     assert len(done) == 5  # it was not tried again
 
 
@@ -103,9 +103,9 @@ def test_a_model_that_is_replaced_midway_has_no_figures(int8, t10k):
         shutil.copy(EXPORT / "model-float32.tflite", int8)
 
     benchmark = measure([configuration], t10k.images, Method(seconds=0.06, processes=3), on_process)
-    assert benchmark.results == ()
+    assert benchmark.models == ()
     [failure] = benchmark.failures
-    assert str(failure.error) == f"{int8}: was replaced while it was timed; run fmnist bench again"
+    assert failure.error == f"{int8}: was replaced while it was timed; run fmnist bench again"
 
 
 def test_an_engine_that_crashes_stops_no_other(int8, tmp_path, t10k, monkeypatch):
@@ -117,9 +117,9 @@ def test_an_engine_that_crashes_stops_no_other(int8, tmp_path, t10k, monkeypatch
     crashing = Path(shutil.copy(int8, tmp_path / "crash.tflite"))
     configurations = [Configuration(path, "tflite", 1, 1) for path in (crashing, int8)]
     benchmark = measure(configurations, t10k.images, Method(seconds=0.02, processes=1))
-    assert [result.configuration.path for result in benchmark.results] == [int8]
+    assert [result.path for result in benchmark.models] == [int8]
     [failure] = benchmark.failures
-    assert str(failure.error) == f"{crashing}: its engine crashed (SIGSEGV); it cannot be timed here"
+    assert failure.error == f"{crashing}: its engine crashed (SIGSEGV); it cannot be timed here"
 
 
 def test_nothing_timed_is_no_result(fmnist, tmp_path):
@@ -257,5 +257,5 @@ def test_ctrl_c_before_anything_was_timed(int8, t10k):
     configurations = [Configuration(int8, "tflite", threads, 1) for threads in (1, 2)]
     benchmark = measure(configurations, t10k.images, Method(seconds=0.02, processes=2), stop)
     assert benchmark.rounds == 0
-    [result] = benchmark.results  # of the process that was done when it was pressed
+    [result] = benchmark.models  # of the process that was done when it was pressed
     assert len(result.processes) == 1

@@ -6,13 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from support.timings import benchmark
 
-from fmnist.bench.configuration import Configuration, Method
-from fmnist.bench.doubts import ADVICE
+from fmnist.bench.configuration import Configuration
 from fmnist.bench.processes import Process, Steady
 from fmnist.bench.report import benchmark_text
-from fmnist.bench.result import Benchmark, Result
-from fmnist.models.open import ModelFile
+from fmnist.bench.result import ADVICE, timed_record
+from fmnist.results.model_file import ModelFile
+from fmnist.results.timed import Timed
 from fmnist_runtime.machine.state import MachineState
 from fmnist_runtime.timing import Samples, Timing, WarmUp
 
@@ -21,7 +22,7 @@ def state(clock_s: float, busy_s: float, own_s: float) -> MachineState:
     return MachineState(0, None, "", None, False, None, busy_s, own_s, clock_s)
 
 
-def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: float) -> Result:
+def processes_at(name: str, threads: int, levels_us: list[float], busy_elsewhere: float) -> list[Process]:
     """Processes at these levels, each half a second long, while others kept so many cores busy."""
     processes = []
     for level in levels_us:
@@ -29,13 +30,18 @@ def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: floa
         timing = Timing(Samples.of(times.astype(np.int64)), times)
         window = (state(0, 0, 0), state(0.5, 0.5 + 0.5 * busy_elsewhere, 0.5))
         steady = Steady(WarmUp(10, 0.1, True, level * 1000), timing)
-        model = ModelFile(name, "tflite", "int8", "engine 1.0", threads, 1000, "0" * 64, None, "")
+        model = ModelFile(name, "tflite", "int8", 1000, "0" * 64, "engine 1.0", threads, None, "")
         processes.append(Process(model, 1, 1, 1, 3, 1, window, steady))
-    return Result(Configuration(Path(name), "tflite", threads, 1), tuple(processes), name)
+    return processes
 
 
-def doubts(*results: Result) -> list[str]:
-    text = benchmark_text(Benchmark(Method(), results, (), (), 6, interrupted=False))
+def result(name: str, threads: int, levels_us: list[float], busy_elsewhere: float) -> Timed:
+    processes = processes_at(name, threads, levels_us, busy_elsewhere)
+    return timed_record(Configuration(Path(name), "tflite", threads, 1), processes, name)
+
+
+def warnings(*results: Timed) -> list[str]:
+    text = benchmark_text(benchmark(*results))
     *reasons, advice = text.split("\n\n")[-1].splitlines()[:-1] or [ADVICE]
     assert advice == ADVICE
     return reasons
@@ -45,12 +51,12 @@ EVEN = [10.0] * 6
 
 
 def test_nothing_is_said_of_what_is_stable():
-    assert doubts(result("a.tflite", 1, EVEN, 0.01)) == []
+    assert warnings(result("a.tflite", 1, EVEN, 0.01)) == []
 
 
 def test_a_reason_of_all_is_said_once():
     loads = (0.6, 0.98, 0.7)
-    found = doubts(
+    found = warnings(
         *(result(f"{name}.tflite", 1, EVEN, load) for name, load in zip("abc", loads, strict=True))
     )
     assert found == ["all: other programs kept 0.60 to 0.98 cores busy; 0.25 is allowed"]
@@ -61,10 +67,9 @@ def test_thousands_are_one_figure():
     results = []
     for name, high, low in (("a.npz", 1500.0, 1200.0), ("b.npz", 2400.0, 1100.0)):
         window = (replace(before, frequency_mhz=high), replace(after, frequency_mhz=low))
-        even = result(name, 1, EVEN, 0)
-        slowed = [replace(process, machine=window) for process in even.processes]
-        results.append(replace(even, processes=tuple(slowed)))
-    assert doubts(*results) == [
+        slowed = [replace(process, machine=window) for process in processes_at(name, 1, EVEN, 0)]
+        results.append(timed_record(Configuration(Path(name), "tflite", 1, 1), slowed, name))
+    assert warnings(*results) == [
         "all: the processor fell from 1,500 to 2,400 MHz to 1,100 to 1,200 MHz within a process, "
         "by 20 to 54.2%; 10% is allowed"
     ]
@@ -72,7 +77,7 @@ def test_thousands_are_one_figure():
 
 def test_a_reason_of_some_names_them():
     off = [10.0, 10.0, 10.0, 10.0, 10.0, 13.0]
-    found = doubts(
+    found = warnings(
         result("a.tflite", 1, EVEN, 0), result("a.tflite", 2, off, 0), result("b.tflite", 1, off, 0.5)
     )
     assert found == [
@@ -83,13 +88,10 @@ def test_a_reason_of_some_names_them():
 
 def test_what_the_empty_call_is_and_nothing_against_it():
     """So few ticks of the clock are never steady, and no model's figure depends on that."""
-    steady, call = result("a.tflite", 1, EVEN, 0), result("(harness)", 1, [0.06, 0.07, 0.08] * 2, 0.9)
-    empty = Result(
-        Configuration(None, "none", 1, 1),
-        tuple(replace(process, model=None) for process in call.processes),
-        "(harness)",
-    )
-    text = benchmark_text(Benchmark(Method(), (steady, empty), (), (), 6, interrupted=False))
+    steady, calls = result("a.tflite", 1, EVEN, 0), processes_at("", 1, [0.06, 0.07, 0.08] * 2, 0.9)
+    calls = [replace(process, model=None) for process in calls]
+    empty = timed_record(Configuration(None, "none", 1, 1), calls, "(harness)")
+    text = benchmark_text(benchmark(steady, harness=empty))
     row = next(line for line in text.splitlines() if line.startswith("(harness)"))
     assert row.split()[-1] == "-"
     assert text.split("\n\n")[-1].splitlines() == [

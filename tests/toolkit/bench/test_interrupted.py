@@ -10,15 +10,15 @@ from support import TINY
 from support.timings import benchmark, timed
 
 from fmnist.bench import outcome
-from fmnist.bench.gate import Gate
-from fmnist.bench.result import Benchmark
+from fmnist.bench.gate import LatencyGate
+from fmnist.bench.record import Benchmark
 
 IMAGES = np.zeros((1, 28, 28), np.uint8)
 NPZ = str(TINY / "export" / "model-float32.npz")
 
 
-def examined(done: Benchmark) -> outcome.Outcome:
-    return outcome.examine(done, IMAGES, True, None, Gate((), None), [Path(NPZ)])
+def examined(done: Benchmark) -> outcome.BenchOutcome:
+    return outcome.examine(done, IMAGES, True, None, LatencyGate((), None), [Path(NPZ)])
 
 
 def test_ctrl_c_while_operators_are_timed_leaves_the_figures(monkeypatch):
@@ -28,8 +28,8 @@ def test_ctrl_c_while_operators_are_timed_leaves_the_figures(monkeypatch):
     monkeypatch.setattr(outcome, "profile", stop)
     found = examined(benchmark(timed(NPZ, [1000] * 10)))
     assert found.text.startswith("model ")
-    assert found.body["models"][0].p50_us.value == 1.0
-    [error] = found.failures
+    assert found.benchmark.models[0].p50_us.value == 1.0
+    [error] = found.errors
     assert str(error) == "bench: stopped after 6 of 6 rounds; the figures are of what was done by then"
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from support.timings import timed
 
-from fmnist.bench.naming import file_names, short_names
+from fmnist.bench.result import file_names, short_names
 
 
 def test_names_say_what_differs():

@@ -41,11 +41,10 @@ def said(svg) -> list[str]:
 
 def test_both_pictures_say_what_was_measured_and_how(tmp_path):
     models = [
-        timed("a.tflite", range(1000, 1100), size_bytes=1000),
-        timed("b.onnx", range(9000, 9100), size_bytes=5000),
+        replace(timed("a.tflite", range(1000, 1100), size_bytes=1000), accuracy=0.5),
+        replace(timed("b.onnx", range(9000, 9100), size_bytes=5000), accuracy=0.6),
     ]
-    accuracies = {model.configuration: 0.5 + place / 10 for place, model in enumerate(models)}
-    lines = pictures.write_pictures(benchmark(*models), accuracies, tmp_path)
+    lines = pictures.write_pictures(benchmark(*models), tmp_path)
     assert lines == [str(tmp_path / "tradeoff.svg"), str(tmp_path / "latencies.svg")]
     tradeoff, latencies = drawn(tmp_path / "tradeoff.svg"), drawn(tmp_path / "latencies.svg")
     for svg, title in ((tradeoff, "Accuracy, speed and size"), (latencies, "Latency distributions")):
@@ -60,17 +59,20 @@ def test_both_pictures_say_what_was_measured_and_how(tmp_path):
 
 
 def test_cold_starts_are_in_ms(tmp_path):
-    lone = timed("a.tflite", [1000])
-    cold = replace(lone, processes=tuple(replace(each, steady=None) for each in lone.processes))
-    pictures.write_pictures(benchmark(cold, scenario="cold-start"), {}, tmp_path)
+    cold = timed("a.tflite", [1000], cold=True)
+    pictures.write_pictures(benchmark(cold, scenario="cold-start"), tmp_path)
     svg = drawn(tmp_path / "latencies.svg")
     assert "time from the start of a process to its answer, ms" in [each.text for each in svg.iter("text")]
     assert "longest: 120 ms" in titles(svg)
 
 
 def test_long_and_odd_names_are_text(tmp_path):
-    models = [timed(f"{name}.tflite", range(1000, 1100)) for name in HOSTILE if "/" not in name]
-    pictures.write_pictures(benchmark(*models), {model.configuration: 0.5 for model in models}, tmp_path)
+    models = [
+        replace(timed(f"{name}.tflite", range(1000, 1100)), accuracy=0.5)
+        for name in HOSTILE
+        if "/" not in name
+    ]
+    pictures.write_pictures(benchmark(*models), tmp_path)
     for name in ("tradeoff.svg", "latencies.svg"):
         svg = drawn(tmp_path / name)
         assert not [*svg.iter("script")]
@@ -81,10 +83,10 @@ def test_long_and_odd_names_are_text(tmp_path):
 def test_what_is_not_stable_is_named_so(tmp_path):
     """A lone process proves nothing, and its point would look like the others."""
     lone = timed("a.tflite", range(1000, 1010), processes=1)
-    pictures.write_pictures(benchmark(lone), {lone.configuration: 0.5}, tmp_path)
-    assert lone.trust.verdict != "STABLE"
+    pictures.write_pictures(benchmark(replace(lone, accuracy=0.5)), tmp_path)
+    assert lone.verdict != "STABLE"
     for name in ("tradeoff.svg", "latencies.svg"):
-        assert labels(drawn(tmp_path / name)) == [f"tflite int8 ({lone.trust.verdict})"]
+        assert labels(drawn(tmp_path / name)) == [f"tflite int8 ({lone.verdict})"]
 
 
 def test_pictures_are_written_and_made_anew(tmp_path, fmnist, copies):

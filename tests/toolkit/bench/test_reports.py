@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,9 @@ import pytest
 from support import TINY, told
 from support.timings import benchmark, timed
 
-from fmnist.bench.body import benchmark_body
-from fmnist.bench.comma_separated import benchmark_csv
-from fmnist.bench.configuration import Configuration
-from fmnist.bench.report import benchmark_markdown
-from fmnist.bench.result import Failure
+from fmnist.bench.record import NotTimed
+from fmnist.bench.report import benchmark_csv, benchmark_markdown
 from fmnist.results.write import to_json
-from fmnist_runtime.errors import ModelError
 
 INT8, NPZ = TINY / "export" / "model-int8.tflite", TINY / "export" / "model-float32.npz"
 QUICK = ("--duration", 0.06, "--processes", 2, "--engine", "tflite", "--engine", "numpy")
@@ -75,7 +72,7 @@ def test_a_name_is_no_formula_and_moves_no_cursor():
     names = ("=1+1.tflite", "+a.tflite", "-b.tflite", "@c.tflite", "\td.tflite", 'e,"f"\n.tflite')
     names += (os.fsdecode(b"g\xff.tflite"),)
     times = np.arange(1000, 2000)
-    text = benchmark_csv(benchmark_body(benchmark(*(timed(name, times) for name in names))))
+    text = benchmark_csv(benchmark(*(timed(name, times) for name in names)))
     rows = list(csv.DictReader(io.StringIO(text)))
     expected = ["./=1+1.tflite", "./+a.tflite", "./-b.tflite", "./@c.tflite", "?d.tflite", 'e,"f"?.tflite']
     assert [row["model"] for row in rows] == [*expected, "g?.tflite"]
@@ -83,33 +80,28 @@ def test_a_name_is_no_formula_and_moves_no_cursor():
 
 
 def test_a_scheme_is_a_strangers_text_too():
-    text = benchmark_csv(
-        benchmark_body(benchmark(timed("a.tflite", range(1, 100), scheme="=cmd|' /C x'!A0")))
-    )
+    text = benchmark_csv(benchmark(timed("a.tflite", range(1, 100), scheme="=cmd|' /C x'!A0")))
     [row] = csv.DictReader(io.StringIO(text))
     assert row["scheme"] == "./=cmd|' /C x'!A0"
 
 
 def test_csv_has_the_accuracy_where_it_was_asked_for():
-    result = timed("a.tflite", range(1, 100))
-    body = benchmark_body(benchmark(result), {result.configuration: 0.8749})
-    [row] = csv.DictReader(io.StringIO(benchmark_csv(body)))
+    found = benchmark(replace(timed("a.tflite", range(1, 100)), accuracy=0.8749))
+    [row] = csv.DictReader(io.StringIO(benchmark_csv(found)))
     assert row["accuracy"] == "0.8749"
-    assert json.loads(to_json("bench", body))["models"][0]["accuracy"] == 0.8749
+    assert json.loads(to_json("bench", found))["models"][0]["accuracy"] == 0.8749
 
 
 def test_markdown_says_what_is_not_stable_and_what_was_not_timed():
     steady = timed("steady.tflite", np.arange(1000, 1010))
     lone = timed("lone.tflite", np.arange(1000, 1010), processes=1)
-    failure = Failure(
-        Configuration(Path("gone.onnx"), "onnxruntime", 1, 1), ModelError("gone.onnx: <no> such"), "gone.onnx"
-    )
+    failure = NotTimed(Path("gone.onnx"), "onnxruntime", 1, 1, error="gone.onnx: <no> such")
     text = benchmark_markdown(benchmark(steady, lone, failures=[failure, failure]))
     assert text.startswith("### Bench: 1 of 2 STABLE\n\n| model | p50 µs |")
     assert text.count("\n- gone.onnx") == 0
     assert text.count("\n- not timed: gone.onnx: &lt;no&gt; such\n") == 1
-    [doubt] = [line for line in text.splitlines() if line.startswith("- lone.tflite: ")]
-    assert doubt == f"- lone.tflite: {lone.trust.reasons[0]}"
+    [warning] = [line for line in text.splitlines() if line.startswith("- lone.tflite: ")]
+    assert warning == f"- lone.tflite: {lone.reasons[0]}"
     assert "steady.tflite: " not in text
 
 

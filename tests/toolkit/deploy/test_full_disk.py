@@ -45,7 +45,7 @@ def test_a_disk_that_fills_while_it_is_sent_to(deploy, small_pi):
 
     outcome = deploy(handmade())
 
-    assert "could not be written (no space is left there); no version is in use there" in str(outcome.failure)
+    assert "could not be written (no space is left there); no version is in use there" in outcome.failure
     assert not (home / "fmnist" / "current").exists()
     assert not list((home / "fmnist" / "files").glob("*.part"))
 
@@ -58,8 +58,8 @@ def test_a_disk_that_fills_while_it_is_installed_on(deploy, small_pi):
 
     outcome = deploy(greedy)
 
-    assert "could not be installed (head: error writing" in str(outcome.failure)
+    assert "could not be installed (head: error writing" in outcome.failure
     assert "No space left on device" in outcome.log
     assert (home / "fmnist" / "current").readlink().name == first.version
     assert [path.name for path in (home / "fmnist" / "versions").iterdir()] == [first.version]
-    assert deploy(first).already
+    assert deploy(first).already_there

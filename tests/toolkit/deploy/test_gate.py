@@ -8,7 +8,6 @@ import pytest
 from support.handmade import COMMAND, DRIFT, INSTALL, RESULTS, answering, drifting, handmade
 
 from fmnist.deploy import transfer
-from fmnist.deploy.outcome import deployment_body
 from fmnist.results.write import schema
 from fmnist_runtime.errors import DeviceError, RejectedError
 
@@ -31,8 +30,8 @@ def test_what_breaks_its_gate_is_not_switched_to(deploy, pi, tiny):
 
     outcome = deploy(second)
 
-    assert isinstance(outcome.failure, RejectedError)
-    assert str(outcome.failure) == (
+    assert isinstance(outcome.error, RejectedError)
+    assert outcome.failure == (
         f"pi: version {second.version} fails its gate there in 1 of 1 models; "
         f"version {first.version} stays in use there"
     )
@@ -48,11 +47,10 @@ def test_the_results_of_what_broke_its_gate_come_back(deploy, pi, tiny):
     assert results(tiny) == {"doctor.json", "eval.json", "parity.json"}  # and no times of the other version
     there = json.loads((tiny / "devices/pi/parity.json").read_bytes())
     assert there["candidates"] == DRIFT["candidates"]
-    [row] = outcome.rows
+    [row] = outcome.models
     assert (row.accuracy, row.p50_us) == (0.8746, None)
     assert row.failures == ("max_drop: accuracy fell by 1.00 points; 0.50 are allowed",)
-    [device] = deployment_body(tiny, [outcome])["devices"]
-    assert (device.outcome, device.already_there, device.log) == ("drifted", False, "")
+    assert (outcome.outcome, outcome.already_there, outcome.log) == ("drifted", False, "")
 
 
 def test_a_device_whose_first_version_breaks_its_gate_uses_none(deploy, pi):
@@ -60,7 +58,7 @@ def test_a_device_whose_first_version_breaks_its_gate_uses_none(deploy, pi):
 
     outcome = deploy(bundle)
 
-    assert str(outcome.failure) == (
+    assert outcome.failure == (
         f"pi: version {bundle.version} fails its gate there in 1 of 1 models; no version is in use there"
     )
     assert not (pi / "fmnist" / "current").is_symlink()
@@ -74,9 +72,9 @@ def test_a_version_in_use_that_drifts_later_is_said_to_be_in_use(deploy, pi):
 
     outcome = deploy(bundle)
 
-    assert outcome.already
-    assert isinstance(outcome.failure, RejectedError)
-    assert str(outcome.failure) == (
+    assert outcome.already_there
+    assert isinstance(outcome.error, RejectedError)
+    assert outcome.failure == (
         f"pi: version {bundle.version} fails its gate there in 1 of 1 models; "
         "it is in use there until another is deployed"
     )
@@ -91,8 +89,8 @@ def test_a_version_in_use_that_no_longer_verifies_is_said_to_be_in_use(deploy, p
 
     outcome = deploy(bundle)  # installs it once more, in place, as it does not work
 
-    assert isinstance(outcome.failure, RejectedError)
-    assert str(outcome.failure) == (
+    assert isinstance(outcome.error, RejectedError)
+    assert outcome.failure == (
         f"pi: version {bundle.version} gives other answers there than where it was made; "
         "it is in use there until another is deployed"
     )
@@ -121,8 +119,8 @@ def test_what_broke_its_gate_is_tried_again_without_being_sent_or_installed_agai
 
     outcome = deploy(bundle)
 
-    assert isinstance(outcome.failure, RejectedError)
-    assert (outcome.sent_bytes, outcome.already) == (0, False)
+    assert isinstance(outcome.error, RejectedError)
+    assert (outcome.sent_bytes, outcome.already_there) == (0, False)
     assert (pi / "fmnist" / "ran").read_text() == "once\n"
 
 
@@ -135,7 +133,7 @@ def test_the_version_before_stays_when_it_drifts_as_it_is_deployed_again(deploy,
 
     outcome = deploy(first)
 
-    assert str(outcome.failure).endswith(f"; version {second.version} stays in use there")
+    assert outcome.failure.endswith(f"; version {second.version} stays in use there")
     assert (in_use(pi), (pi / "fmnist" / "previous").readlink().name) == (second.version, first.version)
     assert versions(pi) == {first.version, second.version}
 
@@ -146,15 +144,15 @@ def test_what_does_not_verify_is_measured_and_not_switched_to(deploy, pi, tiny):
 
     outcome = deploy(second)
 
-    assert isinstance(outcome.failure, RejectedError)
-    assert str(outcome.failure) == (
+    assert isinstance(outcome.error, RejectedError)
+    assert outcome.failure == (
         f"pi: version {second.version} gives other answers there than where it was made; "
         f"version {first.version} stays in use there"
     )
     assert outcome.log == "differs\n"
     assert in_use(pi) == first.version
     assert results(tiny) == {"doctor.json", "eval.json", "parity.json"}
-    assert len(outcome.rows) == 1
+    assert len(outcome.models) == 1
 
 
 def test_what_does_not_verify_fails_its_gate_even_if_it_cannot_be_measured(deploy, pi, tiny):
@@ -162,10 +160,10 @@ def test_what_does_not_verify_fails_its_gate_even_if_it_cannot_be_measured(deplo
 
     outcome = deploy(bundle)
 
-    assert isinstance(outcome.failure, RejectedError)
-    assert f"version {bundle.version} gives other answers there" in str(outcome.failure)
-    assert "(fmnist doctor fails there: " in str(outcome.failure)
-    assert str(outcome.failure).endswith("; no version is in use there")
+    assert isinstance(outcome.error, RejectedError)
+    assert f"version {bundle.version} gives other answers there" in outcome.failure
+    assert "(fmnist doctor fails there: " in outcome.failure
+    assert outcome.failure.endswith("; no version is in use there")
     assert not (pi / "fmnist" / "current").is_symlink()
 
 
@@ -174,7 +172,7 @@ def test_what_does_not_verify_fails_its_gate_even_if_it_cannot_be_measured(deplo
     [
         (3, RESULTS["parity"], "exits with 3 there, and its result has no broken gate"),
         (0, DRIFT, "exits with 0 there, and its result has a broken gate"),
-        (0, {"candidates": []}, "fmnist parity there does not tell of tflite int8"),
+        (0, {"candidates": []}, "fmnist parity there has no results of tflite int8"),
     ],
     ids=["code alone", "result alone", "no model"],
 )
@@ -185,9 +183,9 @@ def test_a_verdict_that_is_in_doubt_does_not_pass(deploy, pi, code, parity, reas
 
     outcome = deploy(handmade("second", command=command, results=RESULTS | {"parity": parity}))
 
-    assert isinstance(outcome.failure, DeviceError)
-    assert reason in str(outcome.failure)
-    assert str(outcome.failure).endswith(f"; version {first.version} stays in use there")
+    assert isinstance(outcome.error, DeviceError)
+    assert reason in outcome.failure
+    assert outcome.failure.endswith(f"; version {first.version} stays in use there")
     assert in_use(pi) == first.version
 
 
@@ -196,7 +194,7 @@ def test_no_model_at_all_does_not_pass(deploy, pi):
 
     outcome = deploy(handmade(results=nothing))
 
-    assert str(outcome.failure) == "pi: fmnist eval there tells of no model; no version is in use there"
+    assert outcome.failure == "pi: fmnist eval there has no results of a model; no version is in use there"
     assert not (pi / "fmnist" / "current").is_symlink()
 
 
@@ -209,7 +207,7 @@ def test_a_connection_that_dies_before_the_switch_leaves_the_version_before_in_u
 
     broken = deploy(second)
 
-    assert str(broken.failure) == (f"pi: the connection was lost; version {first.version} stays in use there")
+    assert broken.failure == (f"pi: the connection was lost; version {first.version} stays in use there")
     assert in_use(pi) == first.version
 
     again = deploy(second)
@@ -223,7 +221,7 @@ def test_a_verb_that_writes_without_end_is_ended(deploy, pi):
     outcome = deploy(handmade(command=answering("eval", "yes")))
 
     assert (
-        str(outcome.failure)
+        outcome.failure
         == "pi: the output of a command of this version does not end; no version is in use there"
     )
     assert deploy(handmade()).failure is None  # it holds no lock
@@ -235,12 +233,12 @@ def test_a_version_whose_times_do_not_come_back_is_in_use(deploy, pi, tiny):
 
     outcome = deploy(bundle)
 
-    assert str(outcome.failure) == (
+    assert outcome.failure == (
         f"pi: fmnist bench fails there: the moon is full; version {bundle.version} is in use there, "
         "but its results are not all here"
     )
     assert outcome.log.splitlines()[-1] == "the moon is full"
     assert in_use(pi) == bundle.version
     assert results(tiny) == {"doctor.json", "eval.json", "parity.json"}
-    [row] = outcome.rows
+    [row] = outcome.models
     assert (row.agreement, row.p50_us) == (0.9989, None)

@@ -9,10 +9,10 @@ from support.handmade import handmade
 
 def reason(deploy, host="pi"):
     [outcome] = deploy(handmade(), host)
-    assert str(outcome.failure).startswith(f"{host}: ")
-    assert str(outcome.failure).endswith("; nothing was sent")
+    assert outcome.failure.startswith(f"{host}: ")
+    assert outcome.failure.endswith("; nothing was sent")
     assert outcome.sent_bytes == 0
-    return str(outcome.failure).removeprefix(f"{host}: ").removesuffix("; nothing was sent")
+    return outcome.failure.removeprefix(f"{host}: ").removesuffix("; nothing was sent")
 
 
 def test_a_host_that_refuses_connections(deploy, network):

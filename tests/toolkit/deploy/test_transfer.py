@@ -39,12 +39,12 @@ def test_a_version_is_sent_installed_and_measured(deploy, pi, tiny):
     outcome = deploy(bundle)
 
     assert outcome.failure is None
-    assert (outcome.sent_bytes, outcome.already) == (total(bundle), False)
+    assert (outcome.sent_bytes, outcome.already_there) == (total(bundle), False)
     assert in_use(pi) == bundle.version == outcome.version
     for file in bundle.files:
         with file.open() as content:
             assert (pi / "fmnist" / "current" / file.name).read_bytes() == content.read()
-    [row] = outcome.rows
+    [row] = outcome.models
     assert (row.accuracy, row.difference, row.agreement) == (0.8746, -0.0003, 0.9989)
     assert (row.p50_us, row.p99_us) == (12.5, 31.4)
     results = {path.name: json.loads(path.read_bytes())["schema"] for path in (tiny / "devices/pi").iterdir()}
@@ -64,7 +64,7 @@ def test_what_is_in_use_already_is_neither_sent_nor_installed_but_measured(deplo
     outcome = deploy(bundle)
 
     assert outcome.failure is None
-    assert (outcome.sent_bytes, outcome.already) == (0, True)
+    assert (outcome.sent_bytes, outcome.already_there) == (0, True)
     assert (pi / "fmnist" / "ran").read_text() == "once\n"
     assert (tiny / "devices/pi/bench.json").is_file()
 
@@ -116,7 +116,7 @@ def test_a_file_that_changes_here_in_the_meantime_is_not_used(deploy, pi, tmp_pa
 
     outcome = deploy(bundle)
 
-    assert reason in str(outcome.failure)
+    assert reason in outcome.failure
     assert not (pi / "fmnist" / "current").exists()
 
 
@@ -128,7 +128,7 @@ def test_a_folder_of_that_name_that_is_somebodys_is_left_alone(deploy, pi, name)
 
     outcome = deploy(handmade())
 
-    assert str(outcome.failure) == (
+    assert outcome.failure == (
         f"pi: {pi / 'fmnist'} holds files that no deployment put there; rename it; nothing was sent"
     )
     assert own.read_text() == "of a thesis"
@@ -169,8 +169,8 @@ def test_a_connection_that_dies_on_the_way_costs_what_was_not_there_yet(deploy, 
     wait_for_its_end(pi)
     there = bytes_there(pi)
 
-    assert "the connection was lost" in str(broken.failure)
-    assert "the same command sends the rest; no version is in use there" in str(broken.failure)
+    assert "the connection was lost" in broken.failure
+    assert "the same command sends the rest; no version is in use there" in broken.failure
     assert not (pi / "fmnist" / "current").exists()
     assert 0 < there < 5_000_000
 
@@ -190,20 +190,20 @@ def test_a_version_that_cannot_be_installed_leaves_the_one_before_in_use(deploy,
 
     outcome = deploy(second)
 
-    assert str(outcome.failure) == (
+    assert outcome.failure == (
         "pi: could not be installed (install.sh: the disk is made of cheese); "
         f"version {first.version} stays in use there"
     )
     assert outcome.log == "install.sh: the disk is made of cheese\n"
     assert in_use(pi) == first.version
     assert [path.name for path in (pi / "fmnist" / "versions").iterdir()] == [first.version]
-    assert deploy(first).already
+    assert deploy(first).already_there
 
 
 def test_an_installation_that_is_killed_there_is_said_to_be(deploy, pi):
     outcome = deploy(handmade(install="echo installing\nkill -9 $$\n"))
 
-    assert str(outcome.failure) == (
+    assert outcome.failure == (
         "pi: could not be installed (ended by signal 9; has it too little memory?); "
         "no version is in use there"
     )
@@ -233,7 +233,7 @@ def test_what_has_the_name_of_a_link_is_not_replaced(deploy, pi, name, folder):
 
     outcome = deploy(handmade())
 
-    assert str(outcome.failure) == (f"pi: {path} exists and is not from fmnist; rename it; nothing was sent")
+    assert outcome.failure == (f"pi: {path} exists and is not from fmnist; rename it; nothing was sent")
     assert path.is_dir() or path.read_text() == "mine"
 
 
@@ -242,17 +242,15 @@ def test_a_file_in_place_of_the_folder(deploy, pi):
 
     outcome = deploy(handmade())
 
-    assert str(outcome.failure) == (
-        f"pi: {pi / 'fmnist'} exists and is not a folder; rename it; nothing was sent"
-    )
+    assert outcome.failure == (f"pi: {pi / 'fmnist'} exists and is not a folder; rename it; nothing was sent")
     assert (pi / "fmnist").read_text() == "mine"
 
 
 def test_what_needs_more_room_than_there_is_is_not_even_sent(deploy, pi):
     outcome = deploy(handmade(installed_bytes=10**15))
 
-    assert "pi: no space: needs 1000000000.00 MB, " in str(outcome.failure)
-    assert str(outcome.failure).endswith(" is free; delete what is not needed there; nothing was sent")
+    assert "pi: no space: needs 1000000000.00 MB, " in outcome.failure
+    assert outcome.failure.endswith(" is free; delete what is not needed there; nothing was sent")
     assert outcome.sent_bytes == bytes_there(pi) == 0
 
 
@@ -264,7 +262,7 @@ def test_a_file_that_was_changed_on_the_device_is_sent_again(deploy, pi):
     outcome = deploy(bundle)
 
     assert outcome.failure is None
-    assert (outcome.sent_bytes, outcome.already) == (50_000, False)
+    assert (outcome.sent_bytes, outcome.already_there) == (50_000, False)
     [payload] = (file for file in bundle.files if file.name == "payload")
     assert (pi / "fmnist" / "current" / "payload").read_bytes() == payload.content
 
@@ -277,8 +275,8 @@ def test_a_version_that_no_longer_works_is_installed_again(deploy, pi):
     outcome = deploy(bundle)
 
     assert outcome.failure is None
-    assert (outcome.sent_bytes, outcome.already) == (0, False)
-    assert deploy(bundle).already
+    assert (outcome.sent_bytes, outcome.already_there) == (0, False)
+    assert deploy(bundle).already_there
 
 
 def test_a_result_that_cannot_be_replaced_is_found_before_anything_is_sent(deploy, pi, tiny):
@@ -305,9 +303,9 @@ def test_what_is_no_result_is_not_brought_back(deploy, pi, tiny, command, reason
 
     outcome = deploy(bundle)
 
-    assert isinstance(outcome.failure, DeviceError)
-    assert reason in str(outcome.failure)
-    assert str(outcome.failure).endswith("; no version is in use there")
+    assert isinstance(outcome.error, DeviceError)
+    assert reason in outcome.failure
+    assert outcome.failure.endswith("; no version is in use there")
     assert not (pi / "fmnist" / "current").exists()
     assert not list((tiny / "devices").glob("*/*"))
 
@@ -318,5 +316,5 @@ def test_figures_that_are_none_are_refused(deploy, pi, accuracy):
 
     outcome = deploy(handmade(results=RESULTS | {"eval": {"models": [MODEL | {"accuracy": accuracy}]}}))
 
-    assert "answers with a damaged result" in str(outcome.failure)
-    assert outcome.rows == ()
+    assert "answers with a damaged result" in outcome.failure
+    assert outcome.models == ()

@@ -19,7 +19,7 @@ from walkthrough import Given
 
 from fmnist.bench.configuration import Method
 from fmnist.bundle.contents import make_bundle
-from fmnist.deploy.outcome import Outcome, deployment_body
+from fmnist.deploy.outcome import DeploymentBody, DeviceOutcome
 from fmnist.devices.targets import Target
 from fmnist.pipeline import Pipeline
 from fmnist.results.summary import SummaryBody, SummaryRow
@@ -27,7 +27,6 @@ from fmnist.results.write import to_json
 from fmnist.runs.reading import read_run
 from fmnist.runs.run import Run
 from fmnist_runtime.data.datasets import load_dataset
-from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine.probe import read_probe
 
 Results = dict[str, list[dict[str, Any]]]
@@ -111,9 +110,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
         "bundle": [_bundle(run)],
     }
     rows = _run_steps(run, found)
-    summary: SummaryBody = {"run": run, "models": rows}
-    found["run"] = [json.loads(to_json("run", summary))]
-    found["deploy"] = [json.loads(to_json("deploy", deployment_body(run, list(_outcomes(rows)))))]
+    found["run"] = [json.loads(to_json("run", SummaryBody(run, rows)))]
+    found["deploy"] = [json.loads(to_json("deploy", DeploymentBody(run, list(_outcomes(rows)))))]
     return found
 
 
@@ -146,6 +144,8 @@ def _run_steps(run: Path, found: Results) -> tuple[SummaryRow, ...]:
     return summary.rows
 
 
-def _outcomes(rows: tuple[SummaryRow, ...]) -> Iterator[Outcome]:
-    yield Outcome("pi", read_probe(), "linux-aarch64, Python 3.13", "tiny-1", False, 1000, rows, None, "")
-    yield Outcome("gone", None, "", "", False, 0, (), DeviceError("gone: no answer"), "ssh: no answer")
+def _outcomes(rows: tuple[SummaryRow, ...]) -> Iterator[DeviceOutcome]:
+    done = ("linux-aarch64, Python 3.13", "tiny-1", False, 1000, rows, read_probe())
+    yield DeviceOutcome("pi", "done", None, "", *done)
+    missing = ("gone: no answer", "ssh: no answer", None, None, False, 0, (), None)
+    yield DeviceOutcome("gone", "failed", *missing)

@@ -91,9 +91,9 @@ def test_what_was_really_measured_is_told(tiny_run):
                 value = microseconds(percentile.value)
                 assert f"{name}: {value} µs (95% interval {low} to {high})" in told
         assert len(told) == 2 + sum(each is not None for each in found.percentiles.values())
-        if found.p50:
+        if found.p50_us:
             [median] = of_class(rows[mark], "median")
-            expected = place(found.p50.value, across, logarithmic=True)
+            expected = place(found.p50_us.value, across, logarithmic=True)
             assert float(median.get("x1")) == pytest.approx(expected, abs=NEAR)
 
 

@@ -12,7 +12,7 @@ from fmnist_runtime.timing.samples import Percentile
 
 def point(accuracy: float, speed: float, size: int, more_is_faster: bool = False) -> TradeOff:
     return TradeOff(
-        "", "tflite", accuracy, Percentile(50, speed, speed, speed), size, more_is_faster=more_is_faster
+        "", "tflite", accuracy, Percentile(speed, speed, speed), size, more_is_faster=more_is_faster
     )
 
 

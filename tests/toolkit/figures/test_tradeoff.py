@@ -66,7 +66,7 @@ def test_every_model_lies_where_it_was_measured_by_the_ticks():
     assert found.keys() == {0, 1, 2, 3, 4}
     for mark, each in enumerate(MODELS):
         x, y, radius, _ = found[mark]
-        assert x == pytest.approx(place(each.timing.p50.value, across, logarithmic=True), abs=NEAR)
+        assert x == pytest.approx(place(each.timing.p50_us.value, across, logarithmic=True), abs=NEAR)
         assert y == pytest.approx(place(each.evaluation.accuracy, upwards), abs=NEAR)
         # Areas are as files; a radius of 20 for the largest is off by 0.05 like each other.
         assert radius == pytest.approx(20 * math.sqrt(each.size_bytes / 1_250_000), abs=0.05)
@@ -104,7 +104,7 @@ def test_what_was_really_measured_is_told(tiny_run):
     timed = {mark: each for mark, each in enumerate(run.models) if each.timing}
     assert points.keys() == timed.keys()
     for mark, each in timed.items():
-        found = each.timing.p50
+        found = each.timing.p50_us
         [told] = titles(points[mark])
         assert told.startswith(f"{each.name}: accuracy {percent(each.evaluation.accuracy)} (")
         assert told.endswith(
@@ -168,9 +168,7 @@ def test_hostile_names_are_text_and_short():
 
 def point(label: str, accuracy: float, speed: float, **options) -> TradeOff:
     """A configuration of a benchmark, of which no comparison with an original is known."""
-    return TradeOff(
-        label, "tflite", accuracy, Percentile(50, speed, 0.9 * speed, 1.2 * speed), 1000, **options
-    )
+    return TradeOff(label, "tflite", accuracy, Percentile(speed, 0.9 * speed, 1.2 * speed), 1000, **options)
 
 
 def test_of_a_benchmark_the_interval_of_the_speed_is_drawn_alone():

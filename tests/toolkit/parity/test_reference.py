@@ -76,4 +76,4 @@ def test_layers_need_the_keras_model(fmnist, kept, reference):
     path = {"artifact": ONNX, "scores": kept}[reference]
     result = fmnist("parity", INT8, "--reference", path, "--layers")
     assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
-    assert "holds no layer's values; name the original Keras model with --reference" in result.stderr
+    assert "has no layers to run; name the original Keras model with --reference" in result.stderr

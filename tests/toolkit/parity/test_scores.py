@@ -81,7 +81,7 @@ def test_one_level_in_a_few_rows_is_found(tmp_path, fmnist, kept):
         "model-int8-full.tflite: min-agreement: agreement is 99.91%, 0.09 points short of 100%; allow less "
         "with --min-agreement 0.9991"
     )
-    assert f"{other} (aarch64) was held against {kept} (" in result.stdout
+    assert f"{other} (aarch64) was compared with {kept} (" in result.stdout
     entries = {entry["name"]: entry for entry in json.loads((tmp_path / "p.json").read_text())["candidates"]}
     changed = entries.pop("model-int8-full.tflite")
     assert changed["changes"]["flips"]["images"] == rows
@@ -89,7 +89,7 @@ def test_one_level_in_a_few_rows_is_found(tmp_path, fmnist, kept):
     default = fmnist("parity", "--scores", kept, other, "--max-confident-flips", 9, "--markdown", "-")
     assert default.returncode == 0
     assert default.stdout.startswith("### Parity: each may replace it\n")
-    assert "(aarch64) was held against" in default.stdout
+    assert "(aarch64) was compared with" in default.stdout
 
 
 @pytest.mark.parametrize("reference", ["reference.npz", "original.npz"])
@@ -127,7 +127,7 @@ def test_a_model_that_is_in_one_file_only(tmp_path, fmnist, kept):
     refused = fmnist("parity", "--scores", left, more)
     assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (1, "", 1)
     named = "model-int8-full.tflite, model-float32.onnx would be compared with nothing"
-    assert f"more.npz: {named}, as {left} has none so called" in refused.stderr
+    assert f"more.npz: {named}, as {left} has no such model" in refused.stderr
 
 
 def test_the_originals_rounding_is_allowed_its_artifacts(tmp_path, fmnist, kept):

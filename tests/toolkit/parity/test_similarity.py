@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fmnist.parity.similarity import Similarity, compare_values
+from fmnist.parity.layers import Similarity, compare_values
 
 SIGNAL = np.array([[3, 0], [0, 4]], np.float32)
 

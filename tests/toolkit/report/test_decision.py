@@ -6,9 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.timings import timed
 
 from fmnist.report.decision import decide
-from fmnist.runs.results import ModelResults, Timing
+from fmnist.results.timed import TimedModel
+from fmnist.runs.results import ModelResults
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.parity import Gate, compare
 from fmnist_runtime.timing.samples import Percentile
@@ -24,12 +26,11 @@ def scores(flips: int) -> np.ndarray:
     return np.concatenate([np.tile(WRONG, (flips, 1)), np.tile(RIGHT, (IMAGES - flips, 1))])
 
 
-def timing(p50: float, spread: float = 0.01, verdict: str = STABLE, reasons: tuple[str, ...] = ()) -> Timing:
-    percentiles = dict.fromkeys(("p50", "p90", "p99", "p99.9"))
-    percentiles["p50"] = Percentile(50, p50, p50 - spread, p50 + spread)
-    return Timing(
-        "engine 1", 1, 1000, percentiles, 99.0, verdict, reasons, 1.0, 1.0, None, np.ones(1), np.ones(1)
-    )
+def timing(
+    p50: float, spread: float = 0.01, verdict: str = STABLE, reasons: tuple[str, ...] = ()
+) -> TimedModel:
+    figures = Percentile(p50, p50 - spread, p50 + spread)
+    return replace(timed("a.tflite", [1]), p50_us=figures, verdict=verdict, reasons=reasons)
 
 
 def artifact(
@@ -141,8 +142,8 @@ def test_what_it_costs():
 
 
 def test_its_time_stands_beside_that_of_the_original():
-    timed = replace(ORIGINAL, timing=timing(1400.0))
-    [*_, cost] = decide(timed, [artifact("int8", 8, 2.0)]).costs
+    original = replace(ORIGINAL, timing=timing(1400.0))
+    [*_, cost] = decide(original, [artifact("int8", 8, 2.0)]).costs
     assert (cost.value, cost.detail) == ("2.00 µs", "median; model.keras: 1,400 µs")
 
 

@@ -133,7 +133,7 @@ def test_results_of_earlier_files_are_not_shown(run):
             entry["sha256"] = "0" * 64
     (run / "parity.json").write_text(json.dumps(parity))
     page = report_of(run)
-    assert f"parity.json does not tell of the present {name}: fmnist parity {run} --json" in page
+    assert f"parity.json has no results of the present {name}: fmnist parity {run} --json" in page
     assert "1 of 6 artifacts was not compared with the original." in page
 
 

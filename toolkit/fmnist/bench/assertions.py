@@ -1,7 +1,7 @@
-"""What a user asserts of a benchmark, such as ``p99<200us`` or ``p50<=1.05*baseline``.
+"""What a user asserts about a benchmark, such as ``p99<200us`` or ``p50<=1.05*baseline``.
 
 An assertion is FIGURE OPERATOR LIMIT. The figure is a row of `FIGURES`, the operator ``<``, ``<=``, ``>`` or
-``>=``, and the limit a number with a unit, or what the same configuration had in an older benchmark:
+``>=``, and the limit a number with a unit, or the figure of the same configuration in an older benchmark:
 ``baseline``, or ``FACTOR*baseline``.
 """
 
@@ -13,38 +13,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from fmnist.bench.body import PERCENTILES
-from fmnist.bench.reading import Figures
+from fmnist.results.timed import PERCENTILES, TimedModel
 from fmnist_runtime.timing.samples import Percentile, least_samples
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """What kind of thing a figure is."""
+    """A kind of figure."""
 
     unit: str
-    """The unit figures are recorded in, as JSON says it."""
+    """The unit of recorded figures, as in JSON."""
     units: Mapping[str, str]
-    """What each unit that a limit may be given in is, in that one; decimal, so that limits are exact."""
+    """The factor of each unit that a limit may have; decimal, so that limits are exact."""
     show: Callable[[float], str]
-    """A value for people."""
+    """Formats a value."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """Something that can be asserted."""
+    """A figure that can be asserted."""
 
     quantity: Quantity
-    """What kind of thing it is."""
-    read: Callable[[Figures], Percentile | float | None]
-    """Its value, with its interval where it has one; None where it was not measured, or is withheld."""
+    """Its kind."""
+    read: Callable[[TimedModel], Percentile | float | None]
+    """Returns its value, with an interval where it has one; None where it is missing."""
     scenarios: tuple[str, ...]
-    """What must be timed so that it is measured."""
+    """The scenarios that measure it."""
 
 
 def _time(value: float) -> str:
-    """A time that is in µs, with four digits: one more than in tables, as it is held against a limit."""
-    if value < 9999.5:  # what is more would be written as 1e+04
+    """Format a time in µs with four digits: one more than in tables, as it is compared with a limit."""
+    if value < 9999.5:  # a larger one would be written as 1e+04
         return f"{value:.4g} µs"
     return f"{value / 1e3:.4g} ms" if value < 1e6 else f"{value / 1e6:.4g} s"
 
@@ -61,25 +60,25 @@ _CALLS = ("latency", "periodic", "cold-start")
 _ALL = (*_CALLS, "throughput")
 
 
-def _percentile(name: str) -> Callable[[Figures], Percentile | None]:
-    return lambda figures: figures.percentiles[name]
+def _percentile(name: str) -> Callable[[TimedModel], Percentile | None]:
+    return lambda model: model.percentiles[name]
 
 
-def _throughput(figures: Figures) -> Percentile | None:
-    """The least and the greatest of fewer processes are no 95% interval of their median."""
-    return figures.images_per_second if len(figures.process_rates) >= least_samples(50) else None
+def _throughput(model: TimedModel) -> Percentile | None:
+    """Return the throughput; None of too few processes, whose range is not a 95% interval of their median."""
+    return model.images_per_second if len(model.process_rates) >= least_samples(50) else None
 
 
 FIGURES = {
     **{name: Figure(_TIME, _percentile(name), _CALLS) for name in PERCENTILES},
-    "max": Figure(_TIME, lambda figures: figures.max_us, _CALLS),
-    "load": Figure(_TIME, lambda figures: figures.load_us, _ALL),
-    "first": Figure(_TIME, lambda figures: figures.first_us, _ALL),
-    "memory": Figure(_BYTES, lambda figures: figures.peak_memory_bytes, _ALL),
-    "size": Figure(_BYTES, lambda figures: figures.size_bytes, _ALL),
+    "max": Figure(_TIME, lambda model: model.max_us, _CALLS),
+    "load": Figure(_TIME, lambda model: model.load_us, _ALL),
+    "first": Figure(_TIME, lambda model: model.first_us, _ALL),
+    "memory": Figure(_BYTES, lambda model: model.peak_memory_bytes, _ALL),
+    "size": Figure(_BYTES, lambda model: model.size_bytes, _ALL),
     "throughput": Figure(_RATE, _throughput, ("throughput",)),
 }
-"""What can be asserted. Times are those of bench's table, load and first the medians over processes."""
+"""The figures that can be asserted, as in bench's tables; load and first are medians over processes."""
 OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
@@ -90,7 +89,7 @@ OPERATORS: Mapping[str, Callable[[float, float], bool]] = {
 
 @dataclass(frozen=True)
 class Assertion:
-    """What is asserted of every model."""
+    """An assertion about every model."""
 
     text: str
     """As the user wrote it."""
@@ -101,25 +100,25 @@ class Assertion:
     number: float
     """The limit in the figure's unit; or by how much the baseline's figure is multiplied."""
     of_baseline: bool
-    """Whether it is the latter."""
+    """Whether ``number`` is a factor of the baseline."""
 
     @property
     def figure(self) -> Figure:
-        """What it is of."""
+        """The figure that it is about."""
         return FIGURES[self.name]
 
     @property
     def limits_above(self) -> bool:
-        """Whether a figure may be too large, not too small."""
+        """Whether the limit is an upper one."""
         return self.operator.startswith("<")
 
     def satisfied(self, value: float, limit: float) -> bool:
-        """Whether a value keeps a limit."""
+        """Return whether a value keeps a limit."""
         return OPERATORS[self.operator](value, limit)
 
 
 _MOST = 1e18
-"""More than anything that is measured, whatever its unit."""
+"""More than any measured value, in any unit."""
 _SPLIT = re.compile(r"\s*([^\s<>=]+)\s*(<=|>=|<|>)\s*([^<>=]*?)\s*")
 _OF_BASELINE = re.compile(r"(?:(.*?)\s*\*\s*)?baseline")
 _WITH_UNIT = re.compile(r"([+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|nan|inf(?:inity)?))\s*(.*)", re.IGNORECASE)
@@ -133,8 +132,8 @@ def parse_assertion(text: str, scenario: str) -> Assertion:
         scenario: What is to be timed, as of `Method`.
 
     Raises:
-        ValueError: It is none, or of what the scenario does not measure; says what is wrong, and what may
-            stand there instead.
+        ValueError: The text is not an assertion, or the scenario does not measure its figure; the message
+            says what is allowed instead.
     """
     match = _SPLIT.fullmatch(text)
     if not match or not match[3]:
@@ -161,10 +160,10 @@ def parse_assertion(text: str, scenario: str) -> Assertion:
 
 
 def _positive(text: str, written: str, unit: str = "1") -> float:
-    """A limit; not what no figure can be held against: NaN, infinity, and nothing or less than nothing."""
+    """Return a limit as a number; refuse NaN, infinity, 0 and less."""
     try:
         number = float(Decimal(written) * Decimal(unit))
-    except ArithmeticError:  # what Decimal raises for what is no number, and for a number beyond its range
+    except ArithmeticError:  # what Decimal raises for text, and for a number beyond its range
         raise ValueError(f"{text!r}: {written!r} is not a number") from None
     if not 0 < number <= _MOST:
         raise ValueError(f"{text!r}: a limit is a number more than 0 and at most {_MOST:g}")

@@ -1,4 +1,4 @@
-"""What is timed, and how."""
+"""What to time, and how."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from fmnist.models.open import is_keras
+from fmnist.results.read import Amount, Bounds, Count
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.engines import ENGINES
 from fmnist_runtime.errors import ModelError
@@ -18,45 +19,45 @@ Scenario = Literal["latency", "throughput", "periodic", "cold-start"]
 
 @dataclass(frozen=True)
 class Configuration:
-    """One combination that is timed."""
+    """One combination of model, engine, threads and batch."""
 
     path: Path | None
     """The model; None for an empty call, which shows what the harness adds to every figure."""
     engine: str
     """What runs it: as of ``--engine``, ``keras``, or ``none`` for the empty call."""
-    threads: int
+    threads: Count
     """Threads one inference may use."""
-    batch: int
+    batch: Annotated[int, Bounds(1)]
     """Images in a call."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """How configurations are timed."""
+    """How to time configurations."""
 
     scenario: Scenario = "latency"
-    """Back to back, as many images as go, at a steady pace, or from the start of a process."""
-    seconds: float = 3.0
+    """Back to back, as many images as possible, at a steady pace, or from the start of a process."""
+    seconds: Amount = 3.0
     """How long each is timed, in all processes together."""
-    processes: int = 6
+    processes: Annotated[int, Bounds(1, 1000)] = 6
     """Fresh processes for each. Of six medians the least and the greatest are an interval of 97%."""
-    hz: float = 30.0
+    hz: Amount = 30.0
     """Calls a second, when they are periodic."""
     input_range: str | None = None
-    """What pixels become in front of models that do not say it, as the user says."""
+    """What pixels become in front of models that do not state it, if the user named it."""
     found_ranges: dict[str, str] = field(default_factory=dict)
-    """By the path of a model of which nobody says it, what labelled images say."""
+    """The same, by the path of a model, as found with labelled images."""
 
 
 def harness(batch: int) -> Configuration:
-    """The empty call."""
+    """Return the empty call."""
     return Configuration(None, "none", 1, batch)
 
 
 def combine(
     paths: Sequence[Path], engines: Sequence[str], threads: Sequence[int], batches: Sequence[int]
 ) -> list[Configuration]:
-    """Every combination that there is, each once: a model is not combined with engines of other formats.
+    """Return every combination once; a model is not combined with engines of other formats.
 
     Raises:
         ModelError: None of the engines runs a model.
@@ -76,7 +77,7 @@ def _runners(path: Path, engines: Sequence[str]) -> list[str]:
         return ["keras"]
     suffix = format_suffix(path)
     able = [name for name, (suffixes, _) in ENGINES.items() if suffix in suffixes]
-    # Where nothing runs it, loading it says what is wrong with its name.
+    # Where nothing runs it, loading it raises an error about its name.
     runners = [able[0] if name == "auto" and able else name for name in engines if name in ("auto", *able)]
     if not runners:
         raise ModelError(f"{path}: engine {engines[0]!r} does not run it; {' or '.join(able)} does")

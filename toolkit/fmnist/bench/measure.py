@@ -1,4 +1,4 @@
-"""Rounds of fresh processes: in each, every configuration once, in an order shuffled anew."""
+"""Timing in rounds of fresh processes: each round runs every configuration once, in a new random order."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import random
 import tempfile
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 
@@ -13,16 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.bench.configuration import Configuration, Method
-from fmnist.bench.operators import Profile
 from fmnist.bench.processes import Process, run_profiler, run_worker
-from fmnist.bench.result import Benchmark, Failure, Result
+from fmnist.bench.record import Benchmark, NotTimed, OperatorsOfModel
+from fmnist.bench.result import timed_record
 from fmnist.models.select import distinct_names
+from fmnist.results.timed import TimedModel
 from fmnist_runtime.errors import FmnistError, ModelError, OutputError, UnsupportedError
 
 HARNESS = "(harness)"
-"""What the empty call is called, in the place of a model's file."""
+"""Name of the empty call."""
 IMAGES = 1000
-"""So many test images are used, in turn. A camera's are in the processor's cache when they come, too."""
+"""How many test images are used, in turn. They fit into the cache, where a camera's images are, too."""
 
 
 def measure(
@@ -36,9 +38,9 @@ def measure(
 ) -> Benchmark:
     """Time configurations side by side.
 
-    One process runs at a time, and whatever slows the machine for a while slows the processes of a round
-    alike, whichever comes first in it. A configuration that fails is not tried again; the others go on.
-    Ctrl-C ends it, with what is done so far.
+    One process runs at a time, so that a slow phase of the machine slows all configurations of a round alike.
+    A configuration that fails is not tried again; the others go on. Ctrl-C ends it, and what was done by then
+    is returned.
 
     Args:
         configurations: What to time.
@@ -46,20 +48,14 @@ def measure(
         method: How.
         on_process: Called after each process.
         seed: Seed of the order.
-        named: What must be left to go on, as an original beside artifacts that all failed is of no use; all
-            models unless given.
-        unknown: Models that are not timed, as nobody says what they take, each with the reason.
+        named: The models that the user named, by default all: once all of them have failed, timing stops.
+        unknown: Models that are not timed because their input range is unknown, each with the reason.
     """
     shuffle = random.Random(seed).shuffle
-    names = _names(configurations)
     needed = {item.path for item in configurations if item.path} if named is None else set(named)
     done: dict[Configuration, list[Process]] = {item: [] for item in configurations}
-    failures = {
-        item: Failure(item, unknown[item.path], names[item])
-        for item in configurations
-        if item.path in unknown and item.path
-    }
-    interrupted = False
+    failures = {item: unknown[item.path] for item in configurations if item.path and item.path in unknown}
+    interrupted = None
     with _written(images) as file:
         try:
             for _ in range(method.processes):
@@ -71,67 +67,77 @@ def measure(
                     try:
                         done[item].append(_same(run_worker(item, method, file), done[item], item))
                     except FmnistError as error:
-                        failures[item] = Failure(item, error, names[item])
+                        failures[item] = error
                     on_process()
         except KeyboardInterrupt:
             interrupted = True  # whoever shows the result says so
-    results = [
-        Result(item, tuple(processes), names[item])
+    names = _names(configurations)
+    records = [
+        timed_record(item, processes, names[item])
         for item, processes in done.items()
         if processes and item not in failures
     ]
-    rounds = min((len(processes) for item, processes in done.items() if item not in failures), default=0)
-    left_out = [failure for failure in failures.values() if _has_another(failure, configurations)]
-    failed = [failure for failure in failures.values() if failure not in left_out]
-    return Benchmark(method, tuple(results), tuple(failed), tuple(left_out), rounds, interrupted)
+    left_out = {item for item, error in failures.items() if _has_another(item, error, configurations)}
+    return Benchmark(
+        measured=datetime.now(UTC).isoformat(timespec="seconds"),
+        method=method,
+        rounds=min((len(processes) for item, processes in done.items() if item not in failures), default=0),
+        models=tuple(record for record in records if isinstance(record, TimedModel)),
+        harness=next((record for record in records if not isinstance(record, TimedModel)), None),
+        failures=tuple(_not_timed(item, error) for item, error in failures.items() if item not in left_out),
+        left_out=tuple(_not_timed(item, error) for item, error in failures.items() if item in left_out),
+        interrupted=interrupted,
+    )
+
+
+def _not_timed(item: Configuration, error: FmnistError) -> NotTimed:
+    return NotTimed(**vars(item), error=str(error))
 
 
 def _same(process: Process, earlier: Sequence[Process], item: Configuration) -> Process:
-    """The process, if it ran the file that those before it did; it may have been exported again meanwhile."""
+    """Return the process; refuse it if the file was replaced since the processes before it."""
     if earlier and process.model != earlier[0].model:
         raise ModelError(f"{item.path}: was replaced while it was timed; run fmnist bench again")
     return process
 
 
-def _has_another(failure: Failure, configurations: Sequence[Configuration]) -> bool:
-    """Whether an engine cannot run a model by its nature, and another one is to."""
-    mine = failure.configuration
-    return isinstance(failure.error, UnsupportedError) and any(
-        item.path == mine.path and item.engine != mine.engine for item in configurations
+def _has_another(failed: Configuration, error: FmnistError, configurations: Sequence[Configuration]) -> bool:
+    """Return whether an engine cannot run a model by its nature, and another engine is to run it."""
+    return isinstance(error, UnsupportedError) and any(
+        item.path == failed.path and item.engine != failed.engine for item in configurations
     )
 
 
 def _names(configurations: Sequence[Configuration]) -> dict[Configuration, str]:
-    """What configurations are called: as their files are, or `HARNESS`."""
+    """Return the names of configurations: those of their files, or `HARNESS`."""
     names = distinct_names(item.path for item in configurations if item.path)
     return {item: names[item.path] if item.path else HARNESS for item in configurations}
 
 
 def profile(
-    results: Sequence[Result],
+    models: Sequence[TimedModel],
     images: NDArray[np.uint8],
     method: Method,
     on_process: Callable[[], None] = lambda: None,
-) -> list[Profile]:
-    """The time of each operator of models that were timed, by a process for each.
-
-    Returns:
-        For each the profile, None where its engine does not tell, or why there is none.
-    """
-    profiles: list[Profile] = []
+) -> list[OperatorsOfModel]:
+    """Time the operators of models, in a process for each."""
+    profiles = []
     with _written(images) as file:
-        for result in results:
+        for model in models:
+            configuration = Configuration(model.path, model.runner, model.threads, model.batch)
+            found, failure = None, None
             try:
-                profiles.append(run_profiler(result.configuration, method, file))
+                found = run_profiler(configuration, method, file)
             except FmnistError as error:
-                profiles.append(error)
+                failure = str(error)
+            profiles.append(OperatorsOfModel(**vars(model.key), profile=found, error=failure))
             on_process()
     return profiles
 
 
 @contextmanager
 def _written(images: NDArray[np.uint8]) -> Iterator[Path]:
-    """A file of the images that the workers take."""
+    """Write the images to a temporary file for the workers."""
     with ExitStack() as stack:
         try:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fmnist-"))

@@ -1,4 +1,4 @@
-"""A benchmark with all else that was wanted of it, as text, JSON, CSV and Markdown."""
+"""A benchmark with everything else that was asked for: operators, accuracy and assertions."""
 
 from __future__ import annotations
 
@@ -9,72 +9,47 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.bench.accuracies import Accuracies, find_accuracies
-from fmnist.bench.body import benchmark_body
-from fmnist.bench.gate import HOLDS, Gate, Judgement, gate_body, gate_markdown, gate_text, judge_benchmark
+from fmnist.bench.gate import HOLDS, LatencyGate, gate_markdown, gate_text, judge_benchmark
 from fmnist.bench.measure import profile
-from fmnist.bench.operators import Profile, operators_body, operators_text
-from fmnist.bench.record import BenchmarkBody
-from fmnist.bench.report import benchmark_markdown, benchmark_text
-from fmnist.bench.result import Benchmark, Result
+from fmnist.bench.models import find_accuracies
+from fmnist.bench.record import Benchmark, BenchmarkFile
+from fmnist.bench.report import benchmark_markdown, benchmark_text, operators_text
 from fmnist.models.select import Splits
 from fmnist.text.progress import Progress
 from fmnist_runtime.errors import FmnistError
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What is told of a benchmark."""
+class BenchOutcome:
+    """What `fmnist bench` reports."""
 
     benchmark: Benchmark
-    """What was timed; one model at least."""
-    accuracies: Accuracies
-    """How often each model is right, where that was wanted."""
-    profiles: tuple[Profile, ...]
-    """Time by operator of each model, where that was wanted."""
-    gate: Gate
-    """What was asserted."""
-    judgements: tuple[Judgement, ...]
-    """What became of that; nothing after Ctrl-C."""
+    """What was measured."""
+    errors: tuple[FmnistError, ...]
+    """What could not be done."""
+    baseline: BenchmarkFile | None
+    """An older benchmark that assertions refer to."""
 
     @property
     def text(self) -> str:
-        """For a terminal."""
+        """The report for a terminal."""
         parts = [benchmark_text(self.benchmark)]
-        if self.profiles:
-            parts.append(operators_text(_models(self.benchmark), self.profiles))
-        if self.judgements:
-            parts.append(gate_text(self.judgements, self.gate.baseline))
+        if self.benchmark.operators:
+            parts.append(operators_text(self.benchmark))
+        if self.benchmark.assertions:
+            parts.append(gate_text(self.benchmark.assertions, self.baseline))
         return "\n\n".join(parts)
 
     @property
-    def body(self) -> BenchmarkBody:
-        """For ``bench.json``."""
-        body = benchmark_body(self.benchmark, self.accuracies.accuracies)
-        if self.profiles:
-            body["operators"] = operators_body(_models(self.benchmark), self.profiles)
-        if self.judgements:
-            body["assertions"] = gate_body(self.judgements)
-        return body
-
-    @property
     def markdown(self) -> str:
-        """For a pull request."""
-        return benchmark_markdown(self.benchmark) + gate_markdown(self.judgements, self.gate.baseline)
+        """The report for a pull request."""
+        assertions = gate_markdown(self.benchmark.assertions or (), self.baseline)
+        return benchmark_markdown(self.benchmark) + assertions
 
     @property
     def kept(self) -> bool:
-        """Whether all that was asserted holds."""
-        return all(item.outcome == HOLDS for item in self.judgements)
-
-    @property
-    def failures(self) -> list[FmnistError]:
-        """What could not be done."""
-        return [
-            *self.benchmark.errors,
-            *(item for item in self.profiles if isinstance(item, FmnistError)),
-            *self.accuracies.failures,
-        ]
+        """Whether all assertions hold."""
+        return all(item.outcome == HOLDS for item in self.benchmark.assertions or ())
 
 
 def examine(
@@ -82,41 +57,34 @@ def examine(
     images: NDArray[np.uint8],
     operators: bool,
     scored_on: Splits | None,
-    gate: Gate,
+    gate: LatencyGate,
     named: Sequence[Path],
-) -> Outcome:
-    """Find out what else is wanted of models that were timed.
+) -> BenchOutcome:
+    """Add operators, accuracy and assertions to a benchmark.
 
-    Ctrl-C ends that, too; after it no operators are timed.
+    Ctrl-C ends this; after it no operators are timed and nothing is asserted.
 
     Args:
         benchmark: What was timed; one model at least.
-        images: uint8 ``[N, H, W]``, what it was timed on.
-        operators: Whether to time operators, too.
+        images: uint8 ``[N, H, W]``, the images it was timed on.
+        operators: Whether to time operators.
         scored_on: Where test splits are found, if accuracy is wanted.
-        gate: What was asserted.
-        named: The models that must keep it.
+        gate: The assertions.
+        named: The models that must keep them.
     """
-    profiles: list[Profile] = []
-    accuracies = Accuracies()
-    models = _models(benchmark)
-    progress = Progress("operators", len(models))
+    errors: list[FmnistError] = []
+    progress = Progress("operators", len(benchmark.models))
     try:
         if operators and not benchmark.interrupted:
-            profiles = profile(models, images, benchmark.method, progress.step)
+            profiles = profile(benchmark.models, images, benchmark.method, progress.step)
+            errors += [FmnistError(item.error) for item in profiles if item.error]
+            benchmark = replace(benchmark, operators=tuple(profiles))
         if scored_on:
-            accuracies = find_accuracies(benchmark, scored_on)
+            benchmark, missing = find_accuracies(benchmark, scored_on)
+            errors += missing
     except KeyboardInterrupt:
         progress.remove()
         benchmark = replace(benchmark, interrupted=True)
-    return Outcome(
-        benchmark,
-        accuracies,
-        tuple(profiles),
-        gate,
-        () if benchmark.interrupted else tuple(judge_benchmark(gate, benchmark, named)),
-    )
-
-
-def _models(benchmark: Benchmark) -> list[Result]:
-    return [result for result in benchmark.results if result.model]
+    if gate.assertions and not benchmark.interrupted:
+        benchmark = replace(benchmark, assertions=tuple(judge_benchmark(gate, benchmark, named)))
+    return BenchOutcome(benchmark, (*benchmark.errors, *errors), gate.baseline)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
-from fmnist.bench.body import PERCENTILES
-from fmnist.bench.configuration import Configuration, Scenario
-from fmnist.bench.naming import short_names
+from fmnist.bench.configuration import Scenario
+from fmnist.bench.record import Benchmark
 from fmnist.bench.report import how_measured
-from fmnist.bench.result import Benchmark, Result
+from fmnist.bench.result import short_names
 from fmnist.figures import latency, tradeoff
 from fmnist.figures.latency import CallTimes, draw_latencies
 from fmnist.figures.standalone import picture, write_picture
 from fmnist.figures.tradeoff import TradeOff, draw_tradeoffs, size_range
+from fmnist.results.timed import TimedModel
 from fmnist.results.write import PICTURE
 from fmnist.text.tables import shortened, size
 from fmnist_runtime.files import require_writable
@@ -50,14 +49,11 @@ def require_pictures_free(folder: Path) -> None:
         require_writable(folder / name, PICTURE, remedy="choose another folder")
 
 
-def write_pictures(
-    benchmark: Benchmark, accuracies: Mapping[Configuration, float], folder: Path
-) -> list[str]:
+def write_pictures(benchmark: Benchmark, folder: Path) -> list[str]:
     """Draw accuracy against speed, and the distribution of times.
 
     Args:
         benchmark: What was measured, of one model at least.
-        accuracies: Accuracy of each configuration, where it is known.
         folder: Where to write; it is made if need be.
 
     Returns:
@@ -68,7 +64,7 @@ def write_pictures(
         OutputError: A file cannot be written.
     """
     scenario, how = benchmark.method.scenario, how_measured(benchmark)
-    points = _tradeoffs(benchmark, accuracies)
+    points = _tradeoffs(benchmark)
     tradeoff_file, latency_file = folder / _TRADEOFF, folder / _LATENCIES
     lines = []
     if points:
@@ -95,47 +91,44 @@ def _key(points: list[TradeOff]) -> list[str]:
     return [tradeoff.KEY, f"Areas are file sizes: {sizes}. Bars are {interval}."]
 
 
-def _tradeoffs(benchmark: Benchmark, accuracies: Mapping[Configuration, float]) -> list[TradeOff]:
+def _tradeoffs(benchmark: Benchmark) -> list[TradeOff]:
     scenario, points = benchmark.method.scenario, []
-    for label, result in _labelled(benchmark):
-        accuracy, speed = accuracies.get(result.configuration), _speed(result, scenario)
-        if accuracy is not None and speed and speed.low > 0 and result.model:
-            figures = (label, result.model.format, accuracy, speed, result.model.size_bytes)
+    for label, model in _labelled(benchmark):
+        speed = _speed(model, scenario)
+        if model.accuracy is not None and speed and speed.low > 0:
+            figures = (label, model.format, model.accuracy, speed, model.size_bytes)
             points.append(TradeOff(*figures, _SPEEDS[scenario][1], scenario == "throughput"))
     return points
 
 
-def _speed(result: Result, scenario: Scenario) -> Percentile | None:
+def _speed(model: TimedModel, scenario: Scenario) -> Percentile | None:
     """Return the figure of the scenario, in the unit of its chart."""
     if scenario == "throughput":
-        return result.images_per_second
-    return _percentile(result, 50, scenario)
+        return model.images_per_second
+    return _in_unit(model.p50_us, scenario)
 
 
-def _percentile(result: Result, percent: float, scenario: Scenario) -> Percentile | None:
-    found = result.percentile_us(percent)
+def _in_unit(found: Percentile | None, scenario: Scenario) -> Percentile | None:
     if found is None or scenario != "cold-start":
         return found
-    return Percentile(percent, found.value / 1000, found.low / 1000, found.high / 1000)
+    return Percentile(found.value / 1000, found.low / 1000, found.high / 1000)
 
 
 def _call_times(benchmark: Benchmark) -> list[CallTimes]:
     scenario, rows = benchmark.method.scenario, []
     unit_ns = 1e6 if scenario == "cold-start" else 1e3
-    for label, result in _labelled(benchmark):
-        if result.model:
-            times = np.maximum(result.samples.times_ns, 1) / unit_ns  # a coarse clock may measure 0
-            marks = {name: _percentile(result, percent, scenario) for name, percent in PERCENTILES.items()}
-            found = (times, result.samples.counts, marks, float(times[-1]))
-            rows.append(CallTimes(label, result.model.format, *found))
+    for label, model in _labelled(benchmark):
+        times = np.maximum(model.times_ns, 1) / unit_ns  # a coarse clock may measure 0
+        marks = {name: _in_unit(found, scenario) for name, found in model.percentiles.items()}
+        rows.append(CallTimes(label, model.format, times, model.counts, marks, float(times[-1])))
     return rows
 
 
-def _labelled(benchmark: Benchmark) -> list[tuple[str, Result]]:
+def _labelled(benchmark: Benchmark) -> list[tuple[str, TimedModel]]:
     """Return each model that was timed, with a short name and a verdict that is not STABLE."""
-    results = [result for result in benchmark.results if result.model]
-    doubts = [result.trust.verdict != STABLE for result in results]
+    models = benchmark.models
+    doubts = [model.verdict != STABLE for model in models]
     return [
-        (shortened(name, _LONGEST) + (f" ({result.trust.verdict})" if doubt else ""), result)
-        for name, doubt, result in zip(short_names(results), doubts, results, strict=True)
+        (shortened(name, _LONGEST) + (f" ({model.verdict})" if doubt else ""), model)
+        for name, doubt, model in zip(short_names(models), doubts, models, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Running workers, one at a time, and reading what they report."""
+"""Running workers, one at a time, and reading their reports."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
 from fmnist.bench.worker import OPERATORS, Job
-from fmnist.models.open import FOUND, ModelFile
+from fmnist.models.open import FOUND
+from fmnist.results.model_file import ModelFile
 from fmnist_runtime.engines.session_options import USER
 from fmnist_runtime.errors import ModelError, UnsupportedError
 from fmnist_runtime.machine.state import MachineState, read_machine_state
@@ -24,54 +25,54 @@ from fmnist_runtime.timing import Samples, Timing, WarmUp
 from fmnist_runtime.timing.operators import OperatorProfile, OperatorTime
 
 _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
-"""NumPy's library reads them once, when it is loaded: so its number of threads is said here, too."""
+"""NumPy's library reads these once, when it is loaded, so they are set for the worker's process."""
 
 
 @dataclass(frozen=True)
 class Steady:
-    """What a process measured after its first answer."""
+    """Measurements of a process after its first answer."""
 
     warm_up: WarmUp
-    """What it took until the model had settled."""
+    """The warm-up, until the model had settled."""
     timing: Timing
-    """What was measured then."""
+    """The times after it."""
 
 
 @dataclass(frozen=True)
 class Process:
-    """What one fresh process measured of one configuration."""
+    """Measurements of one configuration in one fresh process."""
 
     model: ModelFile | None
-    """Which file it ran, and with what; None for the empty call."""
+    """The file and what ran it; None for the empty call."""
     imports_ns: int
-    """From the start of the process until Python and what every model needs were there."""
+    """Time from the start of the process until Python and everything that any model needs were imported."""
     load_ns: int
     """Time to open the model, its engine's import included."""
     first_ns: int
     """Time of the first inference."""
     cold_start_ns: int
-    """From the start of the process to the first answer."""
+    """Time from the start of the process to the first answer."""
     peak_memory_bytes: int | None
-    """Most memory the process had had by then; None where the system does not tell."""
+    """Peak memory of the process until then; None where the system does not report it."""
     machine: tuple[MachineState, MachineState]
-    """The machine before and after what was timed: a cold start, or what followed it."""
+    """The machine before and after the timing: of a cold start, or of what followed it."""
     steady: Steady | None
-    """What followed; None for a cold start, of which nothing follows."""
+    """The measurements after the first answer; None for a cold start."""
 
 
 def run_worker(configuration: Configuration, method: Method, images: Path) -> Process:
     """Time a configuration in a process of its own.
 
     Args:
-        configuration: What is timed.
+        configuration: What to time.
         method: How; this process takes its share of the time.
         images: An ``.npy`` file of uint8 ``[N, H, W]``.
 
     Raises:
         ModelError: The model cannot be opened or run, or its engine crashed.
-        UnsupportedError: It cannot be run by this engine, by its nature; others may run it.
+        UnsupportedError: This engine cannot run such a model; others may.
     """
-    before = replace(read_machine_state(), own_s=0.0)  # of the process that is about to start
+    before = replace(read_machine_state(), own_s=0.0)  # as the process is about to start
     started_ns = time.perf_counter_ns()
     report = _report(_job(configuration, method, images))
     if method.scenario == "cold-start":
@@ -91,7 +92,7 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
 
 
 def run_profiler(configuration: Configuration, method: Method, images: Path) -> OperatorProfile | None:
-    """The time of a configuration's operators; None where its engine does not tell.
+    """Return the time of a configuration's operators; None where its engine does not report it.
 
     Arguments and errors as of `run_worker`.
     """
@@ -119,7 +120,7 @@ def _job(configuration: Configuration, method: Method, images: Path) -> Job:
 
 
 def _report(job: Job) -> dict[str, Any]:
-    """What a worker answers that does a job."""
+    """Run a worker, and return its report."""
     command = [sys.executable, "-P", "-m", "fmnist.bench.worker", json.dumps(asdict(job))]
     process = subprocess.Popen(
         command,
@@ -138,15 +139,15 @@ def _report(job: Job) -> dict[str, Any]:
         name = signal.Signals(-process.returncode).name
         raise ModelError(f"{job.path}: its engine crashed ({name}); it cannot be timed here")
     if process.returncode:
-        raise RuntimeError(errors.decode(errors="replace"))  # a bug of ours, with the worker's traceback
-    report: dict[str, Any] = json.loads(output.splitlines()[-1])  # before it, what a site's own code prints
+        raise RuntimeError(errors.decode(errors="replace"))  # a bug of ours, with its traceback
+    report: dict[str, Any] = json.loads(output.splitlines()[-1])  # a site's own code may print before
     if "error" in report:
         raise (UnsupportedError if report["unsupported"] else ModelError)(report["error"])
     return report
 
 
 def _import_path() -> str:
-    """Where this process imports from, so that the other runs the same code, however this one came by it."""
+    """Return this process's import path, so that the worker runs the same code."""
     return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
 
 

@@ -1,116 +1,24 @@
-"""What is in ``bench.json``: its fields, of which `fmnist.bench.body` makes one from a benchmark."""
+"""The content of ``bench.json``: what `fmnist bench` measures and writes, and how it is read again."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import NotRequired
-
-import numpy as np
-from numpy.typing import NDArray
 
 from fmnist.bench.configuration import Configuration, Method
-from fmnist.models.open import ModelFile
-from fmnist.results.inputs import Kept
-from fmnist_runtime.machine.state import MachineState
-from fmnist_runtime.timing import WarmUp
+from fmnist.results.read import Count, DamageError, read_record, read_result
+from fmnist.results.timed import Key, Timed, TimedModel
+from fmnist.results.write import OPTIONAL, Inputs, Kept
+from fmnist_runtime.errors import FmnistError, ResultError
+from fmnist_runtime.machine.environment import Environment
 from fmnist_runtime.timing.operators import OperatorProfile
 
-
-@dataclass(frozen=True)
-class Estimate:
-    """A figure with its interval."""
-
-    value: float
-    """The figure."""
-    low: float
-    """Lower end of the interval: of 95% for a percentile, the slowest process for throughput."""
-    high: float
-    """Upper end of the same: for throughput, the fastest process."""
-
-
-@dataclass(frozen=True)
-class ProcessFigures:
-    """What one process measured; its single times are among those of all."""
-
-    imports_us: float
-    """Time in µs from its start until Python and what every model needs were there."""
-    load_us: float
-    """Time in µs to open the model, its engine's import included."""
-    first_us: float
-    """Time in µs of the first inference."""
-    cold_start_us: float
-    """Time in µs from its start to its first answer."""
-    peak_memory_bytes: int | None
-    """Most memory it had had by then; None where the system does not tell."""
-    warm_up: WarmUp | None
-    """What it took until the model had settled; None for a cold start."""
-    block_medians_us: NDArray[np.float64] | None
-    """``[blocks]``: median in µs of each block of calls, in order; for throughput, µs for an image in each.
-    None for a cold start."""
-    images_per_second: float | None
-    """Throughput; None where it was not measured."""
-    machine: tuple[MachineState, MachineState]
-    """The machine before and after what was timed."""
-
-
-@dataclass(frozen=True)
-class Timed:
-    """What was timed of one configuration; by itself, that of the empty call."""
-
-    name: str
-    """Name of the file, or its path where others have that name, too; ``(harness)`` for the empty call."""
-    path: Path | None
-    """The model, as it was named; None for the empty call."""
-    runner: str
-    """What runs it: ``tflite``, ``onnxruntime``, ``numpy``, ``null`` or ``keras``; ``none`` for no model."""
-    threads: int
-    """Threads one inference may use."""
-    batch: int
-    """Images in a call."""
-    accuracy: float | None
-    """Accuracy on the test split, from 0 to 1; None unless ``--plots`` needed it."""
-    calls: int
-    """How many calls, or cold starts, were timed one by one; 0 for throughput."""
-    p50_us: Estimate | None
-    """Median time of a call in µs; None where there are fewer than 6 samples."""
-    p90_us: Estimate | None
-    """90th percentile of the same; None where there are fewer than 36 samples."""
-    p99_us: Estimate | None
-    """99th percentile of the same; None where there are fewer than 368 samples."""
-    p99_9_us: Estimate | None
-    """99.9th percentile of the same; None where there are fewer than 3,688 samples."""
-    max_us: float | None
-    """The longest time in µs; None where none was measured, as for throughput."""
-    images_per_second: Estimate | None
-    """Median throughput of the processes; None where it was not measured."""
-    misses: int | None
-    """Answers after their deadline; None where there was none."""
-    verdict: str
-    """How far p50 can be trusted: ``STABLE``, ``NOISY``, ``DRIFTING`` or ``THROTTLED``."""
-    reasons: tuple[str, ...]
-    """All that speaks against it, the strongest first; none when STABLE."""
-    imports_us: float
-    """Median over processes of the time in µs until Python and what every model needs were there."""
-    load_us: float
-    """Median over processes of the time in µs to open the model, its engine's import included."""
-    first_us: float
-    """Median over processes of the time in µs of the first inference."""
-    peak_memory_bytes: int | None
-    """Most memory a process took until its first answer; None where the system does not tell."""
-    process_medians_us: list[float]
-    """Each process's own median in µs: of its calls, its cold start, or for one image of many."""
-    times_ns: NDArray[np.int64]
-    """``[values]``: the distinct times in ns that were measured, ascending."""
-    counts: NDArray[np.int64]
-    """``[values]``: how often each of them was."""
-    processes: list[ProcessFigures]
-    """What each process measured, in the order they ran."""
-
-
-@dataclass(frozen=True)
-class TimedModel(Timed, ModelFile):
-    """What was timed of one model by one engine, with so many threads and images in a call."""
+_LEAST = 1e-9
+"""Of what ratios are taken of, in µs or images per second: the clock counts nanoseconds."""
+_REMEDY = "give a file that fmnist bench wrote with --json, or run fmnist bench again"
 
 
 @dataclass(frozen=True)
@@ -122,19 +30,11 @@ class NotTimed(Configuration):
 
 
 @dataclass(frozen=True)
-class OperatorsOfModel:
+class OperatorsOfModel(Key):
     """Where the time of a model's inference goes."""
 
-    name: str
-    """As in ``models``."""
-    runner: str
-    """As in ``models``."""
-    threads: int
-    """Threads one inference may use."""
-    batch: int
-    """Images in a call."""
     profile: OperatorProfile | None
-    """What each operator takes; None where the engine does not tell, or it failed."""
+    """What each operator takes; None where the engine does not report it, or it failed."""
     error: str | None
     """Why it failed; None where it did not."""
 
@@ -168,25 +68,131 @@ class AssertionOutcome:
     unit: str
     """Unit of these four."""
 
+    @property
+    def key(self) -> Key:
+        """Of which configuration it is."""
+        return Key(self.model, self.runner, self.threads, self.batch)
 
-class BenchmarkBody(Kept):
-    """The content of ``bench.json``."""
 
+@dataclass(frozen=True)
+class BenchInputs(Inputs):
+    """The inputs of ``bench.json`` in a run directory."""
+
+    method: Method
+    """How models were timed."""
+    machine: str
+    """The machine's name in its network."""
+
+
+@dataclass(frozen=True)
+class Benchmark(Kept):
+    """All that was measured in one call."""
+
+    inputs: BenchInputs | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """What it was made from; there in what `fmnist run` wrote, and nowhere else."""
     measured: str
     """When it was done: ISO 8601, UTC."""
     method: Method
     """How it was done."""
-    rounds: int
+    rounds: Count
     """Finished rounds, of one process for each configuration; fewer than asked for after Ctrl-C."""
-    models: list[TimedModel]
+    models: tuple[TimedModel, ...]
     """Figures of each configuration, in the order they were asked for."""
     harness: Timed | None
     """Figures of a call that does nothing: what the clock adds to each; None for throughput."""
-    failures: list[NotTimed]
+    failures: tuple[NotTimed, ...]
     """What could not be timed."""
-    left_out: list[NotTimed]
+    left_out: tuple[NotTimed, ...]
     """What an engine cannot run by its nature, where another one does."""
-    operators: NotRequired[list[OperatorsOfModel]]
+    operators: tuple[OperatorsOfModel, ...] | None = field(default=None, kw_only=True, metadata=OPTIONAL)
     """With ``--operators`` alone: where the time of each model goes."""
-    assertions: NotRequired[list[AssertionOutcome]]
+    assertions: tuple[AssertionOutcome, ...] | None = field(default=None, kw_only=True, metadata=OPTIONAL)
     """With ``--assert`` alone: what became of each assertion for each model."""
+    interrupted: bool | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """True after Ctrl-C, and else not there."""
+
+    @property
+    def timed(self) -> tuple[Timed, ...]:
+        """The models, then the empty call."""
+        return (*self.models, self.harness) if self.harness else self.models
+
+    @property
+    def errors(self) -> list[FmnistError]:
+        """Why some of what was asked for is missing."""
+        errors = [FmnistError(failure.error) for failure in self.failures]
+        if self.interrupted:
+            rounds = f"after {self.rounds} of {self.method.processes} rounds"
+            done = f"{rounds}; the figures are of what was done by then"
+            errors.append(
+                FmnistError(f"bench: stopped {done if self.models else 'before a model was timed'}")
+            )
+        return errors
+
+
+@dataclass(frozen=True)
+class BenchmarkFile:
+    """A benchmark that was read from its file."""
+
+    path: Path
+    """The file."""
+    environment: Environment
+    """Where it ran."""
+    benchmark: Benchmark
+    """What was measured."""
+
+    @cached_property
+    def by_key(self) -> dict[Key, TimedModel]:
+        """Each configuration, in the order of the file; at least one."""
+        return {model.key: model for model in self.benchmark.models}
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all rounds of processes were done."""
+        return self.benchmark.rounds >= self.benchmark.method.processes
+
+
+def read_benchmark(path: Path) -> BenchmarkFile:
+    """Read what `fmnist bench` wrote with ``--json``.
+
+    Raises:
+        ResultError: The file is missing, damaged, of another verb or version, or has no figures.
+    """
+    record = read_result(path, "bench", _REMEDY)
+    if record.value.get("models") == []:
+        raise ResultError(f"{path}: holds no figures; run fmnist bench again")
+    try:
+        environment = read_record(Environment, record["environment"])
+        benchmark = read_record(Benchmark, record)
+        _require_sound(benchmark)
+    except DamageError as error:
+        raise ResultError(f"{path}: is damaged ({error}); run fmnist bench again") from error
+    return BenchmarkFile(path, environment, benchmark)
+
+
+def names_of(keys: Iterable[Key]) -> dict[Key, str]:
+    """Return a name for each configuration: its file's, with the rest of the key if several have that."""
+    keys = list(keys)
+    times = Counter(key.name for key in keys)
+    return {key: key.name if times[key.name] == 1 else _in_full(key) for key in keys}
+
+
+def _in_full(key: Key) -> str:
+    return f"{key.name} ({key.runner}, threads {key.threads}, batch {key.batch})"
+
+
+def _require_sound(benchmark: Benchmark) -> None:
+    """Check that each configuration has what its scenario measures, of no more processes than there were."""
+    processes = benchmark.method.processes
+    if benchmark.rounds > processes:
+        raise DamageError("rounds is more than method.processes")
+    for model in benchmark.models:
+        medians, rates = model.process_medians_us, model.process_rates
+        if len(medians) > processes:
+            raise DamageError(f"{model.name} has more processes than method.processes")
+        if min(*medians, *rates, 1.0) < _LEAST:
+            raise DamageError(f"{model.name} has a process that took no time at all")
+        if benchmark.method.scenario == "throughput" and len(rates) != len(medians):
+            raise DamageError(f"{model.name} has not an images_per_second for each process")
+    for key, number in Counter(model.key for model in benchmark.models).items():
+        if number > 1:
+            raise DamageError(f"{_in_full(key)} is in it {number} times")

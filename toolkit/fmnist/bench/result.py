@@ -1,155 +1,153 @@
-"""What the processes of a configuration measured together."""
+"""The record of a configuration: made from its processes, named, and with warnings about its figures."""
 
 from __future__ import annotations
 
+import re
 import statistics
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fmnist.bench.configuration import Configuration, Method
-from fmnist.bench.processes import Process, Steady
-from fmnist.models.open import ModelFile
-from fmnist_runtime.errors import FmnistError
+from fmnist.bench.configuration import Configuration
+from fmnist.bench.processes import Process
+from fmnist.results.timed import PERCENTILES, ProcessFigures, Timed, TimedModel, key_of
 from fmnist_runtime.timing import Samples, pooled_percentile
 from fmnist_runtime.timing.samples import Percentile
-from fmnist_runtime.timing.trust import Trust, judge
+from fmnist_runtime.timing.trust import judge
+
+ADVICE = (
+    "what is not STABLE may be more than 5% off in another run: "
+    "let nothing else run beside it, or give a longer --duration or more --processes"
+)
+"""What to do about warnings."""
+_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 
 
-@dataclass(frozen=True)
-class Result:
-    """One configuration's figures."""
+def timed_record(configuration: Configuration, processes: Sequence[Process], name: str) -> Timed:
+    """Return the figures of a configuration: a `TimedModel`, or for the empty call a `Timed`.
 
-    configuration: Configuration
-    """What was timed."""
-    processes: tuple[Process, ...]
-    """What each process measured, in the order they ran."""
-    name: str
-    """Name of the file, or its path where others have that name, too."""
-
-    @property
-    def model(self) -> ModelFile | None:
-        """Which file it is; None for the empty call."""
-        return self.processes[0].model
-
-    @property
-    def _steady(self) -> list[Steady]:
-        return [process.steady for process in self.processes if process.steady]
-
-    @cached_property
-    def samples(self) -> Samples:
-        """Every time that was measured: of calls, or of cold starts."""
-        return Samples.merged(self._samples)
-
-    @property
-    def _samples(self) -> list[Samples]:
-        if not self._steady:
-            return [Samples.of(np.array([process.cold_start_ns for process in self.processes]))]
-        return [steady.timing.samples for steady in self._steady]
-
-    def percentile_us(self, percent: float) -> Percentile | None:
-        """A percentile in µs with its interval; None where there are too few samples to tell one."""
-        found = pooled_percentile(self._samples, percent)
-        if found is None:
-            return None
-        return Percentile(percent, found.value / 1000, found.low / 1000, found.high / 1000)
-
-    @property
-    def max_us(self) -> float | None:
-        """The longest time in µs; None where none was measured, as for throughput."""
-        return float(self.samples.times_ns[-1]) / 1000 if len(self.samples) else None
-
-    @property
-    def process_medians_us(self) -> list[float]:
-        """Each process's own median in µs: of its calls, its cold start, or for one image of many."""
-        if not self._steady:
-            return [process.cold_start_ns / 1000 for process in self.processes]
-        return [float(np.median(steady.timing.block_medians_ns)) / 1000 for steady in self._steady]
-
-    @property
-    def images_per_second(self) -> Percentile | None:
-        """Median throughput over the processes, with the least and the greatest; None where not measured."""
-        rates = [s.timing.images_per_second for s in self._steady if s.timing.images_per_second]
-        return Percentile(50, statistics.median(rates), min(rates), max(rates)) if rates else None
-
-    @property
-    def calls(self) -> int:
-        """How many calls, or cold starts, were timed one by one."""
-        return len(self.samples)
-
-    @property
-    def misses(self) -> int | None:
-        """Answers after their deadline; None where there was none."""
-        missed = [s.timing.misses for s in self._steady if s.timing.misses is not None]
-        return sum(missed) if missed else None
-
-    @property
-    def imports_us(self) -> float:
-        """Median time in µs until Python and what every model needs were there."""
-        return statistics.median(process.imports_ns for process in self.processes) / 1000
-
-    @property
-    def load_us(self) -> float:
-        """Median time in µs to open the model, its engine's import included."""
-        return statistics.median(process.load_ns for process in self.processes) / 1000
-
-    @property
-    def first_us(self) -> float:
-        """Median time in µs of the first inference."""
-        return statistics.median(process.first_ns for process in self.processes) / 1000
-
-    @property
-    def peak_memory_bytes(self) -> int | None:
-        """Most memory a process took until its first answer; None where the system does not tell."""
-        return max((process.peak_memory_bytes or 0 for process in self.processes), default=0) or None
-
-    @cached_property
-    def trust(self) -> Trust:
-        """How far the figures can be trusted."""
-        blocks = [steady.timing.block_medians_ns for steady in self._steady]
-        starts = [np.array([process.cold_start_ns], np.float64) for process in self.processes]
-        return judge(blocks or starts, [process.machine for process in self.processes])
+    Args:
+        configuration: What was timed.
+        processes: What each process measured, in the order they ran; at least one.
+        name: Name of the model's file, or its path where others have that name, too.
+    """
+    steady = [process.steady for process in processes if process.steady]
+    starts = np.array([process.cold_start_ns for process in processes])
+    parts = [each.timing.samples for each in steady] or [Samples.of(starts)]
+    blocks = [each.timing.block_medians_ns for each in steady]
+    blocks = blocks or [np.array([start], np.float64) for start in starts]
+    rates = [each.timing.images_per_second for each in steady if each.timing.images_per_second]
+    missed = [each.timing.misses for each in steady if each.timing.misses is not None]
+    samples = Samples.merged(parts)
+    trust = judge(blocks, [process.machine for process in processes])
+    figures: dict[str, Any] = {
+        "name": name,
+        "runner": configuration.engine,
+        "threads": configuration.threads,
+        "batch": configuration.batch,
+        "path": configuration.path,
+        "accuracy": None,
+        "calls": len(samples),
+        **{key_of(each): _percentile_us(parts, percent) for each, percent in PERCENTILES.items()},
+        "max_us": float(samples.times_ns[-1]) / 1000 if len(samples) else None,
+        "images_per_second": Percentile(statistics.median(rates), min(rates), max(rates)) if rates else None,
+        "misses": sum(missed) if missed else None,
+        "verdict": trust.verdict,
+        "reasons": trust.reasons,
+        "imports_us": statistics.median(process.imports_ns for process in processes) / 1000,
+        "load_us": statistics.median(process.load_ns for process in processes) / 1000,
+        "first_us": statistics.median(process.first_ns for process in processes) / 1000,
+        "peak_memory_bytes": max(process.peak_memory_bytes or 0 for process in processes) or None,
+        "process_medians_us": tuple(float(np.median(levels)) / 1000 for levels in blocks),
+        "times_ns": samples.times_ns,
+        "counts": samples.counts,
+        "processes": tuple(map(_figures, processes)),
+    }
+    model = processes[0].model
+    return TimedModel(**vars(model) | figures) if model else Timed(**figures)
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A configuration that could not be timed, or not to the end."""
-
-    configuration: Configuration
-    """Which one."""
-    error: FmnistError
-    """Why: what the user is told."""
-    name: str
-    """As of `Result`."""
+def _percentile_us(parts: Sequence[Samples], percent: float) -> Percentile | None:
+    found = pooled_percentile(parts, percent)
+    return Percentile(found.value / 1000, found.low / 1000, found.high / 1000) if found else None
 
 
-@dataclass(frozen=True)
-class Benchmark:
-    """All that was measured in one call."""
+def _figures(process: Process) -> ProcessFigures:
+    timing = process.steady.timing if process.steady else None
+    return ProcessFigures(
+        imports_us=process.imports_ns / 1000,
+        load_us=process.load_ns / 1000,
+        first_us=process.first_ns / 1000,
+        cold_start_us=process.cold_start_ns / 1000,
+        peak_memory_bytes=process.peak_memory_bytes,
+        warm_up=process.steady.warm_up if process.steady else None,
+        block_medians_us=timing.block_medians_ns / 1000 if timing else None,
+        images_per_second=timing.images_per_second if timing else None,
+        machine=process.machine,
+    )
 
-    method: Method
-    """How."""
-    results: tuple[Result, ...]
-    """Figures of each configuration, in the order they were asked for, the empty call last."""
-    failures: tuple[Failure, ...]
-    """What could not be timed."""
-    left_out: tuple[Failure, ...]
-    """What an engine cannot run by its nature, where another one does."""
-    rounds: int
-    """Finished rounds, of one process for each configuration; fewer than asked for after Ctrl-C."""
-    interrupted: bool
-    """Whether Ctrl-C ended it."""
 
-    @property
-    def errors(self) -> list[FmnistError]:
-        """Why not all that was asked for is there."""
-        errors = [failure.error for failure in self.failures]
-        if self.interrupted:
-            rounds = f"after {self.rounds} of {self.method.processes} rounds"
-            timed = any(result.model for result in self.results)
-            when = (
-                f"{rounds}; the figures are of what was done by then" if timed else "before a model was timed"
-            )
-            errors.append(FmnistError(f"bench: stopped {when}"))
-        return errors
+def short_names(models: Sequence[TimedModel]) -> list[str]:
+    """Return a short name for each configuration: format and scheme, and what else identifies it."""
+    names = _formats(models)
+    return [
+        ", ".join([names[model.path], *marks]) for model, marks in zip(models, _marks(models), strict=True)
+    ]
+
+
+def file_names(models: Sequence[TimedModel]) -> list[str]:
+    """Return the same with the names of files."""
+    return [" ".join([model.name, *marks]) for model, marks in zip(models, _marks(models), strict=True)]
+
+
+def _marks(models: Sequence[TimedModel]) -> list[list[str]]:
+    """Return engine, threads and batch of each configuration, each only if there are several."""
+    several_engines = len({(each.path, each.runner) for each in models}) > len({each.path for each in models})
+    several_threads = len({each.threads for each in models}) > 1
+    several_batches = len({each.batch for each in models}) > 1
+    return [
+        [
+            *([each.runner] if several_engines else []),
+            *([f"{each.threads} thread{'s'[: each.threads > 1]}"] if several_threads else []),
+            *([f"batch {each.batch}"] if several_batches else []),
+        ]
+        for each in models
+    ]
+
+
+def _formats(models: Sequence[TimedModel]) -> dict[Path | None, str]:
+    """Return format and scheme by path, or the files' names where these do not identify all models."""
+    kinds = {model.path: f"{model.format} {model.scheme}" for model in models}
+    if len(set(kinds.values())) == len(kinds) and "unknown" not in {model.scheme for model in models}:
+        return kinds
+    return {model.path: model.name for model in models}
+
+
+def warnings(models: Sequence[TimedModel]) -> list[str]:
+    """Return each reason against figures once, with the models that it concerns, and then what to do."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for name, model in zip(file_names(models), models, strict=True):
+        for reason in model.reasons:
+            found.setdefault(_NUMBER.sub("#", reason), []).append((name, reason))
+    lines = []
+    for entries in found.values():
+        concerned = "all" if len(entries) == len(models) > 1 else ", ".join(name for name, _ in entries)
+        lines.append(f"{concerned}: {_merged([reason for _, reason in entries])}")
+    return [*lines, ADVICE] if lines else []
+
+
+def _merged(reasons: Sequence[str]) -> str:
+    """Return reasons that differ only in numbers as one: 0.98 and 0.60 become ``0.60 to 0.98``."""
+    columns = zip(*(_NUMBER.findall(reason) for reason in reasons), strict=True)
+    ranges = []
+    for column in columns:
+        low, high = min(column, key=_figure), max(column, key=_figure)
+        ranges.append(low if low == high else f"{low} to {high}")
+    parts = _NUMBER.split(reasons[0])
+    return "".join(text + figure for text, figure in zip(parts, [*ranges, ""], strict=True))
+
+
+def _figure(text: str) -> float:
+    return float(text.replace(",", ""))

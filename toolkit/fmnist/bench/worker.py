@@ -1,7 +1,7 @@
-"""What a fresh process does: it opens one model, answers the first images, warms up and times one scenario.
+"""A fresh process: it opens one model, runs the first images, warms up and times one scenario.
 
-``python -P -m fmnist.bench.worker JOB``, where JOB is a `Job` in JSON; its report, or why there is none, is
-one line of JSON on standard output.
+``python -P -m fmnist.bench.worker JOB``, where JOB is a `Job` in JSON. Its report, or its error, is one line
+of JSON on standard output.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from fmnist_runtime.timing import Timing, WarmUp, measure_throughput, time_calls
 from fmnist_runtime.timing.operators import profile_operators
 
 OPERATORS = "operators"
-"""A job that times the operators, not the model."""
+"""The scenario of a job that times the operators instead of the model."""
 _BEGAN_NS = time.perf_counter_ns()
-"""When everything that any model needs had been imported."""
+"""When everything that any model needs was imported."""
 _PR_SET_PDEATHSIG = 1
-"""Of prctl(2)."""
+"""From prctl(2)."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Job:
     hz: float
     """Calls a second, when they are periodic."""
     input_range: str | None
-    """What pixels become in front of a model that does not say it."""
+    """What pixels become in front of a model that does not state it."""
     known_from: str
     """Where that is known from."""
     images: str
@@ -65,9 +65,9 @@ class Job:
 
 
 def main() -> None:
-    """Do the job that the command line has in JSON."""
+    """Do the job that is on the command line in JSON."""
     report = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what engines print is not the report
+    os.dup2(2, 1)  # so that output of engines stays out of the report
     try:
         job = Job(**json.loads(sys.argv[1]))
         _end_with(job.parent)
@@ -80,10 +80,10 @@ def main() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Have Linux end this process when its parent is gone, as one that was killed cannot do so itself."""
+    """Have Linux end this process when its parent ends, as a killed parent cannot."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before
+    if os.getppid() != parent:  # it had ended before
         sys.exit()
 
 
@@ -119,7 +119,7 @@ def work(job: Job) -> dict[str, Any]:
         before = read_machine_state()
         timing = _time(job, call, batches, warm)
         if job.scenario == "periodic":
-            warm_up(call, batches)  # a core that has slept between calls is slower then, but not throttled
+            warm_up(call, batches)  # as a core that slept between calls clocks lower without being throttled
         machine = (before, read_machine_state())
         report |= _timed(warm, timing, machine)
     return report
@@ -144,7 +144,7 @@ def _nothing(images: NDArray[np.uint8]) -> None:
 
 
 def _batches(images: NDArray[np.uint8], batch: int) -> Iterator[NDArray[np.uint8]]:
-    """The images in turn, as many at a time as a call takes; endless."""
+    """Return an endless iterator over the images, in batches."""
     rows = -(-len(images) // batch) * batch
     whole = np.resize(images, (rows, *images.shape[1:])) if rows != len(images) else images
     return cycle([whole[start : start + batch] for start in range(0, rows, batch)])
@@ -172,7 +172,7 @@ def _timed(warm: WarmUp, timing: Timing, machine: tuple[MachineState, MachineSta
 
 
 def peak_memory() -> int | None:
-    """Most bytes of memory this process ever had; None where Linux is not there to ask."""
+    """Return the peak memory of this process in bytes; None without Linux's /proc."""
     try:
         lines = Path("/proc/self/status").read_text().splitlines()
     except OSError:

@@ -10,7 +10,8 @@ from typing import Any
 
 from fmnist.devices.targets import Target
 from fmnist.models.select import Splits, select_artifacts
-from fmnist.runs.run import Run, read_json
+from fmnist.results.read import read_json
+from fmnist.runs.run import Run
 from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.data.datasets import KNOWN, find_files
 from fmnist_runtime.errors import DeviceError, ResultError

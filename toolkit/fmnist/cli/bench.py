@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fmnist.bench.configuration import Configuration, Method
-    from fmnist.bench.gate import Gate
-    from fmnist.bench.outcome import Outcome
+    from fmnist.bench.gate import LatencyGate
+    from fmnist.bench.outcome import BenchOutcome
 
 
 class _Combinations(NamedTuple):
@@ -103,7 +103,7 @@ def bench(
         require_kept([limits.baseline], *files)
     if reports.plots:
         _require_pictures_free(reports.plots)
-    gate = _gate(limits, scenario, hz)
+    gate = _gate(limits, method)
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
     configurations, paths = _configurations(selection.paths, combinations, scenario)
@@ -116,15 +116,15 @@ def bench(
         configurations, split.images, method, progress.step, named=selection.paths, unknown=unknown
     )
     progress.remove()
-    for reason in dict.fromkeys(str(failure.error) for failure in benchmark.left_out):
+    for reason in dict.fromkeys(failure.error for failure in benchmark.left_out):
         say(f"left out: {reason}")
-    timed = {result.configuration.path for result in benchmark.results if result.model}
+    timed = {model.path for model in benchmark.models}
     if not timed or (timed.isdisjoint(selection.paths) and not benchmark.interrupted):
         fail(benchmark.errors)
     scored_on = splits if reports.plots else None
     outcome = examine(benchmark, split.images, operators, scored_on, gate, selection.paths)
     _show(outcome, reports)
-    fail(outcome.failures, gate_failed=not outcome.kept)
+    fail(outcome.errors, gate_failed=not outcome.kept)
 
 
 def _configurations(
@@ -144,21 +144,20 @@ def _configurations(
     return configurations, paths
 
 
-def _show(outcome: "Outcome", reports: _Reports) -> None:
+def _show(outcome: "BenchOutcome", reports: _Reports) -> None:
     """Write and print all forms of the result."""
-    from fmnist.bench.comma_separated import benchmark_csv
+    from fmnist.bench.report import benchmark_csv
     from fmnist.cli.output import show
     from fmnist.results.write import write_result
 
-    body = outcome.body
     try:
         if reports.csv:
-            write_result(reports.csv, benchmark_csv(body))
+            write_result(reports.csv, benchmark_csv(outcome.benchmark))
         if reports.markdown:
             write_result(reports.markdown, outcome.markdown)
     finally:
         alone = "-" in (str(reports.csv), str(reports.markdown))
-        show("" if alone else outcome.text, "bench", body, reports.json)
+        show("" if alone else outcome.text, "bench", outcome.benchmark, reports.json)
     if reports.plots:
         _draw(outcome, reports.plots)
 
@@ -174,28 +173,27 @@ def _require_pace(hz: float | None, method: "Method") -> None:
         raise typer.BadParameter(f"{calls} of {method.processes} processes; {longer}")
 
 
-def _gate(limits: _Limits, scenario: str, hz: float | None) -> "Gate":
+def _gate(limits: _Limits, method: "Method") -> "LatencyGate":
     """Return the limits with the baseline they refer to; refuse invalid ones before anything is measured."""
     from fmnist.bench.assertions import parse_assertion
     from fmnist.bench.compare import require_same_scenario
-    from fmnist.bench.configuration import Method
-    from fmnist.bench.gate import Gate
-    from fmnist.bench.reading import read_benchmark
+    from fmnist.bench.gate import LatencyGate
+    from fmnist.bench.record import read_benchmark
 
     try:
-        assertions = tuple(parse_assertion(text, scenario) for text in limits.asserted or ())
+        assertions = tuple(parse_assertion(text, method.scenario) for text in limits.asserted or ())
     except ValueError as error:
         raise typer.BadParameter(f"--assert {error}") from None
     of_baseline = any(assertion.of_baseline for assertion in assertions)
     if limits.baseline is None:
         if of_baseline:
             raise typer.BadParameter("--assert refers to a baseline; give its JSON with --baseline FILE")
-        return Gate(assertions, None)
+        return LatencyGate(assertions, None)
     if not of_baseline:
         raise typer.BadParameter("--baseline is for --assert, such as 'p50<=1.05*baseline'; give that, too")
     older = read_benchmark(limits.baseline)
-    require_same_scenario("bench", scenario, hz or Method.hz, older)
-    return Gate(assertions, older)
+    require_same_scenario("bench", method, older)
+    return LatencyGate(assertions, older)
 
 
 def _require_pictures_free(folder: Path) -> None:
@@ -206,10 +204,10 @@ def _require_pictures_free(folder: Path) -> None:
     require_pictures_free(folder)
 
 
-def _draw(outcome: "Outcome", folder: Path) -> None:
+def _draw(outcome: "BenchOutcome", folder: Path) -> None:
     """Write the pictures, and name them on standard error."""
     from fmnist.bench.pictures import write_pictures
     from fmnist.text.progress import say
 
-    for line in write_pictures(outcome.benchmark, outcome.accuracies.accuracies, folder):
+    for line in write_pictures(outcome.benchmark, folder):
         say(line)

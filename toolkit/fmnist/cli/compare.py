@@ -26,16 +26,14 @@ def compare(
     """
     from fmnist.bench.compare import compare as compare_benchmarks
     from fmnist.bench.compare_report import comparison_markdown, comparison_text
-    from fmnist.bench.comparison_body import comparison_body
-    from fmnist.bench.reading import read_benchmark
+    from fmnist.bench.record import read_benchmark
     from fmnist.cli.output import require_apart, require_kept, show
     from fmnist.results.write import write_result
 
     require_apart(json, markdown)
     require_kept([old, *new], json, markdown)
-    base = read_benchmark(old)
-    comparisons = [compare_benchmarks(base, read_benchmark(path)) for path in new]
+    comparison = compare_benchmarks(read_benchmark(old), *map(read_benchmark, new))
     if markdown:
-        write_result(markdown, comparison_markdown(comparisons))
-    text = "" if str(markdown) == "-" else comparison_text(comparisons)
-    show(text, "compare", comparison_body(comparisons), json)
+        write_result(markdown, comparison_markdown(comparison))
+    text = "" if str(markdown) == "-" else comparison_text(comparison)
+    show(text, "compare", comparison, json)

@@ -8,7 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.deploy.outcome import Outcome
+    from fmnist.deploy.outcome import DeviceOutcome
     from fmnist.runs.run import Run
 
 
@@ -37,7 +37,7 @@ def deploy(
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
     from fmnist.deploy.deployment import Bundles, deploy, deployment_text
-    from fmnist.deploy.outcome import deployment_body
+    from fmnist.deploy.outcome import DeploymentBody
     from fmnist.runs.run import select_run
     from fmnist_exporters.recipes import formats
 
@@ -48,14 +48,13 @@ def deploy(
     bundles = Bundles(run, formats() if format == "all" else (format,), data_dir)
     bench_options = ["--duration", f"{timing.duration:g}", "--processes", str(timing.processes)]
     outcomes = deploy(run, hosts, bundles.bundle_for, bench_options)
-    body = deployment_body(run.folder, outcomes)
+    body = DeploymentBody(run.folder, outcomes)
     try:
         show(f"\n{deployment_text(run, outcomes)}", "deploy", body, json)
     finally:
         for outcome in outcomes:
             _say_log(outcome)
-    failures = [outcome.failure for outcome in outcomes if outcome.failure]
-    fail(failures)
+    fail([outcome.error for outcome in outcomes if outcome.error])
 
 
 def _require_hosts(run: "Run", hosts: list[str]) -> None:
@@ -74,7 +73,7 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
         folders[folder] = host
 
 
-def _say_log(outcome: "Outcome") -> None:
+def _say_log(outcome: "DeviceOutcome") -> None:
     from fmnist.text.progress import say
 
     for line in outcome.log.splitlines():

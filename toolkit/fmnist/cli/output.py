@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ def tell(text: str) -> None:
     print(paint_tables(text) if takes_colours(sys.stdout) else text)
 
 
-def show(text: str, kind: str, body: Mapping[str, Any], json: Path | None) -> None:
+def show(text: str, kind: str, body: Any, json: Path | None) -> None:
     """Print the text, if any, and write the JSON, if wanted; JSON on stdout replaces the text."""
     from fmnist.results.write import to_json, write_result
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fmnist.models.select import Splits
-    from fmnist.parity.layers import ModelDrift
+    from fmnist.parity.layers import LayersOfModel
     from fmnist.parity.models import ModelParity
 
 
@@ -53,33 +53,33 @@ def parity(
 
     Exit 3 if one of them fails its gate.
     """
+    from dataclasses import replace
+
     from fmnist.cli.output import GATE_FAILED, require_apart, show
-    from fmnist.parity.body import layers_body, parity_body
-    from fmnist.parity.layer_report import layers_text
-    from fmnist.parity.report import parity_text
+    from fmnist.parity.report import layers_text, parity_body, parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
 
     require_apart(reports.json, reports.junit, reports.markdown)
     splits, notes = data.splits(), []
-    drifts: list[ModelDrift] = []
+    drifts: list[LayersOfModel] = []
     if scores:
         _require_scores_alone(candidates, reference, layers, data, execution, reports.plots)
         compared = compare_scores(*scores, gate.limits())
         results, notes = compared.results, scores_notes(compared)
-        body = parity_body(results) | {"scores": compared.files, "left_out": compared.left_out}
+        body = replace(parity_body(results), scores=compared.files, left_out=compared.left_out)
     else:
         paths = _candidates(candidates, reports.plots)
         results, drifts = _compare(paths, reference, layers, gate, splits, execution)
         body = parity_body(results)
         if layers:
-            body["layers"] = layers_body(drifts)
+            body = replace(body, layers=drifts)
     text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
     _write_reports(results, notes, reports)
     alone = "-" in (str(reports.junit), str(reports.markdown))
     show("" if alone else text, "parity", body, reports.json)
     if reports.plots:
         _draw(results, splits, reports.plots)
-    if not all(item.parity.passed for item in results):
+    if not all(item.candidate.passed for item in results):
         raise typer.Exit(GATE_FAILED)
 
 
@@ -90,7 +90,7 @@ def _compare(
     gate: options.GateOptions,
     splits: "Splits",
     execution: options.ExecutionOptions,
-) -> "tuple[list[ModelParity], list[ModelDrift]]":
+) -> "tuple[list[ModelParity], list[LayersOfModel]]":
     """Compare models with their original, and layer by layer where that is asked for."""
     from fmnist.parity.layers import compare_layers, original_of
     from fmnist.parity.models import compare_models, scored_split
@@ -136,8 +136,7 @@ def _require_scores_alone(
 
 
 def _write_reports(results: "list[ModelParity]", notes: list[str], reports: _Reports) -> None:
-    from fmnist.parity.junit import junit_xml
-    from fmnist.parity.report import parity_markdown
+    from fmnist.parity.report import junit_xml, parity_markdown
     from fmnist.results.write import write_result
 
     if reports.junit:
@@ -164,5 +163,5 @@ def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:
     for item in results:
         for path in write_pictures(item, images, folder):
             say(str(path))
-        if not item.parity.changes.flips.images:
-            say(f"{item.model.name}: no answer changed")
+        if not item.candidate.changes.flips.images:
+            say(f"{item.candidate.name}: no answer changed")

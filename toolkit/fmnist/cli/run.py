@@ -1,14 +1,11 @@
 """`fmnist run`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from fmnist.cli import options
-
-if TYPE_CHECKING:
-    from fmnist.results.summary import SummaryBody
 
 _TIMING = options.TimingOptions(duration=options.DEFAULT_SECONDS / 2)
 """Half the time of `fmnist bench`."""
@@ -37,6 +34,7 @@ def run(
     from fmnist.bench.configuration import Method
     from fmnist.cli.output import fail, show
     from fmnist.pipeline import Pipeline, summary_text
+    from fmnist.results.summary import SummaryBody
     from fmnist.runs.run import RUNS, Run, run_name
     from fmnist.training.resume import train_or_keep
     from fmnist_exporters import isolation
@@ -48,7 +46,7 @@ def run(
     train_or_keep(where, settings, data_dir, force)
     method = Method(seconds=timing.duration, processes=timing.processes)
     summary = Pipeline(where, data_dir, threads, method, force, gate.limits()).execute()
-    body: SummaryBody = {"run": where.folder, "models": summary.rows}
+    body = SummaryBody(where.folder, summary.rows)
     places = [f"{where.folder}: everything above, and more, as JSON"]
     if summary.report:
         places.append(f"{summary.report}: all of it to look at; open it in a browser")

@@ -27,9 +27,9 @@ def verify(
     with their scores, so no data set is needed. Exit 3 if one differs.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
-    from fmnist.cli.verification import verification_body
     from fmnist.models.select import select_artifacts
     from fmnist_runtime.errors import FmnistError
+    from fmnist_runtime.verify import VerifiedArtifacts
     from fmnist_runtime.verify import verify as verify_artifact
 
     selection = select_artifacts(artifacts or [])
@@ -41,7 +41,7 @@ def verify(
         except FmnistError as error:  # the others still get their verdict
             failures.append(error)
     if results:
-        show(_text(results), "verify", verification_body(results), json)
+        show(_text(results), "verify", VerifiedArtifacts(tuple(results)), json)
     fail(failures, gate_failed=not all(result.passed for result in results))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from fmnist.bundle.contents import Bundle, make_bundle
 from fmnist.deploy.device import Deployment, DeploymentPlan, DeviceProgress
 from fmnist.deploy.measuring import require_results_replaceable
-from fmnist.deploy.outcome import Outcome
+from fmnist.deploy.outcome import DeviceOutcome
 from fmnist.deploy.ssh import Ssh
 from fmnist.devices.targets import Target
 from fmnist.results.summary import FIGURES, figure_cells, trust_notes, verdict_cell
@@ -62,7 +62,7 @@ def deploy(
     hosts: Sequence[str],
     bundle_for: Callable[[Target], Bundle],
     bench_options: Sequence[str],
-) -> list[Outcome]:
+) -> list[DeviceOutcome]:
     """Deploy a run to devices, measure it there, and copy the results into the run.
 
     Args:
@@ -97,22 +97,22 @@ def deploy(
     return [future.result() for future in pending]
 
 
-def deployment_text(run: Run, outcomes: Sequence[Outcome]) -> str:
+def deployment_text(run: Run, outcomes: Sequence[DeviceOutcome]) -> str:
     """Return a table of all models on all devices, and below it the gates they broke."""
     cells = []
     for outcome in outcomes:
         device = [outcome.host, outcome.machine or ABSENT]
         cells += [
             [*device, f"{row.format} {row.scheme}", verdict_cell(row), *figure_cells(row)]
-            for row in outcome.rows
+            for row in outcome.models
         ]
-        if not outcome.rows:
+        if not outcome.models:
             cells.append([*device, ABSENT, "failed", *(ABSENT for _ in FIGURES)])
-    rows = [row for outcome in outcomes for row in outcome.rows]
+    rows = [row for outcome in outcomes for row in outcome.models]
     breaches = [
         printable(f"{outcome.host}: {row.format} {row.scheme}: {failure}")
         for outcome in outcomes
-        for row in outcome.rows
+        for row in outcome.models
         for failure in row.failures
     ]
     header = ["device", "machine", "model", "verdict", *FIGURES]

@@ -10,15 +10,15 @@ from dataclasses import dataclass
 
 from fmnist.bundle.contents import Bundle
 from fmnist.deploy import ssh, transfer
-from fmnist.deploy.measuring import GATE_FAILED, KINDS, Measurement, results_folder
-from fmnist.deploy.outcome import Outcome
+from fmnist.deploy.measuring import GATE_FAILED, Measurement, results_folder
+from fmnist.deploy.outcome import DeviceOutcome
 from fmnist.deploy.ssh import Connection, Ssh
 from fmnist.devices import remote_probe
 from fmnist.devices.doctor.diagnosis import diagnose
 from fmnist.devices.matching import target_of
 from fmnist.devices.targets import Target
 from fmnist.results.summary import SummaryRow
-from fmnist.runs.run import Run
+from fmnist.runs.run import DEVICE_RESULTS, Run
 from fmnist.text.progress import Progress, say
 from fmnist.text.tables import size
 from fmnist_runtime.errors import DeviceError, FmnistError, RejectedError
@@ -112,7 +112,7 @@ class Deployment:
         self._log = ""
         self._state = "nothing was sent"
 
-    def execute(self) -> Outcome:
+    def execute(self) -> DeviceOutcome:
         """Deploy; after an error, return the outcome so far with the reason."""
         try:
             self._probe = self._ask()
@@ -135,22 +135,23 @@ class Deployment:
         self._progress.say("done")
         return self._outcome(None)
 
-    def interrupted(self) -> Outcome:
+    def interrupted(self) -> DeviceOutcome:
         """Return the outcome after Ctrl-C."""
         return self._outcome(DeviceError("interrupted"))
 
-    def _outcome(self, error: FmnistError | None) -> Outcome:
-        kind = RejectedError if isinstance(error, RejectedError) else DeviceError
-        return Outcome(
+    def _outcome(self, error: FmnistError | None) -> DeviceOutcome:
+        drifted = isinstance(error, RejectedError)
+        return DeviceOutcome(
             host=self.host,
-            probe=self._probe,
-            target=str(self._target or ""),
-            version=self._bundle.version if self._bundle else "",
-            already=self._already,
-            sent_bytes=self._sent,
-            rows=tuple(self._rows),
-            failure=kind(f"{self.host}: {error}; {self._state}") if error else None,
+            outcome="drifted" if drifted else "failed" if error else "done",
+            failure=f"{self.host}: {error}; {self._state}" if error else None,
             log=self._log,
+            target=str(self._target) if self._target else None,
+            version=self._bundle.version if self._bundle else None,
+            already_there=self._already,
+            sent_bytes=self._sent,
+            models=tuple(self._rows),
+            probe=self._probe,
         )
 
     def _ask(self) -> Probe:
@@ -169,7 +170,7 @@ class Deployment:
 
     def _pass_on(self, line: str) -> None:
         """Report the progress of a verb there, such as ``bench 12 of 48``; other lines go to the log."""
-        if line.startswith(tuple(f"{kind} " for kind in KINDS)):
+        if line.startswith(tuple(f"{kind} " for kind in DEVICE_RESULTS)):
             self._progress.say(line)
 
     def _install(self, connection: Connection, bundle: Bundle) -> bool:

@@ -1,4 +1,4 @@
-"""What a device finds of the version it has, brought back as JSON that is checked."""
+"""Running the verbs on a device that has a new version, and bringing back their results."""
 
 from __future__ import annotations
 
@@ -10,23 +10,20 @@ from typing import Any, NoReturn
 
 from fmnist.deploy import transfer
 from fmnist.deploy.ssh import Connection, Reply
+from fmnist.results.read import DamageError
 from fmnist.results.summary import SummaryRow, summarise
 from fmnist.results.write import RESULT, schema
-from fmnist.runs.run import Run
+from fmnist.runs.run import DEVICE_RESULTS, Run
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.files import require_writable, write_atomically
 
-KINDS = ("doctor", "eval", "parity", "bench")
-"""The verbs that are run on a device, in this order."""
-_MOST = 10**18
-"""More than any figure here; an integer of JSON can be too large for arithmetic."""
 GATE_FAILED = 3
-"""Exit code of a verb that found that an artifact may not replace its original."""
+"""Exit code of a verb that found an artifact that may not replace its original."""
 _UNSAFE = re.compile(r"[^\w.@+-]+", re.ASCII)
 
 
 def results_folder(run: Run, host: str) -> Path:
-    """Where a device's results are in a run directory."""
+    """Return the folder of a device's results in a run directory."""
     name = _UNSAFE.sub("_", host.removeprefix("ssh://")).lstrip(".") or "_"
     return run.folder / "devices" / name
 
@@ -35,40 +32,40 @@ def require_results_replaceable(run: Run, host: str) -> None:
     """Check, before anything is sent, that the results can be written.
 
     Raises:
-        OutputError: They cannot, or there are files of their names that are not ours.
+        OutputError: They cannot, or files with their names are not ours.
     """
-    for kind in KINDS:
+    for kind in DEVICE_RESULTS:
         require_writable(results_folder(run, host) / f"{kind}.json", RESULT)
 
 
 class Measurement:
-    """What a device finds of the version that is installed there, verb by verb."""
+    """The results of the version that is installed on a device, verb by verb."""
 
     def __init__(self, connection: Connection, folder: Path, say: Callable[[str], None]) -> None:
-        """Begin with none; the results of another version make way.
+        """Start without results; those of another version are removed.
 
         Args:
             connection: To a device that has installed the version.
-            folder: Where the results go, each as soon as it is there.
+            folder: Where to write the results, each as soon as it arrives.
             say: Called with each line of the progress.
         """
         self._connection, self._folder, self._say = connection, folder, say
         self._results: dict[str, dict[str, Any]] = {}
-        for kind in KINDS:
+        for kind in DEVICE_RESULTS:
             self._path(kind).unlink(missing_ok=True)
 
     def take(self, kind: str, options: Sequence[str] = ()) -> int:
         """Run a verb there, and keep its result.
 
         Args:
-            kind: One of `KINDS`.
+            kind: One of `DEVICE_RESULTS`.
             options: Its options.
 
         Returns:
             Its exit code: 3 when a gate failed, else 0.
 
         Raises:
-            DeviceError: The verb failed there, or answered what is no result of it.
+            DeviceError: The verb failed there, or its answer is not a result of it.
             OutputError: The result cannot be written.
         """
         self._say(kind)
@@ -80,13 +77,13 @@ class Measurement:
         return reply.code
 
     def prove(self) -> list[SummaryRow]:
-        """Find whether the artifacts there may replace their original.
+        """Check whether the artifacts there may replace their original.
 
         Returns:
             A row for each artifact, with the gates that it broke.
 
         Raises:
-            DeviceError: A verb failed there, or its result is damaged or says nothing of an artifact.
+            DeviceError: A verb failed there, or its result is damaged or lacks an artifact.
             OutputError: A result cannot be written.
         """
         self.take("doctor")
@@ -94,10 +91,10 @@ class Measurement:
         code = self.take("parity")
         rows = self.rows()
         if not rows:
-            raise DeviceError("fmnist eval there tells of no model")
-        untold = [f"{row.format} {row.scheme}" for row in rows if row.difference is None]
-        if untold:
-            raise DeviceError(f"fmnist parity there does not tell of {', '.join(untold)}")
+            raise DeviceError("fmnist eval there has no results of a model")
+        missing = [f"{row.format} {row.scheme}" for row in rows if row.difference is None]
+        if missing:
+            raise DeviceError(f"fmnist parity there has no results of {', '.join(missing)}")
         broken = any(row.failures for row in rows)
         if broken != (code == GATE_FAILED):
             found = "a broken gate" if broken else "no broken gate"
@@ -105,7 +102,7 @@ class Measurement:
         return rows
 
     def rows(self) -> list[SummaryRow]:
-        """A row for each artifact, of the results that are here; fails as `rows_of`."""
+        """Return a row for each artifact from the results so far; raises as `rows_of`."""
         return rows_of(self._results)
 
     def _path(self, kind: str) -> Path:
@@ -113,10 +110,10 @@ class Measurement:
 
 
 def read_result(kind: str, content: bytes) -> dict[str, Any]:
-    """A result that a device sent.
+    """Read a result that a device sent.
 
     Raises:
-        DeviceError: It is none of that kind.
+        DeviceError: It is not a result of that kind.
     """
     try:
         record = json.loads(content, parse_constant=_refuse)
@@ -128,37 +125,23 @@ def read_result(kind: str, content: bytes) -> dict[str, Any]:
 
 
 def rows_of(results: dict[str, dict[str, Any]]) -> list[SummaryRow]:
-    """A row for each artifact, without the original, which did not run there.
+    """Return a row for each artifact, without the original, which did not run there.
 
     Args:
-        results: Those of eval, parity and bench that are here, of the right schemas and otherwise unchecked.
+        results: The results of eval, parity and bench that are here, of the right schemas.
 
     Raises:
         DeviceError: They are damaged.
     """
     try:
-        rows = summarise(**{kind: results.get(kind, {}) for kind in ("eval", "parity", "bench")})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise DeviceError(f"answers with a damaged result ({error!r})") from error
-    for row in rows:
-        texts = (row.format, row.scheme, row.trust or "")
-        figures = [row.size_bytes, row.accuracy, *_given(row)]
-        if not all(isinstance(text, str) for text in texts) or not all(map(_is_figure, figures)):
-            raise DeviceError("answers with a damaged result; a figure of a model is none")
+        rows = summarise(results)
+    except DamageError as error:
+        raise DeviceError(f"answers with a damaged result ({error})") from error
     return [row for row in rows if row.format != "keras"]
 
 
-def _given(row: SummaryRow) -> list[float]:
-    optional = (row.difference, row.agreement, row.p50_us, row.p99_us)
-    return [figure for figure in optional if figure is not None]
-
-
-def _is_figure(value: object) -> bool:
-    return isinstance(value, int | float) and -_MOST <= value <= _MOST  # nor is NaN
-
-
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no figure")
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def _last_line(reply: Reply) -> str:

@@ -1,28 +1,25 @@
-"""Probing a machine that has Python and nothing of ours: the program to send, and what it answers."""
+"""Probing a machine that has only Python: the program to send, and how to read its answer."""
 
 from __future__ import annotations
 
 import inspect
 import json
-from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
-from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any
 
 from fmnist.devices.matching import python_too_old
 from fmnist.devices.targets import MIN_PYTHON
+from fmnist.results.read import Part, read_record
 from fmnist_runtime.errors import DeviceError
 from fmnist_runtime.machine import environment, probe, processor
 from fmnist_runtime.machine import state as machine
 from fmnist_runtime.machine.probe import Probe
 
 SCHEMA = "fmnist.probe/1"
-_MOST = 10**18
-"""More than any number of a machine, in bytes or kHz; larger ones are too large for arithmetic."""
 _MODULES = (environment, machine, processor, probe)
-"""In the order in which they need each other."""
-# In the syntax and with the library of any Python 3. The modules stand in it as texts, as a Python that is
-# too old for them would refuse the whole program otherwise.
+"""The modules to send, each after those that it imports."""
+# For any Python 3. The modules are string literals in it, as a Python that is too old for their syntax would
+# otherwise refuse the whole program.
 _PROGRAM = """\
 import json, platform, sys
 if sys.version_info < {min_python!r}:
@@ -40,24 +37,23 @@ print(json.dumps({{"schema": {schema!r}, "probe": dataclasses.asdict(found)}}))
 
 
 def program() -> str:
-    """A Python program, in ASCII, that prints a machine's probe as one line of JSON.
+    """Return a Python program, in ASCII, that prints a machine's probe as one line of JSON.
 
-    It is meant for ``python3 -I -`` with the program on standard input, and writes no file; without -I a file
-    such as types.py in the home folder would take the place of Python's own. A Python that is older than
-    `MIN_PYTHON` answers with its version alone.
+    Run it with ``python3 -I -`` from standard input; it writes no file. Without -I, a file such as types.py
+    in the home folder would replace Python's own. A Python older than `MIN_PYTHON` prints only its version.
     """
     sources = [(module.__name__, inspect.getsource(module)) for module in _MODULES]
     return _PROGRAM.format(min_python=MIN_PYTHON, schema=SCHEMA, sources=ascii(sources))
 
 
 def read_reply(text: str) -> Probe:
-    """The probe that a machine answered with.
+    """Read the probe from a machine's answer.
 
     Args:
-        text: What the program printed, and before or after it perhaps what a login prints.
+        text: What the program printed, perhaps among lines that a login prints.
 
     Raises:
-        DeviceError: There is no probe in it, or the machine's Python is too old.
+        DeviceError: The text has no probe, or the machine's Python is too old.
     """
     for line in text.splitlines():
         try:
@@ -73,36 +69,8 @@ def _read_answer(answer: dict[str, Any]) -> Probe:
     if "python" in answer:
         raise python_too_old(answer["python"])
     try:
-        found: Probe = _converted(answer["probe"], Probe, "probe")
+        found = read_record(Probe, Part(answer)["probe"])
         datetime.fromisoformat(found.time_utc).astimezone(UTC)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
+    except (ValueError, OverflowError) as error:
         raise DeviceError(f"it answered with a damaged probe ({error}); try again") from error
     return found
-
-
-def _converted(value: Any, kind: Any, name: str) -> Any:
-    """A value from JSON as the type that a dataclass says of it.
-
-    Raises:
-        TypeError: It is of another type.
-        KeyError: A field is missing.
-        ValueError: It is a number that no machine has.
-    """
-    if is_dataclass(kind) and isinstance(kind, type) and isinstance(value, dict):
-        hints = get_type_hints(kind)
-        return kind(**{f.name: _converted(value[f.name], hints[f.name], f.name) for f in fields(kind)})
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin in (Union, UnionType):
-        [known] = (argument for argument in arguments if argument is not type(None))
-        return None if value is None else _converted(value, known, name)
-    if origin is tuple and isinstance(value, list):
-        return tuple(_converted(item, arguments[0], name) for item in value)
-    if origin is dict and isinstance(value, dict):
-        return {key: _converted(item, arguments[1], name) for key, item in value.items()}
-    if type(value) is int and abs(value) > _MOST:
-        raise ValueError(f"{name} is beyond all reason")
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is kind:
-        return value
-    raise TypeError(f"{name} is {value!r}")

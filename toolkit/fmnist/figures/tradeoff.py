@@ -119,13 +119,13 @@ def tradeoff_chart(models: Sequence[ModelResults]) -> TradeoffChart:
 
 def _lack(model: ModelResults) -> str:
     """Return which figure is missing; empty where none is."""
-    if not (model.timing and model.timing.p50 and model.timing.p50.low > 0):
+    if not (model.timing and model.timing.p50_us and model.timing.p50_us.low > 0):
         return "median time"
     return "" if model.evaluation and model.size_bytes else "accuracy" if model.size_bytes else "size"
 
 
 def _point(mark: int, model: ModelResults) -> TradeOff | None:
-    if _lack(model) or not (model.evaluation and model.timing and model.timing.p50):
+    if _lack(model) or not (model.evaluation and model.timing and model.timing.p50_us):
         return None
     accuracies = None
     if model.parity:
@@ -136,7 +136,7 @@ def _point(mark: int, model: ModelResults) -> TradeOff | None:
         label=model.name,
         format=model.format,
         accuracy=model.evaluation.accuracy,
-        speed=model.timing.p50,
+        speed=model.timing.p50_us,
         size_bytes=model.size_bytes,
         images=model.evaluation.images,
         accuracies=accuracies,

@@ -21,8 +21,9 @@ from fmnist.models.contents import (
     WeightFigures,
     measure_weight,
 )
-from fmnist.models.open import Execution, ModelFile, describe, open_model
+from fmnist.models.open import Execution, describe, open_model
 from fmnist.models.readers import read_keras, read_npz, read_onnx, read_tflite
+from fmnist.results.model_file import ModelFile
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.metadata import Metadata

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmnist.results.model_file import ModelFile
 from fmnist.text.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact.container import format_suffix
@@ -32,30 +33,6 @@ _SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for s
 """What model files end in."""
 FOUND, RUN = "labelled images", "its run"
 """Where a range is known from that was found out, or that training put into the model itself."""
-
-
-@dataclass(frozen=True)
-class ModelFile:
-    """Which file a result is of."""
-
-    name: str
-    """Name of the file."""
-    format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
-    scheme: str
-    """``original``, a quantisation scheme, or ``unknown``."""
-    engine: str
-    """What ran it, with version."""
-    threads: int
-    """Threads one inference may use; 0 where the engine decides."""
-    size_bytes: int
-    """Size of the file."""
-    sha256: str
-    """SHA-256 of the file; of a model with weights in files beside it, of all of them."""
-    input_range: str | None
-    """What pixels 0–255 become in front of it, such as ``0-1``; None where recorded scores were taken."""
-    range_known_from: str
-    """Where that is known from, such as ``its seal``; empty where recorded scores were taken."""
 
 
 @dataclass(frozen=True)

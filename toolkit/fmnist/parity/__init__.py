@@ -1,1 +1,1 @@
-"""Holding exported models against their original: which, by what, and how it is told."""
+"""Comparing exported models with their original: by models, by files of scores, by layers."""

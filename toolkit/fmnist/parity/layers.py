@@ -1,4 +1,4 @@
-"""Finding the layer in which an artifact leaves its original."""
+"""Comparing an artifact with its original layer by layer, to find where it drifts."""
 
 from __future__ import annotations
 
@@ -11,41 +11,53 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist.models.open import Execution, is_keras, open_model, open_on
-from fmnist.parity.similarity import Similarity, compare_values
 from fmnist.runs.run import run_of
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError, needs_extra
 
 LAYER_IMAGES = 200
-"""Enough: over ten times 200 test images, the SNR of a hidden layer was seen to differ by 2 dB at most, and
-that of the probabilities by 5 dB."""
+"""Enough: over ten sets of 200 test images, the SNR of a hidden layer differed by at most 2 dB, and that of
+the probabilities by at most 5 dB."""
 
 LEAST_SNR_DB = {"float32": 100.0, "float16": 40.0}
 """By scheme the SNR below which a layer drifts, in dB. Of float32 it is the error of 10⁻⁵ that the recipes
 allow its probabilities. Measured on dense and convolutional networks: float32 124 to 143 dB, float16 60 to
 91 dB, integers 30 to 60 dB."""
 LEAST_INTEGER_SNR_DB = 20.0
-"""The same for all other schemes: an error of a tenth."""
+"""The same for all other schemes: an error of one tenth."""
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """How close an array is to the one that it should equal."""
+
+    snr_db: float
+    """Signal-to-noise ratio in dB, ``10 · log10(Σ signal² / Σ error²)``; infinite when they are equal, NaN
+    or -infinity when a value is."""
+    max_difference: float
+    """Largest absolute difference of two elements; NaN or infinite when a value is."""
+    cosine: float
+    """Cosine of the angle between the two as vectors; of zeros 1 when they are equal, else 0. NaN when a
+    value is NaN or infinite."""
 
 
 @dataclass(frozen=True)
 class LayerDrift:
-    """A layer of the original beside the same of an artifact."""
+    """A layer of the original beside that of an artifact."""
 
     layer: str
     """Its name."""
     kind: str
     """Its class."""
     similarity: Similarity | None
-    """How far the artifact's values are from the original's; None when it does not compute them by
-    themselves, because the layer is fused with another."""
+    """How close the artifact's values are to the original's; None where it has none, as it is fused."""
     drifts: bool
-    """Whether that is further than the artifact's scheme explains."""
+    """Whether they are further apart than the artifact's scheme explains."""
 
 
 @dataclass(frozen=True)
-class ModelDrift:
+class LayersOfModel:
     """An artifact beside its original, layer by layer."""
 
     name: str
@@ -54,53 +66,50 @@ class ModelDrift:
     """Test images that were run, the first of the split."""
     least_snr_db: float
     """SNR below which a layer is said to drift, in dB."""
+    first_drift: str | None
+    """Name of the first layer that drifts, because of which later ones drift, too; None where none does."""
     layers: tuple[LayerDrift, ...]
     """The layers in the order of computation; the last gives the probabilities."""
 
-    @property
-    def first(self) -> LayerDrift | None:
-        """The first layer that drifts; what follows it drifts because of it."""
-        return next((layer for layer in self.layers if layer.drifts), None)
-
 
 def original_of(candidates: Sequence[Path], reference: Path | None) -> Path:
-    """The Keras model whose layers artifacts are compared with.
+    """Return the Keras model whose layers artifacts are compared with.
 
     Args:
         candidates: The artifacts.
         reference: What the user named as their original.
 
     Raises:
-        ResultError: It is no Keras model, or none is named and the first artifact lies in no run.
+        ResultError: It is not a Keras model, or none is named and the first artifact is not in a run.
     """
     if reference is None:
         run = run_of(candidates[0])
         if run is None:
             raise ResultError(
-                f"{candidates[0]}: lies in no run; name its original, a Keras model, with --reference"
+                f"{candidates[0]}: is not in a run; name its original, a Keras model, with --reference"
             )
         run.require_trained()
         return run.model
     if not is_keras(reference):
         raise ResultError(
-            f"{reference}: holds no layer's values; name the original Keras model with --reference"
+            f"{reference}: has no layers to run; name the original Keras model with --reference"
         )
     return reference
 
 
 def compare_layers(
     original: Path, candidates: Sequence[Path], split: Dataset, input_range: str
-) -> list[ModelDrift]:
-    """Run the original and artifacts on the first test images, and compare what each layer gives.
+) -> list[LayersOfModel]:
+    """Run the original and artifacts on the first test images, and compare the outputs of each layer.
 
     Args:
         original: The Keras model.
         candidates: The artifacts.
         split: Test images; the first ones are taken.
-        input_range: Pixels that the original takes itself.
+        input_range: The input range of the original.
 
     Raises:
-        ResultError: An artifact takes others than raw ones.
+        ResultError: An artifact does not take raw pixels.
         ModelError: A file is missing, damaged or cannot be run layer by layer.
         MissingExtraError: TensorFlow is not installed.
     """
@@ -122,10 +131,11 @@ def compare_layers(
             )
         values = artifact_activations(path, fitted, graph)
         least = LEAST_SNR_DB.get(scheme, LEAST_INTEGER_SNR_DB)
-        layers = (
+        layers = tuple(
             _drift(item.layer, item.kind, item.values, values.get(item.home), least) for item in activations
         )
-        drifts.append(ModelDrift(path.name, len(fitted), least, tuple(layers)))
+        first = next((layer.layer for layer in layers if layer.drifts), None)
+        drifts.append(LayersOfModel(path.name, len(fitted), least, first, layers))
     return drifts
 
 
@@ -136,3 +146,19 @@ def _drift(
         return LayerDrift(layer, kind, None, drifts=False)
     similarity = compare_values(signal, values)
     return LayerDrift(layer, kind, similarity, drifts=not similarity.snr_db >= least)  # NaN drifts, too
+
+
+def compare_values(signal: NDArray[Any], values: NDArray[Any]) -> Similarity:
+    """Compare values with what they should be, in float64.
+
+    Args:
+        signal: What they should be, of any shape, at least one element.
+        values: What they are, of the same shape. NaN or infinity gives NaN or an SNR of -infinity.
+    """
+    x, y = signal.astype(np.float64).ravel(), values.astype(np.float64).ravel()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = y - x
+        power, noise = x @ x, error @ error
+        snr = 10 * np.log10(power / noise) if noise else np.float64(np.inf)
+        cosine = (x @ y) / (np.linalg.norm(x) * np.linalg.norm(y)) if x.any() and y.any() else noise == 0
+    return Similarity(float(snr), float(np.abs(error).max()), float(cosine))

@@ -1,17 +1,18 @@
-"""Holding artifacts against the original they were made from."""
+"""Comparing artifacts with their original."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models.open import Execution, ModelFile, describe, open_on
+from fmnist.models.open import Execution, describe, open_on
 from fmnist.models.select import Splits, distinct_names
+from fmnist.results.model_file import ModelFile
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
@@ -19,31 +20,48 @@ from fmnist_runtime.parity.models import require_split, same_original, source_of
 from fmnist_runtime.recorded import Reference
 
 OTHER_MODEL = "was made from another model than this reference"
-"""What is said of an artifact that is of another original. No gate: the user may mean it."""
+"""The remark on an artifact of another original. It fails no gate, as the user may intend it."""
 
 
 @dataclass(frozen=True)
-class ModelParity:
-    """One artifact beside its original."""
+class Original:
+    """What one candidate was compared with."""
 
-    model: ModelFile
-    """Which artifact."""
-    scores: NDArray[np.float32]
-    """float32 ``[N, classes]``, its scores."""
-    parity: Parity
-    """How it compares."""
-    reference: Reference
-    """What it was held against."""
+    name: str
+    """Name of the file."""
+    sha256: str
+    """SHA-256 of the file."""
+
+
+@dataclass(frozen=True)
+class Candidate(Parity, ModelFile):
+    """One artifact beside its original, as ``parity.json`` has it."""
+
+    written_properties: ClassVar = ("passed",)
+    reference: Original
+    """What it was compared with."""
     same_original: bool | None
     """Whether both come from the same Keras model; None when one does not say."""
 
 
+@dataclass(frozen=True)
+class ModelParity:
+    """One artifact beside its original, with the scores of both."""
+
+    candidate: Candidate
+    """How it compares."""
+    scores: NDArray[np.float32]
+    """float32 ``[N, classes]``, the artifact's scores."""
+    reference: Reference
+    """The original's scores."""
+
+
 def scored_split(reference: Reference, splits: Splits) -> Dataset:
-    """The test split that a reference's scores are of.
+    """Return the test split that a reference's scores are of.
 
     Raises:
         DatasetError: It is missing or damaged.
-        ResultError: The one that was found is another.
+        ResultError: Another one was found.
     """
     dataset = splits.named(reference.dataset, Path(reference.model))
     require_split(dataset, reference)
@@ -51,7 +69,7 @@ def scored_split(reference: Reference, splits: Splits) -> Dataset:
 
 
 def limits_of(scheme: str, reference: Reference, named: Mapping[str, Any]) -> Gate:
-    """The gate of a scheme, with the limits that the user named in place of its own.
+    """Return the gate of a scheme, with the limits that the user named in place of its own.
 
     Args:
         scheme: A quantisation scheme.
@@ -97,11 +115,32 @@ def compare_models(
             gate = limits_of(session.info.scheme, reference, limits or {})
             parity, scores = compare_session(session, reference, dataset, gate)
             model = replace(describe(session), name=names[path])
-            results.append(ModelParity(model, scores, parity, reference, same))
+            results.append(model_parity(model, scores, parity, reference, same))
     return results
 
 
+def model_parity(
+    model: ModelFile,
+    scores: NDArray[np.float32],
+    parity: Parity,
+    reference: Reference,
+    same_original: bool | None,
+) -> ModelParity:
+    """Return one artifact beside its original.
+
+    Args:
+        model: The artifact.
+        scores: float32 ``[N, classes]``, its scores.
+        parity: How it compares.
+        reference: The original's scores.
+        same_original: Whether both come from the same Keras model; None when one does not say.
+    """
+    original = Original(reference.model, reference.model_sha256)
+    candidate = Candidate(**vars(model), **vars(parity), reference=original, same_original=same_original)
+    return ModelParity(candidate, scores, reference)
+
+
 def shared_reference(results: Sequence[ModelParity]) -> Reference | None:
-    """What all were held against; None when each has a reference of its own."""
+    """Return the reference of all results; None when each has one of its own."""
     first = results[0].reference
     return first if all(item.reference is first for item in results) else None

@@ -58,9 +58,9 @@ def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -
     Raises:
         OutputError: A file cannot be written.
     """
-    reference, flips = item.reference, item.parity.changes.flips
-    names = (reference.model, item.model.name)
-    changed, calibrated, scattered = _paths(folder, item.model.name)
+    reference, flips = item.reference, item.candidate.changes.flips
+    names = (reference.model, item.candidate.name)
+    changed, calibrated, scattered = _paths(folder, item.candidate.name)
     if flips.images:
         write_picture(changed, changed_picture(images, flips, reference.labels, names))
     else:
@@ -71,7 +71,7 @@ def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -
 
 
 def _reliability_picture(item: ModelParity) -> str:
-    model, found = item.model, item.parity.calibration
+    model, found = item.candidate, item.candidate.calibration
     drawing = draw_reliability(model.name, model.format, found)
     original, candidate = (shortened(name, _LONGEST) for name in (item.reference.model, model.name))
     title = f"{candidate} against {original}"

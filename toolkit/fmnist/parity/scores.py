@@ -1,4 +1,4 @@
-"""Two files of scores beside each other, such as those of two machines. No model is run."""
+"""Comparing two files of scores, such as those of two machines. No model is run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from fmnist.models.open import ModelFile
-from fmnist.parity.models import ModelParity, limits_of
+from fmnist.parity.models import ModelParity, limits_of, model_parity
+from fmnist.results.model_file import ModelFile
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
 from fmnist_runtime.parity import compare
@@ -27,7 +27,7 @@ from fmnist_runtime.recorded import (
 
 
 @dataclass(frozen=True)
-class Holding:
+class ComparedScores:
     """A file of scores in a comparison."""
 
     file: str
@@ -35,7 +35,7 @@ class Holding:
     sha256: str
     """SHA-256 of the file."""
     machine: str
-    """Architecture of the machine that ran its models; empty when it does not say."""
+    """Architecture of the machine that ran its models; empty when unknown."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,26 @@ class ScoresParity:
 
     results: list[ModelParity]
     """The models of the candidates' file that were compared, in its order."""
-    files: tuple[Holding, Holding]
-    """The file that is right, and the candidates'."""
+    files: tuple[ComparedScores, ComparedScores]
+    """The reference file, and the candidates'."""
     left_out: tuple[str, ...]
-    """Models of the file that is right that nothing was held against: the candidates' has none so called."""
+    """Models of the reference file that no candidate was compared with, because none has their names."""
 
 
 def compare_scores(reference: Path, candidates: Path, limits: Mapping[str, Any]) -> ScoresParity:
     """Compare the models of one file of scores with those of another, without running any.
 
-    A single model in the first file is the reference of every candidate; else models of the same name are
-    compared. A reference.npz is taken as a file of one model.
+    A single model in the first file is the reference of every candidate; otherwise models of the same name
+    are compared. A reference.npz is a file of one model.
 
     Args:
-        reference: The scores that are right.
-        candidates: The scores that are held against them.
+        reference: The reference scores.
+        candidates: The scores that are compared with them.
         limits: Fields of `Gate` that replace those of each scheme's own.
 
     Raises:
-        ResultError: A file is missing or damaged, they are not of the same images and classes, or a
-            candidate would be compared with nothing.
+        ResultError: A file is missing or damaged, the files are not of the same images and classes, or a
+            candidate has no reference.
     """
     original, scores = _read(reference), _read(candidates)
     _require_same_images(reference, original.split, candidates, scores.split)
@@ -71,23 +71,23 @@ def compare_scores(reference: Path, candidates: Path, limits: Mapping[str, Any])
     results = [_compare(model, pairs[model.scored.model], limits) for model in scores.models]
     held = {right.model for right in pairs.values()}
     left_out = tuple(model.scored.model for model in original.models if model.scored.model not in held)
-    files = _holding(reference, original), _holding(candidates, scores)
+    files = _compared_file(reference, original), _compared_file(candidates, scores)
     return ScoresParity(results, files, left_out)
 
 
 def scores_notes(compared: ScoresParity) -> list[str]:
-    """What is said of two files besides their comparison, in a line each."""
+    """Return remarks on two compared files, one a line."""
     right, candidates = (
         f"{file.file} ({file.machine})" if file.machine else file.file for file in compared.files
     )
-    notes = [f"{candidates} was held against {right}"]
+    notes = [f"{candidates} was compared with {right}"]
     if compared.left_out:
         notes.append(f"only in {compared.files[0].file}, so left out: {', '.join(compared.left_out)}")
     return notes
 
 
 def _read(path: Path) -> ScoresFile:
-    """A file of scores, or a reference.npz as one."""
+    """Read a file of scores, or a reference.npz as one."""
     if schema_of(path) != REFERENCE_SCHEMA:
         return read_scores(path)
     recorded = ModelScores(read_reference(path), "keras", "original", "recorded scores", 0, 0)
@@ -114,7 +114,7 @@ def _images(split: Reference) -> str:
 
 
 def _pairs(one: Path, reference: ScoresFile, other: Path, candidates: ScoresFile) -> dict[str, Reference]:
-    """The reference of each candidate, by the candidate's name."""
+    """Return the reference of each candidate, by the candidate's name."""
     names = [model.scored.model for model in candidates.models]
     references = {model.scored.model: _rounded(model.scored, reference) for model in reference.models}
     if len(references) == 1:
@@ -122,7 +122,7 @@ def _pairs(one: Path, reference: ScoresFile, other: Path, candidates: ScoresFile
     missing = [name for name in names if name not in references]
     if missing:
         raise ResultError(
-            f"{other}: {', '.join(missing)} would be compared with nothing, as {one} has none so called "
+            f"{other}: {', '.join(missing)} would be compared with nothing, as {one} has no such model "
             f"(only {', '.join(references)}); evaluate the same models on both sides, or name a file of one "
             "model first"
         )
@@ -130,7 +130,7 @@ def _pairs(one: Path, reference: ScoresFile, other: Path, candidates: ScoresFile
 
 
 def _rounded(scored: Reference, scores: ScoresFile) -> Reference:
-    """A model's scores, with the rounding of the original that it comes from, if that is in the file, too."""
+    """Return a model's scores, with the rounding of its original, if that is in the file, too."""
     roundings = {model.scored.model_sha256: model.scored.rounding for model in scores.models}
     return replace(scored, rounding=roundings.get(scored.original_sha256, 0.0))
 
@@ -150,10 +150,9 @@ def _compare(model: ModelScores, reference: Reference, limits: Mapping[str, Any]
     )
     gate = limits_of(model.scheme, reference, limits)
     parity = compare(reference.scores, scored.scores, reference.targets, gate)
-    return ModelParity(
-        file, scored.scores, parity, reference, same_original(scored.original_sha256, reference)
-    )
+    same = same_original(scored.original_sha256, reference)
+    return model_parity(file, scored.scores, parity, reference, same)
 
 
-def _holding(path: Path, scores: ScoresFile) -> Holding:
-    return Holding(str(path), sha256_file(path), scores.machine)
+def _compared_file(path: Path, scores: ScoresFile) -> ComparedScores:
+    return ComparedScores(str(path), sha256_file(path), scores.machine)

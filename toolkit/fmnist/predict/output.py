@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from typing import TypedDict
 
-from fmnist.models.open import ModelFile
 from fmnist.predict.predict import ClassifiedImage
+from fmnist.results.model_file import ModelFile
 from fmnist.results.write import plain
 from fmnist.text.image_grid import draw_grid
 from fmnist.text.tables import no_formula, percent, printable

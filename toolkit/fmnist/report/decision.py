@@ -186,7 +186,7 @@ def _alternatives(chosen: ModelResults, sound: Sequence[ModelResults]) -> tuple[
 
 
 def _p50(model: ModelResults) -> Percentile | None:
-    return model.timing.p50 if model.timing else None
+    return model.timing.p50_us if model.timing else None
 
 
 def _changed(model: ModelResults) -> int:

@@ -17,7 +17,7 @@ from fmnist.figures import CHARTS
 from fmnist.figures.confusion import confusion_data, most_confused
 from fmnist.report.changed import KINDS, PAGE, ChangedAnswers, changes_data
 from fmnist.report.views import RunView, compare_runs, different_settings, view_runs
-from fmnist.runs.remedies import export_command, pictures_command, result_command
+from fmnist.runs.reading import export_command, pictures_command, result_command
 from fmnist.runs.results import RunResults
 from fmnist.text import tables as render
 from fmnist_runtime.machine.environment import package_version

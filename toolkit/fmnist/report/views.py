@@ -161,4 +161,4 @@ def _agreement(model: ModelResults) -> float | None:
 
 
 def _p50(model: ModelResults) -> float | None:
-    return model.timing.p50.value if model.timing and model.timing.p50 else None
+    return model.timing.p50_us.value if model.timing and model.timing.p50_us else None

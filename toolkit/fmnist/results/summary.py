@@ -1,12 +1,13 @@
-"""Figures of a model in one row, put together from the results of eval, parity and bench."""
+"""One row of figures for each model, from the results of eval, parity and bench."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
+from fmnist.results.read import Part
 from fmnist.text.tables import ABSENT, microseconds, percent, points
 from fmnist_runtime.parity.gates import verdict
 from fmnist_runtime.timing.trust import STABLE
@@ -17,7 +18,7 @@ FIGURES = ["accuracy", "points", "agreement", "p50 µs", "p99 µs"]
 
 @dataclass(frozen=True)
 class SummaryRow:
-    """One model's figures, from which a person decides."""
+    """The figures of one model that a person decides by."""
 
     format: str
     """``keras``, ``tflite``, ``onnx`` or ``npz``."""
@@ -36,16 +37,17 @@ class SummaryRow:
     p99_us: float | None
     """99th percentile of the same; None where there are too few samples, too."""
     trust: str | None
-    """How far to trust these two: ``STABLE``, or what is wrong, as of bench; None where it was not timed."""
+    """How far these two can be trusted: ``STABLE``, or what is wrong; None where it was not timed."""
     verdict: str | None
     """``pass``, ``FAIL``, or ``TOO FEW IMAGES`` where these cannot show that it keeps its gates; None where
-    it was compared with nothing. An original may FAIL, too."""
+    it was not compared. An original may FAIL, too."""
     failures: tuple[str, ...]
-    """The gates it broke; of the original ``guessing``, where it is not surely better than naming the largest
-    class of the test images always."""
+    """The gates it broke; of the original ``guessing``, where it is not certainly better than always naming
+    the largest class of the test images."""
 
 
-class SummaryBody(TypedDict):
+@dataclass(frozen=True)
+class SummaryBody:
     """The content of the JSON result of `fmnist run`."""
 
     run: Path
@@ -54,32 +56,46 @@ class SummaryBody(TypedDict):
     """The original, then the artifacts."""
 
 
-def summarise(eval: dict[str, Any], parity: dict[str, Any], bench: dict[str, Any]) -> list[SummaryRow]:
-    """One row a model from the three results, of which any may be empty."""
-    compared = {entry["name"]: entry for entry in parity.get("candidates", ())}
-    timed = {entry["name"]: entry for entry in bench.get("models", ())}
-    rows = []
-    for model in eval.get("models", ()):
-        candidate = compared.get(model["name"], {})
-        answers = candidate.get("answers", {})
-        breaches = candidate.get("breaches", ())
-        latency = timed.get(model["name"], {})
-        rows.append(
-            SummaryRow(
-                format=model["format"],
-                scheme=model["scheme"],
-                size_bytes=model["size_bytes"],
-                accuracy=model["accuracy"],
-                difference=answers.get("accuracy_difference"),
-                agreement=answers.get("agreement"),
-                p50_us=(latency.get("p50_us") or {}).get("value"),
-                p99_us=(latency.get("p99_us") or {}).get("value"),
-                trust=latency.get("verdict"),
-                verdict=verdict(b["certain"] for b in breaches) if candidate else None,
-                failures=tuple(f"{b['gate']}: {b['text']}" for b in breaches),
-            )
-        )
-    return rows
+def summarise(results: Mapping[str, Mapping[str, Any]]) -> list[SummaryRow]:
+    """Return one row for each model.
+
+    Args:
+        results: The JSON results of ``eval``, ``parity`` and ``bench`` by kind; each may be missing or empty.
+
+    Raises:
+        DamageError: A result lacks a figure, or it is not of its type.
+    """
+    evaluated, compared, timed = (
+        _by_name(Part(results.get(kind) or {key: []}, kind), key)
+        for kind, key in (("eval", "models"), ("parity", "candidates"), ("bench", "models"))
+    )
+    return [_row(model, compared.get(name), timed.get(name)) for name, model in evaluated.items()]
+
+
+def _by_name(result: Part, key: str) -> dict[str, Part]:
+    return {entry["name"].text(): entry for entry in result[key].items(0)}
+
+
+def _row(model: Part, candidate: Part | None, timed: Part | None) -> SummaryRow:
+    answers = candidate["answers"] if candidate else None
+    breaches = candidate["breaches"].items(0) if candidate else []
+    return SummaryRow(
+        format=model["format"].text(),
+        scheme=model["scheme"].text(),
+        size_bytes=model["size_bytes"].whole(0),
+        accuracy=model["accuracy"].number(0, 1),
+        difference=answers["accuracy_difference"].number() if answers else None,
+        agreement=answers["agreement"].number() if answers else None,
+        p50_us=_value(timed["p50_us"]) if timed else None,
+        p99_us=_value(timed["p99_us"]) if timed else None,
+        trust=timed["verdict"].text() if timed else None,
+        verdict=verdict(breach["certain"].flag() for breach in breaches) if candidate else None,
+        failures=tuple(f"{breach['gate'].text()}: {breach['text'].text()}" for breach in breaches),
+    )
+
+
+def _value(percentile: Part) -> float | None:
+    return percentile.optional(lambda found: found["value"].number(0))
 
 
 def verdict_cell(row: SummaryRow) -> str:

@@ -1,4 +1,4 @@
-"""Results as versioned JSON, with the environment they were measured in."""
+"""Writing results: any dataclass as versioned JSON, with the environment it was measured in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from fmnist_runtime.files import FileKind, write_atomically
 from fmnist_runtime.machine.environment import read_environment
 
 _VERSIONS = {"parity": 4, "bench": 2}
-"""Version of a kind's layout, where it is not the first."""
+"""Version of a kind's layout, if it is not 1."""
 _STARTS = (
     b'{\n "schema": "fmnist.',
     b"<?xml version='1.0' encoding='utf-8'?>\n<testsuites name=\"fmnist ",
@@ -26,33 +26,59 @@ _STARTS = (
     b"### Compare: ",
     b"<!doctype html>\n<!-- fmnist.report/",
 )
-"""How every result begins, as JSON, JUnit XML, Markdown, CSV and HTML, which tells ours from others'."""
+"""The first bytes of every result of ours: JSON, JUnit XML, Markdown, CSV and HTML."""
 PICTURE_START = '<svg xmlns="http://www.w3.org/2000/svg" data-generator="fmnist"'
-"""How every picture of ours begins."""
+"""The first bytes of every picture of ours."""
 _RECORDS = tuple(f'{{\n "schema": "fmnist.{kind}/'.encode() for kind in ("train", "manifest", "bundle"))
-"""How what is no result begins, but what a run or a bundle cannot do without."""
+"""The first bytes of files that a run or a bundle needs, which no result replaces."""
 _NUMBERS = re.compile(r"\[[-+.\deE,\s]+\]")
-"""A list of numbers, which is put on one line: thousands of samples are not read one by one."""
+"""A list of numbers, which is written on one line: it may have thousands."""
+
+
+OPTIONAL = {"optional": True}
+"""Metadata of a dataclass field that is left out of the JSON where it is None."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The inputs of a result in a run directory. If any changes, `fmnist run` makes the result again."""
+
+    packages: dict[str, str]
+    """Versions of our package and of the installed engines."""
+    threads: int
+    """Threads one inference may use."""
+    reference: str
+    """SHA-256 of the run's ``reference.npz``."""
+    artifacts: dict[str, str]
+    """SHA-256 of each artifact, by the name of its file."""
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A result that `fmnist run` keeps in the run directory."""
+
+    inputs: Inputs | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """What it was made from; there in what `fmnist run` wrote, and nowhere else."""
 
 
 def schema(kind: str) -> str:
-    """What a result says of its layout: ``fmnist.KIND/VERSION``."""
+    """Return a kind's schema name: ``fmnist.KIND/VERSION``."""
     return f"fmnist.{kind}/{_VERSIONS.get(kind, 1)}"
 
 
-def to_json(kind: str, body: Mapping[str, Any]) -> str:
-    """A result as JSON text.
+def to_json(kind: str, body: Any) -> str:
+    """Return a result as JSON text.
 
     Args:
-        kind: What it is of: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
-        body: Its content, as of its kind's layout; dataclasses, NumPy values and paths are taken apart.
+        kind: The verb that made it: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
+        body: Its content: a dataclass, or a dictionary; see `plain`.
     """
     document = {
         "schema": schema(kind),
-        "environment": dataclasses.asdict(read_environment()),
-        **body,
+        "environment": plain(read_environment()),
+        **plain(body),
     }
-    text = json.dumps(plain(document), indent=1, allow_nan=False)
+    text = json.dumps(document, indent=1, allow_nan=False)
     return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 
 
@@ -100,7 +126,11 @@ def write_result(path: Path, text: str) -> None:
 
 
 def plain(value: Any) -> Any:
-    """The value in JSON's own types. NaN and infinity, which JSON has not, become null."""
+    """Return a value in JSON's own types.
+
+    A dataclass becomes an object of its fields and of the properties in its ``written_properties``. NaN and
+    infinity become null, NumPy values numbers and lists, paths strings.
+    """
     match value:
         case dict():
             return {str(key): plain(item) for key, item in value.items()}
@@ -114,6 +144,12 @@ def plain(value: Any) -> Any:
             return None
         case Path():
             return str(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return plain({f.name: getattr(value, f.name) for f in dataclasses.fields(value)})
-    return value
+    if not dataclasses.is_dataclass(value) or isinstance(value, type):
+        return value
+    names = [
+        each.name
+        for each in dataclasses.fields(value)
+        if each.metadata != OPTIONAL or getattr(value, each.name) is not None
+    ]
+    names += getattr(value, "written_properties", ())
+    return {name: plain(getattr(value, name)) for name in names}

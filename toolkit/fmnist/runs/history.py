@@ -1,4 +1,4 @@
-"""The course of a training, a line an epoch: ``history.csv``."""
+"""``history.csv``: the metrics of each epoch of a training."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import io
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from fmnist.results.read import MaybeNaN
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import require_file
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to."""
+    """Metrics of one epoch."""
 
     epoch: int
     """Number of the epoch, from 1."""
@@ -21,16 +22,16 @@ class Epoch:
     """Mean cross-entropy on the training images, dropout on."""
     accuracy: float
     """Accuracy on the training images, dropout on, from 0 to 1."""
-    val_loss: float
+    val_loss: MaybeNaN
     """Mean cross-entropy on the validation images; NaN where there are none."""
-    val_accuracy: float
+    val_accuracy: MaybeNaN
     """Accuracy on the validation images, from 0 to 1; NaN where there are none."""
     seconds: float
-    """Duration."""
+    """Duration in seconds."""
 
 
 def history_csv(epochs: tuple[Epoch, ...]) -> bytes:
-    """A history as the content of a CSV file."""
+    """Return a history as the content of a CSV file."""
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, fieldnames=[field.name for field in fields(Epoch)], lineterminator="\n")
     writer.writeheader()

@@ -1,96 +1,44 @@
-"""What is known of a run, put together from the files in its folder."""
+"""The results of a run, collected from the files in its folder."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fmnist.devices.finding import Finding
+from fmnist.results.model_file import StoredModel
+from fmnist.results.timed import TimedModel
 from fmnist.runs.history import Epoch
 from fmnist_runtime.evaluate import Evaluation
 from fmnist_runtime.machine.environment import Environment
 from fmnist_runtime.parity import Parity
-from fmnist_runtime.timing.samples import Percentile
 
 
 @dataclass(frozen=True)
-class Timing:
-    """How long one model takes for one image."""
+class ModelResults(StoredModel):
+    """All results of one model. What was not measured is None."""
 
-    engine: str
-    """What ran it, with version."""
-    threads: int
-    """Threads one inference may use."""
-    calls: int
-    """How many calls were timed."""
-    percentiles: dict[str, Percentile | None]
-    """``p50``, ``p90``, ``p99`` and ``p99.9`` in µs; None where there were too few calls."""
-    max_us: float | None
-    """The longest call; None where calls were not timed one by one."""
-    verdict: str
-    """STABLE, or why the times are not to be trusted."""
-    reasons: tuple[str, ...]
-    """What was found against them."""
-    load_us: float
-    """Time to open the model."""
-    first_us: float
-    """Time of the first inference."""
-    peak_memory_bytes: int | None
-    """Most memory until the first answer."""
-    times_ns: NDArray[np.float64]
-    """Every time that came up, ascending."""
-    counts: NDArray[np.float64]
-    """How many calls took each of these."""
-
-    @property
-    def p50(self) -> Percentile | None:
-        """The median."""
-        return self.percentiles["p50"]
-
-    @property
-    def p99(self) -> Percentile | None:
-        """The 99th percentile."""
-        return self.percentiles["p99"]
-
-
-@dataclass(frozen=True)
-class ModelResults:
-    """One model, and all that was found of it. What was not measured is None."""
-
-    name: str
-    """Name of its file."""
-    format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
-    scheme: str
-    """``original`` or a quantisation scheme."""
-    size_bytes: int
-    """Size of the file; 0 when it is not there."""
-    sha256: str
-    """SHA-256 of the file."""
     evaluation: Evaluation | None = None
-    """How often it is right."""
+    """Its accuracy."""
     parity: Parity | None = None
     """How it compares with the original."""
-    timing: Timing | None = None
-    """How long it takes."""
+    timing: TimedModel | None = None
+    """Its latency."""
 
     @property
     def is_original(self) -> bool:
-        """Whether this is what the others were made from."""
+        """Whether this is the model that the others were made from."""
         return self.format == "keras"
 
     @property
     def verdict(self) -> str:
-        """``pass``, ``FAIL``, ``TOO FEW IMAGES``, or nothing where that is not known."""
+        """``pass``, ``FAIL`` or ``TOO FEW IMAGES``; empty where it was not compared."""
         return "" if self.parity is None else self.parity.verdict
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """A file that its export refused."""
+    """An artifact that its export rejected."""
 
     name: str
     """Name of the file."""
@@ -100,27 +48,27 @@ class Rejected:
 
 @dataclass(frozen=True)
 class DeviceResults:
-    """What a device that the run was deployed to measured."""
+    """The results of a device that the run was deployed to."""
 
     host: str
-    """Name of its folder, which is made of what the user calls it."""
+    """Name of its folder, made from the host name that the user gave."""
     environment: Environment
-    """What it is."""
+    """The machine and its software."""
     board: str
-    """The board's name; empty where there is none."""
+    """Name of the board; empty where there is none."""
     findings: tuple[Finding, ...]
-    """What `fmnist doctor` found there."""
+    """Findings of `fmnist doctor` there."""
     measured: str
     """When it was timed: ISO 8601, UTC; empty where it was not."""
     models: tuple[ModelResults, ...]
     """Its artifacts."""
     gaps: tuple[str, ...]
-    """What is missing, and how to get it."""
+    """Results that are missing, each with what to do."""
 
 
 @dataclass(frozen=True)
 class RunResults:
-    """What is known of a run."""
+    """All results of a run."""
 
     folder: Path
     """Its folder."""
@@ -131,7 +79,7 @@ class RunResults:
     labels: tuple[str, ...]
     """Class names, by class index."""
     settings: dict[str, object]
-    """How it was trained."""
+    """Settings of the training."""
     parameters: int
     """Trained parameters of the original."""
     finished: str
@@ -141,17 +89,17 @@ class RunResults:
     original: ModelResults
     """The model it trained."""
     artifacts: tuple[ModelResults, ...]
-    """What was made of it, in the order of the manifest."""
+    """The exported artifacts, in the order of the manifest."""
     rejected: tuple[Rejected, ...]
-    """What its export refused."""
+    """Artifacts that its export rejected."""
     environment: Environment
-    """Where it was timed, or else trained."""
+    """The machine on which it was timed, or else trained."""
     measured: str
     """When it was timed: ISO 8601, UTC; empty where it was not."""
     devices: tuple[DeviceResults, ...]
-    """Where it was deployed to."""
+    """The devices that it was deployed to."""
     gaps: tuple[str, ...]
-    """What is missing or out of date, and how to get it."""
+    """Results that are missing or out of date, each with the command to run."""
 
     @property
     def name(self) -> str:
@@ -160,5 +108,5 @@ class RunResults:
 
     @property
     def models(self) -> tuple[ModelResults, ...]:
-        """The original and what was made of it."""
+        """The original and the artifacts."""
         return (self.original, *self.artifacts)

@@ -1,75 +1,76 @@
-"""Run directories: where everything one run made is, and which run is the newest."""
+"""Run directories: the names of what is in them, and which run is the newest."""
 
 from __future__ import annotations
 
-import json
 import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
+from fmnist.results.read import read_json
 from fmnist.runs.history import Epoch
 from fmnist.runs.settings import TrainSettings
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
-from fmnist_runtime.files import read_file, require_writable, sha256_file
+from fmnist_runtime.files import require_writable, sha256_file
 from fmnist_runtime.recorded import Reference, read_reference
 
 RUNS = Path("runs")
 TRAIN_SCHEMA, ADOPT_SCHEMA = "fmnist.train/1", "fmnist.adopt/1"
+DEVICE_RESULTS = ("doctor", "eval", "parity", "bench")
+"""The verbs that `fmnist deploy` runs on a device, in this order; their results are in ``devices/HOST``."""
 
 
-class TrainingBody(TypedDict):
-    """The content of ``train.json``."""
+@dataclass(frozen=True)
+class RunRecord:
+    """What makes a folder a run."""
 
-    settings: TrainSettings
-    """What was trained, and how."""
     labels: tuple[str, ...]
     """Class names, by class index."""
-    train_digest: str
-    """Digest of the training split, as of `fmnist_runtime.data.datasets.Dataset`."""
     test_digest: str
-    """Digest of the test split."""
+    """Digest of the test split, as of `fmnist_runtime.data.datasets.Dataset`."""
     model_sha256: str
-    """SHA-256 of ``model.keras``."""
-    parameters: int
-    """Number of the model's weights."""
+    """SHA-256 of the model's file: ``model.keras``, or the file that was adopted."""
     test_accuracy: float
     """Accuracy on the test split, from 0 to 1."""
-    epochs: tuple[Epoch, ...]
-    """The course of the training, as in ``history.csv``."""
     finished: str
     """When it was done: ISO 8601, UTC. The newest run is the one that was done last."""
 
 
-class AdoptedSettings(TypedDict):
+@dataclass(frozen=True)
+class TrainingBody(RunRecord):
+    """The content of ``train.json``."""
+
+    settings: TrainSettings
+    """What was trained, and how."""
+    train_digest: str
+    """Digest of the training split, as of `fmnist_runtime.data.datasets.Dataset`."""
+    parameters: int
+    """Number of the model's weights."""
+    epochs: tuple[Epoch, ...]
+    """The course of the training, as in ``history.csv``."""
+
+
+@dataclass(frozen=True)
+class AdoptedSettings:
     """What an adopted model was scored on."""
 
     dataset: str
     """Data set: its name, or the folder of one's own."""
 
 
-class AdoptionBody(TypedDict):
+@dataclass(frozen=True)
+class AdoptionBody(RunRecord):
     """The content of ``adopt.json``."""
 
     settings: AdoptedSettings
     """What it was scored on."""
     file: str
     """Name of the file that was adopted."""
-    model_sha256: str
-    """SHA-256 of that file."""
     input_range: str
     """What pixels become in front of it."""
     range_known_from: str
     """Where that is known from."""
-    labels: tuple[str, ...]
-    """Class names, by class index."""
-    test_digest: str
-    """Digest of the test split, as of `fmnist_runtime.data.datasets.Dataset`."""
-    test_accuracy: float
-    """Accuracy on the test split, from 0 to 1."""
-    finished: str
-    """When it was done: ISO 8601, UTC."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ class Run:
 
     @property
     def initial_weights(self) -> Path:
-        """The weights before training, an array for each trained variable, by its Keras path."""
+        """The weights before training: an array for each trained variable, by its Keras path."""
         return self.folder / "initial.npz"
 
     @property
@@ -100,15 +101,15 @@ class Run:
 
     @property
     def adopt_json(self) -> Path:
-        """The same of somebody else's model that was adopted. Written last."""
+        """The same for an adopted model. Written last."""
         return self.folder / "adopt.json"
 
     def is_adopted(self) -> bool:
-        """Whether its model is somebody else's, so that there is no original and no training."""
+        """Return whether its model was adopted, so that there is no original and no training."""
         return self.adopt_json.is_file() and not self.train_json.is_file()
 
     def record(self) -> Path:
-        """What makes the folder a run: the record of its training, or of what was adopted."""
+        """Return the file that makes the folder a run: the record of its training or adoption."""
         return self.adopt_json if self.is_adopted() else self.train_json
 
     def require_trained(self) -> None:
@@ -120,12 +121,12 @@ class Run:
         if self.is_adopted():
             raise ResultError(
                 f"{self.folder}: holds an adopted model, which has no Keras original and no training here; "
-                f"what there is to know of it: fmnist eval {self.folder}"
+                f"to see its results: fmnist eval {self.folder}"
             )
 
     @property
     def checkpoints(self) -> Path:
-        """Folder of the state after the last epoch, from which a training goes on."""
+        """Folder of the state after the last epoch, from which a training resumes."""
         return self.folder / "checkpoints"
 
     @property
@@ -139,11 +140,11 @@ class Run:
         return self.folder / "export"
 
     def plot(self, name: str) -> Path:
-        """File of a picture: ``history``, ``predictions``, ``mistakes``, ``weights`` or ``confusion``."""
+        """Return a picture's file: ``history``, ``predictions``, ``mistakes``, ``weights``, ``confusion``."""
         return self.folder / "plots" / f"{name}.svg"
 
     def result(self, kind: str) -> Path:
-        """File of a verb's result: ``eval``, ``parity`` or ``bench``."""
+        """Return the file of a verb's result: ``eval``, ``parity`` or ``bench``."""
         return self.folder / f"{kind}.json"
 
     @property
@@ -152,7 +153,7 @@ class Run:
         return self.folder / "report.html"
 
     def training(self) -> dict[str, Any]:
-        """What the training recorded, or the adoption.
+        """Return the record of the training or adoption.
 
         Raises:
             ResultError: The record is missing, damaged, or not one of ours.
@@ -170,10 +171,10 @@ class Run:
         return record
 
     def recorded_scores(self) -> Reference:
-        """The original's scores on the test split.
+        """Return the original's scores on the test split.
 
         Raises:
-            ResultError: They are missing, damaged, or of another model than the one that lies here.
+            ResultError: They are missing, damaged, or of another model than the run's.
         """
         reference = read_reference(self.reference)
         if self.model.is_file() and sha256_file(self.model) != reference.model_sha256:
@@ -181,9 +182,9 @@ class Run:
         return reference
 
     def artifacts(self) -> list[Path]:
-        """The exported files of this run's model, in the order of the manifest.
+        """Return the exported files of this run's model, in the order of the manifest.
 
-        None before an export, nor when the model was trained anew since.
+        Empty before an export, and when the model was trained again since.
         """
         paths = [path for path, current in self._exported() if current]
         for artifact in paths:
@@ -192,11 +193,11 @@ class Run:
         return paths
 
     def stale_artifacts(self) -> list[Path]:
-        """The exported files that lie there still, but are of another model than the run's present one."""
+        """Return the exported files that are of another model than the run's present one."""
         return [path for path, current in self._exported() if not current and path.is_file()]
 
     def _exported(self) -> list[tuple[Path, bool]]:
-        """The files that the manifest lists, each with whether it was made from the run's present model."""
+        """Return the files in the manifest, each with whether it was made from the run's present model."""
         path = self.exports / "manifest.json"
         if not path.exists():
             return []
@@ -211,7 +212,7 @@ class Run:
 
 
 def newest_run() -> Run:
-    """The run under ``runs/`` whose training finished last.
+    """Return the run under ``runs/`` whose training finished last.
 
     Raises:
         ResultError: There is none.
@@ -222,17 +223,17 @@ def newest_run() -> Run:
         try:
             finished.append((str(run.training().get("finished")), run))
         except FmnistError:
-            continue  # damaged: not one to take unasked
+            continue  # a damaged run is never the default
     if not finished:
         raise ResultError(f"no finished run under {RUNS}/: name a model, or make one with: fmnist train")
     return max(finished, key=lambda entry: entry[0])[1]
 
 
 def select_run(named: Path | None) -> Run:
-    """The run the user named, else the newest.
+    """Return the run that the user named, else the newest.
 
     Raises:
-        ResultError: That is no run, or none is named and there is none.
+        ResultError: The named folder is not a run, or none is named and there is none.
     """
     if named is None:
         return newest_run()
@@ -249,7 +250,7 @@ def require_there(named: Path) -> None:
     """Check that a run or file that the user named exists.
 
     Raises:
-        ResultError: It does not; the message names the runs that do.
+        ResultError: It does not; the message lists the runs that do.
     """
     if os.path.lexists(named):
         return
@@ -261,14 +262,14 @@ def require_there(named: Path) -> None:
 
 
 def run_of(model: Path) -> Run | None:
-    """The run that a model or artifact lies in, if any."""
+    """Return the run that a model or artifact is in, if any."""
     found = training_of(model)
     return found[0] if found else None
 
 
 def training_of(model: Path) -> tuple[Run, dict[str, Any]] | None:
-    """Return the run that a model or artifact lies in, and the record of its training; None if in no run."""
-    absolute = model.absolute()  # not resolved: a link stays in the run it lies in
+    """Return the run that a model or artifact is in, and the record of its training; None if in no run."""
+    absolute = model.absolute()  # not resolved: a link belongs to the run that it is in
     for run in (Run(absolute.parent), Run(absolute.parent.parent)):
         with suppress(FmnistError):
             return run, run.training()
@@ -276,7 +277,7 @@ def training_of(model: Path) -> tuple[Run, dict[str, Any]] | None:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a folder holds the record of a training, or of an adoption, that can be read."""
+    """Return whether a folder holds a readable record of a training or adoption."""
     try:
         return folder.is_dir() and bool(Run(folder).training())
     except FmnistError:
@@ -284,7 +285,7 @@ def is_run(folder: Path) -> bool:
 
 
 def new_run(dataset: str) -> Run:
-    """A run directory that does not exist yet: ``runs/DATASET``, else ``runs/DATASET-2`` and so on."""
+    """Return a run directory that does not exist yet: ``runs/DATASET``, else ``runs/DATASET-2`` and so on."""
     name = run_name(dataset)
     number = 1
     while True:
@@ -295,7 +296,7 @@ def new_run(dataset: str) -> Run:
 
 
 def run_name(dataset: str) -> str:
-    """The name of a data set's runs: its own, or that of its folder."""
+    """Return the name of a data set's runs: its own, or that of its folder."""
     return Path(dataset).resolve().name or "data"
 
 
@@ -312,21 +313,6 @@ def require_ours(run: Run, force: bool) -> None:
         return
     begun = {run.initial_weights, run.checkpoints}  # by a training that was interrupted
     if set(run.folder.iterdir()) - begun:
-        raise OutputError(f"{run.folder}: holds files, but no run; --out goes elsewhere, --force uses it")
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ResultError: The file is missing or not a JSON object.
-    """
-    wanted = "a result in JSON"
-    try:
-        record = json.loads(read_file(path, wanted, ResultError))
-    except (ValueError, RecursionError) as error:  # the last: of lists in lists in lists
-        reason = f"is damaged ({error}), or was never JSON"
-        raise ResultError(f"{path}: {reason}; give the path of {wanted}") from error
-    if not isinstance(record, dict):
-        raise ResultError(f"{path}: is not a JSON object; give the path of {wanted}")
-    return record
+        raise OutputError(
+            f"{run.folder}: holds files, but no run; choose another folder with --out, or use it with --force"
+        )

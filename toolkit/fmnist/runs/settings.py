@@ -1,4 +1,4 @@
-"""What can be said of a training, and the presets; known without loading TensorFlow."""
+"""Settings of a training, and the presets; loading them does not load TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from fmnist.datasets import DEFAULT_DATASET
 
 @dataclass(frozen=True)
 class TrainSettings:
-    """The lecture's settings, unless others are given."""
+    """Settings of a training; the defaults are the lecture's."""
 
     dataset: str = DEFAULT_DATASET
     """Name or folder of the data set."""
     epochs: int = 10
-    """Times every training image is seen."""
+    """Passes over the training images."""
     batch_size: int = 32
     """Images per step of the optimizer."""
     hidden: tuple[int, ...] = (128,)
     """Units of each hidden layer."""
     dropout: float = 0.2
-    """Share of hidden units left out in each training step; 0 for none."""
+    """Share of hidden units dropped in each training step; 0 for none."""
     validation_split: float = 0.1
-    """Share of the training images, from the end, that is kept for validation."""
+    """Share of the training images, from the end, that is used for validation."""
     seed: int = 0
     """Seed of initial weights, shuffling and dropout."""
     learning_rate: float = 0.001
-    """Step size of Adam, in the first epoch; its own default, which the lectures leave as it is."""
+    """Step size of Adam in the first epoch; the default is Adam's own."""
     cosine_decay: bool = False
     """Whether the learning rate falls to 0 over the epochs along half a cosine."""
     label_smoothing: float = 0.0
     """Share of each label's weight that is spread over all classes."""
 
     def to_record(self) -> dict[str, Any]:
-        """The settings in JSON's own types, for a training's record."""
+        """Return the settings in JSON's own types, for a training's record."""
         return {**asdict(self), "hidden": list(self.hidden)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> TrainSettings:
-        """The settings of a record; what an older version did not yet know had its default.
+        """Return the settings of a record; those that an older version did not have get their defaults.
 
         Raises:
-            TypeError: The record has settings that this version does not know.
+            TypeError: The record has settings that this version does not have.
         """
         known = {**record, "hidden": tuple(record["hidden"])} if "hidden" in record else record
         return cls(**known)

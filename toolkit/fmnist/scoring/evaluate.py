@@ -6,12 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from fmnist.models.open import Execution, ModelFile, describe, is_keras, open_on
+from fmnist.models.open import Execution, describe, is_keras, open_on
 from fmnist.models.select import Splits
-from fmnist.results.inputs import Kept
+from fmnist.results.model_file import ModelFile
+from fmnist.results.write import Kept
 from fmnist.runs.run import Run
 from fmnist.text.tables import ABSENT, percent, size, table
 from fmnist_runtime import Session
@@ -38,29 +36,20 @@ class ModelEvaluation:
 
 
 @dataclass(frozen=True)
-class EvaluatedModel(ModelFile):
+class EvaluatedModel(Evaluation, ModelFile):
     """One model in ``eval.json``."""
 
     dataset: str
     """Name of the data set whose test split was scored."""
     dataset_digest: str
     """Digest of that split, as of `fmnist_runtime.data.datasets.Dataset`."""
-    images: int
-    """How many images were scored."""
-    correct: int
-    """How many of them got their true class; of equal scores the lowest index counts."""
-    accuracy: float
-    """correct / images."""
     labels: tuple[str, ...]
     """Class names, by class index."""
-    class_accuracy: tuple[float, ...]
-    """Share of each true class that was found (its recall); NaN for a class without images."""
-    confusion: NDArray[np.int64]
-    """``[classes, classes]``: images of true class (row) that were given a class (column)."""
     images_per_second: float | None
     """Whole test split through `Session.scores`; None where recorded scores were taken."""
 
 
+@dataclass(frozen=True)
 class EvaluationBody(Kept):
     """The content of ``eval.json``."""
 
@@ -159,20 +148,19 @@ def guessing(original: Evaluation) -> str | None:
 
 
 def evaluation_body(evaluations: list[ModelEvaluation]) -> EvaluationBody:
-    """The content of ``eval.json``."""
-    return {
-        "models": [
-            EvaluatedModel(
-                **vars(item.model),
-                dataset=item.scored.dataset,
-                dataset_digest=item.scored.dataset_digest,
-                labels=item.scored.labels,
-                **vars(item.evaluation),
-                images_per_second=item.images_per_second,
-            )
-            for item in evaluations
-        ],
-    }
+    """Return the content of ``eval.json``."""
+    models = [
+        EvaluatedModel(
+            **vars(item.model),
+            **vars(item.evaluation),
+            dataset=item.scored.dataset,
+            dataset_digest=item.scored.dataset_digest,
+            labels=item.scored.labels,
+            images_per_second=item.images_per_second,
+        )
+        for item in evaluations
+    ]
+    return EvaluationBody(models)
 
 
 def evaluation_text(results: list[ModelEvaluation]) -> str:

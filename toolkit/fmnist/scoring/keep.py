@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from fmnist.models.open import ModelFile, is_keras
+from fmnist.models.open import is_keras
+from fmnist.results.model_file import ModelFile
 from fmnist.scoring.evaluate import ModelEvaluation
 from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.data.labels import is_numbered

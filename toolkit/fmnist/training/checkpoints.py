@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fmnist.results.read import read_json
 from fmnist.runs.history import Epoch, read_history
-from fmnist.runs.run import Run, read_json
+from fmnist.runs.run import Run
 from fmnist.runs.settings import TrainSettings
 from fmnist_runtime.errors import OutputError, ResultError
 

@@ -172,17 +172,17 @@ def _finish(
     reference = score_original(run.model, test)
     write_reference(run.reference, reference)
     accuracy = evaluate(reference.scores, test.targets).accuracy
-    record: TrainingBody = {
-        "settings": settings,
-        "labels": training.labels,
-        "train_digest": training.digest,
-        "test_digest": test.digest,
-        "model_sha256": reference.model_sha256,
-        "parameters": model.count_params(),
-        "test_accuracy": accuracy,
-        "epochs": epochs,
-        "finished": datetime.now(UTC).isoformat(),
-    }
+    record = TrainingBody(
+        settings=settings,
+        labels=training.labels,
+        train_digest=training.digest,
+        test_digest=test.digest,
+        model_sha256=reference.model_sha256,
+        parameters=model.count_params(),
+        test_accuracy=accuracy,
+        epochs=epochs,
+        finished=datetime.now(UTC).isoformat(),
+    )
     write_atomically(run.train_json, to_json("train", record).encode())
     return Training(run, accuracy, model.count_params())
 

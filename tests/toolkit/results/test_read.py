@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 from support import TINY
 
-from fmnist.results.json_records import read_record
-from fmnist.results.read import DamageError, Part
+from fmnist.results.read import DamageError, Part, read_record
 from fmnist.results.write import to_json
 from fmnist_runtime.evaluate import Evaluation, evaluate
 from fmnist_runtime.machine.environment import Environment, read_environment
@@ -48,11 +47,11 @@ def test_an_environment_comes_back_with_its_dictionary():
 @pytest.mark.parametrize(
     ("key", "value", "reason"),
     [
-        ("cpu", 3, "cpu is not a text"),
-        ("cores", True, "cores is not a whole number"),
-        ("cores", 2.5, "cores is not a whole number"),
+        ("cpu", 3, "cpu is not a string"),
+        ("cores", True, "cores is not an integer"),
+        ("cores", 2.5, "cores is not an integer"),
         ("packages", [], "packages is not an object"),
-        ("packages", {"numpy": None}, "packages.numpy is not a text"),
+        ("packages", {"numpy": None}, "packages.numpy is not a string"),
         ("memory_bytes", 10**19, "memory_bytes is not between"),
     ],
 )
@@ -78,8 +77,8 @@ def test_a_field_that_is_missing_is_named():
     [
         ([[1, 2], [3]], "confusion is not an array"),
         ([1, [2]], "confusion is not an array"),
-        ([[1.5]], r"confusion\[0\]\[0\] is not a whole number"),
-        ({}, "confusion is not a whole number"),
+        ([[1.5]], r"confusion\[0\]\[0\] is not an integer"),
+        ({}, "confusion is not a list"),
     ],
 )
 def test_an_array_must_be_one(value, reason):
