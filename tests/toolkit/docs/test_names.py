@@ -8,23 +8,9 @@ from collections import defaultdict
 from support import ROOT
 
 SHARED = {
-    "Answer",
-    "Answers",
-    "Comparison",
-    "Cost",
-    "Entry",
     "Gate",
-    "Graph",
-    "Kind",
-    "Operator",
     "Outcome",
-    "Plan",
-    "Row",
-    "Running",
-    "Samples",
-    "Tensor",
     "Timing",
-    "VerificationBody",
 }
 """Names that still have two classes. Remove a name when you rename its class; add none."""
 
