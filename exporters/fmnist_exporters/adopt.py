@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters.formats import embed_behind, embed_onnx
-from fmnist_exporters.manifest import is_ours
+from fmnist_exporters.manifest import require_replaceable
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
 from fmnist_runtime.artifact.container import read_metadata
@@ -19,7 +19,7 @@ from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.artifact.verify import verify
 from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.engines import Session
-from fmnist_runtime.errors import ModelError, OutputError
+from fmnist_runtime.errors import ModelError
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.machine.environment import package_version
@@ -59,10 +59,7 @@ def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = F
     info = session.info
     _require_adoptable(session)
     require_writable(path)
-    if path.exists() and not force and not is_ours(path):
-        raise OutputError(
-            f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-        )
+    require_replaceable(path, force)
     scores = session.scores(dataset.images) if dataset else None
     metadata = Metadata(
         format=info.format,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters import isolation, proof
-from fmnist_exporters.manifest import is_ours, rejected_path
+from fmnist_exporters.manifest import rejected_path, require_replaceable
 from fmnist_exporters.original.scores import OriginalScores, score_original
 from fmnist_exporters.proof import ProofImages
 from fmnist_exporters.recipes import Recipe
@@ -25,7 +25,7 @@ from fmnist_runtime.artifact.container import is_intact, read_metadata
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset
-from fmnist_runtime.errors import FmnistError, ModelError, OutputError
+from fmnist_runtime.errors import FmnistError, ModelError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.machine.environment import package_version
 
@@ -111,14 +111,7 @@ class Exporter:
         """
         require_writable(path)
         for place in (path, rejected_path(path)):
-            if place.is_dir():
-                raise OutputError(
-                    f"{place}: is a directory, but an artifact is a file; name another place with --out"
-                )
-            if place.exists() and not self._force and not is_ours(place):
-                raise OutputError(
-                    f"{place}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
-                )
+            require_replaceable(place, self._force)
 
     def export(self, recipe: Recipe, path: Path) -> Artifact:
         """Export or keep one artifact; see `export_all`, whose errors it raises."""

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from fmnist_exporters.recipes import RECIPES, formats, position
+from fmnist_exporters.recipes import RECIPES, formats
 from fmnist_runtime.artifact.container import REJECTED, read_carried, read_metadata
 from fmnist_runtime.artifact.manifest import MANIFEST, MANIFEST_MARK, MANIFEST_SCHEMA
 from fmnist_runtime.artifact.metadata import Metadata
@@ -50,24 +50,32 @@ def rejected_path(path: Path) -> Path:
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file carries our metadata, even of another version or damaged."""
+    """Return whether we wrote a manifest or an artifact, even if it is of another version or damaged."""
+    if path.name == MANIFEST:
+        return path.is_file() and MANIFEST_MARK in path.read_bytes()
     try:
         return path.is_file() and read_carried(path) is not None
     except FmnistError:
         return True
 
 
-def require_manifest_free(folder: Path, force: bool) -> None:
-    """Check that a manifest may be written into a folder.
+def require_replaceable(path: Path, force: bool) -> None:
+    """Check that a path holds nothing but a file that we wrote, or any file with ``force``.
 
     Raises:
-        OutputError: There is a ``manifest.json`` that we did not write.
+        OutputError: It holds something else.
     """
-    path = folder / MANIFEST
-    if path.is_dir() or (path.exists() and not force and MANIFEST_MARK not in path.read_bytes()):
+    if path.is_dir():
+        raise OutputError(f"{path}: is a directory; --out goes elsewhere")
+    if path.exists() and not force and not is_ours(path):
         raise OutputError(
             f"{path}: exists and was not made by fmnist; --force replaces it, --out goes elsewhere"
         )
+
+
+def require_manifest_free(folder: Path, force: bool) -> None:
+    """Check that a manifest may be written into a folder; see `require_replaceable`."""
+    require_replaceable(folder / MANIFEST, force)
 
 
 def write_manifest(folder: Path) -> None:
@@ -90,7 +98,8 @@ def write_manifest(folder: Path) -> None:
 
 def _place(metadata: Metadata) -> int | None:
     """Return the position of an artifact's recipe; adopted models follow all exported ones."""
-    return len(RECIPES) if metadata.adopted else position(metadata.format, metadata.scheme)
+    keys, key = [(recipe.format, recipe.scheme) for recipe in RECIPES], (metadata.format, metadata.scheme)
+    return len(keys) if metadata.adopted else keys.index(key) if key in keys else None
 
 
 def _candidates(folder: Path) -> list[Path]:
