@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import NotRequired, TypedDict
 
-from fmnist_exporters.recipes import RECIPES, formats, position
+from fmnist_exporters.recipes import RECIPES, formats
 from fmnist_runtime.artifact.container import (
     MANIFEST,
     MANIFEST_MARK,
@@ -56,7 +56,9 @@ def rejected_path(path: Path) -> Path:
 
 
 def is_ours(path: Path) -> bool:
-    """Return whether a file carries our metadata, even of another version or damaged."""
+    """Return whether we wrote a manifest or an artifact, even if it is of another version or damaged."""
+    if path.name == MANIFEST:
+        return path.is_file() and MANIFEST_MARK in path.read_bytes()
     try:
         return path.is_file() and read_container(path) is not None
     except FmnistError:
@@ -96,7 +98,8 @@ def write_manifest(folder: Path) -> None:
 
 def _place(metadata: Metadata) -> int | None:
     """Return the position of an artifact's recipe; adopted models follow all exported ones."""
-    return len(RECIPES) if metadata.adopted else position(metadata.format, metadata.scheme)
+    keys, key = [(recipe.format, recipe.scheme) for recipe in RECIPES], (metadata.format, metadata.scheme)
+    return len(keys) if metadata.adopted else keys.index(key) if key in keys else None
 
 
 def _candidates(folder: Path) -> list[Path]:

@@ -68,11 +68,3 @@ def select_recipes(format: str, scheme: str) -> list[Recipe]:
     return [
         recipe for recipe in RECIPES if format in ("all", recipe.format) and scheme in ("all", recipe.scheme)
     ]
-
-
-def position(format: str, scheme: str) -> int | None:
-    """Return the position of a format and scheme in the table; None if they are not in it."""
-    for number, recipe in enumerate(RECIPES):
-        if (recipe.format, recipe.scheme) == (format, scheme):
-            return number
-    return None

@@ -110,7 +110,7 @@ class KerasHead:
         }
         layer = makers[self.kind]()
         if layer is not None:
-            layer.dtype_policy = "float32"  # whatever the user's policy is
+            layer.dtype_policy = "float32"  # also with another global policy
         return layer
 
     def classes(self, units: int) -> int:
@@ -260,7 +260,7 @@ def _output_behind(operation: Any, name: str, inputs: list[ModelOutput], constan
     if kinds == {"logits"}:
         return inputs[0]
     if name in _NORMALISING:
-        # What was normalised is of no range any more; only what nonlinear layers gave are no logits then.
+        # A normalised value has no fixed range. It counts as logits unless it was a probability before.
         return ModelOutput("logits" if kinds <= {"logits", "other", "unknown"} else "other", source)
     shifts = (name in _SUMMING and (constant or name != "Add")) or (
         name == "Rescaling" and np.any(operation.offset)

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from fmnist_exporters.original.keras_private import call_of, results
+from fmnist_exporters.original.keras_private import results
 
 TRAINING_ONLY = (
     *(keras.layers.ActivityRegularization, keras.layers.Identity, keras.layers.GaussianNoise),
@@ -80,13 +80,6 @@ def is_reshape(operation: Any) -> bool:
     if type(operation) is keras.layers.Flatten:
         return bool(operation.data_format == "channels_last")
     return type(operation) in (keras.layers.Reshape, StaticReshape)
-
-
-def producer(tensor: Any) -> tuple[Any, Any]:
-    """Return the operation that made a symbolic tensor, and the operation's first symbolic argument."""
-    call = call_of(tensor)
-    inputs = call.arguments.keras_tensors
-    return call.operation, inputs[0] if inputs else None
 
 
 def images_at_once(model: keras.Model, itemsize: int = 4, graph: bool = False) -> int:

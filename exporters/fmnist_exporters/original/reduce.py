@@ -18,14 +18,8 @@ import tensorflow as tf
 from numpy.typing import NDArray
 
 from fmnist_exporters.original.classifier import Classifier
-from fmnist_exporters.original.keras_private import call_count, use_count
-from fmnist_exporters.original.layers import (
-    TRAINING_ONLY,
-    ReversedChannels,
-    StaticReshape,
-    is_reshape,
-    producer,
-)
+from fmnist_exporters.original.keras_private import call_count, call_of, use_count
+from fmnist_exporters.original.layers import TRAINING_ONLY, ReversedChannels, StaticReshape, is_reshape
 from fmnist_exporters.original.plain import SPLIT
 from fmnist_exporters.original.rebuild import Copier, float64, rebuild
 from fmnist_runtime.artifact.contract import PixelRange
@@ -202,7 +196,7 @@ def _normalises(layer: Any) -> Any:
     """Return the linear layer whose result only this layer normalises, by channel; None if there is none."""
     if type(layer) is not keras.layers.BatchNormalization or call_count(layer) != 1:
         return None
-    linear, _ = producer(layer.input)
+    linear = call_of(layer.input).operation
     fits = (
         type(linear) in _LINEAR
         and linear.activation is keras.activations.linear
