@@ -99,7 +99,7 @@ def test_what_its_export_refused_is_named(run):
 def test_a_missing_step_is_said_with_the_command_that_makes_it(run, kind):
     (run / f"{kind}.json").unlink()
     page = report_of(run)
-    gap = re.search(rf"{kind}\.json is missing, and with it [\w ,]+: (fmnist [^<]+?\.json)", page)
+    gap = re.search(rf"{kind}\.json is missing, and with it [\w ,']+: (fmnist [^<]+?\.json)", page)
     assert gap
     if kind == "parity":
         assert decision_of(page) == "nothing yet"
