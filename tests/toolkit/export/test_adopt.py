@@ -170,7 +170,7 @@ def test_where_a_copy_goes(fails, fmnist, tmp_path):
 
 def test_an_onnx_model_is_adopted(fmnist, tmp_path):
     onnx = pytest.importorskip("onnx")
-    foreign_onnx = pytest.importorskip("foreign_onnx")
+    foreign_onnx = pytest.importorskip("support.foreign_onnx")
     content = foreign_onnx.convolutions()
     (tmp_path / "stranger.onnx").write_bytes(content)
     result = fmnist("adopt", "stranger.onnx", "--input-range", "-1-1")
