@@ -10,7 +10,7 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from fmnist.runs.run import Run
 
-app = typer.Typer(help="Draw training, predictions, weights and confusion of a run.", no_args_is_help=True)
+app = typer.Typer(help="Draw training, answers and weights of a run.", no_args_is_help=True)
 
 _Out = Annotated[Path | None, typer.Option(metavar="FILE", help="SVG file. Default: in plots/ of the run.")]
 
