@@ -125,7 +125,7 @@ def test_an_engine_that_loads_and_raises_when_a_model_is_run(doctor):
     versions = package_versions()
     assert (result.returncode, result.stderr) == (0, "")
     assert advice(result.stdout)["engine tflite"] == (
-        f"ai-edge-litert {versions['ai-edge-litert']} with numpy {versions['numpy']} runs no model "
+        f"ai-edge-litert {versions['ai-edge-litert']} with numpy {versions['numpy']} cannot run a model "
         f"(a result with an exception set); {WITHOUT}"
     )
 

@@ -33,6 +33,7 @@ from fmnist.training.checkpoints import (
     MODEL,
     STATE,
     Checkpoint,
+    latest_checkpoint,
     remove_checkpoints,
     state_json,
     write_checkpoint,
@@ -145,18 +146,19 @@ def _run_epochs(
             if model.stop_training:
                 break
     except KeyboardInterrupt:
-        raise _interrupted(run, len(epochs)) from None
+        raise _interrupted(run) from None
     listeners.on_train_end()
     return epochs
 
 
-def _interrupted(run: Run, done: int) -> TrainingStoppedError:
-    if not done:
+def _interrupted(run: Run) -> TrainingStoppedError:
+    saved = latest_checkpoint(run)  # Ctrl-C may come between an epoch and its checkpoint
+    if saved is None:
         return TrainingStoppedError(
             f"{run.folder}: stopped before the first epoch was finished; nothing is saved"
         )
     mend = f"continue with: fmnist train --resume {run.folder}"
-    return TrainingStoppedError(f"{run.folder}: stopped; {done} epochs are saved; {mend}")
+    return TrainingStoppedError(f"{run.folder}: stopped; {len(saved.epochs)} epochs are saved; {mend}")
 
 
 def _diverged(run: Run, number: int) -> TrainingStoppedError:
