@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import h5py
 import keras
 import numpy as np
 import tensorflow as tf
@@ -189,6 +188,8 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 def _saved_by(path: Path) -> str:
     """Return the Keras version that a file names; empty if it names none."""
+    import h5py  # Keras requires it. A missing extra is recognised by Keras, which is imported first
+
     try:
         if path.suffix.lower() in _HDF5_SUFFIXES:
             with h5py.File(path) as file:

@@ -15,8 +15,8 @@ EXPORT = TINY / "export"
 
 
 def test_the_option_knows_every_engine():
-    names, _ = get_args(options.Engine)
-    assert get_args(names) == ("auto", *ENGINES)
+    names = get_args(options.EngineName)
+    assert names == ("auto", *ENGINES)
 
 
 @pytest.mark.parametrize("verb", ["eval", "parity", "bench"])

@@ -126,7 +126,7 @@ def _positive(value: float | None) -> float | None:
 
 def _engines(names: list[str]) -> list[str]:
     """Refuse an unknown engine."""
-    known = get_args(_EngineName)
+    known = get_args(EngineName)
     for name in names:
         if name not in known:
             raise typer.BadParameter(f"{name!r} is not one of {', '.join(known)}.")
@@ -203,14 +203,14 @@ _THREADS = typer.Option(metavar="N", min=1, max=256, help="Threads that one infe
 Threads = Annotated[int, _THREADS]
 ManyThreads = Annotated[list[int], _THREADS]
 _ENGINE = "Engine that runs the artifacts; null skips inference, to show the time of everything else."
-_EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
+EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
     typer.Option(
         help=_ENGINE,
-        metavar=either(get_args(_EngineName)),
+        metavar=either(get_args(EngineName)),
         callback=_engines,
-        autocompletion=completing(get_args(_EngineName)),
+        autocompletion=completing(get_args(EngineName)),
     ),
 ]
 Labels = Annotated[
@@ -264,7 +264,7 @@ class ExecutionOptions(NamedTuple):
     """How a model is opened and run."""
 
     threads: Threads = DEFAULT_THREADS
-    engine: Annotated[_EngineName, typer.Option(help=_ENGINE)] = "auto"
+    engine: Annotated[EngineName, typer.Option(help=_ENGINE)] = "auto"
     labels: Labels = None
     input_range: InputRange = None
     output: Output = None
