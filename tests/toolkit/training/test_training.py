@@ -174,6 +174,17 @@ def test_another_trainings_leftovers_are_not_gone_on_with(tmp_path, small, tiny)
         assert initial["hidden_1/kernel"].shape == (784, 16)
 
 
+def test_ctrl_c_in_numpy_is_ctrl_c(tmp_path, small):
+    """C code turns the exception that comes while it runs into a SystemError, with that as its cause."""
+
+    def press(epoch: int, logs: object = None) -> None:
+        raise SystemError("__array__ returned a result with an exception set") from KeyboardInterrupt()
+
+    stop = keras.callbacks.LambdaCallback(on_epoch_end=press)
+    with pytest.raises(TrainingStoppedError, match="1 epochs are saved"):
+        train(settings(small, 2), Run(tmp_path / "run"), None, quietly, callbacks=[stop])
+
+
 def test_keras_callbacks_are_told_and_can_stop(tmp_path, small):
     class Watch(keras.callbacks.Callback):
         seen: list[tuple[int, set[str]]] = []  # noqa: RUF012 - one instance

@@ -145,7 +145,10 @@ def _run_epochs(
             listeners.on_epoch_end(number, figures)
             if model.stop_training:
                 break
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemError) as error:
+        # Ctrl-C while NumPy copies an array becomes a SystemError caused by the KeyboardInterrupt.
+        if not isinstance(error, KeyboardInterrupt) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise
         raise _interrupted(run) from None
     listeners.on_train_end()
     return epochs
