@@ -147,7 +147,9 @@ def verdicts() -> Rows:
         f"{block}, other programs kept more than {trust.MAX_BUSY} cores busy, or the frequency governor "
         "changed"
     )
-    stable = f"nothing of that is so: another run would give the same median, within {100 * LEAST_CHANGE:g}%"
+    stable = (
+        f"none of these applies: a repeat run should give the same median to within {100 * LEAST_CHANGE:g}%"
+    )
     found = {
         trust.THROTTLED: throttled,
         trust.DRIFTING: drifting,
