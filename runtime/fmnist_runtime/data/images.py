@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ImageError, needs_extra
-from fmnist_runtime.files import require_file
+from fmnist_runtime.files import read_file
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -206,16 +206,12 @@ def _read(path: Path) -> bytes:
     try:
         status = path.stat()
     except (OSError, ValueError):
-        status = None  # for require_file to say why
+        status = None  # for read_file to say why
     if status and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ImageError(f"{path}: is a pipe or device, not a file; to read from a pipe give -")
-    require_file(path, "an image file", ImageError)
     if status and status.st_size > MAX_BYTES:
         raise ImageError(f"{path}: is larger than {MAX_BYTES / 1e6:.0f} MB; scale the image down first")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    return read_file(path, "an image file", ImageError)
 
 
 def _unread(content: bytes) -> str:
