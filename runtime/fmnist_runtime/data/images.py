@@ -117,14 +117,7 @@ def read_picture(path: Path, shape: tuple[int, ...], invert: str = "auto") -> Pi
 
 
 def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: str = "auto") -> Picture:
-    """As `read_picture`, for the bytes of an image file.
-
-    Args:
-        content: The whole file.
-        name: Its name in messages.
-        shape: As in `read_image`.
-        invert: As in `read_image`.
-    """
+    """As `read_picture`, for the bytes of an image file and its name in messages."""
     with needs_extra("images", "reading image files"):
         from PIL import Image, UnidentifiedImageError
     require_image_shape(shape, name)
@@ -149,14 +142,7 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
 def fit_picture(
     pixels: NDArray[np.uint8], name: str, shape: tuple[int, ...], invert: str = "auto"
 ) -> Picture:
-    """As `read_picture`, for an array of pixels.
-
-    Args:
-        pixels: uint8 ``[H, W]`` or ``[H, W, C]`` with C of 1 or 3.
-        name: Its name in messages.
-        shape: As in `read_image`.
-        invert: As in `read_image`.
-    """
+    """As `read_picture`, for pixels uint8 ``[H, W]`` or ``[H, W, C]`` with C of 1 or 3."""
     require_image_shape(shape, name)
     if not _is_image(pixels.shape):
         raise ImageError(f"{name}: pixels of shape {pixels.shape} are not an image")

@@ -135,9 +135,8 @@ class Chain:
             kernel: float32 ``[inputs, units]``, in any memory order.
         """
         if kernel.ndim != 2 or kernel.shape[0] != self.width:
-            raise ValueError(
-                f"it has a {operator} with weights of shape {kernel.shape} for {self.width} inputs"
-            )
+            shape = f"weights of shape {kernel.shape} for {self.width} inputs"
+            raise ValueError(f"it has a {operator} with {shape}")
         self._count(kernel)
         name = f"{operator} {len(self._layers)}"
         ordered = np.multiply(kernel, self._factor, order="C")

@@ -68,9 +68,8 @@ class Gate:
     def __post_init__(self) -> None:
         """Check that the gate can fail."""
         fractions = (self.max_drop, self.max_difference, self.min_agreement, self.max_confident_share)
-        if not (
-            all(0 <= (limit or 0.0) <= 1 for limit in fractions) and (self.max_confident_flips or 0) >= 0
-        ):
+        valid = all(0 <= (limit or 0.0) <= 1 for limit in fractions)
+        if not valid or (self.max_confident_flips or 0) < 0:
             raise ValueError(
                 "a gate's limits are fractions from 0 to 1 (0.005 is half a percentage point), and a number "
                 f"of answers, not {self}"
