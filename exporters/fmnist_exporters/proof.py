@@ -92,22 +92,12 @@ def make(
 
 
 def prove(
-    model: bytes,
-    metadata: Metadata,
-    recipe: Recipe,
-    draft: Draft,
-    held_out: ProofImages,
-    rounding: Rounding,
+    model: bytes, metadata: Metadata, recipe: Recipe, draft: Draft, held_out: ProofImages, rounding: Rounding
 ) -> Metadata:
     """Compare a converted model with its original, and write it as a draft with golden samples.
 
-    Args:
-        model: The converted model.
-        metadata: What it was made from.
-        recipe: Its recipe, with the gate.
-        draft: Draft to write.
-        held_out: The images to compare on.
-        rounding: Measures the precision of the original; called only if the result depends on it.
+    The arguments are those of `make`, with the converted model and, instead of the original, a measurement of
+    its precision, which is called only if the result depends on it.
 
     Returns:
         The complete metadata; `Metadata.rejected` is set if the artifact must not be used.
