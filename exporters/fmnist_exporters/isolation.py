@@ -228,11 +228,7 @@ def _server() -> socket.socket:
 
 
 def serve(descriptor: int) -> None:
-    """Run the server process: fork a process for each connection that is received.
-
-    Args:
-        descriptor: Descriptor of the socket that receives connections.
-    """
+    """Run the server process: fork a process for each connection that the socket of this number receives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
     missing: ImportError | None = None
     try:

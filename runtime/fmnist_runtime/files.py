@@ -86,11 +86,7 @@ class Draft:
     """
 
     def __init__(self, path: Path) -> None:
-        """Choose the temporary name; nothing is written yet.
-
-        Args:
-            path: The final name.
-        """
+        """Choose the temporary name for this final one; nothing is written yet."""
         self.final = path
         place = path.resolve()  # a link stays a link
         self.path = place.with_name(f".{place.stem[:200]}.{os.urandom(4).hex()}{place.suffix}")

@@ -51,11 +51,7 @@ def plain_config(operation: Any, dtype: str, unroll: bool) -> Any:
 
 
 def set_plain_weights(layer: Any, plain: Any) -> None:
-    """Set the weights of a layer's plain form.
-
-    Args:
-        layer: The layer.
-        plain: Its plain form, built; changed in place.
+    """Set the weights of a layer's plain form, which is built.
 
     Raises:
         UnsupportedError: The layer is quantised in an unknown way.

@@ -228,9 +228,8 @@ def _bracketed(text: str) -> list[str]:
         found = next((found[key] for key in _KEYS if isinstance(found.get(key), (dict, list))), found)
     if isinstance(found, dict):
         if found and all(isinstance(value, int) for value in found.values()):
-            found = (
-                {value: key for key, value in found.items()} if len(set(found.values())) == len(found) else {}
-            )
+            names = {value: key for key, value in found.items()}
+            found = names if len(names) == len(found) else {}
         found = _in_order([(str(key), value) for key, value in found.items()])
     return [_last(value, index) for index, value in enumerate(found)]
 

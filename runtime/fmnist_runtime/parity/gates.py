@@ -116,11 +116,7 @@ PASS, FAIL, TOO_FEW = "pass", "FAIL", "TOO FEW IMAGES"
 
 
 def verdict(certain: Iterable[bool]) -> str:
-    """Return the verdict in a word.
-
-    Args:
-        certain: For each broken limit, whether that is certain.
-    """
+    """Return the verdict in a word, from whether each broken limit is certain."""
     broken = list(certain)
     return FAIL if any(broken) else TOO_FEW if broken else PASS
 
@@ -199,17 +195,13 @@ def _agreement(limit: float, answers: TopOneAgreement) -> Breach | None:
 def _difference(limit: float | None, largest: float) -> Breach | None:
     if limit is None or largest <= limit:
         return None
+    digit = 10.0 ** (math.floor(math.log10(largest)) - 1)
+    enough = math.ceil(largest / digit) * digit  # two digits, rounded up
     text = (
         f"a probability differs by {largest:.2g}, {largest - limit:.2g} beyond the {limit:.3g} allowed; "
-        f"allow more with --max-difference {_rounded_up(largest)}"
+        f"allow more with --max-difference {enough:.2g}"
     )
     return Breach("max-difference", limit, largest, True, text)
-
-
-def _rounded_up(value: float) -> str:
-    """Round up to two digits."""
-    digit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"{math.ceil(value / digit) * digit:.2g}"
 
 
 def _confident(gate: Gate, confident: tuple[int, ...], images: int) -> Breach | None:

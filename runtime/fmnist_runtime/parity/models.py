@@ -108,14 +108,10 @@ def require_split(dataset: Dataset, reference: Reference) -> None:
 def require_classes(
     name: str, labels: Sequence[str], reference: Reference, same_original: bool | None = None
 ) -> None:
-    """Check that a model's classes are those of a reference, in the same order.
+    """As `require_labels`, for a model and a reference.
 
-    Args:
-        name: Name of the model in a message.
-        labels: Its class names, by class index.
-        reference: The original's scores.
-        same_original: Whether it was made from the reference's model; None if unknown. If it was not, numbers
-            as class names are compared like other names.
+    Numbers as class names are compared like other names if the model was certainly not made from the
+    reference's.
 
     Raises:
         ResultError: They are not.
