@@ -158,16 +158,17 @@ class Exporter:
     ) -> Iterator[tuple[Recipe, Artifact | FmnistError]]:
         """Convert the original and prove the results, recipe by recipe."""
         source, work = self._source, []
+        images = self._held_out.images.reshape(-1, *self._original.input_shape)
+        held_out = ProofImages(images, self._held_out.targets, self._original.scores, source.limits)
         with ExitStack() as stack:
             for recipe, (wanted, draft) in missing.items():
                 stack.enter_context(draft)
                 metadata = replace(wanted, source_range=self._original.input_range)
                 calibration = self._calibration if recipe.calibrated else None
-                work.append(
-                    (proof.make, (source.path, metadata, recipe, calibration, draft, self._proof_images))
-                )
+                work.append((proof.make, (source.path, metadata, recipe, calibration, draft, held_out)))
             recipes = list(missing)
-            for number, result in isolation.run_all(work, self._at_once, self._on_step):
+            at_once = min(os.cpu_count() or 1, 2 if self._peak_bytes <= _SMALL_BYTES else 1)
+            for number, result in isolation.run_all(work, at_once, self._on_step):
                 recipe = recipes[number]
                 draft = missing[recipe][1]
                 try:
@@ -177,11 +178,6 @@ class Exporter:
                 else:
                     size = draft.final.stat().st_size
                     yield recipe, Artifact(draft.final, recipe, metadata, size, kept=False)
-
-    @property
-    def _at_once(self) -> int:
-        """Number of conversions that run at once: two for a small original on two or more cores."""
-        return min(os.cpu_count() or 1, 2 if self._peak_bytes <= _SMALL_BYTES else 1)
 
     @cached_property
     def _digest(self) -> str:
@@ -219,11 +215,6 @@ class Exporter:
         for note in original.notes:
             self._tell(note)
         return original
-
-    @cached_property
-    def _proof_images(self) -> ProofImages:
-        images = self._held_out.images.reshape(-1, *self._original.input_shape)
-        return ProofImages(images, self._held_out.targets, self._original.scores, self._source.limits)
 
     def _require_better_than_chance(self) -> None:
         """Check that the original has learned something, which a comparison with its copies cannot show.
@@ -310,13 +301,7 @@ def _text(error: Exception) -> str:
 def _versions() -> dict[str, str]:
     """Return the versions of the packages that determine an artifact's bytes."""
     packages = (
-        "tensorflow",
-        "keras",
-        "ai-edge-litert",
-        "flatbuffers",
-        "tf2onnx",
-        "onnx",
-        "onnxruntime",
-        "numpy",
+        *("tensorflow", "keras", "ai-edge-litert", "flatbuffers"),
+        *("tf2onnx", "onnx", "onnxruntime", "numpy"),
     )
     return {"fmnist": package_version(), **{package: version(package) for package in packages}}

@@ -228,13 +228,14 @@ def _server() -> socket.socket:
 
 
 def serve(descriptor: int) -> None:
-    """Run the server process: fork a process for each connection that is received.
-
-    Args:
-        descriptor: Descriptor of the socket that receives connections.
-    """
+    """Run the server process: fork a process for each connection that the socket of this number receives."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
-    missing = _load()
+    missing: ImportError | None = None
+    try:
+        for module in _LOADED:
+            import_module(module)
+    except ImportError as error:
+        missing = error
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the forks that watch workers are not waited for
     # A conversion copies its graphs at each step, and they contain reference cycles. With the default
     # thresholds, converting EfficientNetB0 takes 2.1 GB; with these, 1.3 GB.
@@ -249,16 +250,6 @@ def serve(descriptor: int) -> None:
                     _watch(connection, missing)
                 os._exit(0)
             os.close(descriptors[0])
-
-
-def _load() -> ImportError | None:
-    """Load the modules that work needs; return the error if one is missing."""
-    try:
-        for module in _LOADED:
-            import_module(module)
-    except ImportError as error:
-        return error
-    return None
 
 
 def _watch(connection: socket.socket, missing: ImportError | None) -> None:
@@ -293,17 +284,11 @@ def _work(connection: socket.socket, log: IO[bytes], missing: ImportError | None
         answer = (function(*arguments), None, "")
     except Exception as error:
         answer = (None, error, traceback.format_exc())
-    _send(connection, _sendable(answer))
-
-
-def _sendable(answer: tuple[Any, Exception | None, str]) -> tuple[Any, Exception | None, str]:
-    """Return the answer, replacing an exception that cannot be pickled."""
-    value, error, trace = answer
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        error = ModelError(f"{type(error).__name__}: {error}")
-    return value, error, trace
+        try:
+            pickle.loads(pickle.dumps(error))
+        except Exception:  # it cannot be sent
+            answer = (None, ModelError(f"{type(error).__name__}: {error}"), answer[2])
+    _send(connection, answer)
 
 
 def _die_with(connection: socket.socket) -> None:

@@ -69,12 +69,7 @@ ARTIFACT = FileKind(
     is_ours, NOT_OURS, FORCE_OR_OUT, "is a directory, an artifact is a file; --out goes elsewhere"
 )
 """An artifact, or one that was rejected."""
-MANIFEST_FILE = FileKind(
-    lambda path: path.is_file() and MANIFEST_MARK in path.read_bytes(),
-    NOT_OURS,
-    FORCE_OR_OUT,
-    "is a directory; --out goes elsewhere",
-)
+MANIFEST_FILE = FileKind(is_ours, NOT_OURS, FORCE_OR_OUT, "is a directory; --out goes elsewhere")
 """A folder's list of artifacts."""
 
 
@@ -104,12 +99,8 @@ def _place(metadata: Metadata) -> int | None:
 
 def _candidates(folder: Path) -> list[Path]:
     patterns = [f"*.{format}{end}" for format in formats() for end in ("", REJECTED)]
-    return sorted(
-        path
-        for pattern in patterns
-        for path in folder.glob(pattern)
-        if path.is_file() and path.name[0] != "."
-    )
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    return sorted(path for path in found if path.is_file() and path.name[0] != ".")
 
 
 def _entry(path: Path, metadata: Metadata) -> ManifestEntry:

@@ -92,22 +92,12 @@ def make(
 
 
 def prove(
-    model: bytes,
-    metadata: Metadata,
-    recipe: Recipe,
-    draft: Draft,
-    held_out: ProofImages,
-    rounding: Rounding,
+    model: bytes, metadata: Metadata, recipe: Recipe, draft: Draft, held_out: ProofImages, rounding: Rounding
 ) -> Metadata:
     """Compare a converted model with its original, and write it as a draft with golden samples.
 
-    Args:
-        model: The converted model.
-        metadata: What it was made from.
-        recipe: Its recipe, with the gate.
-        draft: Draft to write.
-        held_out: The images to compare on.
-        rounding: Measures the precision of the original; called only if the result depends on it.
+    The arguments are those of `make`, with the converted model and, instead of the original, a measurement of
+    its precision, which is called only if the result depends on it.
 
     Returns:
         The complete metadata; `Metadata.rejected` is set if the artifact must not be used.
@@ -172,9 +162,8 @@ def _compared(
     """Compare an artifact with its original; compute float64 only if it differs more than most do."""
     gate = replace(recipe.gate, **held_out.limits)
     parity = compare(held_out.scores, scores, held_out.targets, gate)
-    if gate.max_difference is None or "max_difference" in held_out.limits:
-        return parity
-    if parity.probabilities.max_difference <= gate.max_difference:
+    limit = None if "max_difference" in held_out.limits else gate.max_difference
+    if limit is None or parity.probabilities.max_difference <= limit:
         return parity
     note_step(f"computing the original in float64 on {len(held_out.images):,} images")
     wider = gate.allowing(rounding(held_out.images, held_out.scores))
@@ -213,12 +202,7 @@ def _proof(parity: Parity, held_out: ProofImages, doubts: str) -> dict[str, Any]
 
 
 def require_quantised(draft: Path, recipe: Recipe, path: Path) -> dict[str, Any]:
-    """Check that a scheme quantised something, and return what the file holds, for its metadata.
-
-    Args:
-        draft: The converted file.
-        recipe: Its recipe.
-        path: Its final path, for the message.
+    """Check that a scheme quantised something in a draft, and return what it holds, for its metadata.
 
     Returns:
         Fields of `fmnist_runtime.artifact.stored.StoredTypes`; empty if the format cannot be read.
@@ -286,6 +270,5 @@ def _bytes_as_float32(path: Path) -> int | None:
     types = read_stored_types(path)
     if types is None:
         return None
-    stored = sum(entry.size_bytes for entry in types.weights)
-    weights = sum(entry.weights for entry in types.weights)
-    return path.stat().st_size - stored + _FLOAT32_BYTES * weights
+    more = sum(_FLOAT32_BYTES * entry.weights - entry.size_bytes for entry in types.weights)
+    return path.stat().st_size + more

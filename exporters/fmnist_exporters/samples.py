@@ -86,9 +86,5 @@ def choose_golden(images: NDArray[np.uint8], targets: NDArray[Any], scores: NDAr
 
 
 def by_fitness(scores: NDArray[np.float32]) -> NDArray[np.intp]:
-    """Return the positions of all images, the most suitable as golden images first.
-
-    Args:
-        scores: float32 ``[N, classes]``, the original's scores of them.
-    """
+    """Return the positions of all images by their scores ``[N, classes]``, the best golden images first."""
     return np.argsort(np.abs(scores.max(axis=1) - _GOLDEN_SCORE), kind="stable")

@@ -1,22 +1,6 @@
 """All errors that this project raises on purpose.
 
-FmnistError                 one line for the user: what is wrong, with which file, and what to do
-├── DatasetError            a data set is missing, damaged or inconsistent
-│   └── IdxError            an IDX file does not match its header
-├── ModelError              a model file is missing, damaged or cannot be used
-│   ├── ShapeError          images do not have the model's shape
-│   ├── UnknownInputError   the model's input range is unknown
-│   ├── UnfitRangeError     the model's input cannot hold a range
-│   ├── NonFiniteScoresError  the model's scores are NaN or infinite
-│   └── UnsupportedError    a format cannot hold the model, or an engine cannot run it; others may
-├── SessionBusyError        two threads use one session at once
-├── ImageError              an image file cannot be read
-├── ResultError             a result file is missing, damaged or belongs to other inputs
-├── OutputError             a file cannot be written, or is not ours to replace
-├── RejectedError           an artifact failed its gate
-├── DeviceError             a device cannot be reached, or cannot accept what is sent
-├── TrainingStoppedError    a training ended early; says what is saved and how to continue
-└── MissingExtraError       a package is not installed, or does not run here; says what to install
+Each is a `FmnistError`: one line for the user that says what is wrong, with which file, and what to do.
 """
 
 from __future__ import annotations

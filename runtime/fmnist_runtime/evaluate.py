@@ -46,8 +46,7 @@ def score_dataset(session: Session, dataset: Dataset) -> tuple[NDArray[np.float3
     session.scores(dataset.images[:256])
     start = time.perf_counter_ns()
     scores = session.scores(dataset.images)
-    seconds = (time.perf_counter_ns() - start) / 1e9
-    return scores, seconds
+    return scores, (time.perf_counter_ns() - start) / 1e9
 
 
 def require_classes(session: Session, dataset: Dataset) -> None:

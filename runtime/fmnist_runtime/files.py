@@ -46,26 +46,28 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OutputError: The folder or file cannot be written.
     """
-    try:
-        path = path.resolve()
-        if path.exists() and not path.is_file() and not path.is_dir():
-            path.write_bytes(content)
+    with _output_errors(path):
+        place = path.resolve()
+        if place.exists() and not place.is_file() and not place.is_dir():
+            place.write_bytes(content)
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary = place.with_name(f".{place.name[:200]}.{os.urandom(4).hex()}")
+        try:
+            _write_synced(temporary, content, os.O_EXCL)
+            temporary.replace(place)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _output_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
     except (OSError, RuntimeError) as error:  # RuntimeError: circular links
         reason = getattr(error, "strerror", None) or error
         raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
-
-
-def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name[:200]}.{os.urandom(4).hex()}")
-    try:
-        _write_synced(temporary, content, os.O_EXCL)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def _write_synced(path: Path, content: bytes, flags: int) -> None:
@@ -84,11 +86,7 @@ class Draft:
     """
 
     def __init__(self, path: Path) -> None:
-        """Choose the temporary name; nothing is written yet.
-
-        Args:
-            path: The final name.
-        """
+        """Choose the temporary name for this final one; nothing is written yet."""
         self.final = path
         place = path.resolve()  # a link stays a link
         self.path = place.with_name(f".{place.stem[:200]}.{os.urandom(4).hex()}{place.suffix}")
@@ -99,7 +97,7 @@ class Draft:
         Raises:
             OutputError: The folder or file cannot be written.
         """
-        with self._output_errors():
+        with _output_errors(self.final):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             _write_synced(self.path, content, os.O_TRUNC)
 
@@ -109,7 +107,7 @@ class Draft:
         Raises:
             OutputError: It cannot be renamed.
         """
-        with self._output_errors():
+        with _output_errors(self.final):
             self.path.replace(path.resolve())
 
     def __enter__(self) -> Self:
@@ -118,15 +116,6 @@ class Draft:
     def __exit__(self, *_: object) -> None:
         with suppress(OSError):  # such as a folder that was never made
             self.path.unlink()
-
-    @contextmanager
-    def _output_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise OutputError(
-                f"{self.final}: cannot be written ({error.strerror}); choose another place"
-            ) from error
 
 
 def require_writable(
@@ -143,11 +132,8 @@ def require_writable(
     Raises:
         OutputError: A file is there that may not be replaced, or none can be made there.
     """
-    try:
+    with _output_errors(path):  # a name too long, or circular links
         path.resolve().exists()
-    except (OSError, RuntimeError) as error:  # a name too long, or circular links
-        reason = getattr(error, "strerror", None) or error
-        raise OutputError(f"{path}: cannot be written ({reason}); choose another place") from error
     if kind and kind.suffixes and path.suffix.lower() not in kind.suffixes:
         raise OutputError(f"{path}: {kind.naming}; give a name that ends in {kind.suffixes[0]}")
     if kind and path.is_dir():

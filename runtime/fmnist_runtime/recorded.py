@@ -58,6 +58,10 @@ _MAX_MODELS = 1000
 _MAX_SCORES = MAX_BYTES // 2
 """Bytes of scores in a file, which leaves as much for the rest."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_SHARED = ("dataset", "dataset_digest", "labels")
+_SCORED = ("model", "model_sha256", "source_sha256", "source_range", "rounding")
+_RUN = ("format", "scheme", "engine", "threads", "size_bytes")
+"""Fields of `Reference`, those that all models share and the others, and of `ModelScores`."""
 
 
 @dataclass(frozen=True)
@@ -131,15 +135,8 @@ def write_reference(path: Path, reference: Reference) -> None:
     Raises:
         OutputError: The file cannot be written.
     """
-    header = {
-        "model": reference.model,
-        "model_sha256": reference.model_sha256,
-        "dataset": reference.dataset,
-        "dataset_digest": reference.dataset_digest,
-        "labels": reference.labels,
-        "source_range": reference.source_range,
-        "rounding": reference.rounding,
-    }
+    names = ("model", "model_sha256", *_SHARED, "source_range", "rounding")
+    header = {name: getattr(reference, name) for name in names}
     _write(path, _REFERENCE, header, scores=reference.scores, targets=reference.targets)
 
 
@@ -171,13 +168,13 @@ def write_scores(path: Path, scores: ScoresFile) -> None:
             raise ValueError("they are not of the same images and classes; keep them in a file each")
     except ValueError as error:
         raise ResultError(f"{path}: cannot hold these scores: {error}") from error
-    header = {
-        "machine": scores.machine,
-        "dataset": scores.split.dataset,
-        "dataset_digest": scores.split.dataset_digest,
-        "labels": scores.split.labels,
-        "models": [_record(model) for model in scores.models],
-    }
+    models = [
+        {name: getattr(model.scored, name) for name in _SCORED}
+        | {name: getattr(model, name) for name in _RUN}
+        for model in scores.models
+    ]
+    shared = {name: getattr(scores.split, name) for name in _SHARED}
+    header = {"machine": scores.machine, **shared, "models": models}
     stacked = np.stack([model.scored.scores for model in scores.models])
     _write(path, _SCORES, header, scores=stacked, targets=scores.split.targets)
 
@@ -192,12 +189,8 @@ def read_scores(path: Path) -> ScoresFile:
         records, stacked = header["models"], arrays["scores"]
         if stacked.ndim != 3 or len(stacked) != len(records):
             raise ValueError(f"scores of shape {stacked.shape} do not fit {len(records)} models")
-        shared = {
-            "dataset": header["dataset"],
-            "dataset_digest": header["dataset_digest"],
-            "labels": tuple(header["labels"]),
-            "targets": arrays["targets"],
-        }
+        header["labels"] = tuple(header["labels"])
+        shared = {**{name: header[name] for name in _SHARED}, "targets": arrays["targets"]}
         models = (_parsed(record, shared, one) for record, one in zip(records, stacked, strict=True))
         scores = ScoresFile(header["machine"], tuple(models))
         _check_scores(scores)
@@ -241,8 +234,9 @@ def _open(path: Path, kind: _RecordKind) -> Iterator[tuple[dict[str, Any], Mappi
     """
     require_file(path, kind.origin, ResultError)
     try:
-        if _has_no_header(path):
-            raise ResultError(f"{path}: is no record that fmnist wrote; give the path of {kind.origin}")
+        with open_archive(path) as archive:
+            if _HEADER not in archive.namelist():  # another archive, such as a model in .keras or .npz
+                raise ResultError(f"{path}: is no record that fmnist wrote; give the path of {kind.origin}")
         with _unpacked(path) as (header, arrays):
             schema = str(header.pop("schema"))
             if schema.partition("/")[0] != kind.schema.partition("/")[0]:
@@ -254,12 +248,6 @@ def _open(path: Path, kind: _RecordKind) -> Iterator[tuple[dict[str, Any], Mappi
         raise
     except Exception as error:  # as in schema_of
         raise ResultError(f"{path}: not {kind.what} that fmnist wrote ({error}); {kind.remedy}") from error
-
-
-def _has_no_header(path: Path) -> bool:
-    """Return whether a file is another archive, such as a model in .keras, .npz or .tflite."""
-    with open_archive(path) as archive:
-        return _HEADER not in archive.namelist()
 
 
 @contextmanager
@@ -277,30 +265,10 @@ def _same_split(one: Reference, other: Reference) -> bool:
     return same and np.array_equal(one.targets, other.targets)
 
 
-def _record(model: ModelScores) -> dict[str, Any]:
-    """Return the header's entry for one model."""
-    scored = model.scored
-    return {
-        "model": scored.model,
-        "model_sha256": scored.model_sha256,
-        "source_sha256": scored.source_sha256,
-        "source_range": scored.source_range,
-        "rounding": scored.rounding,
-        "format": model.format,
-        "scheme": model.scheme,
-        "engine": model.engine,
-        "threads": model.threads,
-        "size_bytes": model.size_bytes,
-    }
-
-
 def _parsed(record: Mapping[str, Any], shared: Mapping[str, Any], scores: NDArray[np.float32]) -> ModelScores:
-    """The inverse of `_record`."""
-    names = ("model", "model_sha256", "source_sha256", "source_range", "rounding")
-    return ModelScores(
-        scored=Reference(**{name: record[name] for name in names}, **shared, scores=scores),
-        **{name: record[name] for name in ("format", "scheme", "engine", "threads", "size_bytes")},
-    )
+    """Return the scores of the model that an entry of the header describes."""
+    scored = Reference(**{name: record[name] for name in _SCORED}, **shared, scores=scores)
+    return ModelScores(scored, **{name: record[name] for name in _RUN})
 
 
 def _check_scores(scores: ScoresFile) -> None:
@@ -313,7 +281,12 @@ def _check_scores(scores: ScoresFile) -> None:
         raise ValueError(f"scores of no image, or not of 1 to {_MAX_MODELS} models")
     _check_texts([scores.machine, scores.split.dataset, scores.split.dataset_digest, *scores.split.labels])
     for model in scores.models:
-        _check_model(model)
+        scored = model.scored
+        _check_reference(scored)
+        _check_texts([scored.model, scored.model_sha256, scored.source_range, scored.original_sha256])
+        _check_texts([model.format, model.scheme, model.engine])
+        if any(type(count) is not int or count < 0 for count in (model.threads, model.size_bytes)):
+            raise ValueError("the threads or the size are not a number")
     names = {model.scored.model for model in scores.models}
     if len(names) < len(scores.models):
         raise ValueError(
@@ -322,15 +295,6 @@ def _check_scores(scores: ScoresFile) -> None:
     size = sum(model.scored.scores.nbytes for model in scores.models)
     if size > _MAX_SCORES:
         raise ValueError(f"{size:,} bytes, at most {_MAX_SCORES:,} are read; keep fewer models in a file")
-
-
-def _check_model(model: ModelScores) -> None:
-    scored = model.scored
-    _check_reference(scored)
-    _check_texts([scored.model, scored.model_sha256, scored.source_range, scored.original_sha256])
-    _check_texts([model.format, model.scheme, model.engine])
-    if any(type(count) is not int or count < 0 for count in (model.threads, model.size_bytes)):
-        raise ValueError("the threads or the size are not a number")
 
 
 def _check_reference(reference: Reference) -> None:

@@ -112,21 +112,17 @@ def embed_behind(model: bytes, metadata: Metadata) -> bytes:
 
 
 def _describe(archive: zipfile.ZipFile, metadata: Metadata) -> None:
-    for name, text in (
-        (METADATA_FILE, metadata.to_json()),
-        (LABELS_FILE, "".join(f"{label}\n" for label in metadata.labels)),
-    ):
-        archive.writestr(zipfile.ZipInfo(name), text)  # ZipInfo: dated 1980, not now
+    labels = "".join(f"{label}\n" for label in metadata.labels)
+    archive.writestr(zipfile.ZipInfo(METADATA_FILE), metadata.to_json())  # ZipInfo: dated 1980, not now
+    archive.writestr(zipfile.ZipInfo(LABELS_FILE), labels)
     archive.comment = bytes(SEAL_BYTES)
 
 
 def embed_onnx(model: bytes, metadata: Metadata) -> bytes:
     """Append ``metadata_props``, as concatenated protobuf messages are merged."""
-    pairs = ((ONNX_KEY, metadata.to_json()), (ONNX_SEAL_KEY, "0" * SEAL_BYTES))
-    entries = [
-        field(METADATA_PROPS, field(1, key.encode()) + field(2, value.encode())) for key, value in pairs
-    ]
-    return _sealed(model + b"".join(entries))
+    for key, value in ((ONNX_KEY, metadata.to_json()), (ONNX_SEAL_KEY, "0" * SEAL_BYTES)):
+        model += field(METADATA_PROPS, field(1, key.encode()) + field(2, value.encode()))
+    return _sealed(model)
 
 
 def _sealed(content: bytes) -> bytes:

@@ -25,6 +25,7 @@ Feed = dict[str, NDArray[np.float32]]
 """Input tensor of a session, by name."""
 _BIASED = ("Conv", "Gemm")
 """Operators whose third input is a bias."""
+_LINEAR = (*_BIASED, "MatMul", "ConvTranspose")
 _PREFIX = "int8/"
 """Prefix of the quantised model's names in a graph that also holds the original."""
 
@@ -45,14 +46,12 @@ def correct_biases(quantised: onnx.ModelProto, original: onnx.ModelProto, feeds:
     dequantised = _dequantised(quantised.graph)
     for node, error in zip(nodes, errors, strict=True):
         source = dequantised.get(node.input[2])
+        name = node.input[2] if source is None else source.input[0]
+        bias = numpy_helper.to_array(constants[name])
         if source is None:
-            name = node.input[2]
-            bias = numpy_helper.to_array(constants[name])
             corrected = bias - error
         else:
-            name, step = source.input[0], numpy_helper.to_array(constants[source.input[1]])
-            bias = numpy_helper.to_array(constants[name])
-            corrected = np.rint(bias - error / step)
+            corrected = np.rint(bias - error / numpy_helper.to_array(constants[source.input[1]]))
         constants[name].CopyFrom(numpy_helper.from_array(corrected.astype(bias.dtype), name))
 
 
@@ -87,10 +86,8 @@ def _side_by_side(
     joint.CopyFrom(original)
     graph, layers = joint.graph, {node.name: node for node in original.graph.node}
     known = {name for node in original.graph.node for name in node.output}
-    shared = {value.name for value in original.graph.input}
-    shared |= {
-        node.output[0] for node in quantised.graph.node if node.name in layers and _is_layer(node)
-    } & known
+    linear = [node for node in quantised.graph.node if node.name in layers and node.op_type in _LINEAR]
+    shared = {value.name for value in original.graph.input} | {node.output[0] for node in linear} & known
     for constant in quantised.graph.initializer:
         graph.initializer.add().CopyFrom(constant)
         graph.initializer[-1].name = _PREFIX + constant.name
@@ -111,10 +108,6 @@ def _side_by_side(
         graph.node.append(helper.make_node("ReduceMean", [difference, axis], [mean], keepdims=0))
         graph.output.append(helper.make_tensor_value_info(mean, onnx.TensorProto.FLOAT, None))
     return joint
-
-
-def _is_layer(node: onnx.NodeProto) -> bool:
-    return node.op_type in (*_BIASED, "MatMul", "ConvTranspose")
 
 
 def _mean_errors(joint: onnx.ModelProto, feeds: Iterable[Feed]) -> list[NDArray[np.float64]]:

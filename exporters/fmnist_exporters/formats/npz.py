@@ -26,12 +26,7 @@ embed = embed_zip
 
 
 def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] | None = None) -> bytes:
-    """Write the weights of a network of dense layers.
-
-    Args:
-        classifier: The original.
-        scheme: ``float32``.
-        calibration: None, as no scheme uses calibration.
+    """Write the weights of a network of dense layers in float32, without calibration.
 
     Raises:
         UnsupportedError: The network has other layers.
@@ -116,10 +111,9 @@ def _activation(operation: Any) -> str | None:
 
 
 def _unsupported(operation: Any, what: str) -> UnsupportedError:
-    known = ", ".join(ACTIVATIONS)
     return UnsupportedError(
         f"npz cannot hold it: layer {operation.name!r} is a {what}, and npz holds only a sequence "
-        f"of dense layers with {known}"
+        f"of dense layers with {', '.join(ACTIVATIONS)}"
     )
 
 

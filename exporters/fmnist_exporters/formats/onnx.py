@@ -88,24 +88,15 @@ def _convert(model: keras.Model) -> bytes:
     )
     proto.graph.name = model.name
     proto.ir_version = IR_VERSION
-    _check_operators(proto.graph, model)
-    _name_batch(proto.graph)
+    for node in proto.graph.node:  # what tf2onnx cannot convert it only logs, and leaves in the graph
+        if not onnx.defs.has(node.op_type, OPSET, node.domain):
+            raise unsupported(node.name, node.op_type, "ONNX", model)
+    for value in (*proto.graph.input, *proto.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = "batch"
     _fuse_gemm(proto.graph, _ranks(proto))
     _rename(proto.graph)
     onnx.checker.check_model(proto, full_check=True)
     return bytes(proto.SerializeToString(deterministic=True))
-
-
-def _check_operators(graph: onnx.GraphProto, model: keras.Model) -> None:
-    """Check for operators that tf2onnx could not convert, which it only logs and leaves in the graph."""
-    for node in graph.node:
-        if not onnx.defs.has(node.op_type, OPSET, node.domain):
-            raise unsupported(node.name, node.op_type, "ONNX", model)
-
-
-def _name_batch(graph: onnx.GraphProto) -> None:
-    for value in (*graph.input, *graph.output):
-        value.type.tensor_type.shape.dim[0].dim_param = "batch"
 
 
 def _fuse_gemm(graph: onnx.GraphProto, ranks: dict[str, int]) -> None:

@@ -102,12 +102,9 @@ def _choose(model: onnx.ModelProto, calibration: NDArray[np.uint8]) -> onnx.Mode
     Gates are integer or float, and biases are corrected or not. The images for the comparison are held back,
     and the model is not calibrated on them afterwards.
     """
-    held_back = np.zeros(len(calibration), bool)
-    held_back[::_HELD_BACK] = True
-    if held_back.all():  # a single image
-        seen = unseen = calibration
-    else:
-        seen, unseen = calibration[~held_back], calibration[held_back]
+    held_back = np.arange(len(calibration)) % _HELD_BACK == 0
+    seen = calibration if held_back.all() else calibration[~held_back]  # all, if it is a single image
+    unseen = calibration[held_back]
     wanted = _scores(model, blocks(model, unseen))
     candidates: list[onnx.ModelProto] = []
     for in_float in ((), _GATES):

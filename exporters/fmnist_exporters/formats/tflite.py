@@ -43,10 +43,14 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     if (calibration is not None) != (scheme in ("int8", "int8-full")):
         raise ValueError(f"{scheme} {'needs' if calibration is None else 'takes no'} calibration images")
     model = reduce(classifier)
-    _keep_finite(model)
+    for layer in model.layers:
+        if (activation := getattr(layer, "activation", None)) in _FINITE:
+            layer.activation = _FINITE[activation]
     if calibration is not None:
         round_weights(model, calibration)
-    converter = _converter(model)
+    holder = tf.Module()
+    holder.function = inference_function(model)
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([holder.function], holder)
     if scheme in ("float16", "dynamic"):
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if scheme == "float16":
@@ -58,7 +62,9 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     calibrated = _calibrate(content, calibration, images_at_once(model))
     note_step(f"quantising to TFLite {scheme}")
     content = quantise(calibrated, None if scheme == "int8-full" else _last_layer_tensors(content))
-    _check_input(content)
+    scale, zero_point = Interpreter(model_content=content).get_input_details()[0]["quantization"]
+    if (scale, zero_point) != (1.0, -128):
+        raise ModelError(f"its input got scale {scale} and zero point {zero_point} instead of 1 and -128")
     if scheme == "int8-full":
         _check_integers(content)
     return content
@@ -81,26 +87,11 @@ def _softplus(values: Any) -> Any:
     return above + tf.math.log(1 + tf.exp(tf.minimum(values, 0) - above))  # NEG has no integer version
 
 
-def _mish(values: Any) -> Any:
-    return values * tf.tanh(_softplus(values))
-
-
-_FINITE = {keras.activations.softplus: _softplus, keras.activations.mish: _mish}
+_FINITE = {
+    keras.activations.softplus: _softplus,
+    keras.activations.mish: lambda values: values * tf.tanh(_softplus(values)),
+}
 """Equivalents of activations that TFLite computes with an ``exp`` that overflows above 88."""
-
-
-def _keep_finite(model: keras.Model) -> None:
-    """Replace the activations of a reduced model that would overflow in TFLite."""
-    for layer in model.layers:
-        activation = getattr(layer, "activation", None)
-        if activation in _FINITE:
-            layer.activation = _FINITE[activation]
-
-
-def _converter(model: keras.Model) -> Any:
-    holder = tf.Module()
-    holder.function = inference_function(model)
-    return tf.lite.TFLiteConverter.from_concrete_functions([holder.function], holder)
 
 
 def _convert(converter: Any, model: keras.Model) -> bytes:
@@ -193,10 +184,3 @@ def _check_integers(content: bytes) -> None:
                 f"layer {layer!r} uses {name}, which TFLite computes in float only; use int8, which may hold "
                 "floats, or replace the layer"
             )
-
-
-def _check_input(content: bytes) -> None:
-    """Check that the converter kept the range of the input."""
-    scale, zero_point = Interpreter(model_content=content).get_input_details()[0]["quantization"]
-    if (scale, zero_point) != (1.0, -128):
-        raise ModelError(f"its input got scale {scale} and zero point {zero_point} instead of 1 and -128")

@@ -102,7 +102,9 @@ def as_classifier(loaded: Any, pixels: PixelRange = _RAW) -> Classifier:
     model = _functional(loaded)
     _check_shapes(model.input_shape[1:], model.output_shape)
     _check_range(pixels, model.input_shape[1:])
-    _check_weights(model)
+    for weight in model.weights:
+        if not np.isfinite(np.asarray(weight)).all():
+            raise ModelError(f"its weight {weight.path} holds NaN or infinity; train it again")
     return Classifier(model, pixels, find_head(model, _probe(model, pixels)))
 
 
@@ -150,12 +152,6 @@ def _check_range(pixels: PixelRange, image: tuple[int, ...]) -> None:
     if (len(pixels.scale) > 1 or pixels.bgr) and not colour:
         shape = "×".join(map(str, image))
         raise UnfitRangeError(f"takes {shape}, which has no 3 channels, as input range {pixels.text} needs")
-
-
-def _check_weights(model: keras.Model) -> None:
-    for weight in model.weights:
-        if not np.isfinite(np.asarray(weight)).all():
-            raise ModelError(f"its weight {weight.path} holds NaN or infinity; train it again")
 
 
 def _probe(model: keras.Model, pixels: PixelRange) -> NDArray[np.float64]:

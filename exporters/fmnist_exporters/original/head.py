@@ -128,7 +128,7 @@ def find_head(model: keras.Model, scores: NDArray[np.float64]) -> KerasHead:
     Raises:
         ModelError: The output is no probabilities and cannot be converted to probabilities.
     """
-    output = model_output(model)
+    output = _output(model.outputs[0], {})
     if not np.isfinite(scores).all():
         raise ModelError("answers NaN or infinity; train it again, on pixels of a smaller range")
     return _of_one(output, scores) if scores.shape[1] == 1 else _of_many(output, scores)
@@ -208,11 +208,6 @@ class ModelOutput:
     """The layer it comes from, and how that ends, for messages."""
 
 
-def model_output(model: keras.Model) -> ModelOutput:
-    """Determine from the layers what a functional model's output is."""
-    return _output(model.outputs[0], {})
-
-
 def _output(tensor: Any, known: dict[int, ModelOutput]) -> ModelOutput:
     """Determine what a tensor is.
 
@@ -262,11 +257,9 @@ def _output_behind(operation: Any, name: str, inputs: list[ModelOutput], constan
     if name in _NORMALISING:
         # A normalised value has no fixed range. It counts as logits unless it was a probability before.
         return ModelOutput("logits" if kinds <= {"logits", "other", "unknown"} else "other", source)
-    shifts = (name in _SUMMING and (constant or name != "Add")) or (
-        name == "Rescaling" and np.any(operation.offset)
-    )
-    mixes = len(kinds) > 1 or (name in _SCALING and len(inputs) > 1)
-    if mixes:
+    sums = name in _SUMMING and (constant or name != "Add")
+    shifts = sums or (name == "Rescaling" and np.any(operation.offset))
+    if len(kinds) > 1 or (name in _SCALING and len(inputs) > 1):
         return ModelOutput("unknown", source)
     if shifts or (inputs[0].kind != "softmax" and name not in _PRESERVING and not _is_linear(operation)):
         return ModelOutput("other", source)

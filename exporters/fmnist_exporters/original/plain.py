@@ -51,11 +51,7 @@ def plain_config(operation: Any, dtype: str, unroll: bool) -> Any:
 
 
 def set_plain_weights(layer: Any, plain: Any) -> None:
-    """Set the weights of a layer's plain form.
-
-    Args:
-        layer: The layer.
-        plain: Its plain form, built; changed in place.
+    """Set the weights of a layer's plain form, which is built.
 
     Raises:
         UnsupportedError: The layer is quantised in an unknown way.
@@ -75,9 +71,8 @@ def is_recurrent(operation: Any) -> bool:
 
 def loops(model: keras.Model) -> list[str]:
     """Return the names of a model's layers that compute in a loop."""
-    return [
-        layer.name for layer in layers_in(model) if isinstance(layer, keras.layers.RNN) and not layer.unroll
-    ]
+    layers = (layer for layer in layers_in(model) if isinstance(layer, keras.layers.RNN))
+    return [layer.name for layer in layers if not layer.unroll]
 
 
 def _replaced(config: Any, keys: tuple[str, ...], make: Callable[[Any], Any]) -> Any:
@@ -110,13 +105,11 @@ class _Split:
             pads = [spatial, [0, 0]] if axis == -1 else [[0, 0], spatial]
             inputs = keras.ops.pad(inputs, [[0, 0], *pads])
             padding = "valid"
-        pairs = zip(
-            keras.ops.split(inputs, self.groups, axis),
-            keras.ops.split(self.kernel, self.groups, -1),
-            strict=True,
-        )
+        parts = keras.ops.split(inputs, self.groups, axis)
+        kernels = keras.ops.split(self.kernel, self.groups, -1)
         settings = (list(self.strides), padding, self.data_format, self.dilation_rate)
-        outputs = keras.ops.concatenate([keras.ops.conv(*pair, *settings) for pair in pairs], axis)
+        outputs = [keras.ops.conv(*pair, *settings) for pair in zip(parts, kernels, strict=True)]
+        outputs = keras.ops.concatenate(outputs, axis)
         if self.use_bias:
             around = (1,) * self.rank
             shape = (1, *around, -1) if axis == -1 else (1, -1, *around)
@@ -156,20 +149,14 @@ def _is_depthwise(layer: Any) -> bool:
     """Return whether each channel is a group, in a form for which the engines have an operator."""
     single = type(layer) is keras.layers.Conv2D and layer.kernel.shape[2] == 1
     even = len(set(layer.strides)) == len(set(layer.dilation_rate)) == 1
-    return (
-        single
-        and even
-        and layer.data_format == "channels_last"
-        and 1 in (layer.strides[0], layer.dilation_rate[0])
-    )
+    one = 1 in (layer.strides[0], layer.dilation_rate[0])
+    return single and even and one and layer.data_format == "channels_last"
 
 
 def _is_quantized(layer: Any) -> bool:
     """Return whether a layer, or one inside it, is quantised or has a low-rank adapter (LoRA)."""
-    return any(
-        getattr(part, "quantization_mode", None) or getattr(part, "lora_enabled", False)
-        for part in layers_in(layer)
-    )
+    names = ("quantization_mode", "lora_enabled")
+    return any(getattr(part, name, None) for part in layers_in(layer) for name in names)
 
 
 def _dequantize(layer: Any, plain: Any) -> None:

@@ -55,12 +55,7 @@ class Precision:
         return largest
 
     def rounding_that_matters(self, images: NDArray[np.uint8], scores: NDArray[np.float32]) -> float:
-        """Return `rounding` of a sample of the images, and of all only if a gate may depend on it.
-
-        Args:
-            images: uint8 ``[N, *image_shape]``.
-            scores: float32 ``[N, classes]``, the original's probabilities of them.
-        """
+        """Return `rounding` of a sample of the images, and of all only if a gate may depend on it."""
         sample = slice(None, None, max(1, len(images) // _SAMPLE))
         found = self.rounding(images[sample], scores[sample])
         if _SAMPLE_FACTOR * ROUNDINGS * found <= FLOAT32_DIFFERENCE:

@@ -61,9 +61,8 @@ def flatten(classifier: Classifier, unroll: bool = True) -> FlatModel:
         if type(operation) in TRAINING_ONLY:
             return arguments[0]
         if is_reshape(operation) and not isinstance(operation, StaticReshape):
-            operation = StaticReshape(
-                operation.compute_output_shape(arguments[0].shape)[1:], name=operation.name
-            )
+            shape = operation.compute_output_shape(arguments[0].shape)[1:]
+            operation = StaticReshape(shape, name=operation.name)
         return copy(operation, *arguments, **keywords)
 
     return FlatModel(rebuild(_complete(classifier), call), copy.names)

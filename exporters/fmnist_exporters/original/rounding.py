@@ -88,7 +88,8 @@ def round_kernel(kernel: NDArray[np.float64], inputs: NDArray[np.float64]) -> ND
     Returns:
         float32 ``[inputs, units]``; each column holds integer multiples of its largest absolute value / 127.
     """
-    peak, scale = np.abs(kernel).argmax(axis=0), _grid(kernel)
+    peak, largest = np.abs(kernel).argmax(axis=0), np.abs(kernel).max(axis=0)
+    scale = np.where(largest > 0, largest, 127) / 127  # 1 for a column of zeros
     shifted, rounded = kernel / scale, np.empty_like(kernel)
     factor = _inverse_factor(inputs)
     for row in range(len(kernel)):
@@ -97,12 +98,6 @@ def round_kernel(kernel: NDArray[np.float64], inputs: NDArray[np.float64]) -> ND
         error = (shifted[row] - rounded[row]) / factor[row, row]
         shifted[row + 1 :] -= np.outer(factor[row, row + 1 :], error)
     return (rounded * scale).astype(np.float32)
-
-
-def _grid(kernel: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the step of each column's grid; 1 for a column of zeros."""
-    largest = np.abs(kernel).max(axis=0)
-    return np.asarray(np.where(largest > 0, largest, 127) / 127)
 
 
 def _inverse_factor(inputs: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -88,10 +88,8 @@ def _score(classifier: Classifier, images: NDArray[np.uint8], path: Path) -> NDA
         scores.append(classifier.scores(images[first : first + _STEP_IMAGES]))
     found = np.concatenate(scores)
     if not np.isfinite(found).all():
-        raise ModelError(
-            f"{path}: answers NaN or infinity to held-out images; train it again, on pixels of a smaller "
-            "range"
-        )
+        what = "answers NaN or infinity to held-out images; train it again, on pixels of a smaller range"
+        raise ModelError(f"{path}: {what}")
     return found
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,18 +63,20 @@ class Trial:
         """Share of images that got their true class."""
         return float(self.right.mean())
 
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy."""
+        return float(self.losses.mean())
+
     def __str__(self) -> str:
-        return (
-            f"{100 * self.accuracy:.2f}% right and a mean loss of {self.losses.mean():.3g} with {self.range}"
-        )
+        return f"{100 * self.accuracy:.2f}% right and a mean loss of {self.loss:.3g} with {self.range}"
 
 
-@dataclass(frozen=True)
-class _Search:
+class _Search(NamedTuple):
     """The result of trying several ranges."""
 
     best: Trial
-    """The trial with the lowest loss among those whose accuracy is not significantly lower."""
+    """As in `FoundRange`."""
     doubts: list[Trial]
     """Others that may also be right."""
     trials: list[Trial]
@@ -98,11 +102,7 @@ class FoundRange:
 
 
 def candidates(channels: int) -> list[str]:
-    """Return the ranges that image classifiers are commonly trained on.
-
-    Args:
-        channels: Number of channels of the images.
-    """
+    """Return the ranges that classifiers of images with so many channels are commonly trained on."""
     if channels == 1:
         return [*_COMMON, *_STATISTICS, *_INVERTED]
     colour = [*_COMMON, _IMAGENET]
@@ -129,7 +129,7 @@ def find_range(
     """
     search = _search(score, ranges, images, targets, None)
     if not search.tells:
-        top = max(search.trials, key=lambda trial: trial.accuracy)
+        top = max(search.trials, key=attrgetter("accuracy"))
         commonest = 100 * np.bincount(targets).max() / len(targets)
         raise UnknownInputError(
             f"{path}: does not say its input range, and is not accurate with any of "
@@ -153,13 +153,7 @@ def find_other_range(
     The usual range is kept if images do not decide, as for an untrained model, and if it makes no difference
     to the classes, as for a linear model without biases.
 
-    Args:
-        score: The model.
-        usual: The default range.
-        ranges: The ranges to try, including the usual one.
-        images: uint8 ``[N, …]``.
-        targets: uint8 ``[N]``, the true classes.
-        path: The model's file, for messages.
+    The arguments are those of `find_range`, and the usual range, which is among the ranges to try.
 
     Returns:
         The range, and why the usual one is kept although images do not support it; empty if they support it
@@ -175,7 +169,8 @@ def find_other_range(
         text = f"no range is accurate enough to decide; the best of {len(ranges)} is {found.best}"
         return FoundRange(own, found.best, len(ranges)), f"{text}; name another with --input-range"
     alike = [trial for trial in search.trials if trial is not found.best and _is_alike(found.best, trial)]
-    if found.best.range == usual and alike and not _is_same(found.best, least := min(alike, key=_mean_loss)):
+    least = min(alike, key=attrgetter("loss"), default=found.best)
+    if found.best.range == usual and not _is_same(found.best, least):
         text = f"it gives the same classes, and other probabilities, with {usual} and with {least.range}"
         return found, f"{text}; name the one it was trained on with --input-range"
     _require_sure(search, len(targets), path)
@@ -186,7 +181,7 @@ def _require_sure(search: _Search, images: int, path: object) -> None:
     """Check that images support one range only."""
     if search.doubts:
         both = (search.best, *search.doubts)
-        likely = min(both, key=lambda trial: (trial.range.endswith(_BGR), _mean_loss(trial)))
+        likely = min(both, key=lambda trial: (trial.range.endswith(_BGR), trial.loss))
         shown = [str(trial) for trial in both[:3]]
         raise UnknownInputError(
             f"{path}: does not say its input range, and {images:,} labelled images do "
@@ -215,11 +210,11 @@ def _search(
 
 def _judge(trials: list[Trial], targets: NDArray[np.uint8], usual: str | None) -> _Search:
     """Find the best range and the others that may also be right."""
-    top = max(trials, key=lambda trial: trial.accuracy)
+    top = max(trials, key=attrgetter("accuracy"))
     near = [trial for trial in trials if not _is_more_accurate(top, trial)]
-    best = min(near, key=_mean_loss)
+    best = min(near, key=attrgetter("loss"))
     doubts = [trial for trial in near if not (_fits_better(best, trial) or _is_same(best, trial))]
-    doubts += [trial for trial in trials if trial not in near and _mean_loss(trial) < _mean_loss(best)]
+    doubts += [trial for trial in trials if trial not in near and trial.loss < best.loss]
     for trial in trials:
         if trial.range == usual and _is_alike(best, trial):
             return _Search(trial, [], trials, _tells(trial, targets))
@@ -234,12 +229,7 @@ def find_contradiction(
 ) -> FoundRange | None:
     """Find a range that is significantly more accurate than the one that a model's file declares.
 
-    Args:
-        score: The model.
-        declared: The range that the file declares.
-        ranges: Other ranges to try.
-        images: uint8 ``[N, …]``.
-        targets: uint8 ``[N]``, the true classes.
+    The arguments are those of `find_range`, and the declared range, which is not among the ranges to try.
 
     Returns:
         That range, with the declared one as second; None if there is none.
@@ -247,18 +237,13 @@ def find_contradiction(
     rivals = list(ranges)
     for chosen in _samples(len(targets)):
         own, *others = _try_all(score, [declared, *rivals], images[chosen], targets[chosen])
-        better = [
-            trial for trial in others if _is_more_accurate(trial, own) and _tells(trial, targets[chosen])
-        ]
-        if better:
-            top = max(better, key=lambda trial: trial.accuracy)
-            best = min((trial for trial in better if not _is_more_accurate(top, trial)), key=_mean_loss)
+        accurate = [trial for trial in others if _is_more_accurate(trial, own)]
+        if better := [trial for trial in accurate if _tells(trial, targets[chosen])]:
+            top = max(better, key=attrgetter("accuracy"))
+            near = (trial for trial in better if not _is_more_accurate(top, trial))
+            best = min(near, key=attrgetter("loss"))
             return FoundRange(best, own, len(ranges))
-        rivals = [
-            trial.range
-            for trial in others
-            if trial.accuracy > own.accuracy and _mean_loss(trial) < _mean_loss(own)
-        ]
+        rivals = [each.range for each in others if each.accuracy > own.accuracy and each.loss < own.loss]
         if not rivals:
             break
     return None
@@ -285,15 +270,10 @@ def _try_all(
     return trials
 
 
-def _mean_loss(trial: Trial) -> float:
-    return float(trial.losses.mean())
-
-
 def _next(trials: Sequence[Trial], best: Trial) -> Trial:
     """Return the most accurate of the others."""
-    return max(
-        (trial for trial in trials if trial is not best), key=lambda trial: trial.accuracy, default=best
-    )
+    others = (trial for trial in trials if trial is not best)
+    return max(others, key=attrgetter("accuracy"), default=best)
 
 
 def _is_more_accurate(one: Trial, other: Trial) -> bool:
@@ -306,7 +286,7 @@ def _fits_better(one: Trial, other: Trial) -> bool:
     """Return whether the loss of one is significantly and materially lower."""
     worse = other.losses - one.losses
     spread = float(worse.std()) / len(worse) ** 0.5
-    return bool(_mean_loss(other) > _MATERIAL * _mean_loss(one) and worse.mean() > _CERTAIN * spread)
+    return bool(other.loss > _MATERIAL * one.loss and worse.mean() > _CERTAIN * spread)
 
 
 def _is_alike(one: Trial, other: Trial) -> bool:

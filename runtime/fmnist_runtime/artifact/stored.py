@@ -128,9 +128,8 @@ class StoredTypes:
     def summary(self) -> str:
         """A short text such as ``99% of weights int8, 5 of 6 operators integer``."""
         integer, count = self.integer_operators, self.integer_operators + self.float_operators
-        operators = {0: "operators float", count: "operators integer"}.get(
-            integer, f"{integer} of {count} operators integer"
-        )
+        some = f"{integer} of {count} operators integer"
+        operators = {0: "operators float", count: "operators integer"}.get(integer, some)
         if not self.weights:
             return f"no weights, {operators}"
         first = self.weights[0]
@@ -153,12 +152,7 @@ def read_stored_types(path: Path) -> StoredTypes | None:
 
 
 def _tally(constants: Iterable[Constant], computed: Iterable[bool]) -> StoredTypes:
-    """Summarise.
-
-    Args:
-        constants: All constants that layers compute with.
-        computed: For each operator, whether it computes with integers.
-    """
+    """Summarise the constants, and for each operator whether it computes with integers."""
     counts: Counter[str] = Counter()
     sizes: Counter[str] = Counter()
     largest = 0
@@ -167,9 +161,8 @@ def _tally(constants: Iterable[Constant], computed: Iterable[bool]) -> StoredTyp
         sizes[constant.type] += constant.size_bytes
         largest = max(largest, constant.elements)
     total = counts.total()
-    weights = tuple(
-        WeightType(kind, count, sizes[kind], count / total) for kind, count in counts.most_common() if count
-    )
+    found = ((kind, count) for kind, count in counts.most_common() if count)
+    weights = tuple(WeightType(kind, count, sizes[kind], count / total) for kind, count in found)
     operators = Counter(computed)
     return StoredTypes(weights, operators[True], operators[False], largest)
 
@@ -256,7 +249,8 @@ def _add_graph(graph: Message, constants: list[Constant], computed: list[bool]) 
             for inner in (*attribute.messages(6), *attribute.messages(11)):
                 _add_graph(inner, constants, computed)
     weights = {name for node in nodes for name in _onnx_weights(node)}
-    biases = {name for node in nodes if _takes_integers(node) for name in _onnx_weights(node)}
+    integer = [node for node in nodes if node.kind == _DEQUANTISE or _is_integer_kind(node.kind)]
+    biases = {name for node in integer for name in _onnx_weights(node)}
     for name in weights & tensors.keys():
         constants += _onnx_constant(tensors[name], name in biases)
     producers = {name: node.kind for node in nodes for name in node.outputs}
@@ -271,10 +265,6 @@ def _add_graph(graph: Message, constants: list[Constant], computed: list[bool]) 
 def _onnx_weights(node: _Node) -> list[str]:
     """Return the inputs that may be weights, without the scales and zero points of conversions."""
     return node.inputs[:1] if node.kind in (_QUANTISE, _DEQUANTISE) else node.inputs
-
-
-def _takes_integers(node: _Node) -> bool:
-    return node.kind == _DEQUANTISE or _is_integer_kind(node.kind)
 
 
 def _onnx_constant(tensor: Message, may_be_bias: bool) -> Iterator[Constant]:

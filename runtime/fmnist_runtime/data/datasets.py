@@ -47,16 +47,8 @@ KNOWN = {
         KnownDataset(
             name="fashion-mnist",
             labels=(
-                "T-shirt/top",
-                "Trouser",
-                "Pullover",
-                "Dress",
-                "Coat",
-                "Sandal",
-                "Shirt",
-                "Sneaker",
-                "Bag",
-                "Ankle boot",
+                *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+                *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
             ),
             sha256={
                 "train-images-idx3-ubyte": "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
@@ -140,12 +132,7 @@ def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
 
 
 def find_file(folder: Path, name: str) -> Path | None:
-    """Return an IDX file in a folder, gzipped or plain; None if there is neither.
-
-    Args:
-        folder: The folder, which need not exist.
-        name: The file's name without ``.gz``.
-    """
+    """Return an IDX file by its name without ``.gz``, gzipped or plain; None if the folder has neither."""
     for path in (folder / f"{name}.gz", folder / name):
         with suppress(OSError):  # a folder that the user may not enter, or whose name is too long
             if path.is_file():

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import IdxError
-from fmnist_runtime.files import require_file
+from fmnist_runtime.files import open_file
 
 _UINT8 = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
@@ -98,9 +98,8 @@ def idx_header(array: NDArray[np.uint8]) -> bytes:
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
     """Open the decompressed content as a stream. Errors while reading become one line."""
-    require_file(path, "an IDX file", IdxError)
     try:
-        with path.open("rb") as file:
+        with open_file(path, "an IDX file", IdxError) as file:
             gzipped = file.read(2) == _GZIP_MAGIC
             file.seek(0)
             yield cast(BinaryIO, gzip.GzipFile(fileobj=file)) if gzipped else file

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.errors import ImageError, needs_extra
-from fmnist_runtime.files import require_file
+from fmnist_runtime.files import read_file
 
 if TYPE_CHECKING:
     import PIL.Image
@@ -117,14 +117,7 @@ def read_picture(path: Path, shape: tuple[int, ...], invert: str = "auto") -> Pi
 
 
 def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: str = "auto") -> Picture:
-    """As `read_picture`, for the bytes of an image file.
-
-    Args:
-        content: The whole file.
-        name: Its name in messages.
-        shape: As in `read_image`.
-        invert: As in `read_image`.
-    """
+    """As `read_picture`, for the bytes of an image file and its name in messages."""
     with needs_extra("images", "reading image files"):
         from PIL import Image, UnidentifiedImageError
     require_image_shape(shape, name)
@@ -149,14 +142,7 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
 def fit_picture(
     pixels: NDArray[np.uint8], name: str, shape: tuple[int, ...], invert: str = "auto"
 ) -> Picture:
-    """As `read_picture`, for an array of pixels.
-
-    Args:
-        pixels: uint8 ``[H, W]`` or ``[H, W, C]`` with C of 1 or 3.
-        name: Its name in messages.
-        shape: As in `read_image`.
-        invert: As in `read_image`.
-    """
+    """As `read_picture`, for pixels uint8 ``[H, W]`` or ``[H, W, C]`` with C of 1 or 3."""
     require_image_shape(shape, name)
     if not _is_image(pixels.shape):
         raise ImageError(f"{name}: pixels of shape {pixels.shape} are not an image")
@@ -206,16 +192,12 @@ def _read(path: Path) -> bytes:
     try:
         status = path.stat()
     except (OSError, ValueError):
-        status = None  # for require_file to say why
+        status = None  # for read_file to say why
     if status and not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
         raise ImageError(f"{path}: is a pipe or device, not a file; to read from a pipe give -")
-    require_file(path, "an image file", ImageError)
     if status and status.st_size > MAX_BYTES:
         raise ImageError(f"{path}: is larger than {MAX_BYTES / 1e6:.0f} MB; scale the image down first")
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ImageError(f"{path}: cannot be read ({error.strerror})") from error
+    return read_file(path, "an image file", ImageError)
 
 
 def _unread(content: bytes) -> str:

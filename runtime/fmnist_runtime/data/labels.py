@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist_runtime.errors import DatasetError
-from fmnist_runtime.files import require_file
+from fmnist_runtime.files import open_file
 
 __all__ = ["Labels", "read_labels"]
 
@@ -66,9 +66,8 @@ def read_labels(path: Path) -> Labels:
     Raises:
         DatasetError: The file cannot be read, or is not a label file.
     """
-    require_file(path, "a text file of class names, one a line", DatasetError)
     try:
-        with path.open("rb") as file:
+        with open_file(path, "a text file of class names, one a line", DatasetError) as file:
             content = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise DatasetError(f"{path}: cannot be read ({error.strerror})") from error
@@ -229,9 +228,8 @@ def _bracketed(text: str) -> list[str]:
         found = next((found[key] for key in _KEYS if isinstance(found.get(key), (dict, list))), found)
     if isinstance(found, dict):
         if found and all(isinstance(value, int) for value in found.values()):
-            found = (
-                {value: key for key, value in found.items()} if len(set(found.values())) == len(found) else {}
-            )
+            names = {value: key for key, value in found.items()}
+            found = names if len(names) == len(found) else {}
         found = _in_order([(str(key), value) for key, value in found.items()])
     return [_last(value, index) for index, value in enumerate(found)]
 

@@ -57,9 +57,8 @@ class BaseSession(ABC):
         self._turn = [None]
         if head is None:
             head = "none" if info.contract.range is None else self._find_head(producer)
-            info = replace(
-                info, notes=(*info.notes, *(f"{info.path}: {note}" for note in HEAD_NOTES.get(head, ())))
-            )
+            notes = (f"{info.path}: {note}" for note in HEAD_NOTES.get(head, ()))
+            info = replace(info, notes=(*info.notes, *notes))
         self._info = replace(info, head=head)
         if info.contract.range is not None:
             self._prepared((1, *info.input_shape))
@@ -290,9 +289,8 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
     else:
         places = [place for place, output in enumerate(outputs) if output.holds_scores]
         places = [place for place in places if len(outputs[place].shape) > 1] or places
-        likely = [
-            place for place in places if outputs[place].producer.replace("_", "").lower() in _PROBABILITIES
-        ]
+        producers = {place: outputs[place].producer.replace("_", "").lower() for place in places}
+        likely = [place for place, producer in producers.items() if producer in _PROBABILITIES]
         if len(places) > 1 and len(likely) == 1:
             places = likely
     if len(places) > 1:
@@ -310,12 +308,15 @@ def choose_output(outputs: Sequence[Output], wanted: str | None) -> int:
     return places[0]
 
 
-def check_input(shape: Sequence[object]) -> None:
-    """Check that an input has a batch dimension.
+def check_inputs(shapes: Sequence[Sequence[object]]) -> None:
+    """Check that there is one input, and that it has a batch dimension.
 
     Raises:
-        ValueError: It has none.
+        ValueError: There is none, or another number of inputs.
     """
+    if len(shapes) != 1:
+        raise ValueError(f"it has {len(shapes)} inputs, a classifier has one")
+    [shape] = shapes
     if len(shape) < 2:
         raise ValueError(f"its input has {len(shape)} dimensions, a classifier's has images and their pixels")
 

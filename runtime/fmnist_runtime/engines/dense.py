@@ -117,27 +117,15 @@ class Chain:
         self._factor = self._factor * factor.reshape(())
 
     def reshape(self, operator: str, sizes: Sequence[int], batch: int) -> None:
-        """Flatten each image.
-
-        Args:
-            operator: Its name.
-            sizes: The new shape; -1 stands for the rest.
-            batch: Batch size of the file.
-        """
+        """Flatten each image into these sizes, where -1 stands for the rest, of a file's own batch size."""
         if tuple(sizes) not in ((-1, self.width), (batch, self.width), (batch, -1)):
             raise ValueError(f"it has a {operator} into {tuple(sizes)}")
 
     def multiply(self, operator: str, kernel: Floats) -> None:
-        """Begin a layer.
-
-        Args:
-            operator: Its name.
-            kernel: float32 ``[inputs, units]``, in any memory order.
-        """
+        """Begin a layer with a kernel, float32 ``[inputs, units]`` in any memory order."""
         if kernel.ndim != 2 or kernel.shape[0] != self.width:
-            raise ValueError(
-                f"it has a {operator} with weights of shape {kernel.shape} for {self.width} inputs"
-            )
+            shape = f"weights of shape {kernel.shape} for {self.width} inputs"
+            raise ValueError(f"it has a {operator} with {shape}")
         self._count(kernel)
         name = f"{operator} {len(self._layers)}"
         ordered = np.multiply(kernel, self._factor, order="C")

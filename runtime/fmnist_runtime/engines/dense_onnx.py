@@ -19,10 +19,7 @@ _ONE = np.array(1, "<f4").tobytes()
 
 
 def read_network(content: Content) -> Network:
-    """Read a sequence of dense layers from an ONNX file.
-
-    Args:
-        content: The bytes of a file that has been checked.
+    """Read a sequence of dense layers from the bytes of an ONNX file that has been checked.
 
     Raises:
         ValueError: It holds something else, or other numbers than float32.

@@ -20,10 +20,7 @@ _ONE = 0x3F800000
 
 
 def read_network(content: Content) -> Network:
-    """Read a sequence of dense layers from a TFLite file.
-
-    Args:
-        content: The bytes of a file that has been checked.
+    """Read a sequence of dense layers from the bytes of a TFLite file that has been checked.
 
     Raises:
         ValueError: It holds something else, or other numbers than float32 and float16.

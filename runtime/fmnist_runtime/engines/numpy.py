@@ -34,9 +34,7 @@ class NumpySession(BaseSession):
         reader = import_module(f"fmnist_runtime.engines.dense_{suffix.removeprefix('.')}")
         try:
             network: Network = reader.read_network(options.file.content)
-        except (
-            Exception
-        ) as error:  # NumPy and zipfile raise exceptions without a common base for crafted files
+        except Exception as error:  # NumPy and zipfile raise any exception for a crafted file
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
             what = explain_wrong_file(path) if suffix in _REFUSALS else ""
             raise kind(f"{path}: {what or _REFUSALS.get(suffix, _REFUSAL).format(error)}") from error

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy as np
 from fmnist_runtime.engines.base import (
     BaseSession,
     Output,
-    check_input,
+    check_inputs,
     choose_output,
     image_writer,
     require_numpy_fits,
@@ -58,7 +57,9 @@ class OnnxSession(BaseSession):
                 providers=["CPUExecutionProvider"],
                 disabled_optimizers=unbounded_optimizers(),
             )
-            pixels = _only(self._engine.get_inputs())
+            inputs = self._engine.get_inputs()
+            check_inputs([tensor.shape for tensor in inputs])
+            [pixels] = inputs
             outputs = self._engine.get_outputs()
             described = [_described(output, summary) for output in outputs]
             scores = described[choose_output(described, options.wanted_output)]
@@ -91,7 +92,9 @@ class OnnxSession(BaseSession):
         options.intra_op_num_threads = threads
         options.inter_op_num_threads = 1
         options.log_severity_level = _FATAL
-        _bound_memory(options)
+        _register_arena()  # beyond its limit the engine raises an error
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        options.add_session_config_entry(_FOLDING, str(_MAX_FOLDED))
         return options
 
     @property
@@ -121,20 +124,10 @@ class OnnxSession(BaseSession):
         return Plan(write, in_turn(invoke, read), floats)
 
 
-def _only(tensors: list[Any]) -> Any:
-    """Return the single input of a classifier."""
-    if len(tensors) != 1:
-        raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
-    check_input(tensors[0].shape)
-    return tensors[0]
-
-
 def _described(tensor: Any, summary: OnnxSummary) -> Output:
-    dtype = _DTYPES.get(tensor.type)
+    dtype = np.dtype(_DTYPES[tensor.type]) if tensor.type in _DTYPES else None
     shape = tuple(size if isinstance(size, int) else None for size in tensor.shape)
-    return Output(
-        tensor.name, shape, None if dtype is None else np.dtype(dtype), summary.producer(tensor.name)
-    )
+    return Output(tensor.name, shape, dtype, summary.producer(tensor.name))
 
 
 def _dtype(tensor: Any) -> np.dtype[Any]:
@@ -162,13 +155,6 @@ _BOUNDS_FOLDING = (1, 27)
 """The first version that knows this option. Others ignore it."""
 
 
-def _bound_memory(options: onnxruntime.SessionOptions) -> None:
-    """Take a session's memory from the bounded arena. Beyond its limit the engine raises an error."""
-    _register_arena()
-    options.add_session_config_entry("session.use_env_allocators", "1")
-    options.add_session_config_entry(_FOLDING, str(_MAX_FOLDED))
-
-
 def unbounded_optimizers() -> list[str]:
     """Return the engine's optimisers that may take unlimited memory, to be disabled.
 
@@ -178,7 +164,7 @@ def unbounded_optimizers() -> list[str]:
     return [] if version >= _BOUNDS_FOLDING else ["ConstantFolding"]
 
 
-@functools.cache
+@cache
 def _register_arena() -> None:
     """Register the arena once in a process. It grows by the requested size, not by powers of two."""
     memory = onnxruntime.OrtMemoryInfo(

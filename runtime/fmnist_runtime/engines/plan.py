@@ -16,19 +16,8 @@ from fmnist_runtime.errors import NonFiniteScoresError
 
 Run = Callable[[NDArray[np.uint8], NDArray[np.float32] | None], NDArray[np.float32]]
 """Scores images of one shape, into a given array or a new one."""
-_LINEAR = {
-    "fullyconnected",
-    "conv2d",
-    "gemm",
-    "fusedgemm",
-    "matmul",
-    "add",
-    "conv",
-    "qgemm",
-    "qlinearadd",
-    "linear",
-}
-_LINEAR |= {"qlinearmatmul", "qlinearconv"}
+_LINEAR = {"linear", "fullyconnected", "conv2d", "gemm", "fusedgemm", "matmul", "add", "conv", "qgemm"}
+_LINEAR |= {"qlinearadd", "qlinearmatmul", "qlinearconv"}
 """Operators, without regard to case, whose outputs are logits, even if these happen to lie between 0 and
 1."""
 _ROUNDING = 1e-3
@@ -111,12 +100,7 @@ def with_head(plan: Plan, head: Head) -> Plan:
 
 
 def with_order(plan: Plan, order: tuple[int, ...]) -> Plan:
-    """Change the order of a plan's classes.
-
-    Args:
-        plan: The plan.
-        order: The class for each place; empty to keep the order.
-    """
+    """Change the order of a plan's classes to these; empty to keep it."""
     if not order:
         return plan
     scores, places = np.empty_like(plan.scores), np.array(order)

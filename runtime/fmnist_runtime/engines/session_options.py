@@ -86,7 +86,7 @@ class SessionOptions:
         metadata = self.file.metadata
         names, remarks = self._labels(classes, more.pop("labels", None))
         order, in_order = self._order(names)
-        contract, notes = self._contract(image)
+        range, known_from, notes = self._range(image)
         known: dict[str, Any] = {
             "path": self.path,
             "format": format,
@@ -101,7 +101,7 @@ class SessionOptions:
             "sha256": self.file.sha256,
             "dataset": metadata.dataset if metadata else "",
             "dataset_digest": metadata.dataset_digest if metadata else "",
-            "contract": contract,
+            "contract": InputContract(range, known_from, image.layout, image.dtype.name, image.shape),
             "notes": (*remarks, *notes),
         }
         return ModelInfo(**(known | more))
@@ -139,12 +139,8 @@ class SessionOptions:
         places = tuple(labels.index(name) for name in self.order)
         return tuple(own[place] for place in places) if own else places, self.order
 
-    def _contract(self, image: ImageTensor) -> tuple[InputContract, tuple[str, ...]]:
-        """Return the input contract and remarks."""
-        range, known_from, notes = self._range(image)
-        return InputContract(range, known_from, image.layout, image.dtype.name, image.shape), notes
-
     def _range(self, image: ImageTensor) -> tuple[str | None, str, tuple[str, ...]]:
+        """Return the range, its source and remarks."""
         if self.file.metadata is not None:
             return str(self.file.metadata.adopted.get("range", RAW)), SEAL, ()
         if self.input_range is not None:
@@ -154,17 +150,13 @@ class SessionOptions:
                 raise ModelError(f"{self.path}: {error}; an input range is a str, such as '0-1'") from error
             image.require_fit(range, self.path)
             return range, self.known_from, ()
-        declared = self.file.declared
-        if declared.range is not None:
-            if image.holds(declared.range):
-                return declared.range, declared.source, declared.notes
-            note = f"{self.path}: its metadata says {declared.range}, which its {image.dtype} cannot hold"
-            return (
-                image.own_range,
-                "its integer input",
-                (*declared.notes, f"{note}; {image.own_range} is taken"),
-            )
-        return image.own_range, "its integer input" if image.own_range else "", declared.notes
+        declared, own = self.file.declared, image.own_range
+        if declared.range is None:
+            return own, "its integer input" if own else "", declared.notes
+        if image.holds(declared.range):
+            return declared.range, declared.source, declared.notes
+        note = f"{self.path}: its metadata says {declared.range}, which its {image.dtype} cannot hold"
+        return own, "its integer input", (*declared.notes, f"{note}; {own} is taken")
 
 
 class ImageTensor(NamedTuple):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.engines.base import (
     BaseSession,
     Output,
-    check_input,
+    check_inputs,
     choose_output,
     image_writer,
     require_numpy_fits,
@@ -52,7 +52,9 @@ class TfliteSession(BaseSession):
         self._content = options.file.content
         try:
             self._engine = self._open()
-            self._pixels = _only(self._engine.get_input_details())
+            inputs = self._engine.get_input_details()
+            check_inputs([tensor["shape"] for tensor in inputs])
+            [self._pixels] = inputs
             outputs = self._engine.get_output_details()
             described = [_described(output, summary) for output in outputs]
             place = choose_output(described, options.wanted_output)
@@ -142,14 +144,6 @@ def _image_bytes(interpreter: Any) -> int:
 def open_unallocated(path: Path) -> Any:
     """Return an interpreter without allocated tensors. Only constants can be read."""
     return Interpreter(model_path=str(path))
-
-
-def _only(tensors: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the single input of a classifier."""
-    if len(tensors) != 1:
-        raise ValueError(f"it has {len(tensors)} inputs, a classifier has one")
-    check_input(tensors[0]["shape"])
-    return tensors[0]
 
 
 def _described(tensor: dict[str, Any], summary: TfliteSummary) -> Output:

@@ -41,7 +41,7 @@ def read_environment(root: Path = Path("/")) -> Environment:
     return Environment(
         machine=platform.machine(),
         cpu=_cpu_name(root),
-        cores=_usable_cores(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         governor=read_text(root / "sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
         memory_bytes=memory_bytes(root, "MemTotal") or 0,
         system=f"{platform.system()} {platform.release()}",
@@ -84,12 +84,6 @@ def _cpu_name(root: Path) -> str:
         if key.strip() in ("model name", "Model"):
             return value.strip()
     return board_name(root)
-
-
-def _usable_cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def package_versions() -> dict[str, str]:

@@ -82,6 +82,7 @@ def read_probe(root: Path = Path("/")) -> Probe:
     """
     environment = read_environment(root)
     release = _os_release(root)
+    free_threaded = ", free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
     return Probe(
         environment=environment,
         state=read_machine_state(root),
@@ -90,7 +91,7 @@ def read_probe(root: Path = Path("/")) -> Probe:
         features=processor_features(root, environment.machine),
         frequency_max_mhz=_frequency_max_mhz(root),
         bits=64 if sys.maxsize > 2**32 else 32,
-        implementation=_implementation(),
+        implementation=platform.python_implementation() + free_threaded,
         operating_system=release.get("PRETTY_NAME", ""),
         distribution=tuple(f"{release.get('ID', '')} {release.get('ID_LIKE', '')}".split()),
         libc=_libc(root),
@@ -108,11 +109,6 @@ def _frequency_max_mhz(root: Path) -> float | None:
     """Return the highest frequency in MHz; the kernel counts in kHz."""
     files = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq")
     return max((int(text) / 1000 for text in map(read_text, files) if text.isdecimal()), default=None)
-
-
-def _implementation() -> str:
-    free = ", free-threaded" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""
-    return platform.python_implementation() + free
 
 
 def _os_release(root: Path) -> dict[str, str]:

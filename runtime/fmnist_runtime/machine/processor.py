@@ -27,32 +27,14 @@ https://docs.kernel.org/arch/arm64/elf_hwcaps.html and arch/x86/include/asm/cpuf
 ``neon`` where 64-bit ARM says ``asimd``.
 """
 _ARM = "0x41"
-_ARM_CORES = {
-    "0xb76": "ARM1176",
-    "0xc05": "Cortex-A5",
-    "0xc07": "Cortex-A7",
-    "0xc08": "Cortex-A8",
-    "0xc09": "Cortex-A9",
-    "0xc0f": "Cortex-A15",
-    "0xd03": "Cortex-A53",
-    "0xd04": "Cortex-A35",
-    "0xd05": "Cortex-A55",
-    "0xd07": "Cortex-A57",
-    "0xd08": "Cortex-A72",
-    "0xd09": "Cortex-A73",
-    "0xd0a": "Cortex-A75",
-    "0xd0b": "Cortex-A76",
-    "0xd0c": "Neoverse-N1",
-    "0xd0d": "Cortex-A77",
-    "0xd40": "Neoverse-V1",
-    "0xd41": "Cortex-A78",
-    "0xd42": "Cortex-A78AE",
-    "0xd46": "Cortex-A510",
-    "0xd47": "Cortex-A710",
-    "0xd49": "Neoverse-N2",
-    "0xd4d": "Cortex-A715",
-    "0xd4f": "Neoverse-V2",
-}
+_PARTS = (
+    "0xb76:ARM1176 0xc05:Cortex-A5 0xc07:Cortex-A7 0xc08:Cortex-A8 0xc09:Cortex-A9 0xc0f:Cortex-A15 "
+    "0xd03:Cortex-A53 0xd04:Cortex-A35 0xd05:Cortex-A55 0xd07:Cortex-A57 0xd08:Cortex-A72 "
+    "0xd09:Cortex-A73 0xd0a:Cortex-A75 0xd0b:Cortex-A76 0xd0c:Neoverse-N1 0xd0d:Cortex-A77 "
+    "0xd40:Neoverse-V1 0xd41:Cortex-A78 0xd42:Cortex-A78AE 0xd46:Cortex-A510 0xd47:Cortex-A710 "
+    "0xd49:Neoverse-N2 0xd4d:Cortex-A715 0xd4f:Neoverse-V2"
+)
+_ARM_CORES = dict(part.split(":") for part in _PARTS.split())
 """Cores of boards and servers by the part number in their MIDR register, if Arm is the implementer.
 
 They are documented in each core's Technical Reference Manual, and listed in arch/arm64/include/asm/cputype.h

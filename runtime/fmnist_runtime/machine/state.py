@@ -8,8 +8,11 @@ import shutil
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from fmnist_runtime.machine.environment import read_text
 
 FIRMWARE_BITS = ("under-voltage", "frequency capped", "throttled", "soft temperature limit")
 """Bits 0 to 3 of a Raspberry Pi's `throttled` for the present; bits 16 to 19 say that the same has occurred.
@@ -56,14 +59,15 @@ def read_machine_state(root: Path = Path("/")) -> MachineState:
     Args:
         root: The folder with ``proc`` and ``sys``.
     """
-    core = _current_core(root)
+    stat = read_text(root / "proc/self/stat").rpartition(")")[2].split()  # the name may contain parentheses
+    core = int(stat[36]) if len(stat) > 36 and stat[36].isdecimal() else 0  # field 39 of proc_pid_stat(5)
     cpufreq = root / f"sys/devices/system/cpu/cpu{core}/cpufreq"
     zones = _matching(root, "sys/class/thermal/thermal_zone*")
-    temperatures = {zone: known for zone in zones if (known := _celsius(zone / "temp")) is not None}
+    temperatures = {zone: known for zone in zones if (known := _thousandths(zone / "temp")) is not None}
     return MachineState(
         core=core,
         frequency_mhz=_frequency_mhz(root, cpufreq, core),
-        governor=_read(cpufreq / "scaling_governor"),
+        governor=read_text(cpufreq / "scaling_governor"),
         temperature_c=max(temperatures.values(), default=None),
         too_hot=any(_slows(zone, temperature) for zone, temperature in temperatures.items()),
         throttled=_throttled(root),
@@ -94,14 +98,6 @@ def busy_elsewhere(states: Sequence[tuple[MachineState, MachineState]]) -> float
     return max(busy / elapsed, 0.0) if elapsed > 0 else None
 
 
-def _read(path: Path) -> str:
-    """Return a file's text; empty if it does not exist or its driver has no answer."""
-    try:
-        return path.read_text(errors="replace").strip()
-    except OSError:
-        return ""
-
-
 def _matching(folder: Path, pattern: str) -> list[Path]:
     try:
         return list(folder.glob(pattern))
@@ -117,18 +113,12 @@ def _number(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _current_core(root: Path) -> int:
-    """Return field 39 of proc_pid_stat(5). Field 2, the name, may contain parentheses itself."""
-    fields = _read(root / "proc/self/stat").rpartition(")")[2].split()
-    return int(fields[36]) if len(fields) > 36 and fields[36].isdecimal() else 0
-
-
 def _frequency_mhz(root: Path, cpufreq: Path, core: int) -> float | None:
     """Return the frequency by the driver, or, in most virtual machines, by the processor."""
-    khz = _number(_read(cpufreq / "scaling_cur_freq"))
-    if khz is not None:
-        return khz / 1000
-    for block in _read(root / "proc/cpuinfo").split("\n\n"):
+    mhz = _thousandths(cpufreq / "scaling_cur_freq")
+    if mhz is not None:
+        return mhz
+    for block in read_text(root / "proc/cpuinfo").split("\n\n"):
         lines = (line.partition(":") for line in block.splitlines())
         entries = {key.strip(): value for key, _, value in lines}
         if _number(entries.get("processor", "")) == core:
@@ -136,9 +126,9 @@ def _frequency_mhz(root: Path, cpufreq: Path, core: int) -> float | None:
     return None
 
 
-def _celsius(path: Path) -> float | None:
-    """Return a temperature in °C; /sys counts in thousandths."""
-    value = _number(_read(path))
+def _thousandths(path: Path) -> float | None:
+    """Return a temperature in °C or a frequency in MHz from /sys, which counts in thousandths."""
+    value = _number(read_text(path))
     return None if value is None else value / 1000
 
 
@@ -150,7 +140,7 @@ def _slows(zone: Path, temperature: float) -> bool:
     set some to be notified. Drivers fill unused ones with 0, absolute zero or less.
     """
     for path in _matching(zone, "trip_point_*_temp"):
-        limit = _celsius(path)
+        limit = _thousandths(path)
         if limit is not None and 0 < limit <= temperature and _acts(zone, path.name.split("_")[2]):
             return True
     return False
@@ -158,8 +148,8 @@ def _slows(zone: Path, temperature: float) -> bool:
 
 def _acts(zone: Path, trip: str) -> bool:
     """Return whether Linux cools at a trip point."""
-    kind = _read(zone / f"trip_point_{trip}_type")
-    bound = (_read(path) for path in _matching(zone, "cdev*_trip_point"))
+    kind = read_text(zone / f"trip_point_{trip}_type")
+    bound = (read_text(path) for path in _matching(zone, "cdev*_trip_point"))
     return kind == "hot" or (kind == "passive" and trip in bound)
 
 
@@ -170,17 +160,12 @@ def _throttled(root: Path) -> int | None:
     what has occurred (drivers/hwmon/raspberrypi-hwmon.c); without that driver the file may say 0 for ever.
     """
     if root == Path("/") and (program := shutil.which("vcgencmd")):
-        bits = _bits(_run(program, "get_throttled").rpartition("=")[2])
-        if bits is not None:
-            return bits
-    return next((_bits(_read(path)) for path in _matching(root, _FIRMWARE_FILE)), None)
-
-
-def _run(*command: str) -> str:
-    try:
-        return subprocess.run(command, capture_output=True, text=True, timeout=_VCGENCMD_SECONDS).stdout
-    except (OSError, subprocess.SubprocessError):
-        return ""
+        with suppress(OSError, subprocess.SubprocessError, ValueError):
+            told = subprocess.run(
+                [program, "get_throttled"], capture_output=True, text=True, timeout=_VCGENCMD_SECONDS
+            )
+            return int(told.stdout.rpartition("=")[2], 16)
+    return next((_bits(read_text(path)) for path in _matching(root, _FIRMWARE_FILE)), None)
 
 
 def _bits(text: str) -> int | None:
@@ -192,7 +177,7 @@ def _bits(text: str) -> int | None:
 
 def _busy_s(root: Path) -> float | None:
     """Read proc_stat(5), first line: user nice system idle iowait irq softirq steal. User includes guests."""
-    fields = _read(root / "proc/stat").partition("\n")[0].split()
+    fields = read_text(root / "proc/stat").partition("\n")[0].split()
     if len(fields) < 9 or fields[0] != "cpu" or not all(field.isdecimal() for field in fields[1:9]):
         return None
     ticks = [int(field) for field in fields[1:9]]

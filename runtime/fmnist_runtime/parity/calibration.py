@@ -142,14 +142,11 @@ def _errors(bins: bytes, gaps: bytes) -> NDArray[np.float64]:
     chunks = table.reshape(-1, _CHUNK, 2 * _COLUMNS)
     # The draws are kept for the next model if they are small.
     blocks = _kept(images) if images * _DRAWS <= _KEPT_BYTES else _drawn(images)
-    sums = np.concatenate([(_by_chunk(weights) @ chunks).sum(axis=0) for weights in blocks])
+    # From [_BLOCK, images] to [chunks, _BLOCK, _CHUNK].
+    by_chunk = (each.astype(np.float32).reshape(_BLOCK, -1, _CHUNK).swapaxes(0, 1) for each in blocks)
+    sums = np.concatenate([(weights @ chunks).sum(axis=0) for weights in by_chunk])
     by_bin = np.abs(sums.reshape(RESAMPLES, _COLUMNS))
     return np.asarray(by_bin.sum(axis=1, dtype=np.float64) / images)
-
-
-def _by_chunk(weights: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Return ``[chunks, _BLOCK, _CHUNK]`` of ``[_BLOCK, images]``."""
-    return weights.astype(np.float32).reshape(_BLOCK, -1, _CHUNK).swapaxes(0, 1)
 
 
 def _padded(images: int) -> int:

@@ -49,12 +49,7 @@ class Parity:
         return verdict(breach.certain for breach in self.breaches)
 
 
-def compare(
-    reference: ArrayLike,
-    candidate: ArrayLike,
-    targets: ArrayLike,
-    gate: Gate,
-) -> Parity:
+def compare(reference: ArrayLike, candidate: ArrayLike, targets: ArrayLike, gate: Gate) -> Parity:
     """Compare two models' scores for the same images.
 
     Args:
@@ -72,21 +67,15 @@ def compare(
     _require_same_shape(original, converted, truth)
     _require_probabilities("the original's", original)
     _require_probabilities("the converted model's", converted)
-    return _compared(original, converted, truth, gate)
-
-
-def _compared(
-    reference: NDArray[np.float32], candidate: NDArray[np.float32], targets: NDArray[np.uint8], gate: Gate
-) -> Parity:
-    answers = compare_answers(reference.argmax(axis=1), candidate.argmax(axis=1), targets)
-    probabilities = compare_probabilities(reference, candidate)
-    changes = find_changes(reference, candidate, targets, gate.max_difference or 0.0)
+    answers = compare_answers(original.argmax(axis=1), converted.argmax(axis=1), truth)
+    probabilities = compare_probabilities(original, converted)
+    changes = find_changes(original, converted, truth, gate.max_difference or 0.0)
     return Parity(
         answers=answers,
         probabilities=probabilities,
-        calibration=compare_calibration(reference, candidate, targets),
-        audit=audit_scores(candidate),
-        reference_audit=audit_scores(reference),
+        calibration=compare_calibration(original, converted, truth),
+        audit=audit_scores(converted),
+        reference_audit=audit_scores(original),
         changes=changes,
         gate=gate,
         breaches=find_breaches(gate, answers, probabilities, changes),

@@ -68,9 +68,8 @@ class Gate:
     def __post_init__(self) -> None:
         """Check that the gate can fail."""
         fractions = (self.max_drop, self.max_difference, self.min_agreement, self.max_confident_share)
-        if not (
-            all(0 <= (limit or 0.0) <= 1 for limit in fractions) and (self.max_confident_flips or 0) >= 0
-        ):
+        valid = all(0 <= (limit or 0.0) <= 1 for limit in fractions)
+        if not valid or (self.max_confident_flips or 0) < 0:
             raise ValueError(
                 "a gate's limits are fractions from 0 to 1 (0.005 is half a percentage point), and a number "
                 f"of answers, not {self}"
@@ -117,11 +116,7 @@ PASS, FAIL, TOO_FEW = "pass", "FAIL", "TOO FEW IMAGES"
 
 
 def verdict(certain: Iterable[bool]) -> str:
-    """Return the verdict in a word.
-
-    Args:
-        certain: For each broken limit, whether that is certain.
-    """
+    """Return the verdict in a word, from whether each broken limit is certain."""
     broken = list(certain)
     return FAIL if any(broken) else TOO_FEW if broken else PASS
 
@@ -200,17 +195,13 @@ def _agreement(limit: float, answers: TopOneAgreement) -> Breach | None:
 def _difference(limit: float | None, largest: float) -> Breach | None:
     if limit is None or largest <= limit:
         return None
+    digit = 10.0 ** (math.floor(math.log10(largest)) - 1)
+    enough = math.ceil(largest / digit) * digit  # two digits, rounded up
     text = (
         f"a probability differs by {largest:.2g}, {largest - limit:.2g} beyond the {limit:.3g} allowed; "
-        f"allow more with --max-difference {_rounded_up(largest)}"
+        f"allow more with --max-difference {enough:.2g}"
     )
     return Breach("max-difference", limit, largest, True, text)
-
-
-def _rounded_up(value: float) -> str:
-    """Round up to two digits."""
-    digit = 10.0 ** (math.floor(math.log10(value)) - 1)
-    return f"{math.ceil(value / digit) * digit:.2g}"
 
 
 def _confident(gate: Gate, confident: tuple[int, ...], images: int) -> Breach | None:

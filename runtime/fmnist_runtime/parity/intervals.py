@@ -87,10 +87,6 @@ def exact_low(count: int, images: int) -> float:
 
     Clopper and Pearson, Biometrika 26 (1934), 404-413. With a smaller share, less than 2.5% of all samples
     would have so many or more. Unlike Wilson's, it keeps that for a handful, where Wilson's is too high.
-
-    Args:
-        count: Images with the property.
-        images: All images.
     """
     steps = np.arange(1, count, dtype=np.float64)
     choices = np.concatenate([[0.0], np.cumsum(np.log((images + 1 - steps) / steps))])  # log of C(n, k)

@@ -56,13 +56,7 @@ def compare_model(
 def compare_session(
     session: Session, reference: Reference, dataset: Dataset, gate: Gate
 ) -> tuple[Parity, NDArray[np.float32]]:
-    """Run an open model on a test split, and compare with its original's scores.
-
-    Args:
-        session: The model.
-        reference: The original's scores.
-        dataset: The test split of these scores.
-        gate: The limits for the model.
+    """Run an open model on the test split of its original's scores, and compare; see `compare_model`.
 
     Returns:
         The comparison, and the model's scores, float32 ``[N, classes]``.
@@ -85,12 +79,7 @@ def source_of(session: Session) -> str:
 
 
 def same_original(source: str, reference: Reference) -> bool | None:
-    """Return whether a model comes from the same Keras model as a reference; None if unknown.
-
-    Args:
-        source: SHA-256 of its Keras file; empty if unknown.
-        reference: The reference.
-    """
+    """Return whether a Keras file's SHA-256 (empty if unknown) is that of a reference's; None if unknown."""
     other = reference.original_sha256
     return source == other if source and other else None
 
@@ -119,14 +108,10 @@ def require_split(dataset: Dataset, reference: Reference) -> None:
 def require_classes(
     name: str, labels: Sequence[str], reference: Reference, same_original: bool | None = None
 ) -> None:
-    """Check that a model's classes are those of a reference, in the same order.
+    """As `require_labels`, for a model and a reference.
 
-    Args:
-        name: Name of the model in a message.
-        labels: Its class names, by class index.
-        reference: The original's scores.
-        same_original: Whether it was made from the reference's model; None if unknown. If it was not, numbers
-            as class names are compared like other names.
+    Numbers as class names are compared like other names if the model was certainly not made from the
+    reference's.
 
     Raises:
         ResultError: They are not.
@@ -180,12 +165,7 @@ def assert_parity(
 ) -> Parity:
     """Raise an error unless a model may replace its original. For pytest or any other test runner.
 
-    Args:
-        model: The artifact.
-        reference: A ``reference.npz``, the original's scores.
-        gate: The limits; those of the artifact's scheme if None.
-        data_dir: Folder with the data set, instead of the usual places.
-        input_range: As in `fmnist_runtime.load`.
+    The arguments are those of `compare_model`.
 
     Returns:
         The comparison, for further assertions.

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FLOAT_STEP = 2.0**-24
-"""Distance of neighbouring float32 just below 1."""
+"""Distance of neighbouring float32 just below 1, and relative rounding of one float32 operation."""
 _INTEGER_LEVELS = (2**8, 2**15)
 """Levels of a softmax in 8 and in 16 bits (https://ai.google.dev/edge/litert/models/quantization_spec)."""
 _BLOCK = 1000
@@ -48,10 +48,9 @@ def compare_probabilities(reference: NDArray[np.float32], candidate: NDArray[np.
     steps = output_step(reference), output_step(candidate)
     blocks = [slice(start, start + _BLOCK) for start in range(0, images, _BLOCK)]
     differences = [np.abs(candidate[rows].astype(np.float64) - reference[rows]) for rows in blocks]
-    divergences = [
-        _divergences(_distribution(reference[rows], steps[0]), _distribution(candidate[rows], steps[1]))
-        for rows in blocks
-    ]
+    before = (_distribution(reference[rows], steps[0]) for rows in blocks)
+    after = (_distribution(candidate[rows], steps[1]) for rows in blocks)
+    divergences = map(_divergences, before, after)
     kl, js = (max(0.0, sum(part) / images) for part in zip(*divergences, strict=True))
     return Probabilities(
         max_difference=float(max(difference.max() for difference in differences)),
@@ -93,11 +92,6 @@ def _divergences(p: NDArray[np.float64], q: NDArray[np.float64]) -> tuple[float,
     return float(kl), float(js)
 
 
-_ROUNDING = 2.0**-24
-"""Relative rounding of one float32 operation. A softmax divides by a sum of all classes: each addition
-rounds once, and so does the division."""
-
-
 @dataclass(frozen=True)
 class Audit:
     """Properties of scores as numbers: ties, saturation, sums other than 1, and levels in use."""
@@ -131,7 +125,8 @@ def audit_scores(scores: NDArray[np.float32]) -> Audit:
         tie_share=ties / images,
         zero_share=float((scores == 0).mean()),
         one_share=float((scores >= highest).mean()),
-        off_sum=int((errors > classes * _ROUNDING).sum()),
+        # A softmax divides by a sum of all classes: each addition rounds once, and so does the division.
+        off_sum=int((errors > classes * FLOAT_STEP).sum()),
         max_sum_error=float(errors.max()),
         levels=len(np.unique(scores)),
     )

@@ -30,7 +30,7 @@ class Table(NamedTuple):
     offsets: tuple[int, ...]
     """Where its fields start, from its own start; 0 for an absent one."""
 
-    def _offset(self, field: int, width: int) -> int:
+    def _field(self, field: int, width: int) -> int:
         """Return the position of a field in the file; 0 if it is absent."""
         offset = self.offsets[field] if field < len(self.offsets) else 0
         if not offset:
@@ -42,20 +42,20 @@ class Table(NamedTuple):
 
     def number(self, field: int, kind: str, default: int = 0) -> int:
         """Return an integer field, by its kind in ``struct``."""
-        position = self._offset(field, _WIDTHS[kind])
+        position = self._field(field, _WIDTHS[kind])
         return int(struct.unpack_from("<" + kind, self.content, position)[0]) if position else default
 
     def _target(self, field: int) -> int:
         """Return the target of a reference; 0 if it is absent."""
-        position = self._offset(field, 4)
-        return position + _uint(self.content, position) if position else 0
+        position = self._field(field, 4)
+        return position + _offset(self.content, position) if position else 0
 
     def vector(self, field: int, width: int) -> tuple[int, int]:
         """Return the start and the number of a vector's elements; two zeros if it is absent."""
         target = self._target(field)
         if not target:
             return 0, 0
-        count = _uint(self.content, target)
+        count = _offset(self.content, target)
         if target + 4 + count * width > len(self.content) or (target + 4) % width:
             raise ValueError(f"a list of {count:,} elements at byte {target:,} of {len(self.content):,}")
         return target + 4, count
@@ -81,7 +81,7 @@ class Table(NamedTuple):
         """Return a vector of tables; empty if it is absent."""
         start, count = self.vector(field, 4)
         return [
-            _table_at(self.content, place + _uint(self.content, place))
+            _table_at(self.content, place + _offset(self.content, place))
             for place in range(start, start + 4 * count, 4)
         ]
 
@@ -92,12 +92,12 @@ def root(content: Content) -> Table:
     Raises:
         ValueError: It is outside the file. Reading from any table may raise it, too.
     """
-    return _table_at(content, _uint(content, 0))
+    return _table_at(content, _offset(content, 0))
 
 
 def _table_at(content: Content, start: int) -> Table:
     """Return the table at a position in the file."""
-    vtable = start - _int(content, start)
+    vtable = start - _offset(content, start, signed=True)
     if vtable < 0 or vtable + 4 > len(content) or vtable % 2:
         raise ValueError(f"the table at byte {start:,} is described outside the file")
     length, size = struct.unpack_from("<HH", content, vtable)
@@ -109,16 +109,7 @@ def _table_at(content: Content, start: int) -> Table:
     return Table(content, start, size, offsets)
 
 
-def _uint(content: Content, position: int) -> int:
-    _require_inside(content, position)
-    return int.from_bytes(content[position : position + 4], "little")
-
-
-def _int(content: Content, position: int) -> int:
-    _require_inside(content, position)
-    return int.from_bytes(content[position : position + 4], "little", signed=True)
-
-
-def _require_inside(content: Content, position: int) -> None:
+def _offset(content: Content, position: int, signed: bool = False) -> int:
     if position + 4 > len(content) or position % 4:
         raise ValueError(f"an offset to byte {position:,} of {len(content):,}")
+    return int.from_bytes(content[position : position + 4], "little", signed=signed)

@@ -54,11 +54,7 @@ def time_block(call: Call, batches: Iterable[Images], clock: Clock = time.perf_c
 
 
 def time_calls(
-    call: Call,
-    batches: Iterator[Images],
-    seconds: float,
-    warm: WarmUp,
-    clock: Clock = time.perf_counter_ns,
+    call: Call, batches: Iterator[Images], seconds: float, warm: WarmUp, clock: Clock = time.perf_counter_ns
 ) -> Timing:
     """Time calls back to back.
 
@@ -85,23 +81,12 @@ def block_sizes(seconds: float, call_ns: float) -> list[int]:
 
 
 def measure_throughput(
-    call: Call,
-    batches: Iterator[Images],
-    seconds: float,
-    warm: WarmUp,
-    clock: Clock = time.perf_counter_ns,
+    call: Call, batches: Iterator[Images], seconds: float, warm: WarmUp, clock: Clock = time.perf_counter_ns
 ) -> Timing:
     """Run batch after batch, with a clock around blocks of calls and none between calls.
 
     It is not the inverse of a latency: there is no clock between two calls, and work that a call defers is
-    counted in the next one.
-
-    Args:
-        call: The timed function.
-        batches: Its arguments in turn, all of the same size; endless.
-        seconds: Duration at the warm-up's pace; at least one call is made.
-        warm: The warm-up, whose last median gives the number of calls.
-        clock: Returns the time in ns.
+    counted in the next one. The arguments are those of `time_calls`; all batches have the same size.
     """
     images, times, per_image = 0, 0, []
     for calls in block_sizes(seconds, warm.median_ns):

@@ -53,9 +53,8 @@ class OperatorRun(NamedTuple):
     """One run of one operator."""
 
     name: str
-    """As in `OperatorTime`."""
     kind: str
-    """As in `OperatorTime`."""
+    """Both as in `OperatorTime`."""
     microseconds: float
     """Duration."""
 

@@ -120,8 +120,7 @@ class Samples:
         Args:
             percent: Between 0 and 100, both excluded.
         """
-        ranks = interval_ranks(len(self), percent)
-        if ranks is None:
+        if (ranks := interval_ranks(len(self), percent)) is None:
             return None
         wanted = [percentile_rank(len(self), percent), *ranks]
         value, low, high = self.times_ns[np.searchsorted(np.cumsum(self.counts), wanted)]

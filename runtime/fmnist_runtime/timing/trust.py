@@ -127,22 +127,13 @@ def _scatter(block_medians: Sequence[NDArray[np.float64]]) -> Iterator[str]:
     if not np.all(levels > 0):
         yield "the times are too short for the clock"
     elif len(levels):
-        yield from _spreads(levels, np.array([_quartile_spread(blocks) for blocks in block_medians]))
-
-
-def _spreads(levels: NDArray[np.float64], within: NDArray[np.float64]) -> Iterator[str]:
-    deviation = np.max(np.abs(levels / np.median(levels) - 1))
-    yield from _beyond(MAX_DEVIATION, deviation, "one process is {} off the median of all")
-    yield from _beyond(
-        MAX_MIDDLE_SPREAD,
-        _quartile_spread(levels),
-        "the processes differ, the middle half of their medians by {}",
-    )
-    yield from _beyond(
-        MAX_BLOCK_SPREAD,
-        np.median(within),
-        "times differ within a process, the middle half of its blocks by {}",
-    )
+        deviation = np.max(np.abs(levels / np.median(levels) - 1))
+        yield from _beyond(MAX_DEVIATION, deviation, "one process is {} off the median of all")
+        among = "the processes differ, the middle half of their medians by {}"
+        yield from _beyond(MAX_MIDDLE_SPREAD, _quartile_spread(levels), among)
+        spread = float(np.median([_quartile_spread(blocks) for blocks in block_medians]))
+        within = "times differ within a process, the middle half of its blocks by {}"
+        yield from _beyond(MAX_BLOCK_SPREAD, spread, within)
 
 
 def _quartile_spread(values: NDArray[np.float64]) -> float:

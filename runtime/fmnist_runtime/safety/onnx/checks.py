@@ -76,16 +76,8 @@ def _nodes(
 _FLOAT_BYTES = 4
 """Also for an integer model: between its layers, numbers become float again."""
 
-_MOVES = {
-    "Cast",
-    "DequantizeLinear",
-    "Flatten",
-    "Identity",
-    "QuantizeLinear",
-    "Reshape",
-    "Squeeze",
-    "Unsqueeze",
-}
+_MOVES = {"Cast", "Flatten", "Identity", "Reshape", "Squeeze", "Unsqueeze"}
+_MOVES |= {"DequantizeLinear", "QuantizeLinear"}
 """Operators that only change the shape or type of values."""
 _NORMALISES = {"Normalizer", "Softmax"}
 """Operators that turn a classifier's values into probabilities."""
@@ -140,9 +132,7 @@ class OnnxSummary(NamedTuple):
     def maps(self) -> list[Producer]:
         """The outputs in scikit-learn's style: maps from a class to its probability."""
         made = [self.producers[name] for name in self.outputs if name in self.producers]
-        return [
-            producer for producer in made if producer.name == _MAP and producer.source not in self.outputs
-        ]
+        return [found for found in made if found.name == _MAP and found.source not in self.outputs]
 
     def labels(self, output: str) -> tuple[str, ...] | None:
         """Return an output's class names, from the operator that computes it or from its map."""
@@ -162,22 +152,19 @@ class OnnxSummary(NamedTuple):
         return sorted({weight.file for weight in self.external})
 
 
+_GRAPH, _OUTPUT = 7, 12
+"""Fields of ModelProto and GraphProto."""
+
+
 def exposed(maps: Sequence[Producer]) -> bytes:
     """Return bytes that, appended to a model, turn the tensors behind its maps into outputs.
 
     A protobuf reader merges consecutive messages and joins their lists
     (https://protobuf.dev/programming-guides/encoding/#last-one-wins), so the model itself is not changed.
     """
-    return b"".join(
-        field(_GRAPH, field(_OUTPUT, _value(producer.source, len(producer.labels)))) for producer in maps
-    )
-
-
-_GRAPH, _OUTPUT = 7, 12
-"""Fields of ModelProto and GraphProto."""
-
-
-def _value(name: str, classes: int) -> bytes:
-    """Encode a ValueInfoProto: float32 ``[N, classes]``."""
-    sizes = field(1, field(2, b"N")) + field(1, b"\x08" + varint_bytes(classes))
-    return field(1, name.encode()) + field(2, field(1, b"\x08\x01" + field(2, sizes)))
+    outputs = b""
+    for producer in maps:  # a ValueInfoProto of float32 [N, classes] for each
+        sizes = field(1, field(2, b"N")) + field(1, b"\x08" + varint_bytes(len(producer.labels)))
+        kind = field(2, field(1, b"\x08\x01" + field(2, sizes)))
+        outputs += field(_GRAPH, field(_OUTPUT, field(1, producer.source.encode()) + kind))
+    return outputs

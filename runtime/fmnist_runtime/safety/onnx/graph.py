@@ -69,8 +69,11 @@ def check_sizes(deciding: list[tuple[bytes, bytes]], constants: Mapping[bytes, l
     growth = 1.0
     for operator, name in deciding:
         values = constants.get(name, [])
-        if operator == _REGION:
-            _check_region(values)
+        if operator == _REGION:  # all starts come first, then all ends
+            half = len(values) // 2
+            ends = zip(values[:half], values[half:], strict=False)
+            if not all(0 <= start <= end <= 1 for start, end in ends):
+                raise ValueError(f"a Resize of the region {times(values)}")
             continue
         lowest = _LOWEST.get(operator, 0)
         highest = _MAX_GROWTH if operator == b"Reshape" else MAX_SIZE
@@ -80,13 +83,6 @@ def check_sizes(deciding: list[tuple[bytes, bytes]], constants: Mapping[bytes, l
         growth *= grown if operator in _MULTIPLYING else 1
         if operator != b"Pad" and max(grown, growth) > _MAX_GROWTH:
             raise ValueError(f"a {operator.decode()} by {times(values)}")
-
-
-def _check_region(corners: list[float]) -> None:
-    """Check that a region ends after its start. All starts come first, then all ends."""
-    half = len(corners) // 2
-    if not all(0 <= start <= end <= 1 for start, end in zip(corners[:half], corners[half:], strict=False)):
-        raise ValueError(f"a Resize of the region {times(corners)}")
 
 
 def times(dims: list[float]) -> str:
@@ -214,7 +210,11 @@ class Walk:
                 case 5:
                     attribute, values = self.attribute(entry, depth)
                     attributes.setdefault(attribute, []).extend(values)
-                    labels = labels or self.class_labels(entry, attribute, values)
+                    if attribute in _CLASS_NUMBERS:
+                        labels = labels or tuple(str(int(value)) for value in values)
+                    elif attribute == _CLASS_NAMES:
+                        texts = (self.text(text) for text in self.fields(entry) if text[0] == _STRINGS)
+                        labels = labels or tuple(text.decode(errors="replace") for text in texts)
         if name == b"Constant" and outputs:
             self.constant(outputs[0], list(chain.from_iterable(attributes.values())))
         self.deciding += [(name, inputs[place]) for place in _DECIDING.get(name, ()) if place < len(inputs)]
@@ -228,15 +228,6 @@ class Walk:
             source = inputs[0].decode(errors="replace") if inputs else ""
             producer = Producer(name.decode(errors="replace"), source, labels)
             self.producers |= {output.decode(errors="replace"): producer for output in outputs}
-
-    def class_labels(self, attribute: Field, name: bytes, values: Sequence[float]) -> tuple[str, ...]:
-        """Return the class names in an attribute of a classifier or map of ai.onnx.ml; else none."""
-        if name in _CLASS_NUMBERS:
-            return tuple(str(int(value)) for value in values)
-        if name != _CLASS_NAMES:
-            return ()
-        texts = [self.text(entry) for entry in self.fields(attribute) if entry[0] == _STRINGS]
-        return tuple(text.decode(errors="replace") for text in texts)
 
     def attribute(self, attribute: Field, depth: int) -> tuple[bytes, list[float]]:
         """Walk through an attribute, and return its name and numbers."""

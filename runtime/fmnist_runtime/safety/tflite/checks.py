@@ -45,8 +45,7 @@ def check(content: Content) -> TfliteSummary:
         if operator.name == LSTM:
             check_lstm(operator, graph.tensors)
     images = (graph.tensors[index].shape for index in graph.inputs)
-    batch = max((shape[0] for shape in images if shape), default=1)
-    _require_affordable(cost(graph, batch))
+    _require_affordable(cost(graph, max((shape[0] for shape in images if shape), default=1)))
     declared = sum(tensor.size for tensor in graph.tensors if not tensor.constant)
     _require_affordable(GraphCost(declared, 0))  # the interpreter may allocate it before it infers the shapes
     return summarise(graph)

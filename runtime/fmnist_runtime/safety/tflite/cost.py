@@ -48,19 +48,15 @@ def cost(graph: TfliteGraph, batch: int) -> GraphCost:
     products = 0
     for operator in graph.operators:
         step = Step(operator, tuple(known[index] for index in operator.inputs if index >= 0))
-        made = _infer(step)
+        try:
+            made = RULES.get(operator.name, same)(step)
+        except (ArithmeticError, LookupError) as error:
+            raise ValueError(f"a {operator.name} of shapes that do not go together") from error
         for index in operator.outputs:
             known[index] = made
             size += graph.tensors[index].bits * made.most
         products += _products(step, made)
     return GraphCost(size // 8, products)
-
-
-def _infer(step: Step) -> Known:
-    try:
-        return RULES.get(step.operator.name, same)(step)
-    except (ArithmeticError, LookupError) as error:
-        raise ValueError(f"a {step.operator.name} of shapes that do not go together") from error
 
 
 def _products(step: Step, made: Known) -> int:
@@ -117,7 +113,10 @@ def summarise(graph: TfliteGraph) -> TfliteSummary:
     """
     fixed = all(_is_fixed(operator, graph.tensors) for operator in graph.operators)
     stateful = any(tensor.variable for tensor in graph.tensors)
-    return TfliteSummary(fixed, _largest_batch(graph), stateful, _makers(graph))
+    batch = _MOST_IMAGES
+    while batch > 1 and cost(graph, batch).bytes > MAX_BYTES:
+        batch //= 2
+    return TfliteSummary(fixed, batch, stateful, _makers(graph))
 
 
 def _makers(graph: TfliteGraph) -> dict[int, str]:
@@ -133,10 +132,3 @@ def _makers(graph: TfliteGraph) -> dict[int, str]:
 
 def _is_fixed(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> bool:
     return operator.name in _FIXED and all(tensors[index].constant for index in operator.deciding)
-
-
-def _largest_batch(graph: TfliteGraph) -> int:
-    batch = _MOST_IMAGES
-    while batch > 1 and cost(graph, batch).bytes > MAX_BYTES:
-        batch //= 2
-    return batch

@@ -34,19 +34,11 @@ _WHOLE = {INT32: "i", INT64: "q"}
 """Types of numbers that decide shapes, by their names in ``struct``."""
 _LEAST_SCALE = 1e-30
 """Far below the product of any two scales of a trained model. The kernels' arithmetic ends at 1e-38."""
-_NAMES: tuple[str, ...] = (
-    "FLOAT32",
-    "FLOAT16",
-    "INT32",
-    "UINT8",
-    "INT64",
-    "STRING",
-    "BOOL",
-    "INT16",
-    "COMPLEX64",
+_NAMES = (
+    *("FLOAT32", "FLOAT16", "INT32", "UINT8", "INT64", "STRING", "BOOL", "INT16", "COMPLEX64", "INT8"),
+    *("FLOAT64", "COMPLEX128", "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4", "BFLOAT16"),
+    *("INT2", "UINT4", "FLOAT8_E4M3FN", "FLOAT8_E5M2"),
 )
-_NAMES += ("INT8", "FLOAT64", "COMPLEX128", "UINT64", "RESOURCE", "VARIANT", "UINT32", "UINT16", "INT4")
-_NAMES += ("BFLOAT16", "INT2", "UINT4", "FLOAT8_E4M3FN", "FLOAT8_E5M2")
 """Names of TensorType, by number."""
 _MAX_RANK = 8
 """More dimensions than any kernel takes."""
@@ -101,15 +93,7 @@ def type_name(kind: int) -> str:
 
 
 def _read_tensor(table: Table, buffers: list[tuple[int, int]]) -> Tensor:
-    """Read a tensor.
-
-    Args:
-        table: Its entry in the graph.
-        buffers: Start and number of bytes of each of the model's buffers.
-
-    Raises:
-        ValueError: It is damaged.
-    """
+    """Read a tensor, with the start and number of bytes of each of the model's buffers."""
     name = table.text(3).decode(errors="replace")
     shape, signature = table.numbers(0, "i"), table.numbers(7, "i")
     kind, buffer = table.number(1, "b"), table.number(2, "I")
@@ -162,11 +146,6 @@ def _check_quantization(table: Table, tensor: Tensor, name: str) -> None:
 
 
 def _require_index(index: int, count: int, role: str, lowest: int = 0) -> None:
-    """Check that an index refers to something.
-
-    Raises:
-        ValueError: It does not.
-    """
     if not lowest <= index < count:
         raise ValueError(f"{role} {index} of {count}")
 

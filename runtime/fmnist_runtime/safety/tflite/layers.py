@@ -94,7 +94,10 @@ def check_weights(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None
         raise ValueError(f"a {operator.name} with scales along axis {weights.axis}")
     index = operator.inputs[expected.bias] if expected.bias < len(operator.inputs) else -1
     bias = tensors[index] if index >= 0 else None
-    _check_weight_types(operator, tensors[operator.inputs[expected.pixels]], weights, bias)
+    kind = tensors[operator.inputs[expected.pixels]].kind
+    if weights.kind not in _WEIGHTS.get(kind, ()) or (bias and bias.kind not in _BIASES.get(kind, ())):
+        types = f"{type_name(kind)} with weights of {type_name(weights.kind)}"
+        raise ValueError(f"a {operator.name} of {types}")
     channels = weights.shape[expected.channels]
     if bias is not None and bias.elements != channels:
         raise ValueError(f"a {operator.name} of {channels:,} channels with {bias.elements:,} biases")
@@ -161,17 +164,3 @@ def check_types(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
         for tensor in (*inputs, *outputs):
             if tensor.kind in QUANTISED and not tensor.scales:
                 raise ValueError(f"a {operator.name} of integers without a scale")
-
-
-def _check_weight_types(
-    operator: TfliteOperator, pixels: Tensor, weights: Tensor, bias: Tensor | None
-) -> None:
-    """Check the types of a convolution or a dense layer.
-
-    Raises:
-        ValueError: They do not fit together.
-    """
-    biases = _BIASES.get(pixels.kind, set())
-    if weights.kind not in _WEIGHTS.get(pixels.kind, ()) or (bias is not None and bias.kind not in biases):
-        types = f"{type_name(pixels.kind)} with weights of {type_name(weights.kind)}"
-        raise ValueError(f"a {operator.name} of {types}")

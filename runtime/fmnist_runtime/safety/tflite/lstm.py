@@ -49,9 +49,8 @@ def check_lstm(operator: TfliteOperator, tensors: tuple[Tensor, ...]) -> None:
                 f"a {operator.name} of type {inputs[_INPUT].kind}, with {len(intermediates)} roundings"
             )
         biases = {inputs[place] for place in _BIASES if place in inputs}
-        quantised = [
-            tensor for tensor in (*inputs.values(), output, *intermediates[-1:]) if tensor not in biases
-        ]
+        known = (*inputs.values(), output, *intermediates[-1:])
+        quantised = [tensor for tensor in known if tensor not in biases]
     if output.kind != inputs[_INPUT].kind:
         raise ValueError(f"a {operator.name} into type {output.kind}")
     if not all(tensor.scales == 1 == tensor.zero_points for tensor in quantised):

@@ -26,111 +26,43 @@ MAX_SIZE = 2**16
 """Largest number that may decide a shape. No image has more pixels in a row."""
 LSTM = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
+_OPERATORS: dict[tuple[int, ...], str] = {
+    (1, 1): (
+        "1:AVERAGE_POOL_2D 5:DEPTH_TO_SPACE 6:DEQUANTIZE 8:FLOOR 11:L2_NORMALIZATION 12:L2_POOL_2D "
+        "13:LOCAL_RESPONSE_NORMALIZATION 14:LOGISTIC 17:MAX_POOL_2D 19:RELU 20:RELU_N1_TO_1 21:RELU6 "
+        "25:SOFTMAX 26:SPACE_TO_DEPTH 28:TANH 43:SQUEEZE 47:EXP 50:LOG_SOFTMAX 53:CAST 59:NEG 66:SIN 73:LOG "
+        "75:SQRT 76:RSQRT 77:SHAPE 87:LOGICAL_NOT 88:UNPACK 92:SQUARE 93:ZEROS_LIKE 98:LEAKY_RELU 101:ABS "
+        "104:CEIL 108:COS 110:RANK 111:ELU 114:QUANTIZE 116:ROUND 117:HARD_SWISH 150:GELU 152:RELU_0_TO_1 "
+        "158:SIGN"
+    ),
+    (2, 2): (
+        "0:ADD 18:MUL 36:GATHER 41:SUB 42:DIV 54:PRELU 55:MAXIMUM 57:MINIMUM 58:LESS 61:GREATER "
+        "62:GREATER_EQUAL 63:LESS_EQUAL 71:EQUAL 72:NOT_EQUAL 78:POW 84:LOGICAL_OR 86:LOGICAL_AND "
+        "90:FLOOR_DIV 95:FLOOR_MOD 99:SQUARED_DIFFERENCE 105:REVERSE_V2 107:GATHER_ND 126:BATCH_MATMUL "
+        "128:CUMSUM"
+    ),
+    (2, 3): "3:CONV_2D 9:FULLY_CONNECTED 132:CONV_3D",
+    (3, 3): "4:DEPTHWISE_CONV_2D 64:SELECT 123:SELECT_V2",
+    (1, 999): "2:CONCATENATION 83:PACK 106:ADD_N",
+    (20, 24): "44:UNIDIRECTIONAL_SEQUENCE_LSTM",
+    (1, 2, 1): "22:RESHAPE",
+    (2, 2, 1): (
+        "23:RESIZE_BILINEAR 34:PAD 39:TRANSPOSE 40:MEAN 48:TOPK_V2 56:ARG_MAX 69:TILE 70:EXPAND_DIMS 74:SUM "
+        "79:ARG_MIN 81:REDUCE_PROD 82:REDUCE_MAX 89:REDUCE_MIN 91:REDUCE_ANY 97:RESIZE_NEAREST_NEIGHBOR "
+        "100:MIRROR_PAD 130:BROADCAST_TO 140:REDUCE_ALL"
+    ),
+    (3, 3, 1, 2): "37:BATCH_TO_SPACE_ND 38:SPACE_TO_BATCH_ND 65:SLICE 102:SPLIT_V",
+    (4, 4, 1, 2, 3): "45:STRIDED_SLICE",
+    (2, 2, 0): "49:SPLIT 94:FILL",
+    (3, 3, 1): "60:PADV2",
+    (3, 4, 0): "67:TRANSPOSE_CONV",
+    (4, 4, 1): "85:ONE_HOT",
+}
+"""Numbers and names, by the other fields of `OperatorKind`."""
 OPERATORS = {
-    0: OperatorKind("ADD", 2, 2),
-    1: OperatorKind("AVERAGE_POOL_2D", 1, 1),
-    2: OperatorKind("CONCATENATION", 1, 999),
-    3: OperatorKind("CONV_2D", 2, 3),
-    4: OperatorKind("DEPTHWISE_CONV_2D", 3, 3),
-    5: OperatorKind("DEPTH_TO_SPACE", 1, 1),
-    6: OperatorKind("DEQUANTIZE", 1, 1),
-    8: OperatorKind("FLOOR", 1, 1),
-    9: OperatorKind("FULLY_CONNECTED", 2, 3),
-    11: OperatorKind("L2_NORMALIZATION", 1, 1),
-    12: OperatorKind("L2_POOL_2D", 1, 1),
-    13: OperatorKind("LOCAL_RESPONSE_NORMALIZATION", 1, 1),
-    14: OperatorKind("LOGISTIC", 1, 1),
-    17: OperatorKind("MAX_POOL_2D", 1, 1),
-    18: OperatorKind("MUL", 2, 2),
-    19: OperatorKind("RELU", 1, 1),
-    20: OperatorKind("RELU_N1_TO_1", 1, 1),
-    21: OperatorKind("RELU6", 1, 1),
-    22: OperatorKind("RESHAPE", 1, 2, (1,)),
-    23: OperatorKind("RESIZE_BILINEAR", 2, 2, (1,)),
-    25: OperatorKind("SOFTMAX", 1, 1),
-    26: OperatorKind("SPACE_TO_DEPTH", 1, 1),
-    28: OperatorKind("TANH", 1, 1),
-    34: OperatorKind("PAD", 2, 2, (1,)),
-    36: OperatorKind("GATHER", 2, 2),
-    37: OperatorKind("BATCH_TO_SPACE_ND", 3, 3, (1, 2)),
-    38: OperatorKind("SPACE_TO_BATCH_ND", 3, 3, (1, 2)),
-    39: OperatorKind("TRANSPOSE", 2, 2, (1,)),
-    40: OperatorKind("MEAN", 2, 2, (1,)),
-    41: OperatorKind("SUB", 2, 2),
-    42: OperatorKind("DIV", 2, 2),
-    43: OperatorKind("SQUEEZE", 1, 1),
-    44: OperatorKind(LSTM, 20, 24),
-    45: OperatorKind("STRIDED_SLICE", 4, 4, (1, 2, 3)),
-    47: OperatorKind("EXP", 1, 1),
-    48: OperatorKind("TOPK_V2", 2, 2, (1,)),
-    49: OperatorKind("SPLIT", 2, 2, (0,)),
-    50: OperatorKind("LOG_SOFTMAX", 1, 1),
-    53: OperatorKind("CAST", 1, 1),
-    54: OperatorKind("PRELU", 2, 2),
-    55: OperatorKind("MAXIMUM", 2, 2),
-    56: OperatorKind("ARG_MAX", 2, 2, (1,)),
-    57: OperatorKind("MINIMUM", 2, 2),
-    58: OperatorKind("LESS", 2, 2),
-    59: OperatorKind("NEG", 1, 1),
-    60: OperatorKind("PADV2", 3, 3, (1,)),
-    61: OperatorKind("GREATER", 2, 2),
-    62: OperatorKind("GREATER_EQUAL", 2, 2),
-    63: OperatorKind("LESS_EQUAL", 2, 2),
-    64: OperatorKind("SELECT", 3, 3),
-    65: OperatorKind("SLICE", 3, 3, (1, 2)),
-    66: OperatorKind("SIN", 1, 1),
-    67: OperatorKind("TRANSPOSE_CONV", 3, 4, (0,)),
-    69: OperatorKind("TILE", 2, 2, (1,)),
-    70: OperatorKind("EXPAND_DIMS", 2, 2, (1,)),
-    71: OperatorKind("EQUAL", 2, 2),
-    72: OperatorKind("NOT_EQUAL", 2, 2),
-    73: OperatorKind("LOG", 1, 1),
-    74: OperatorKind("SUM", 2, 2, (1,)),
-    75: OperatorKind("SQRT", 1, 1),
-    76: OperatorKind("RSQRT", 1, 1),
-    77: OperatorKind("SHAPE", 1, 1),
-    78: OperatorKind("POW", 2, 2),
-    79: OperatorKind("ARG_MIN", 2, 2, (1,)),
-    81: OperatorKind("REDUCE_PROD", 2, 2, (1,)),
-    82: OperatorKind("REDUCE_MAX", 2, 2, (1,)),
-    83: OperatorKind("PACK", 1, 999),
-    84: OperatorKind("LOGICAL_OR", 2, 2),
-    85: OperatorKind("ONE_HOT", 4, 4, (1,)),
-    86: OperatorKind("LOGICAL_AND", 2, 2),
-    87: OperatorKind("LOGICAL_NOT", 1, 1),
-    88: OperatorKind("UNPACK", 1, 1),
-    89: OperatorKind("REDUCE_MIN", 2, 2, (1,)),
-    90: OperatorKind("FLOOR_DIV", 2, 2),
-    91: OperatorKind("REDUCE_ANY", 2, 2, (1,)),
-    92: OperatorKind("SQUARE", 1, 1),
-    93: OperatorKind("ZEROS_LIKE", 1, 1),
-    94: OperatorKind("FILL", 2, 2, (0,)),
-    95: OperatorKind("FLOOR_MOD", 2, 2),
-    97: OperatorKind("RESIZE_NEAREST_NEIGHBOR", 2, 2, (1,)),
-    98: OperatorKind("LEAKY_RELU", 1, 1),
-    99: OperatorKind("SQUARED_DIFFERENCE", 2, 2),
-    100: OperatorKind("MIRROR_PAD", 2, 2, (1,)),
-    101: OperatorKind("ABS", 1, 1),
-    102: OperatorKind("SPLIT_V", 3, 3, (1, 2)),
-    104: OperatorKind("CEIL", 1, 1),
-    105: OperatorKind("REVERSE_V2", 2, 2),
-    106: OperatorKind("ADD_N", 1, 999),
-    107: OperatorKind("GATHER_ND", 2, 2),
-    108: OperatorKind("COS", 1, 1),
-    110: OperatorKind("RANK", 1, 1),
-    111: OperatorKind("ELU", 1, 1),
-    114: OperatorKind("QUANTIZE", 1, 1),
-    116: OperatorKind("ROUND", 1, 1),
-    117: OperatorKind("HARD_SWISH", 1, 1),
-    123: OperatorKind("SELECT_V2", 3, 3),
-    126: OperatorKind("BATCH_MATMUL", 2, 2),
-    128: OperatorKind("CUMSUM", 2, 2),
-    130: OperatorKind("BROADCAST_TO", 2, 2, (1,)),
-    132: OperatorKind("CONV_3D", 2, 3),
-    140: OperatorKind("REDUCE_ALL", 2, 2, (1,)),
-    150: OperatorKind("GELU", 1, 1),
-    152: OperatorKind("RELU_0_TO_1", 1, 1),
-    158: OperatorKind("SIGN", 1, 1),
+    int(number): OperatorKind(name, fewest, most, tuple(sizes))
+    for (fewest, most, *sizes), operators in _OPERATORS.items()
+    for number, _, name in (operator.partition(":") for operator in operators.split())
 }
 """By number."""
 

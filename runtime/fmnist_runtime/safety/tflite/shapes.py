@@ -185,9 +185,8 @@ def _reshape(step: Step) -> Known:
     if wanted is None:
         return Known(None, known.most, known.values)
     rest = math.prod(size for size in wanted if size != -1)
-    return Known(
-        tuple(known.most // max(rest, 1) if size == -1 else size for size in wanted), known.most, known.values
-    )
+    shape = tuple(known.most // max(rest, 1) if size == -1 else size for size in wanted)
+    return Known(shape, known.most, known.values)
 
 
 def _joined(step: Step) -> Shape | None:
@@ -255,9 +254,8 @@ def _slice(step: Step) -> Known:
     if size is None or len(size) != len(begin):
         return Known(None, known.most)
     sides = zip(known.shape, begin, size, strict=True)
-    return of_shape(
-        tuple(max(0, whole - start) if length < 0 else min(length, whole) for whole, start, length in sides)
-    )
+    cut = (max(0, whole - start) if length < 0 else min(length, whole) for whole, start, length in sides)
+    return of_shape(tuple(cut))
 
 
 def _transpose(step: Step) -> Known:
@@ -279,12 +277,8 @@ def _squeeze(step: Step) -> Known:
     known = step.inputs[0]
     if known.shape is None:
         return known
-    rank = len(known.shape)
-    axes = (
-        {axis % rank for axis in step.operator.options.numbers(0, "i")}
-        if step.operator.options and rank
-        else set()
-    )
+    rank, options = len(known.shape), step.operator.options
+    axes = {axis % rank for axis in options.numbers(0, "i")} if options and rank else set()
     shape = tuple(size for axis, size in enumerate(known.shape) if size != 1 or (axes and axis not in axes))
     return Known(shape, known.most, known.values)
 
@@ -317,14 +311,11 @@ def _space_and_batch(step: Step) -> Known:
     if known.shape is None or len(known.shape) <= len(block) or min(block) < 1:
         raise ValueError(f"a {step.operator.name} of a shape that is not certain")
     images, sides = known.shape[0], list(known.shape[1:])
+    to_batch, blocks = step.operator.name == "SPACE_TO_BATCH_ND", math.prod(block)
     for axis, size in enumerate(block):
         edge = edges[2 * axis] + edges[2 * axis + 1]
-        if step.operator.name == "SPACE_TO_BATCH_ND":
-            sides[axis] = (sides[axis] + edge) // size
-        else:
-            sides[axis] = sides[axis] * size - edge
-    blocks = math.prod(block)
-    images = images * blocks if step.operator.name == "SPACE_TO_BATCH_ND" else images // blocks
+        sides[axis] = (sides[axis] + edge) // size if to_batch else sides[axis] * size - edge
+    images = images * blocks if to_batch else images // blocks
     return of_shape((images, *sides))
 
 
