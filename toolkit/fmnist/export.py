@@ -91,11 +91,8 @@ class Export:
 def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[Recipe, Path]:
     """Return the file that each recipe writes.
 
-    Args:
-        model: The original.
-        recipes: What to make.
-        out: A file of the recipe's suffix, if there is one recipe; else a folder; ``export`` beside the
-            original if None.
+    ``out`` is a file of the recipe's suffix, if there is one recipe; else a folder; ``export`` beside the
+    original if None.
 
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
@@ -121,14 +118,9 @@ def export_model(
 ) -> Export:
     """Export a Keras model, and list the artifacts in a manifest. Recipes fail independently.
 
-    A folder outside a run also gets the original's scores, so that it can go to a device as it is.
-
-    Args:
-        origin: The original.
-        targets: The file that each recipe writes.
-        force: Replace also files that fmnist did not make, and remake current artifacts.
-        on_artifact: Called with each artifact when its file is complete.
-        on_step: Called with the name of each step.
+    A folder outside a run also gets the original's scores, so that it can go to a device as it is. ``force``
+    replaces also files that fmnist did not make, and remakes current artifacts. ``on_artifact`` is called
+    with each artifact when its file is complete, ``on_step`` with the name of each step.
 
     Raises:
         ModelError: The model is not a Keras file.

@@ -61,12 +61,9 @@ class Process:
 
 
 def run_worker(configuration: Configuration, method: Method, images: Path) -> Process:
-    """Time a configuration in a process of its own.
+    """Time a configuration in a process of its own, which takes its share of the time.
 
-    Args:
-        configuration: What to time.
-        method: How; this process takes its share of the time.
-        images: An ``.npy`` file of uint8 ``[N, H, W]``.
+    ``images`` is an ``.npy`` file of uint8 ``[N, H, W]``.
 
     Raises:
         ModelError: The model cannot be opened or run, or its engine crashed.

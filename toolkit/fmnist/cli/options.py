@@ -33,9 +33,8 @@ _LONGEST_S = 86_400
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     """Return the verb with the options of its groups as separate parameters, as Typer needs them.
 
-    Args:
-        verb: A function. A parameter whose type is a named tuple of options is a group: the fields replace
-            it. Their defaults come from the group that is the parameter's default, if there is one.
+    A parameter whose type is a named tuple of options is a group: the fields replace it. Their defaults come
+    from the group that is the parameter's default, if there is one.
     """
     groups: dict[str, Any] = {}
     parameters: list[Parameter] = []

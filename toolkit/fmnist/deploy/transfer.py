@@ -138,13 +138,9 @@ def query(connection: Connection, bundle: Bundle) -> DeviceContents:
 def send(
     connection: Connection, bundle: Bundle, contents: DeviceContents, on_bytes: Callable[[int], None]
 ) -> None:
-    """Send what a device lacks. If the device disconnects, this stops early, and the next answer fails.
+    """Send what a device lacks, after `query`; ``on_bytes`` is called with each number of bytes sent.
 
-    Args:
-        connection: To the device, after `query`.
-        bundle: The bundle to install.
-        contents: What the device has.
-        on_bytes: Called with each number of bytes sent.
+    If the device disconnects, this stops early, and the next answer fails.
 
     Raises:
         DeviceError: A file has changed since the bundle was made.

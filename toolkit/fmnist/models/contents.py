@@ -111,11 +111,7 @@ def measure_weight(
 ) -> InspectedWeight:
     """Return an array with statistics of its elements, computed in float64.
 
-    Args:
-        name: Its name.
-        values: Numbers of any type and shape, at least one.
-        scales: Its scales, if any.
-        zero_points: Its zero points, if any.
+    The values are numbers of any type and shape, at least one.
     """
     numbers = values.astype(np.float64)
     with np.errstate(invalid="ignore"):  # weights of a failed training may be NaN or infinite

@@ -81,9 +81,7 @@ def hidden_kernel(weights: Weights, shape: tuple[int, ...], model: Path) -> str:
 def unit_images(kernel: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return the weights of each unit as an image.
 
-    Args:
-        kernel: ``[pixels, units]``.
-        shape: Of an image, ``(H, W)`` or ``(H, W, C)``.
+    The kernel is ``[pixels, units]``; the shape of an image is ``(H, W)`` or ``(H, W, C)``.
 
     Returns:
         float32 ``[units, H, W]``; the mean of several channels.
@@ -137,12 +135,7 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
 
 
 def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = True) -> Inspection:
-    """Read a model file.
-
-    Args:
-        path: The file.
-        how: How to run it.
-        with_values: Whether to keep the elements of the weights.
+    """Read a model file, with or without the elements of its weights.
 
     Raises:
         ModelError: The file is missing, damaged or not a classifier.

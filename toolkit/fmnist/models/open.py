@@ -117,10 +117,7 @@ def _tell(session: Session, how: Execution) -> None:
 def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -> tuple[Session, Dataset]:
     """Open a model to run it on labelled images, which tell its input range where nothing else does.
 
-    Args:
-        path: The model.
-        how: How it is run.
-        dataset: Finds the images for an open model.
+    ``dataset`` finds the images for an open model.
 
     Returns:
         The model and the images. Its range is said if it was found out by them.

@@ -44,13 +44,7 @@ class Layout:
 
 
 def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
-    """Return a layout with a row per image, and columns as wide as the longest possible name.
-
-    Args:
-        labels: All class names of the model.
-        top: Number of classes to name.
-        name_width: Characters of the longest file name.
-    """
+    """Return a layout with a row per image, and columns as wide as the longest possible name."""
     width = max(len(label) for label in labels) + 1 + _WIDEST_PERCENT
     widths = [max(name_width, len("image")), *[width] * top]
 
@@ -69,9 +63,7 @@ def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
 def cards(width: int, coloured: bool) -> Layout:
     """Return a layout that draws each image as the model sees it, with its classes beside it.
 
-    Args:
-        width: Characters of the terminal's lines.
-        coloured: Whether to draw with colour codes.
+    Lines have ``width`` characters at most.
     """
     room = max(1, min(_WIDEST_PICTURE, width - _WIDTH_OF_ANSWERS))
 
@@ -97,9 +89,7 @@ def cards(width: int, coloured: bool) -> Layout:
 def comma_separated(top: int, for_terminal: bool) -> Layout:
     """Return a layout of CSV with a header (RFC 4180, but with LF as line end), a row per image.
 
-    Args:
-        top: Number of classes to name, each in three columns.
-        for_terminal: Whether it is printed to a terminal.
+    Each of the ``top`` classes has three columns.
     """
     import csv
     import io

@@ -46,11 +46,8 @@ def predict_images(
 ) -> Iterator[ClassifiedImage | FmnistError]:
     """Name the most probable classes of images.
 
-    Args:
-        session: The model.
-        readings: Images of the model's shape, or errors from reading them.
-        top: Number of classes to name, at most all.
-        live: Whether to classify each image before the next is read, instead of in blocks.
+    Readings are images of the model's shape, or errors from reading them. If live, each image is classified
+    before the next is read, instead of in blocks.
 
     Yields:
         For each reading the classified image, or its error.

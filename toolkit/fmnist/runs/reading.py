@@ -74,9 +74,8 @@ class ResultFile:
     def by_model(self, key: str, read: Callable[[Part], _T]) -> dict[str, _T]:
         """Return the result of a function on each model, by the SHA-256 of its file.
 
-        Args:
-            key: The field of the content that lists the models.
-            read: Takes the entry of one model; of several entries for one file, it takes the first.
+        The key is the field of the content that lists the models. Of several entries for one file, the first
+        is read.
 
         Raises:
             ResultError: The content is damaged.

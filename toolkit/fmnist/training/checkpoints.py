@@ -63,12 +63,9 @@ def latest_checkpoint(run: Run) -> Checkpoint | None:
 
 
 def write_checkpoint(run: Run, epoch: int, files: dict[str, bytes]) -> None:
-    """Write a checkpoint, then remove the earlier ones.
+    """Write a checkpoint after so many finished epochs, then remove the earlier ones.
 
-    Args:
-        run: The run.
-        epoch: Number of finished epochs.
-        files: Content by file name.
+    Files are content by file name.
 
     Raises:
         OutputError: It cannot be written; the one before is kept.

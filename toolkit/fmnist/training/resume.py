@@ -40,12 +40,9 @@ def resume(
 ) -> None:
     """Continue a training, up to a total number of epochs.
 
-    Args:
-        source: A run, which is continued in place; or a ``.keras`` file, which starts a new run.
-        given: The settings that the user gave; the others are those of the source.
-        out: Folder of the new run; named for the data set if None.
-        data_dir: Folder of the data set, if not in one of the usual places.
-        force: Whether to use a folder that holds other files.
+    A run is continued in place; a ``.keras`` file starts a new run, in ``out``, or a folder named for the
+    data set. Settings that were not given are those of the source. ``force`` uses a folder that holds other
+    files.
 
     Raises:
         ResultError: There is nothing to continue, or the settings are not those of the training.

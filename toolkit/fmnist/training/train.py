@@ -79,15 +79,9 @@ def train(
 ) -> Training:
     """Train a model and write the files of a run, ``train.json`` last.
 
-    Each epoch ends with a checkpoint, from which an interrupted training can be continued.
-
-    Args:
-        settings: Settings of the training.
-        run: The run; files of an earlier training are replaced when this one has finished.
-        data_dir: Folder of the data set, if not in one of the usual places.
-        on_epoch: Called after each epoch.
-        start: The state to continue from; None to start.
-        callbacks: Keras callbacks, called at the start and end of the training and of its epochs.
+    Each epoch ends with a checkpoint, from which an interrupted training can be continued: that is ``start``.
+    Files of an earlier training are replaced when this one has finished. The callbacks are Keras's, called at
+    the start and end of the training and of its epochs.
 
     Raises:
         DatasetError: The data set is missing, damaged, or not the one that was trained on.
@@ -320,11 +314,7 @@ def space_needed(parameters: int) -> int:
 def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
     """Check with labelled images that a model was trained on pixels of 0-255, or is untrained.
 
-    A training on raw pixels would silently destroy a model that knows x/255.
-
-    Args:
-        session: The model, of probabilities.
-        training: Images of its shape and classes.
+    A training on raw pixels would silently destroy a model that knows x/255. The model gives probabilities.
 
     Raises:
         ModelError: It was trained on another range; the text has the command to type.

@@ -39,11 +39,9 @@ def examine(parts: dict[Part, Loading]) -> Examination:
 
 
 def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple[Finding, ...]:
-    """Return the findings of a probe.
+    """Return the findings of a probe of this machine, or of another.
 
-    Args:
-        probe: The probe of this machine, or of another.
-        parts: What loads there. None if fmnist is not installed there: then the findings say what can be.
+    If fmnist is not installed there, ``parts`` is None, and the findings say what can be.
     """
     findings = [
         hardware.board(probe),
