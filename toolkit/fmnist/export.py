@@ -138,6 +138,7 @@ def export_model(
         import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted
 
         from fmnist_exporters.export import Artifact, Exporter
+        from fmnist_exporters.manifest import write_manifest
     source = _source(origin)
     exporter = Exporter(source, force, lambda note: say_notes([note]), on_step)
     folders = {
@@ -153,7 +154,8 @@ def export_model(
                     on_artifact(result)
     finally:  # also after an interruption
         made = any(isinstance(result, Artifact | RejectedError) for result in results.values())
-        _list_artifacts(folders if made else ())
+        for folder in folders if made else ():
+            write_manifest(folder)
     in_order = [results[recipe] for recipe in targets]
     artifacts = [result for result in in_order if isinstance(result, Artifact)]
     failures = [result for result in in_order if isinstance(result, FmnistError)]
@@ -188,13 +190,6 @@ def _require_free(
         require_writable(folder / MANIFEST, MANIFEST_FILE, force)
         if not _lies_in_run(folder):
             require_writable(reference_path(model, folder), REFERENCE, force)
-
-
-def _list_artifacts(folders: Iterable[Path]) -> None:
-    from fmnist_exporters.manifest import write_manifest
-
-    for folder in folders:
-        write_manifest(folder)
 
 
 def _lies_in_run(folder: Path) -> bool:

@@ -62,9 +62,9 @@ def examine(
 ) -> BenchOutcome:
     """Add operators, accuracy and assertions to a benchmark of at least one model.
 
-    Ctrl-C ends this; after it no operators are timed and nothing is asserted. The images, uint8 ``[N, H,
-    W]``, are those it was timed on. ``scored_on`` finds test splits, if accuracy is wanted. The named models
-    must keep the assertions.
+    Ctrl-C ends this; after it no operators are timed and nothing is asserted. ``images``, uint8
+    ``[N, H, W]``, are those it was timed on. ``scored_on`` finds test splits, if accuracy is wanted. The
+    named models must keep the assertions.
     """
     errors: list[FmnistError] = []
     progress = Progress("operators", len(benchmark.models))

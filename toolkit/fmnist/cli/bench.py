@@ -149,6 +149,7 @@ def _show(outcome: "BenchOutcome", reports: _Reports) -> None:
     from fmnist.bench.report import benchmark_csv
     from fmnist.cli.output import show
     from fmnist.results.write import write_result
+    from fmnist.text.progress import say
 
     try:
         if reports.csv:
@@ -159,7 +160,10 @@ def _show(outcome: "BenchOutcome", reports: _Reports) -> None:
         alone = "-" in (str(reports.csv), str(reports.markdown))
         show("" if alone else outcome.text, "bench", outcome.benchmark, reports.json)
     if reports.plots:
-        _draw(outcome, reports.plots)
+        from fmnist.bench.pictures import write_pictures
+
+        for line in write_pictures(outcome.benchmark, reports.plots):
+            say(line)
 
 
 def _require_pace(hz: float | None, method: "Method") -> None:
@@ -202,12 +206,3 @@ def _require_pictures_free(folder: Path) -> None:
     with needs_extra("report", "plotting"):
         from fmnist.bench.pictures import require_pictures_free
     require_pictures_free(folder)
-
-
-def _draw(outcome: "BenchOutcome", folder: Path) -> None:
-    """Write the pictures, and name them on standard error."""
-    from fmnist.bench.pictures import write_pictures
-    from fmnist.text.progress import say
-
-    for line in write_pictures(outcome.benchmark, folder):
-        say(line)

@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 _CONVERSION = re.compile(r" cannot be converted to \w+ ([\w-]+) \(")
 """How an export names one scheme of a format."""

@@ -135,8 +135,8 @@ def changed_picture(
     """Return at most 30 images with a changed answer as an SVG file, largest margin of the original first.
 
     Above each image are the answers of the original and of the converted model, by these names, with their
-    margins; below it are the true class and the number. The images are uint8 ``[N, H, W]`` or ``[N, H, W,
-    C]``.
+    margins; below it are the true class and the number. Images are uint8, ``[N, H, W]`` or
+    ``[N, H, W, C]``.
     """
     marks = [_mark(*classes) for classes in zip(flips.true, flips.reference, flips.candidate, strict=True)]
     # Sorting keeps the order of equal ones, which is that of the images.

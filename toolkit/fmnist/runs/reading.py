@@ -115,6 +115,8 @@ def read_run(run: Run) -> RunResults:
     artifacts = _with_results(_artifacts(run), files, reference)
     [original] = _with_results([_original(run, reference)], {"bench": files["bench"]}, reference)
     bench = files["bench"]
+    present = {artifact.sha256 for artifact in artifacts}
+    devices = (_device(folder, reference, present) for folder in sorted(run.folder.glob("devices/*/")))
     return RunResults(
         folder=run.folder,
         dataset=reference.dataset,
@@ -129,7 +131,7 @@ def read_run(run: Run) -> RunResults:
         rejected=_rejected(run),
         environment=(bench or training).read(_environment),
         measured=bench.read(lambda content: content["measured"].text()) if bench else "",
-        devices=_devices(run, reference, {artifact.sha256 for artifact in artifacts}),
+        devices=tuple(device for device in devices if device),
         gaps=_gaps(run, artifacts, files),
     )
 
@@ -229,11 +231,6 @@ def _epochs(training: Part) -> tuple[Epoch, ...]:
 
 def _environment(record: Part) -> Environment:
     return read_record(Environment, record["environment"])
-
-
-def _devices(run: Run, reference: Reference, present: set[str]) -> tuple[DeviceResults, ...]:
-    found = (_device(folder, reference, present) for folder in sorted(run.folder.glob("devices/*/")))
-    return tuple(device for device in found if device)
 
 
 def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResults | None:
