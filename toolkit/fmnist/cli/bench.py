@@ -94,6 +94,7 @@ def bench(
     from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale
     from fmnist.models.select import select_artifacts
     from fmnist.text.progress import Progress, say
+    from fmnist_runtime.errors import needs_extra
 
     method = Method(scenario, timing.duration, timing.processes, hz or Method.hz, input_range)
     _require_pace(hz, method)
@@ -102,7 +103,9 @@ def bench(
     if limits.baseline:
         require_kept([limits.baseline], *files)
     if reports.plots:
-        _require_pictures_free(reports.plots)
+        with needs_extra("report", "plotting"):
+            from fmnist.bench.pictures import require_pictures_free
+        require_pictures_free(reports.plots)
     gate = _gate(limits, method)
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
@@ -198,11 +201,3 @@ def _gate(limits: _Limits, method: "Method") -> "LatencyGate":
     older = read_benchmark(limits.baseline)
     require_same_scenario("bench", method, older)
     return LatencyGate(assertions, older)
-
-
-def _require_pictures_free(folder: Path) -> None:
-    from fmnist_runtime.errors import needs_extra
-
-    with needs_extra("report", "plotting"):
-        from fmnist.bench.pictures import require_pictures_free
-    require_pictures_free(folder)

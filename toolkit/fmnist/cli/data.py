@@ -43,12 +43,7 @@ def verify(
     Its format and counts, and for known data sets the published SHA-256.
     """
     from fmnist.cli.output import fail, show
-    from fmnist.datasets.inventory import (
-        DatasetVerification,
-        verifiable,
-        verification_text,
-        verify_dataset,
-    )
+    from fmnist.datasets.inventory import DatasetVerification, verifiable, verification_text, verify_dataset
     from fmnist_runtime.errors import FmnistError
 
     files, failures = [], []

@@ -145,8 +145,7 @@ def _pixel_range(text: str | None) -> str | None:
 
 
 NamedRun = Annotated[
-    Path | None,
-    typer.Argument(metavar="[RUN]", help="A run. Default: the newest run.", show_default=False),
+    Path | None, typer.Argument(metavar="[RUN]", help="A run. Default: the newest run.", show_default=False)
 ]
 Models = Annotated[
     list[Path] | None,

@@ -52,10 +52,7 @@ class Bundles:
 
 
 def deploy(
-    run: Run,
-    hosts: Sequence[str],
-    bundle_for: Callable[[Target], Bundle],
-    bench_options: Sequence[str],
+    run: Run, hosts: Sequence[str], bundle_for: Callable[[Target], Bundle], bench_options: Sequence[str]
 ) -> list[DeviceOutcome]:
     """Deploy a run to devices, measure it there, and copy the results into the run.
 

@@ -95,8 +95,16 @@ class Measurement:
         return rows
 
     def rows(self) -> list[SummaryRow]:
-        """Return a row for each artifact from the results so far; raises as `rows_of`."""
-        return rows_of(self._results)
+        """Return a row for each artifact from the results so far; the original did not run there.
+
+        Raises:
+            DeviceError: A result is damaged.
+        """
+        try:
+            rows = summarise(self._results)
+        except DamageError as error:
+            raise DeviceError(f"answers with a damaged result ({error})") from error
+        return [row for row in rows if row.format != "keras"]
 
     def _path(self, kind: str) -> Path:
         return self._folder / f"{kind}.json"
@@ -115,21 +123,6 @@ def read_result(kind: str, content: bytes) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("schema") != schema(kind):
         raise DeviceError(f"fmnist {kind} there answered with another result than {schema(kind)}")
     return record
-
-
-def rows_of(results: dict[str, dict[str, Any]]) -> list[SummaryRow]:
-    """Return a row for each artifact, without the original, which did not run there.
-
-    The results of eval, parity and bench that are here have the right schemas.
-
-    Raises:
-        DeviceError: They are damaged.
-    """
-    try:
-        rows = summarise(results)
-    except DamageError as error:
-        raise DeviceError(f"answers with a damaged result ({error})") from error
-    return [row for row in rows if row.format != "keras"]
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -220,14 +220,7 @@ class Ssh:
             self._latest[host] = connection  # a host has one at a time
         return connection
 
-    def run(
-        self,
-        host: str,
-        script: str,
-        limit: int,
-        stdin: bytes,
-        timeout_s: float,
-    ) -> Reply:
+    def run(self, host: str, script: str, limit: int, stdin: bytes, timeout_s: float) -> Reply:
         """Run a line of ``sh`` on a host to its end, with some kB as its standard input.
 
         ``limit`` is the largest size of its output in bytes.

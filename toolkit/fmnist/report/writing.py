@@ -25,9 +25,7 @@ def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, f
     """Write the page of a run, or of several; without the images of changed answers the page says so.
 
     If ``out`` is None, it goes to the folder of the run, or with several runs to the working directory.
-
-    Returns:
-        The file.
+    Returns its path.
 
     Raises:
         ResultError: A result in a run's folder is damaged or of another version.

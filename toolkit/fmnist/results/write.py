@@ -71,11 +71,7 @@ def to_json(kind: str, body: Any) -> str:
 
     The kind is the verb that made it: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
     """
-    document = {
-        "schema": schema(kind),
-        "environment": plain(read_environment()),
-        **plain(body),
-    }
+    document = {"schema": schema(kind), "environment": plain(read_environment()), **plain(body)}
     text = json.dumps(document, indent=1, allow_nan=False)
     return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 

@@ -20,12 +20,9 @@ from fmnist_runtime.data.datasets import Dataset
 
 
 def build_model(settings: TrainSettings, image_shape: tuple[int, ...], classes: int) -> keras.Sequential:
-    """Return a network of hidden layers with dropout and softmax, which takes raw pixels.
+    """Return a compiled network of hidden layers with dropout, from raw pixels 0–255 to probabilities.
 
     The shape of an image is ``(H, W)`` or ``(H, W, C)``.
-
-    Returns:
-        A compiled model from raw pixels 0–255 to probabilities.
     """
     layers = [
         keras.Input(image_shape, name="image"),
