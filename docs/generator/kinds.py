@@ -7,11 +7,11 @@ from typing import Any
 
 from fmnist.bench.compare import BenchmarkComparison
 from fmnist.bench.record import Benchmark
-from fmnist.bundle.contents import Description
-from fmnist.datasets.inventory import DatasetVerification, InventoryBody
+from fmnist.bundle.contents import BundleDescription
+from fmnist.datasets.inventory import DatasetVerification, Inventory
 from fmnist.deploy.outcome import DeploymentBody
-from fmnist.devices.doctor.diagnosis import ExaminationBody
-from fmnist.models.inspect import InspectionBody
+from fmnist.devices.doctor.diagnosis import Examination
+from fmnist.models.inspect import Inspection
 from fmnist.parity.report import ParityBody
 from fmnist.predict.output import PredictionBody
 from fmnist.results.summary import SummaryBody
@@ -115,7 +115,7 @@ KINDS = (
     ),
     _kind(
         "inspect",
-        InspectionBody,
+        Inspection,
         "`fmnist inspect --json FILE`",
         "",
         "What is in a model file, and what it says of itself.",
@@ -129,12 +129,12 @@ KINDS = (
     ),
     _kind(
         "doctor",
-        ExaminationBody,
+        Examination,
         "`fmnist doctor --json FILE`",
         "",
         "What a machine is, what runs models on it, and what to do where something is amiss.",
     ),
-    _kind("data", InventoryBody, "`fmnist data list --json FILE`", "", "Where the known data sets are."),
+    _kind("data", Inventory, "`fmnist data list --json FILE`", "", "Where the known data sets are."),
     _kind(
         "data-verify",
         DatasetVerification,
@@ -153,7 +153,7 @@ KINDS = (
     ),
     Kind(
         "bundle",
-        Description,
+        BundleDescription,
         "`fmnist bundle`, `fmnist deploy`",
         "`bundle.json` in a bundle",
         "What a bundle is for, which its `install.sh` reads. It says nothing of the machine that made it.",

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist.bench.configuration import Configuration, Method
-from fmnist.bench.processes import Process, Steady
+from fmnist.bench.processes import Process
 from fmnist.bench.record import Benchmark, NotTimed
 from fmnist.bench.result import timed_record
 from fmnist.results.model_file import ModelFile
@@ -42,9 +42,9 @@ def timed(
     model = ModelFile(name, suffix, scheme, size_bytes, sha256, engine, threads, "0-255", "its seal")
     samples = Samples.of(np.array(times_ns))
     timing = Timing(samples, np.full(10, float(np.median(times_ns))))
-    steady = None if cold else Steady(WarmUp(10, 0.1, True, 1.0), timing)
+    steady = (None, None) if cold else (WarmUp(10, 0.1, True, 1.0), timing)
     window = (STATE, LATER)
-    process = Process(model, 100_000_000, 20_000_000, 50_000, 120_050_000, 30_000_000, window, steady)
+    process = Process(model, 100_000_000, 20_000_000, 50_000, 120_050_000, 30_000_000, window, *steady)
     configuration = Configuration(Path(path), engine.split()[0], threads, batch)
     record = timed_record(configuration, [process] * processes, name)
     assert isinstance(record, TimedModel)

@@ -91,11 +91,8 @@ class Export:
 def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[Recipe, Path]:
     """Return the file that each recipe writes.
 
-    Args:
-        model: The original.
-        recipes: What to make.
-        out: A file of the recipe's suffix, if there is one recipe; else a folder; ``export`` beside the
-            original if None.
+    ``out`` is a file of the recipe's suffix, if there is one recipe; else a folder; ``export`` beside the
+    original if None.
 
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
@@ -121,14 +118,9 @@ def export_model(
 ) -> Export:
     """Export a Keras model, and list the artifacts in a manifest. Recipes fail independently.
 
-    A folder outside a run also gets the original's scores, so that it can go to a device as it is.
-
-    Args:
-        origin: The original.
-        targets: The file that each recipe writes.
-        force: Replace also files that fmnist did not make, and remake current artifacts.
-        on_artifact: Called with each artifact when its file is complete.
-        on_step: Called with the name of each step.
+    A folder outside a run also gets the original's scores, so that it can go to a device as it is. ``force``
+    replaces also files that fmnist did not make, and remakes current artifacts. ``on_artifact`` is called
+    with each artifact when its file is complete, ``on_step`` with the name of each step.
 
     Raises:
         ModelError: The model is not a Keras file.
@@ -146,6 +138,7 @@ def export_model(
         import onnx  # noqa: F401 - the rest of the extra is loaded when something is converted
 
         from fmnist_exporters.export import Artifact, Exporter
+        from fmnist_exporters.manifest import write_manifest
     source = _source(origin)
     exporter = Exporter(source, force, lambda note: say_notes([note]), on_step)
     folders = {
@@ -161,7 +154,8 @@ def export_model(
                     on_artifact(result)
     finally:  # also after an interruption
         made = any(isinstance(result, Artifact | RejectedError) for result in results.values())
-        _list_artifacts(folders if made else ())
+        for folder in folders if made else ():
+            write_manifest(folder)
     in_order = [results[recipe] for recipe in targets]
     artifacts = [result for result in in_order if isinstance(result, Artifact)]
     failures = [result for result in in_order if isinstance(result, FmnistError)]
@@ -196,13 +190,6 @@ def _require_free(
         require_writable(folder / MANIFEST, MANIFEST_FILE, force)
         if not _lies_in_run(folder):
             require_writable(reference_path(model, folder), REFERENCE, force)
-
-
-def _list_artifacts(folders: Iterable[Path]) -> None:
-    from fmnist_exporters.manifest import write_manifest
-
-    for folder in folders:
-        write_manifest(folder)
 
 
 def _lies_in_run(folder: Path) -> bool:

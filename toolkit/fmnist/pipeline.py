@@ -66,15 +66,9 @@ class Pipeline:
         force: bool,
         limits: Mapping[str, Any],
     ) -> None:
-        """Work in a run directory.
+        """Work in the directory of a run with a trained model.
 
-        Args:
-            run: The directory, with a trained model.
-            data_dir: Folder of the data set, if not in one of the usual places.
-            threads: Threads one inference may use.
-            method: How models are timed.
-            force: Replace files that fmnist did not make.
-            limits: Fields of a gate that replace those of each scheme's own.
+        Limits are fields of a gate that replace those of each scheme's own.
         """
         self._run, self._data_dir, self._how = run, data_dir, Execution(threads)
         self._method, self._force, self._limits = method, force, limits
@@ -168,11 +162,7 @@ class Pipeline:
     ) -> dict[str, Any]:
         """Return a result, kept or made now; empty if it cannot be made.
 
-        Args:
-            kind: The verb.
-            work: Makes the result.
-            depends_on: Class of what the result depends on.
-            settings: The fields that this class adds to `Inputs`.
+        Settings are the fields that the class of what it depends on adds to `Inputs`.
         """
         path = self._run.result(kind)
         try:

@@ -9,7 +9,7 @@ import numpy as np
 from support.timings import benchmark
 
 from fmnist.bench.configuration import Configuration
-from fmnist.bench.processes import Process, Steady
+from fmnist.bench.processes import Process
 from fmnist.bench.report import benchmark_text
 from fmnist.bench.result import ADVICE, timed_record
 from fmnist.results.model_file import ModelFile
@@ -29,9 +29,9 @@ def processes_at(name: str, threads: int, levels_us: list[float], busy_elsewhere
         times = np.full(10, level * 1000)
         timing = Timing(Samples.of(times.astype(np.int64)), times)
         window = (state(0, 0, 0), state(0.5, 0.5 + 0.5 * busy_elsewhere, 0.5))
-        steady = Steady(WarmUp(10, 0.1, True, level * 1000), timing)
+        warm_up = WarmUp(10, 0.1, True, level * 1000)
         model = ModelFile(name, "tflite", "int8", 1000, "0" * 64, "engine 1.0", threads, None, "")
-        processes.append(Process(model, 1, 1, 1, 3, 1, window, steady))
+        processes.append(Process(model, 1, 1, 1, 3, 1, window, warm_up, timing))
     return processes
 
 

@@ -79,7 +79,7 @@ def test_a_tflite_tells_its_quantisation_and_where_it_comes_from(fmnist):
 @pytest.mark.parametrize("name", ["model-int8.tflite", "model-int8.onnx"])
 def test_stored_integers_times_their_scales_are_the_weights(tiny, name):
     """Exactly so the largest of each unit, from which its scale comes; the others make up for each other."""
-    contents = inspect_model(EXPORT / name).contents
+    contents = inspect_model(EXPORT / name)
     [kernel] = [weight for weight in contents.weights if {16, 784} == set(weight.shape)]
     integers = kernel.values.astype(int) - kernel.zero_points[0]
     if name.endswith("tflite"):
@@ -124,7 +124,7 @@ def test_operators_with_what_their_weights_take(tmp_path, fmnist, name, kinds, h
 
 
 def test_an_integer_onnx_shows_what_its_activations_are_quantised_by():
-    tensors = inspect_model(EXPORT / "model-int8.onnx").contents.tensors
+    tensors = inspect_model(EXPORT / "model-int8.onnx").tensors
     assert [tensor.role for tensor in tensors] == ["input", *["inner"] * (len(tensors) - 2), "output"]
     pixels, hidden = (tensor for tensor in tensors if tensor.scales)
     assert (pixels.shape, pixels.dtype, pixels.scales, pixels.zero_points) == (
@@ -143,9 +143,7 @@ def test_an_npz_tells_the_same(tiny, fmnist):
     assert row(result.stdout, "image")[1:4] == ["input", "?×28×28", "float32"]
     assert row(result.stdout, "probabilities  ")[1:4] == ["output", "?×10", "float32"]
     weights, _ = trained_weights(tiny / "model.keras")
-    stored = {
-        weight.name: weight.values for weight in inspect_model(EXPORT / "model-float32.npz").contents.weights
-    }
+    stored = {weight.name: weight.values for weight in inspect_model(EXPORT / "model-float32.npz").weights}
     assert list(stored) == list(weights)
     assert np.array_equal(stored["probabilities/kernel"], weights["probabilities/kernel"])
 
@@ -229,7 +227,7 @@ def test_scales_of_a_quantised_onnx(tmp_path):
     onnx.save(model, tmp_path / "linear.onnx")
     inspection = inspect_model(tmp_path / "linear.onnx")
     assert inspection.metadata is None
-    kernel = inspection.contents.weights[0]
+    kernel = inspection.weights[0]
     assert (kernel.minimum, kernel.maximum, kernel.zeros) == (-10, 9, 0.05)
     assert kernel.scales == pytest.approx((0.1, 0.2, 0.3, 0.4, 0.5))
     assert kernel.zero_points == (0,) * 5

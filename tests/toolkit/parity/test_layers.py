@@ -22,7 +22,7 @@ LEAST_DB = {"float32": 100, "int8": 20, "int8-full": 20}
 
 def disturb(path: Path, layer: str) -> None:
     """Add noise of a tenth of their deviation to the weights of a layer, and seal the file again."""
-    weights = inspect_model(path).contents.weights
+    weights = inspect_model(path).weights
     [kernel] = [weight for weight in weights if weight.name.startswith(layer) and weight.values.ndim == 2]
     noise = np.random.default_rng(0).normal(0, kernel.deviation / 10, kernel.shape)
     old, new = (array.astype("<f4").tobytes() for array in (kernel.values, kernel.values + noise))

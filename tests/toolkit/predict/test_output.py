@@ -11,7 +11,7 @@ import numpy as np
 from support.predicting import encode, on_a_terminal, rows
 
 from fmnist.predict.output import cards, comma_separated, json_lines, table
-from fmnist.predict.predict import ClassifiedImage
+from fmnist.predict.predict import ClassifiedImage, ImageAnswer
 from fmnist_runtime import Prediction
 from fmnist_runtime.data.images import Picture
 
@@ -39,14 +39,15 @@ def test_csv_is_quoted_and_works_out_nothing(tmp_path, predict, t10k):
 def test_labels_of_any_kind():
     labels = ["=1+1", "a,b", 'c"d', "ü", "\n", "\x1b[2J"]
     guesses = [Prediction(label, index, 1 / 8) for index, label in enumerate(labels)]
-    answer = ClassifiedImage("boot.png", Picture(np.zeros((28, 28), np.uint8), False, 28, 28, "L"), guesses)
+    picture = Picture(np.zeros((28, 28), np.uint8), False, 28, 28, "L")
+    image = ClassifiedImage(ImageAnswer("boot.png", guesses, False), picture)
 
     layout = comma_separated(6, for_terminal=False)
-    [row] = csv.DictReader(io.StringIO(layout.header + layout.text(answer), newline=""))
+    [row] = csv.DictReader(io.StringIO(layout.header + layout.text(image), newline=""))
     assert [row[f"label_{rank}"] for rank in range(1, 7)] == labels
-    assert [guess["label"] for guess in json.loads(json_lines().text(answer))["predictions"]] == labels
+    assert [guess["label"] for guess in json.loads(json_lines().text(image))["predictions"]] == labels
     cells = ["boot.png", *(f"{label} 12.5%" for label in ("=1+1", "a,b", 'c"d', "ü", "?", "?[2J"))]
-    assert re.split(r" {2,}", table(labels, 6, 8).text(answer).rstrip("\n")) == cells
+    assert re.split(r" {2,}", table(labels, 6, 8).text(image).rstrip("\n")) == cells
 
 
 def test_what_was_inverted_is_said_once_and_of_each_image(predict, photos, t10k):
@@ -101,6 +102,7 @@ def test_show_draws_what_the_model_saw(predict, tmp_path, t10k):
 
 def test_show_of_a_large_model_leaves_room_for_answers():
     picture = Picture(np.zeros((224, 224, 3), np.uint8), False, 640, 480, "RGB")
-    text = cards(80, False).text(ClassifiedImage("a.png", picture, [Prediction("Bag", 8, 0.5)]))
+    answer = ImageAnswer("a.png", [Prediction("Bag", 8, 0.5)], False)
+    text = cards(80, False).text(ClassifiedImage(answer, picture))
     # 224 pixels by fives, the least whole factor that fits in 80 - 32 characters, are 45.
     assert text.splitlines()[1] == " " * 45 + "  Bag   50.0%"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from support import TINY
 
+from fmnist.results.write import plain
 from fmnist.runs.run import Run, new_run, newest_run, require_ours, run_name, run_of
 from fmnist.runs.settings import TrainSettings
 from fmnist_runtime.errors import OutputError, ResultError
@@ -97,7 +98,7 @@ def test_a_run_is_named_after_its_data_set():
 
 def test_settings_survive_their_record():
     settings = TrainSettings(hidden=(256, 128), dropout=0)
-    assert TrainSettings.from_record(json.loads(json.dumps(settings.to_record()))) == settings
+    assert TrainSettings.from_record(json.loads(json.dumps(plain(settings)))) == settings
     assert TrainSettings.from_record({"epochs": 3}) == TrainSettings(epochs=3)
 
 

@@ -125,11 +125,7 @@ _WITH_UNIT = re.compile(r"([+-]?(?:[0-9.]+(?:[eE][+-]?[0-9]+)?|nan|inf(?:inity)?
 
 
 def parse_assertion(text: str, scenario: str) -> Assertion:
-    """Read an assertion.
-
-    Args:
-        text: What the user wrote.
-        scenario: What is to be timed, as of `Method`.
+    """Read an assertion that the user wrote, for a scenario as of `Method`.
 
     Raises:
         ValueError: The text is not an assertion, or the scenario does not measure its figure; the message

@@ -153,10 +153,7 @@ def _pair(old: BenchmarkFile, new: BenchmarkFile) -> ComparedPair:
 def require_same_scenario(named: object, method: Method, old: BenchmarkFile) -> None:
     """Check that a benchmark timed what an older one did.
 
-    Args:
-        named: The benchmark, for the message.
-        method: How it was timed.
-        old: The older one.
+    The message calls the benchmark ``named``.
 
     Raises:
         ResultError: It did not.
@@ -172,9 +169,7 @@ def require_same_scenario(named: object, method: Method, old: BenchmarkFile) -> 
 def ratio_of_medians(new: Sequence[float], old: Sequence[float]) -> tuple[float, float | None, float | None]:
     """Return the ratio of two medians over processes, and both ends of its bootstrap interval.
 
-    Args:
-        new: A figure of each process, more than 0.
-        old: The same of the older benchmark.
+    The figures, one of each process, are more than 0.
     """
     value = float(np.median(new) / np.median(old))
     few = min(len(new), len(old)) < MIN_PROCESSES

@@ -35,12 +35,10 @@ class LatencyGate:
 
 
 def judge_benchmark(gate: LatencyGate, benchmark: Benchmark, paths: Sequence[Path]) -> list[AssertionOutcome]:
-    """Check every assertion for the models that a user named.
+    """Check every assertion for the models that a user named, by their paths.
 
-    Args:
-        gate: The assertions.
-        benchmark: A benchmark that was not interrupted. For a model that failed in it, no assertion holds.
-        paths: The named models; others, such as an original that was timed beside them, are left out.
+    The benchmark was not interrupted. For a model that failed in it, no assertion holds. Other models, such
+    as an original that was timed beside them, are left out.
     """
     models = [model for model in benchmark.models if model.path in paths]
     failed = [*benchmark.failures, *benchmark.left_out]
@@ -59,11 +57,7 @@ def judge(
 ) -> list[AssertionOutcome]:
     """Check every assertion for every configuration.
 
-    Args:
-        gate: The assertions.
-        models: What was measured.
-        failures: Why other configurations could not be measured; for these no assertion holds.
-        method: How it was measured.
+    For those that could not be measured, no assertion holds; ``failures`` has the reasons.
     """
     found = []
     for assertion in gate.assertions:

@@ -54,10 +54,7 @@ def find_ranges(
 ) -> tuple[dict[str, str], dict[Path, FmnistError]]:
     """Find the input range of each model that does not state it, with labelled images.
 
-    Args:
-        paths: The models.
-        named: The range that the user named for all of them; then none is searched.
-        split: Labelled images.
+    If the user named a range for all of them, none is searched.
 
     Returns:
         The ranges that were found, by path, and the errors of the others.

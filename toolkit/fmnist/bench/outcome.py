@@ -60,17 +60,11 @@ def examine(
     gate: LatencyGate,
     named: Sequence[Path],
 ) -> BenchOutcome:
-    """Add operators, accuracy and assertions to a benchmark.
+    """Add operators, accuracy and assertions to a benchmark of at least one model.
 
-    Ctrl-C ends this; after it no operators are timed and nothing is asserted.
-
-    Args:
-        benchmark: What was timed; one model at least.
-        images: uint8 ``[N, H, W]``, the images it was timed on.
-        operators: Whether to time operators.
-        scored_on: Where test splits are found, if accuracy is wanted.
-        gate: The assertions.
-        named: The models that must keep them.
+    Ctrl-C ends this; after it no operators are timed and nothing is asserted. ``images``, uint8
+    ``[N, H, W]``, are those it was timed on. ``scored_on`` finds test splits, if accuracy is wanted. The
+    named models must keep the assertions.
     """
     errors: list[FmnistError] = []
     progress = Progress("operators", len(benchmark.models))

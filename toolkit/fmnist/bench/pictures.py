@@ -50,11 +50,9 @@ def require_pictures_free(folder: Path) -> None:
 
 
 def write_pictures(benchmark: Benchmark, folder: Path) -> list[str]:
-    """Draw accuracy against speed, and the distribution of times.
+    """Draw accuracy against speed, and the distribution of times, of at least one model.
 
-    Args:
-        benchmark: What was measured, of one model at least.
-        folder: Where to write; it is made if need be.
+    The folder is made if need be.
 
     Returns:
         A line for each file, which names it or says why it is not there. An older file is then removed, as it

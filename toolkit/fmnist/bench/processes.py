@@ -29,16 +29,6 @@ _BLAS_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 @dataclass(frozen=True)
-class Steady:
-    """Measurements of a process after its first answer."""
-
-    warm_up: WarmUp
-    """The warm-up, until the model had settled."""
-    timing: Timing
-    """The times after it."""
-
-
-@dataclass(frozen=True)
 class Process:
     """Measurements of one configuration in one fresh process."""
 
@@ -56,17 +46,16 @@ class Process:
     """Peak memory of the process until then; None where the system does not report it."""
     machine: tuple[MachineState, MachineState]
     """The machine before and after the timing: of a cold start, or of what followed it."""
-    steady: Steady | None
-    """The measurements after the first answer; None for a cold start."""
+    warm_up: WarmUp | None
+    """The warm-up after the first answer, until the model had settled; None for a cold start."""
+    timing: Timing | None
+    """The times after it; None for a cold start."""
 
 
 def run_worker(configuration: Configuration, method: Method, images: Path) -> Process:
-    """Time a configuration in a process of its own.
+    """Time a configuration in a process of its own, which takes its share of the time.
 
-    Args:
-        configuration: What to time.
-        method: How; this process takes its share of the time.
-        images: An ``.npy`` file of uint8 ``[N, H, W]``.
+    ``images`` is an ``.npy`` file of uint8 ``[N, H, W]``.
 
     Raises:
         ModelError: The model cannot be opened or run, or its engine crashed.
@@ -75,10 +64,18 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
     before = replace(read_machine_state(), own_s=0.0)  # as the process is about to start
     started_ns = time.perf_counter_ns()
     report = _report(_job(configuration, method, images))
+    warm, timing = None, None
     if method.scenario == "cold-start":
         machine = (before, MachineState(**report["machine_after"]))
     else:
         machine = (MachineState(**report["machine"][0]), MachineState(**report["machine"][1]))
+        warm = WarmUp(**report["warm_up"])
+        timing = Timing(
+            Samples(np.array(report["times_ns"], np.int64), np.array(report["counts"], np.int64)),
+            np.array(report["block_medians_ns"]),
+            report["images_per_second"],
+            report["misses"],
+        )
     return Process(
         model=ModelFile(**report["model"]) if report["model"] else None,
         imports_ns=report["began_at_ns"] - started_ns,
@@ -87,7 +84,8 @@ def run_worker(configuration: Configuration, method: Method, images: Path) -> Pr
         cold_start_ns=report["answered_at_ns"] - started_ns,
         peak_memory_bytes=report["peak_memory_bytes"],
         machine=machine,
-        steady=_steady(report) if "warm_up" in report else None,
+        warm_up=warm,
+        timing=timing,
     )
 
 
@@ -149,13 +147,3 @@ def _report(job: Job) -> dict[str, Any]:
 def _import_path() -> str:
     """Return this process's import path, so that the worker runs the same code."""
     return os.pathsep.join(path or str(Path.cwd()) for path in sys.path)
-
-
-def _steady(report: dict[str, Any]) -> Steady:
-    timing = Timing(
-        Samples(np.array(report["times_ns"], np.int64), np.array(report["counts"], np.int64)),
-        np.array(report["block_medians_ns"]),
-        report["images_per_second"],
-        report["misses"],
-    )
-    return Steady(WarmUp(**report["warm_up"]), timing)

@@ -33,13 +33,13 @@ def timed_record(configuration: Configuration, processes: Sequence[Process], nam
         processes: What each process measured, in the order they ran; at least one.
         name: Name of the model's file, or its path where others have that name, too.
     """
-    steady = [process.steady for process in processes if process.steady]
+    timings = [process.timing for process in processes if process.timing]
     starts = np.array([process.cold_start_ns for process in processes])
-    parts = [each.timing.samples for each in steady] or [Samples.of(starts)]
-    blocks = [each.timing.block_medians_ns for each in steady]
+    parts = [each.samples for each in timings] or [Samples.of(starts)]
+    blocks = [each.block_medians_ns for each in timings]
     blocks = blocks or [np.array([start], np.float64) for start in starts]
-    rates = [each.timing.images_per_second for each in steady if each.timing.images_per_second]
-    missed = [each.timing.misses for each in steady if each.timing.misses is not None]
+    rates = [each.images_per_second for each in timings if each.images_per_second]
+    missed = [each.misses for each in timings if each.misses is not None]
     samples = Samples.merged(parts)
     trust = judge(blocks, [process.machine for process in processes])
     figures: dict[str, Any] = {
@@ -75,14 +75,14 @@ def _percentile_us(parts: Sequence[Samples], percent: float) -> Percentile | Non
 
 
 def _figures(process: Process) -> ProcessFigures:
-    timing = process.steady.timing if process.steady else None
+    timing = process.timing
     return ProcessFigures(
         imports_us=process.imports_ns / 1000,
         load_us=process.load_ns / 1000,
         first_us=process.first_ns / 1000,
         cold_start_us=process.cold_start_ns / 1000,
         peak_memory_bytes=process.peak_memory_bytes,
-        warm_up=process.steady.warm_up if process.steady else None,
+        warm_up=process.warm_up,
         block_medians_us=timing.block_medians_ns / 1000 if timing else None,
         images_per_second=timing.images_per_second if timing else None,
         machine=process.machine,

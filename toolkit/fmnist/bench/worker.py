@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from fmnist.models.open import Execution, describe, images_of_a_dataset, open_model
 from fmnist_runtime import Session
 from fmnist_runtime.errors import FmnistError, UnsupportedError
-from fmnist_runtime.machine.state import MachineState, read_machine_state
+from fmnist_runtime.machine.state import read_machine_state
 from fmnist_runtime.timing import Timing, WarmUp, measure_throughput, time_calls, time_periodic, warm_up
 from fmnist_runtime.timing.operators import profile_operators
 
@@ -120,8 +120,15 @@ def work(job: Job) -> dict[str, Any]:
         timing = _time(job, call, batches, warm)
         if job.scenario == "periodic":
             warm_up(call, batches)  # as a core that slept between calls clocks lower without being throttled
-        machine = (before, read_machine_state())
-        report |= _timed(warm, timing, machine)
+        report |= {
+            "warm_up": asdict(warm),
+            "times_ns": timing.samples.times_ns.tolist(),
+            "counts": timing.samples.counts.tolist(),
+            "block_medians_ns": timing.block_medians_ns.tolist(),
+            "images_per_second": timing.images_per_second,
+            "misses": timing.misses,
+            "machine": [asdict(before), asdict(read_machine_state())],
+        }
     return report
 
 
@@ -157,18 +164,6 @@ def _time(job: Job, call: Any, batches: Iterator[NDArray[np.uint8]], warm: WarmU
         case "throughput":
             return measure_throughput(call, batches, job.seconds, warm)
     return time_calls(call, batches, job.seconds, warm)
-
-
-def _timed(warm: WarmUp, timing: Timing, machine: tuple[MachineState, MachineState]) -> dict[str, Any]:
-    return {
-        "warm_up": asdict(warm),
-        "times_ns": timing.samples.times_ns.tolist(),
-        "counts": timing.samples.counts.tolist(),
-        "block_medians_ns": timing.block_medians_ns.tolist(),
-        "images_per_second": timing.images_per_second,
-        "misses": timing.misses,
-        "machine": [asdict(state) for state in machine],
-    }
 
 
 def peak_memory() -> int | None:

@@ -12,11 +12,12 @@ from functools import cached_property
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import BinaryIO, TypedDict
+from typing import BinaryIO
 
 from fmnist.bundle.run_files import ExportedFile, artifacts_for, run_files, test_files
 from fmnist.bundle.wheels import fetch_wheels, installed_bytes, own_wheel
 from fmnist.devices.targets import ENGINE_EXTRAS, Target, requirements
+from fmnist.results.write import plain
 from fmnist.runs.run import Run
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.files import sha256_file
@@ -61,8 +62,9 @@ class BundleFile:
         return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
 
 
-class Description(TypedDict):
-    """The content of ``bundle.json``."""
+@dataclass(frozen=True)
+class BundleDescription:
+    """What a bundle is for: the content of ``bundle.json``, which does not depend on this machine."""
 
     schema: str
     """The layout: ``fmnist.bundle/1``."""
@@ -146,15 +148,25 @@ def make_bundle(
     engines = [extra for extra in ENGINE_EXTRAS if extra in carried]
     pins = requirements([*engines, "images"] if target.has_engines else [], numpy=target.has_engines)
     fetched = fetch_wheels(pins, target) if wheels else []
-    room = _ROOM + sum(map(installed_bytes, fetched))
+    description = BundleDescription(
+        schema=_SCHEMA,
+        fmnist=version("fmnist"),
+        run=_run_name(run),
+        platform=target.platform,
+        python=target.python,
+        formats=sorted(carried),
+        data=data,
+        wheels=wheels,
+        installed_bytes=_ROOM + sum(map(installed_bytes, fetched)),
+    )
     name, own = own_wheel()
     packages = [_file(f"wheels/{name}", own), *(_file(f"wheels/{path.name}", path) for path in fetched)]
 
     contents |= {
         "requirements.txt": _requirements(pins, packages),
-        "README.md": Guide(bundle_name(run, target), target, artifacts, home, data, wheels, room).text(),
+        "README.md": _guide(bundle_name(run, target), target, artifacts, description).encode(),
         "install.sh": files("fmnist.bundle").joinpath("install.sh").read_bytes(),
-        DESCRIPTION: _description(run, target, carried, data, wheels, room),
+        DESCRIPTION: (json.dumps(plain(description), indent=1) + "\n").encode(),
     }
     named = [*packages, *(_file(name, content) for name, content in contents.items())]
     return Bundle(bundle_name(run, target), target, _summed(named))
@@ -166,24 +178,6 @@ def _run_name(run: Run) -> str:
 
 def _file(name: str, content: Path | bytes) -> BundleFile:
     return BundleFile(name, content, executable=name.endswith(".sh"))
-
-
-def _description(
-    run: Run, target: Target, formats: Iterable[str], data: bool, wheels: bool, room: int
-) -> bytes:
-    """Return the description as JSON. It does not depend on this machine."""
-    body: Description = {
-        "schema": _SCHEMA,
-        "fmnist": version("fmnist"),
-        "run": _run_name(run),
-        "platform": target.platform,
-        "python": target.python,
-        "formats": sorted(formats),
-        "data": data,
-        "wheels": wheels,
-        "installed_bytes": room,
-    }
-    return (json.dumps(body, indent=1) + "\n").encode()
 
 
 def _requirements(pins: Iterable[str], packages: Sequence[BundleFile]) -> bytes:
@@ -208,34 +202,20 @@ def _summed(named: Iterable[BundleFile]) -> tuple[BundleFile, ...]:
 _FMNIST = ".venv/bin/fmnist"
 
 
-@dataclass(frozen=True)
-class Guide:
-    """The README of a bundle: the commands to type on the device."""
+def _guide(
+    name: str, target: Target, artifacts: Sequence[ExportedFile], description: BundleDescription
+) -> str:
+    """Return a bundle's README in Markdown, with the commands to type on the device."""
+    commands = _commands(target, artifacts, description)
+    width = max(len(command) for command, _ in commands)
+    lines = "\n".join(f"{command.ljust(width)}  # {what}" for command, what in commands)
+    formats = ", ".join(dict.fromkeys(artifact.format for artifact in artifacts))
+    machine = f"{target.platform} with Python {target.python}"
+    if not target.has_engines:
+        machine = f"any machine with Python {target.python} or newer and NumPy"
+    return f"""# {name}
 
-    name: str
-    """Its folder."""
-    target: Target
-    """Where it is to be installed."""
-    artifacts: Sequence[ExportedFile]
-    """The artifacts in it."""
-    home: str
-    """Folder of the run in it."""
-    data: bool
-    """Whether it has test images."""
-    wheels: bool
-    """Whether it has all wheels."""
-    room: int
-    """Disk space that it needs when it is installed, in bytes."""
-
-    def text(self) -> bytes:
-        """Return the README in Markdown."""
-        commands = self._commands()
-        width = max(len(command) for command, _ in commands)
-        lines = "\n".join(f"{command.ljust(width)}  # {what}" for command, what in commands)
-        formats = ", ".join(dict.fromkeys(artifact.format for artifact in self.artifacts))
-        return f"""# {self.name}
-
-Artifacts of a run ({formats}) and fmnist {version("fmnist")}, to be installed on {self._machine()}.
+Artifacts of a run ({formats}) and fmnist {description.fmnist}, to be installed on {machine}.
 In this folder, there:
 
 ```sh
@@ -243,28 +223,27 @@ In this folder, there:
 ```
 
 Everything stays in this folder: to be rid of it, delete it; after moving it, run `install.sh` again.
-""".encode()
+"""
 
-    def _machine(self) -> str:
-        if self.target.has_engines:
-            return f"{self.target.platform} with Python {self.target.python}"
-        return f"any machine with Python {self.target.python} or newer and NumPy"
 
-    def _commands(self) -> list[tuple[str, str]]:
-        """Return the commands, and what each does."""
-        model = next((item for item in self.artifacts if item.scheme == "int8"), self.artifacts[0])
-        path = shlex.quote(f"{self.home}/export/{model.path.name}")
-        where = "" if self.data else " --data-dir FOLDER"
-        network = "without network" if self.wheels else "packages come from the network"
-        commands = [
-            ("sh install.sh", f"makes .venv, at most {self.room / 1e6:.0f} MB, {network}; ends with verify"),
-            (f"{_FMNIST} verify", "do the artifacts answer here as where they were made?"),
-            (f"{_FMNIST} eval{where}", "accuracy on the test images"),
-            (f"{_FMNIST} parity{where}", "may they replace the original?"),
-            (f"{_FMNIST} bench{where}", "how long does one image take here?"),
-            (f"{_FMNIST} predict {path} photo.jpg", "what is on a photo"),
-            (f"{_FMNIST} --help", "everything else"),
-        ]
-        if not self.target.has_engines:
-            commands.insert(0, ("sudo apt install python3-numpy python3-pil", "unless they are there"))
-        return commands
+def _commands(
+    target: Target, artifacts: Sequence[ExportedFile], description: BundleDescription
+) -> list[tuple[str, str]]:
+    """Return the commands, and what each does."""
+    model = next((item for item in artifacts if item.scheme == "int8"), artifacts[0])
+    path = shlex.quote(f"runs/{description.run}/export/{model.path.name}")
+    where = "" if description.data else " --data-dir FOLDER"
+    network = "without network" if description.wheels else "packages come from the network"
+    room = f"at most {description.installed_bytes / 1e6:.0f} MB"
+    commands = [
+        ("sh install.sh", f"makes .venv, {room}, {network}; ends with verify"),
+        (f"{_FMNIST} verify", "do the artifacts answer here as where they were made?"),
+        (f"{_FMNIST} eval{where}", "accuracy on the test images"),
+        (f"{_FMNIST} parity{where}", "may they replace the original?"),
+        (f"{_FMNIST} bench{where}", "how long does one image take here?"),
+        (f"{_FMNIST} predict {path} photo.jpg", "what is on a photo"),
+        (f"{_FMNIST} --help", "everything else"),
+    ]
+    if not target.has_engines:
+        commands.insert(0, ("sudo apt install python3-numpy python3-pil", "unless they are there"))
+    return commands

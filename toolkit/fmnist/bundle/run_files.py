@@ -71,10 +71,7 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
 def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[str, Path | bytes]:
     """Return the files that make artifacts a run, by their paths in the bundle.
 
-    Args:
-        run: The run.
-        artifacts: Its artifacts to include; the manifest lists only these.
-        home: The run's folder in the bundle.
+    The manifest lists only these artifacts. ``home`` is the run's folder in the bundle.
 
     Raises:
         ResultError: The original's scores are missing, or of another model.
@@ -92,10 +89,6 @@ def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[st
 
 def test_files(run: Run, data_dir: Path | None) -> dict[str, Path | bytes]:
     """Return the test images of a run's data set, by their paths under ``data/NAME``.
-
-    Args:
-        run: The run.
-        data_dir: Folder that holds the data set, instead of the usual places.
 
     Raises:
         DatasetError: They are missing or damaged, or not the ones that the run recorded.

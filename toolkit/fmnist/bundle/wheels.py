@@ -63,11 +63,7 @@ def _entries(wheel: Path) -> list[zipfile.ZipInfo]:
 
 
 def fetch_wheels(pins: Sequence[str], target: Target) -> list[Path]:
-    """Return wheels of exactly these versions, from the cache if it has all, else from the network.
-
-    Args:
-        pins: Such as ``numpy==2.4.6``.
-        target: Where they are to run.
+    """Return wheels for pins such as ``numpy==2.4.6``, from the cache if it has all, else from the network.
 
     Returns:
         One file for each, in the order of their names.

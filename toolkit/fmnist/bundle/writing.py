@@ -54,11 +54,8 @@ def require_free(out: Path, force: bool) -> None:
 def write_bundle(bundle: Bundle, out: Path, force: bool = False) -> None:
     """Write a bundle so that an interruption leaves the old one or the new one.
 
-    Args:
-        bundle: The bundle.
-        out: A file that ends in ``.tar.gz`` or ``.tgz`` and contains the bundle's folder; or that folder
-            itself, under any name.
-        force: Whether another file may be replaced, or a bundle to which files were added.
+    A path that ends in ``.tar.gz`` or ``.tgz`` becomes an archive of the bundle's folder, any other that
+    folder itself. ``force`` replaces also another file, or a bundle to which files were added.
 
     Raises:
         OutputError: Something else is there, or the bundle cannot be written.

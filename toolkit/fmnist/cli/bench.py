@@ -94,6 +94,7 @@ def bench(
     from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale
     from fmnist.models.select import select_artifacts
     from fmnist.text.progress import Progress, say
+    from fmnist_runtime.errors import needs_extra
 
     method = Method(scenario, timing.duration, timing.processes, hz or Method.hz, input_range)
     _require_pace(hz, method)
@@ -102,7 +103,9 @@ def bench(
     if limits.baseline:
         require_kept([limits.baseline], *files)
     if reports.plots:
-        _require_pictures_free(reports.plots)
+        with needs_extra("report", "plotting"):
+            from fmnist.bench.pictures import require_pictures_free
+        require_pictures_free(reports.plots)
     gate = _gate(limits, method)
     selection = select_artifacts(models or [])
     say_run_and_stale(selection.run)
@@ -149,6 +152,7 @@ def _show(outcome: "BenchOutcome", reports: _Reports) -> None:
     from fmnist.bench.report import benchmark_csv
     from fmnist.cli.output import show
     from fmnist.results.write import write_result
+    from fmnist.text.progress import say
 
     try:
         if reports.csv:
@@ -159,7 +163,10 @@ def _show(outcome: "BenchOutcome", reports: _Reports) -> None:
         alone = "-" in (str(reports.csv), str(reports.markdown))
         show("" if alone else outcome.text, "bench", outcome.benchmark, reports.json)
     if reports.plots:
-        _draw(outcome, reports.plots)
+        from fmnist.bench.pictures import write_pictures
+
+        for line in write_pictures(outcome.benchmark, reports.plots):
+            say(line)
 
 
 def _require_pace(hz: float | None, method: "Method") -> None:
@@ -194,20 +201,3 @@ def _gate(limits: _Limits, method: "Method") -> "LatencyGate":
     older = read_benchmark(limits.baseline)
     require_same_scenario("bench", method, older)
     return LatencyGate(assertions, older)
-
-
-def _require_pictures_free(folder: Path) -> None:
-    from fmnist_runtime.errors import needs_extra
-
-    with needs_extra("report", "plotting"):
-        from fmnist.bench.pictures import require_pictures_free
-    require_pictures_free(folder)
-
-
-def _draw(outcome: "BenchOutcome", folder: Path) -> None:
-    """Write the pictures, and name them on standard error."""
-    from fmnist.bench.pictures import write_pictures
-    from fmnist.text.progress import say
-
-    for line in write_pictures(outcome.benchmark, folder):
-        say(line)

@@ -44,8 +44,7 @@ def bundle(
     out: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH",
-            help="Folder, or file that ends in .tar.gz. Default: RUN-PLATFORM-PYTHON.tar.gz.",
+            metavar="PATH", help="Folder, or file that ends in .tar.gz. Default: RUN-PLATFORM-PYTHON.tar.gz."
         ),
     ] = None,
     format: options.Format = "all",

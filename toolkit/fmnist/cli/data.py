@@ -18,10 +18,10 @@ _SIDE = 5
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
     """List the known data sets and their folders."""
     from fmnist.cli.output import show
-    from fmnist.datasets.inventory import InventoryBody, inventory_text, list_known
+    from fmnist.datasets.inventory import inventory_text, list_known
 
-    body: InventoryBody = {"datasets": list_known(data_dir)}
-    show(inventory_text(body), "data", body, json)
+    inventory = list_known(data_dir)
+    show(inventory_text(inventory), "data", inventory, json)
 
 
 @app.command("verify")
@@ -43,12 +43,7 @@ def verify(
     Its format and counts, and for known data sets the published SHA-256.
     """
     from fmnist.cli.output import fail, show
-    from fmnist.datasets.inventory import (
-        DatasetVerification,
-        verifiable,
-        verification_text,
-        verify_dataset,
-    )
+    from fmnist.datasets.inventory import DatasetVerification, verifiable, verification_text, verify_dataset
     from fmnist_runtime.errors import FmnistError
 
     files, failures = [], []
@@ -57,9 +52,9 @@ def verify(
             files += verify_dataset(name, data_dir)
         except FmnistError as error:
             failures.append(error)
-    body: DatasetVerification = {"files": files}
     if files:
-        show(verification_text(body), "data-verify", body, json)
+        verification = DatasetVerification(files)
+        show(verification_text(verification), "data-verify", verification, json)
     fail(failures)
 
 

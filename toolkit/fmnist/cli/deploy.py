@@ -8,7 +8,6 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from fmnist.deploy.outcome import DeviceOutcome
     from fmnist.runs.run import Run
 
 
@@ -39,6 +38,7 @@ def deploy(
     from fmnist.deploy.deployment import Bundles, deploy, deployment_text
     from fmnist.deploy.outcome import DeploymentBody
     from fmnist.runs.run import select_run
+    from fmnist.text.progress import say
     from fmnist_exporters.recipes import formats
 
     options.require_choice("--format", format, (*formats(), "all"))
@@ -53,7 +53,8 @@ def deploy(
         show(f"\n{deployment_text(run, outcomes)}", "deploy", body, json)
     finally:
         for outcome in outcomes:
-            _say_log(outcome)
+            for line in outcome.log.splitlines():
+                say(f"{outcome.host} | {line}")
     fail([outcome.error for outcome in outcomes if outcome.error])
 
 
@@ -71,10 +72,3 @@ def _require_hosts(run: "Run", hosts: list[str]) -> None:
             pair = "is given twice" if other == host else f"and {other} would share a folder of results"
             raise typer.BadParameter(f"--host {host} {pair}; give each device once")
         folders[folder] = host
-
-
-def _say_log(outcome: "DeviceOutcome") -> None:
-    from fmnist.text.progress import say
-
-    for line in outcome.log.splitlines():
-        say(f"{outcome.host} | {line}")

@@ -30,7 +30,7 @@ def doctor(json: options.Json = None) -> None:
         raise typer.Exit(1)
 
     from fmnist.cli.output import show
-    from fmnist.devices.doctor.diagnosis import examination_body, examination_text, examine
+    from fmnist.devices.doctor.diagnosis import examination_text, examine
 
     examination = examine(parts)
-    show(examination_text(examination), "doctor", examination_body(examination), json)
+    show(examination_text(examination), "doctor", examination, json)

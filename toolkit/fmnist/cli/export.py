@@ -78,9 +78,8 @@ def export(
     for note in size_notes({artifact.path: artifact.recipe for artifact in exported.artifacts}):
         say(note)
     failures = list(exported.failures)
-    if (
-        "all" in (format, quantize) and exported.artifacts
-    ):  # what a format or a scheme cannot hold is not asked of it
+    # "all" does not ask a format or a scheme for what it cannot hold.
+    if "all" in (format, quantize) and exported.artifacts:
         for failure in exported.failures:
             if isinstance(failure, UnsupportedError):
                 failures.remove(failure)

@@ -32,14 +32,14 @@ def inspect(
     Its layers, operators, tensors and weights, and its origin.
     """
     from fmnist.cli.output import say_run, show
-    from fmnist.models.inspect import inspect_model, inspection_body, select_model
+    from fmnist.models.inspect import inspect_model, select_model
     from fmnist.models.open import Execution
     from fmnist.models.report import inspection_text
     from fmnist.text.progress import say
 
     path, run = select_model(model)
     say_run(run)
-    inspection = inspect_model(path, Execution(input_range=input_range, output=output))
-    if weights and run and inspection.initial is None:
+    inspection = inspect_model(path, Execution(input_range=input_range, output=output), weights)
+    if weights and run and inspection.initial_weights is None:
         say(f"{run.initial_weights}: missing, so only the weights after training are shown")
-    show(inspection_text(inspection, weights), "inspect", inspection_body(inspection, weights), json)
+    show(inspection_text(inspection), "inspect", inspection, json)

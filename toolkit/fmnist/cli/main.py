@@ -127,14 +127,16 @@ def main() -> None:
     debug = os.environ.get("FMNIST_DEBUG") == "1"
     os.environ["KERAS_BACKEND"] = "tensorflow"  # the converters take no other
     if _COMPLETE in os.environ:
-        _leave_out_rich()
+        # Let Typer complete without Rich: loading it takes 50% longer, only to strip markup.
+        sys.modules["rich"] = None  # type: ignore[assignment]  # Python's way to mark a missing module
     elif not debug and _QUICK.isdisjoint(sys.argv):
         _silence_engines()
     try:
         try:
             app(prog_name="fmnist")  # also for python -m fmnist, which shells cannot complete
         finally:
-            _flush()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has ended
         _discard_output()
         raise SystemExit(1) from None
@@ -148,19 +150,14 @@ def main() -> None:
         _complain(_one_line(f"{what} ({error.strerror})"))
         raise SystemExit(1) from error
     except Exception as error:
-        if debug or not _is_users_mistake(error):
+        from fmnist_runtime.errors import FmnistError  # imported late, as it loads NumPy
+
+        if debug or not isinstance(error, FmnistError):
             raise
-        erase = (
-            "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
-        )  # there may be a progress bar
+        # There may be a progress bar.
+        erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
         _complain(error, erase)
         raise SystemExit(1) from error
-
-
-def _is_users_mistake(error: Exception) -> bool:
-    from fmnist_runtime.errors import FmnistError  # imported late, as it loads NumPy
-
-    return isinstance(error, FmnistError)
 
 
 def _one_line(text: str) -> str:
@@ -174,19 +171,9 @@ def _complain(reason: object, erase: str = "") -> None:
         print(erase + error_line(reason, sys.stderr), file=sys.stderr)
 
 
-def _flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
-
-
 def _discard_output() -> None:
     """Discard buffered output, which would raise an error at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _leave_out_rich() -> None:
-    """Let Typer complete without Rich: loading it takes 50% longer, only to strip markup."""
-    sys.modules["rich"] = None  # type: ignore[assignment]  # Python's way to mark a missing module
 
 
 def _silence_engines() -> None:

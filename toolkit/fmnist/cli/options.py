@@ -33,9 +33,8 @@ _LONGEST_S = 86_400
 def grouped(verb: Callable[..., None]) -> Callable[..., None]:
     """Return the verb with the options of its groups as separate parameters, as Typer needs them.
 
-    Args:
-        verb: A function. A parameter whose type is a named tuple of options is a group: the fields replace
-            it. Their defaults come from the group that is the parameter's default, if there is one.
+    A parameter whose type is a named tuple of options is a group: the fields replace it. Their defaults come
+    from the group that is the parameter's default, if there is one.
     """
     groups: dict[str, Any] = {}
     parameters: list[Parameter] = []
@@ -146,8 +145,7 @@ def _pixel_range(text: str | None) -> str | None:
 
 
 NamedRun = Annotated[
-    Path | None,
-    typer.Argument(metavar="[RUN]", help="A run. Default: the newest run.", show_default=False),
+    Path | None, typer.Argument(metavar="[RUN]", help="A run. Default: the newest run.", show_default=False)
 ]
 Models = Annotated[
     list[Path] | None,
@@ -297,37 +295,32 @@ class TimingOptions(NamedTuple):
     ] = 6
 
 
+def _bounded(metavar: str, most: float, help: str) -> Any:
+    """Return an option that takes a number from 0 to a largest one."""
+    return typer.Option(metavar=metavar, min=0, max=most, callback=_number, help=help)
+
+
 class GateOptions(NamedTuple):
     """Limits that replace those of each scheme's own gate."""
 
     max_drop: Annotated[
         float | None,
-        typer.Option(
-            metavar="POINTS",
-            min=0,
-            max=100,
-            callback=_number,
-            help="Loss of accuracy to rule out, in percentage points. Default: by scheme, 0.1 to 1.",
+        _bounded(
+            "POINTS", 100, "Loss of accuracy to rule out, in percentage points. Default: by scheme, 0.1 to 1."
         ),
     ] = None
     min_agreement: Annotated[
         float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=1,
-            callback=_number,
-            help="Smallest share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99.",
+        _bounded(
+            "SHARE", 1, "Smallest share of equal answers, from 0 to 1. Default: by scheme, 0.9 to 0.99."
         ),
     ] = None
     max_difference: Annotated[
         float | None,
-        typer.Option(
-            metavar="DIFFERENCE",
-            min=0,
-            max=1,
-            callback=_number,
-            help="Largest difference of a probability. Default: 1e-5 for float32, 0.01 for float16.",
+        _bounded(
+            "DIFFERENCE",
+            1,
+            "Largest difference of a probability. Default: 1e-5 for float32, 0.01 for float16.",
         ),
     ] = None
     max_confident_flips: Annotated[
@@ -375,24 +368,10 @@ class TrainingOptions(NamedTuple):
         ),
     ] = None
     dropout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=0.99,
-            callback=_number,
-            help="Share of hidden units dropped in training. Default: 0.2.",
-        ),
+        float | None, _bounded("SHARE", 0.99, "Share of hidden units dropped in training. Default: 0.2.")
     ] = None
     validation_split: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            min=0,
-            max=0.9,
-            callback=_number,
-            help="Share of training images kept for validation. Default: 0.1.",
-        ),
+        float | None, _bounded("SHARE", 0.9, "Share of training images kept for validation. Default: 0.1.")
     ] = None
     seed: Annotated[
         int | None,

@@ -5,11 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
-
+from typing import Any
 
 _CONVERSION = re.compile(r" cannot be converted to \w+ ([\w-]+) \(")
 """How an export names one scheme of a format."""
@@ -65,9 +61,7 @@ def require_kept(inputs: Sequence[Path], *results: Path | None) -> None:
 def fail(failures: Sequence[Exception], gate_failed: bool = False) -> None:
     """Print each reason once; exit with 3 if a gate failed, else with 1 if there are reasons.
 
-    Args:
-        failures: What could not be done, or failed its gate.
-        gate_failed: Whether a gate failed that the result already shows.
+    ``gate_failed`` says that a gate failed that the result already shows.
     """
     import os
     import sys

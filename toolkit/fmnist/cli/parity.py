@@ -8,8 +8,6 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from fmnist.models.select import Splits
     from fmnist.parity.layers import LayersOfModel
     from fmnist.parity.models import ModelParity
@@ -111,11 +109,14 @@ def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...
     """Return the artifacts to compare, after a check that their pictures may be written."""
     from fmnist.cli.output import say_run_and_stale
     from fmnist.models.select import select_artifacts
+    from fmnist_runtime.errors import needs_extra
 
     selection = select_artifacts(named or [])
     say_run_and_stale(selection.run)
     if plots:
-        _require_pictures_free(plots, selection.paths)
+        with needs_extra("report", "plotting"):
+            from fmnist.parity.pictures import require_pictures_free
+        require_pictures_free(plots, selection.paths)
     return selection.paths
 
 
@@ -143,14 +144,6 @@ def _write_reports(results: "list[ModelParity]", notes: list[str], reports: _Rep
         write_result(reports.junit, junit_xml(results))
     if reports.markdown:
         write_result(reports.markdown, parity_markdown(results, notes))
-
-
-def _require_pictures_free(folder: Path, models: "Sequence[Path]") -> None:
-    from fmnist_runtime.errors import needs_extra
-
-    with needs_extra("report", "plotting"):
-        from fmnist.parity.pictures import require_pictures_free
-    require_pictures_free(folder, models)
 
 
 def _draw(results: "list[ModelParity]", splits: "Splits", folder: Path) -> None:

@@ -10,8 +10,8 @@ from fmnist.cli import options
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fmnist.predict.output import ImageAnswer, Layout, PredictionBody
-    from fmnist.predict.predict import ClassifiedImage
+    from fmnist.predict.output import Layout
+    from fmnist.predict.predict import ClassifiedImage, ImageAnswer
     from fmnist.predict.sources import FoundImages
     from fmnist.predict.stream import Frame
     from fmnist.text.progress import Progress
@@ -83,7 +83,7 @@ def predict(
     on stderr; the others are classified, and the exit code is 1.
     """
     from fmnist.models.open import describe, open_model
-    from fmnist.predict.output import Layout
+    from fmnist.predict.output import Layout, PredictionBody
     from fmnist.predict.predict import predict_images
     from fmnist.predict.sources import STDIN, find_images, read_images
     from fmnist.text.progress import say
@@ -116,8 +116,7 @@ def predict(
         if records and json:
             from fmnist.results.write import to_json, write_result
 
-            body: PredictionBody = {"model": describe(session), "images": records}
-            write_result(json, to_json("predict", body))
+            write_result(json, to_json("predict", PredictionBody(describe(session), records)))
     if failed:
         raise typer.Exit(1)
 
@@ -143,7 +142,6 @@ def _follow(
 
     At the end, also after Ctrl-C, a line says how many images were inverted automatically.
     """
-    from fmnist.predict.output import record
     from fmnist.text.progress import say
 
     records: list[ImageAnswer] = []
@@ -154,9 +152,9 @@ def _follow(
                 failed += 1
                 continue
             classified += 1
-            inverted += result.picture.inverted
+            inverted += result.answer.inverted
             if keep:
-                records.append(record(result))
+                records.append(result.answer)
     finally:
         if inverted and automatic:
             counts = f"{inverted:,} of {classified:,} images"

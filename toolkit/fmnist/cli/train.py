@@ -15,8 +15,7 @@ def train(
     resume: Annotated[
         Path | None,
         typer.Option(
-            metavar="PATH",
-            help="Continue a run, up to --epochs in all; or a .keras file, in a new run.",
+            metavar="PATH", help="Continue a run, up to --epochs in all; or a .keras file, in a new run."
         ),
     ] = None,
     out: Annotated[

@@ -62,13 +62,9 @@ def fetch_dataset(
 ) -> list[FetchedFile]:
     """Fetch the four files of a known data set into a folder where it will be found.
 
-    Files that are identical to the published ones are kept; damaged ones are replaced.
-
-    Args:
-        name: A known data set.
-        data_dir: Folder for a subfolder of that name; the user's cache if None.
-        mirrors: Base addresses to try instead of the built-in ones, in order.
-        offline: Do not use the network.
+    Files that are identical to the published ones are kept; damaged ones are replaced. The folder has the
+    name of the data set, and is in ``data_dir``, or in the user's cache if that is None. Mirrors are base
+    addresses to try, in order, instead of the built-in ones.
 
     Raises:
         DatasetError: The data set is not known, a file is missing offline, no mirror has it, or
@@ -188,11 +184,9 @@ class DownloadError(Exception):
 
 
 def download(url: str, path: Path) -> None:
-    """Download a file, with a bar on a terminal.
+    """Download a file over http or https, with a bar on a terminal; redirections are followed.
 
-    Args:
-        url: An http or https address; redirections are followed.
-        path: A file that does not exist yet. After an error it may be incomplete; the caller removes it.
+    The path does not exist yet. After an error it may be incomplete; the caller removes it.
 
     Raises:
         DownloadError: The address cannot be reached, refuses, disconnects, or sends more than `MAX_BYTES`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, get_args
+from typing import get_args
 
 from fmnist.text.tables import ABSENT, table
 from fmnist_runtime.data.datasets import KNOWN, Split, file_names, find_files, load_dataset
@@ -44,23 +44,25 @@ class VerifiedFile:
     """Whether it has a published digest; False for other data sets."""
 
 
-class InventoryBody(TypedDict):
-    """The content of the JSON of `fmnist data list`."""
+@dataclass(frozen=True)
+class Inventory:
+    """The known data sets on this machine: the JSON of `fmnist data list`."""
 
     datasets: list[InventoryEntry]
     """The known data sets, found or not."""
 
 
-class DatasetVerification(TypedDict):
-    """The content of the JSON of `fmnist data verify`."""
+@dataclass(frozen=True)
+class DatasetVerification:
+    """Data sets that were read completely: the JSON of `fmnist data verify`."""
 
     files: list[VerifiedFile]
     """The valid files; errors of others go to standard error."""
 
 
-def list_known(data_dir: Path | None = None) -> list[InventoryEntry]:
+def list_known(data_dir: Path | None = None) -> Inventory:
     """Return the known data sets, found or not."""
-    return [_entry(name, data_dir) for name in KNOWN]
+    return Inventory([_entry(name, data_dir) for name in KNOWN])
 
 
 def verifiable(data_dir: Path | None = None) -> list[str]:
@@ -123,7 +125,7 @@ def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
     return True
 
 
-def inventory_text(inventory: InventoryBody) -> str:
+def inventory_text(inventory: Inventory) -> str:
     """Return a table of the data sets."""
 
     def count(number: int | None) -> str:
@@ -138,7 +140,7 @@ def inventory_text(inventory: InventoryBody) -> str:
             "x".join(str(length) for length in entry.image_shape) or ABSENT,
             str(len(entry.labels)),
         ]
-        for entry in inventory["datasets"]
+        for entry in inventory.datasets
     ]
     header = ["data set", "folder", "training images", "test images", "size", "classes"]
     return table(header, rows, left=2)
@@ -153,6 +155,6 @@ def verification_text(verification: DatasetVerification) -> str:
             file.sha256[:16],
             f"{file.items:,}",
         ]
-        for file in verification["files"]
+        for file in verification.files
     ]
     return table(["file", "state", "sha256", "items"], rows, left=3)

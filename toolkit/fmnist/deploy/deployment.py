@@ -26,13 +26,7 @@ class Bundles:
     """The bundles of a run. Each is made when the first device needs it, and then shared."""
 
     def __init__(self, run: Run, formats: Sequence[str], data_dir: Path | None) -> None:
-        """Make bundles of a run.
-
-        Args:
-            run: The run.
-            formats: Formats of the artifacts to include.
-            data_dir: Folder of the data set, if not in one of the usual places.
-        """
+        """Make bundles of a run, with the artifacts of these formats."""
         self._run, self._formats, self._data_dir = run, formats, data_dir
         self._made: dict[Target, Bundle | FmnistError] = {}
         self._lock = threading.Lock()
@@ -58,18 +52,11 @@ class Bundles:
 
 
 def deploy(
-    run: Run,
-    hosts: Sequence[str],
-    bundle_for: Callable[[Target], Bundle],
-    bench_options: Sequence[str],
+    run: Run, hosts: Sequence[str], bundle_for: Callable[[Target], Bundle], bench_options: Sequence[str]
 ) -> list[DeviceOutcome]:
     """Deploy a run to devices, measure it there, and copy the results into the run.
 
-    Args:
-        run: The run.
-        hosts: Destinations as ``ssh`` takes them, each once.
-        bundle_for: Makes the bundle for a target.
-        bench_options: Options of ``fmnist bench`` on the devices.
+    Hosts are destinations as ``ssh`` takes them, each once. The options are those of ``fmnist bench`` there.
 
     Returns:
         The outcome of each device, in their order; after Ctrl-C, as far as each came.

@@ -32,12 +32,7 @@ class DeviceProgress:
     """Progress lines of one device, each with the name of the device."""
 
     def __init__(self, host: str, alone: bool) -> None:
-        """Report on a device.
-
-        Args:
-            host: What the user calls it.
-            alone: Whether it is the only device, so that a bar can use the last line of the terminal.
-        """
+        """Report on a device; if it is alone, a bar can use the last line of the terminal."""
         self._host, self._alone = host, alone
         self._bar: Progress | None = None
 
@@ -94,14 +89,7 @@ class Deployment:
     """The deployment to one device, with its state."""
 
     def __init__(self, host: str, ssh: Ssh, plan: DeploymentPlan, progress: DeviceProgress) -> None:
-        """Prepare a deployment.
-
-        Args:
-            host: A destination as ``ssh`` takes it.
-            ssh: Makes the connections.
-            plan: What the device gets.
-            progress: Reports on the device.
-        """
+        """Prepare a deployment to a destination as ``ssh`` takes it."""
         self.host, self._ssh, self._plan, self._progress = host, ssh, plan, progress
         self._probe: Probe | None = None
         self._target: Target | None = None
@@ -239,14 +227,7 @@ class Deployment:
     def _send(
         self, connection: Connection, bundle: Bundle, contents: transfer.DeviceContents, before: str
     ) -> None:
-        """Send the missing files, and keep the state up to date.
-
-        Args:
-            connection: To the device, after `transfer.query`.
-            bundle: The bundle to install.
-            contents: What the device has.
-            before: Which version is in use there.
-        """
+        """Send the missing files, and keep the state up to date; ``before`` is the version in use there."""
         missing = contents.missing_bytes(bundle)
         total = sum(file.size for file in transfer.distinct(bundle))
         count = self._progress.sending(missing)

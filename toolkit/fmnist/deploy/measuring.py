@@ -42,12 +42,9 @@ class Measurement:
     """The results of the version that is installed on a device, verb by verb."""
 
     def __init__(self, connection: Connection, folder: Path, say: Callable[[str], None]) -> None:
-        """Start without results; those of another version are removed.
+        """Start without results; those of another version are removed from the folder.
 
-        Args:
-            connection: To a device that has installed the version.
-            folder: Where to write the results, each as soon as it arrives.
-            say: Called with each line of the progress.
+        The device has installed the version. ``say`` is called with each line of the progress.
         """
         self._connection, self._folder, self._say = connection, folder, say
         self._results: dict[str, dict[str, Any]] = {}
@@ -55,11 +52,7 @@ class Measurement:
             self._path(kind).unlink(missing_ok=True)
 
     def take(self, kind: str, options: Sequence[str] = ()) -> int:
-        """Run a verb there, and keep its result.
-
-        Args:
-            kind: One of `DEVICE_RESULTS`.
-            options: Its options.
+        """Run a verb there, one of `DEVICE_RESULTS`, and keep its result.
 
         Returns:
             Its exit code: 3 when a gate failed, else 0.
@@ -102,8 +95,16 @@ class Measurement:
         return rows
 
     def rows(self) -> list[SummaryRow]:
-        """Return a row for each artifact from the results so far; raises as `rows_of`."""
-        return rows_of(self._results)
+        """Return a row for each artifact from the results so far; the original did not run there.
+
+        Raises:
+            DeviceError: A result is damaged.
+        """
+        try:
+            rows = summarise(self._results)
+        except DamageError as error:
+            raise DeviceError(f"answers with a damaged result ({error})") from error
+        return [row for row in rows if row.format != "keras"]
 
     def _path(self, kind: str) -> Path:
         return self._folder / f"{kind}.json"
@@ -122,22 +123,6 @@ def read_result(kind: str, content: bytes) -> dict[str, Any]:
     if not isinstance(record, dict) or record.get("schema") != schema(kind):
         raise DeviceError(f"fmnist {kind} there answered with another result than {schema(kind)}")
     return record
-
-
-def rows_of(results: dict[str, dict[str, Any]]) -> list[SummaryRow]:
-    """Return a row for each artifact, without the original, which did not run there.
-
-    Args:
-        results: The results of eval, parity and bench that are here, of the right schemas.
-
-    Raises:
-        DeviceError: They are damaged.
-    """
-    try:
-        rows = summarise(results)
-    except DamageError as error:
-        raise DeviceError(f"answers with a damaged result ({error})") from error
-    return [row for row in rows if row.format != "keras"]
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -51,13 +51,10 @@ class Connection:
     def __init__(
         self, host: str, process: subprocess.Popen[bytes], token: bytes, on_line: Callable[[str], None] | None
     ) -> None:
-        """Follow a command.
+        """Follow a command of ``ssh``, which has pipes for all three streams.
 
-        Args:
-            host: What the user calls the host.
-            process: ``ssh``, with pipes for all three streams.
-            token: End of the line before the command's own output.
-            on_line: Called with each line of standard error.
+        The token ends the line before the command's own output. ``on_line`` is called with each line of
+        standard error.
         """
         self.host, self.process, self._token = host, process, token
         self.stdin, self._stdout = _pipe(process.stdin), _pipe(process.stdout)
@@ -198,12 +195,9 @@ class Ssh:
         self._stopped = False
 
     def open(self, host: str, script: str, on_line: Callable[[str], None] | None = None) -> Connection:
-        """Start a script of ``sh`` on a host; the user's login shell does not matter.
+        """Start a line of ``sh`` on a host; the user's login shell does not matter.
 
-        Args:
-            host: A destination as ``ssh`` takes it.
-            script: One line; the caller quotes variable parts.
-            on_line: Called with each line of standard error.
+        The caller quotes variable parts. ``on_line`` is called with each line of standard error.
 
         Raises:
             DeviceError: There is no ``ssh`` on this machine, or `stop` was called.
@@ -226,22 +220,10 @@ class Ssh:
             self._latest[host] = connection  # a host has one at a time
         return connection
 
-    def run(
-        self,
-        host: str,
-        script: str,
-        limit: int,
-        stdin: bytes,
-        timeout_s: float,
-    ) -> Reply:
-        """Run a script to its end.
+    def run(self, host: str, script: str, limit: int, stdin: bytes, timeout_s: float) -> Reply:
+        """Run a line of ``sh`` on a host to its end, with some kB as its standard input.
 
-        Args:
-            host: A destination as ``ssh`` takes it.
-            script: One line of ``sh``.
-            limit: Largest size of its output in bytes.
-            stdin: Its standard input, some kB.
-            timeout_s: Time limit in seconds.
+        ``limit`` is the largest size of its output in bytes.
 
         Raises:
             DeviceError: The host cannot be reached, the connection was lost, or the answer is too long or
@@ -289,13 +271,7 @@ _REASONS = (
 
 
 def refusal(host: str, code: int, log: str) -> str:
-    """Return why a command could not start on a host.
-
-    Args:
-        host: What the user calls it.
-        code: Exit code of ``ssh``.
-        log: The last lines that it wrote to standard error.
-    """
+    """Return why a command could not start, from the exit code of ``ssh`` and its last error lines."""
     for words, reason in _REASONS:
         if words in log:
             return reason.format(host=shlex.quote(host))

@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
 from fmnist.deploy.ssh import Connection, Reply
 from fmnist.results.read import DamageError, Part
 from fmnist_runtime.errors import DeviceError
 
+_T = TypeVar("_T")
 _PACKAGES = ("fmnist", "fmnist.deploy", "fmnist.deploy.remote")
 _MODULES = ("store", "command", "versions", "session")
 """In the order of their imports."""
@@ -125,26 +126,22 @@ def query(connection: Connection, bundle: Bundle) -> DeviceContents:
     Raises:
         DeviceError: It cannot be reached, cannot accept a bundle, or is busy with another.
     """
-    connection.write(request(bundle))
-    answer = _answer(connection)
-    try:
+
+    def read(answer: Part) -> DeviceContents:
         present = {file.sha256: answer["present"][file.sha256].whole(0, file.size) for file in bundle.files}
         works, current = answer["works"].value, answer["current"].optional(Part.text)
         return DeviceContents(present, works is True, current, answer["free_bytes"].whole(0))
-    except DamageError as error:
-        raise DeviceError(f"sends an unexpected answer ({error})") from error
+
+    connection.write(request(bundle))
+    return _answer(connection, read)
 
 
 def send(
     connection: Connection, bundle: Bundle, contents: DeviceContents, on_bytes: Callable[[int], None]
 ) -> None:
-    """Send what a device lacks. If the device disconnects, this stops early, and the next answer fails.
+    """Send what a device lacks, after `query`; ``on_bytes`` is called with each number of bytes sent.
 
-    Args:
-        connection: To the device, after `query`.
-        bundle: The bundle to install.
-        contents: What the device has.
-        on_bytes: Called with each number of bytes sent.
+    If the device disconnects, this stops early, and the next answer fails.
 
     Raises:
         DeviceError: A file has changed since the bundle was made.
@@ -181,11 +178,9 @@ def installed(connection: Connection) -> Installation:
     Raises:
         DeviceError: The connection was lost, or the device cannot accept it.
     """
-    answer = _answer(connection)
-    try:
-        return Installation(answer["code"].whole(-255, 255), answer["log"].text())
-    except DamageError as error:
-        raise DeviceError(f"sends an unexpected answer ({error})") from error
+    return _answer(
+        connection, lambda answer: Installation(answer["code"].whole(-255, 255), answer["log"].text())
+    )
 
 
 def run(connection: Connection, arguments: Sequence[str]) -> Reply:
@@ -194,13 +189,13 @@ def run(connection: Connection, arguments: Sequence[str]) -> Reply:
     Raises:
         DeviceError: The connection was lost.
     """
-    connection.write(json.dumps(arguments).encode() + b"\n")
-    answer = _answer(connection, _MAX_RESULT)
-    try:
+
+    def read(answer: Part) -> Reply:
         output = answer["output"].text().encode(errors="replace")
         return Reply(answer["code"].whole(-255, 255), output, answer["log"].text())
-    except DamageError as error:
-        raise DeviceError(f"sends an unexpected answer ({error})") from error
+
+    connection.write(json.dumps(arguments).encode() + b"\n")
+    return _answer(connection, read, _MAX_RESULT)
 
 
 def use(connection: Connection) -> None:
@@ -210,14 +205,11 @@ def use(connection: Connection) -> None:
         DeviceError: The connection was lost, or the device could not.
     """
     connection.write(b"use\n")
-    try:
-        _answer(connection)["current"].text()
-    except DamageError as error:
-        raise DeviceError(f"sends an unexpected answer ({error})") from error
+    _answer(connection, lambda answer: answer["current"].text())
 
 
-def _answer(connection: Connection, limit: int = _MAX_LINE) -> Part:
-    """Return the next answer, a line of JSON."""
+def _answer(connection: Connection, read: Callable[[Part], _T], limit: int = _MAX_LINE) -> _T:
+    """Return the result of a function on the next answer, a line of JSON."""
     line = connection.read_line(limit)
     answer: Any = None
     with suppress(ValueError, RecursionError):
@@ -225,7 +217,10 @@ def _answer(connection: Connection, limit: int = _MAX_LINE) -> Part:
     if isinstance(answer, dict):
         if "refused" in answer:
             raise DeviceRefusedError(str(answer["refused"]))
-        return Part(answer)
+        try:
+            return read(Part(answer))
+        except DamageError as error:
+            raise DeviceError(f"sends an unexpected answer ({error})") from error
     if connection.lost():
         raise DeviceError("the connection was lost")
     last = connection.log.splitlines()[-1:] or [f"exit code {connection.wait()}"]

@@ -47,10 +47,7 @@ def program() -> str:
 
 
 def read_reply(text: str) -> Probe:
-    """Read the probe from a machine's answer.
-
-    Args:
-        text: What the program printed, perhaps among lines that a login prints.
+    """Read the probe from what a machine printed, perhaps among lines that a login prints.
 
     Raises:
         DeviceError: The text has no probe, or the machine's Python is too old.

@@ -68,11 +68,9 @@ _EXTRAS: dict[Extra, tuple[str, ...]] = {
 
 
 def requirements(extras: Iterable[Extra], numpy: bool = True) -> tuple[str, ...]:
-    """Return the pinned requirements of our wheel, sorted, with their own requirements.
+    """Return the pinned requirements of our wheel with these extras, sorted, with their own requirements.
 
-    Args:
-        extras: Extras of our wheel to install.
-        numpy: Whether to install NumPy; the system may have it.
+    NumPy is left out where the system has it.
     """
     pins = {*_COMMAND, *(pin for extra in extras for pin in _EXTRAS[extra])}
     return tuple(sorted(pins | {_NUMPY} if numpy else pins))

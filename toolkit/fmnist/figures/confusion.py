@@ -75,10 +75,7 @@ def _model_data(evaluation: Evaluation) -> dict[str, Any]:
 def confusion_picture(confusion: NDArray[np.int64], labels: Sequence[str], title: str) -> str:
     """Return the confusion matrix as an SVG file: true classes in rows, answers in columns.
 
-    Args:
-        confusion: int64 ``[classes, classes]``, images.
-        labels: Class names, by class index.
-        title: What the matrix is of.
+    The matrix is int64 ``[classes, classes]``, the labels are by class index.
     """
     key = (
         "Rows are true classes, columns are answers. Blue cells are right answers, deeper with their share "

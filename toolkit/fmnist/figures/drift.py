@@ -58,12 +58,7 @@ class DriftTable:
 
 
 def drift_table(labels: Sequence[str], models: Sequence[ModelResults]) -> DriftTable | None:
-    """Return the change of each class in each artifact that was compared; None where none was.
-
-    Args:
-        labels: Class names, by class index.
-        models: The original and its artifacts.
-    """
+    """Return the change of each class in each artifact that was compared; None where none was."""
     compared = [(mark, model.name, model.parity) for mark, model in enumerate(models) if model.parity]
     if not compared:
         return None

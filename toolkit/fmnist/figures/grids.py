@@ -97,9 +97,7 @@ def _answers(reference: Reference, images: Iterable[int]) -> list[PicturedAnswer
 def sample_picture(dataset: Dataset, side: int) -> str:
     """Return the first images of a split in a square grid as an SVG file, each under its class name.
 
-    Args:
-        dataset: The split, which may have fewer images than the grid has places.
-        side: Rows, and images in a row.
+    The grid has ``side`` rows of as many images; the split may have fewer.
     """
     targets = map(int, dataset.targets[: side * side])
     images = dataset.images[: side * side]
@@ -114,10 +112,7 @@ def sample_picture(dataset: Dataset, side: int) -> str:
 def predictions_picture(images: NDArray[np.uint8], answers: Sequence[PicturedAnswer], title: str) -> str:
     """Return test images as an SVG file, each between the predicted class above and the true class below.
 
-    Args:
-        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, the test split.
-        answers: One for each image of the grid.
-        title: What the images have in common.
+    The images are uint8 ``[N, H, W]`` or ``[N, H, W, C]``; each image of the grid has an answer.
     """
     tiles = [
         Tile(
@@ -139,14 +134,9 @@ def changed_picture(
 ) -> str:
     """Return at most 30 images with a changed answer as an SVG file, largest margin of the original first.
 
-    Above each image are the answers of the original and of the converted model with their margins, below it
-    are the true class and the number.
-
-    Args:
-        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, the test split.
-        flips: The changed answers, at least one.
-        labels: Class names, by class index.
-        names: Names of the original and of the converted model.
+    Above each image are the answers of the original and of the converted model, by these names, with their
+    margins; below it are the true class and the number. Images are uint8, ``[N, H, W]`` or
+    ``[N, H, W, C]``.
     """
     marks = [_mark(*classes) for classes in zip(flips.true, flips.reference, flips.candidate, strict=True)]
     # Sorting keeps the order of equal ones, which is that of the images.
@@ -192,11 +182,7 @@ def weights_picture(before: NDArray[np.float32] | None, after: NDArray[np.float3
     """Return the weights of the first hidden units as an SVG file, before and after training.
 
     Each state has its own colour scale: initial weights are several times smaller than trained ones, and
-    would show nothing on the same scale.
-
-    Args:
-        before: float32 ``[units, H, W]``; None when they were not recorded.
-        after: float32 ``[units, H, W]``.
+    would show nothing on the same scale. Both are float32 ``[units, H, W]``; None if not recorded.
     """
     blocks = [("before training", before)] if before is not None else []
     drawings = [
@@ -234,11 +220,7 @@ def colour_weights(weights: NDArray[Any]) -> NDArray[np.uint8]:
 def draw_grid(tiles: Sequence[Tile], columns: int, message: str, side: float = _SIDE) -> Drawing:
     """Draw images in rows, each column wide enough for its captions.
 
-    Args:
-        tiles: The images.
-        columns: Images in a row.
-        message: What a screen reader says.
-        side: Width and height of an image.
+    A screen reader says the message. ``side`` is the width and height of an image.
     """
     captions = [text_width(line, bold=True) for tile in tiles for line in tile.above]
     width = max([side, *captions, *(text_width(tile.below) for tile in tiles)]) + _GAP
@@ -260,11 +242,10 @@ def draw_grid(tiles: Sequence[Tile], columns: int, message: str, side: float = _
 
 
 def data_uri(image: NDArray[np.uint8], longest: int = 64) -> str:
-    """Return an image as a PNG that stands in the page or picture itself.
+    """Return an image as a PNG that stands in the page or picture itself, at most ``longest`` pixels a side.
 
-    Args:
-        image: uint8 ``[H, W]`` or ``[H, W, C]``; other than three channels are shown as their mean, in grey.
-        longest: Pixels of the longer side; larger images are scaled down.
+    The image is uint8 ``[H, W]`` or ``[H, W, C]``; other than three channels are shown as their mean, in
+    grey.
     """
     if image.ndim == 3 and image.shape[2] != 3:
         image = image.mean(axis=2).astype(np.uint8)

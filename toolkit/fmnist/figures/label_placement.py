@@ -59,12 +59,8 @@ class Anchor:
 def place_names(anchors: Sequence[Anchor], obstacles: Sequence[Box], inside: Box) -> list[Pixels]:
     """Return the middle of each name, as near to its point as there is room; the first point chooses first.
 
-    Where no place is free, a name takes the place with the fewest collisions.
-
-    Args:
-        anchors: The points.
-        obstacles: What names should not hide, besides points and other names.
-        inside: Where names may stand.
+    Names should not hide the obstacles, the points and other names. Where no place inside the box is free, a
+    name takes the place with the fewest collisions.
     """
     taken = _Taken([Box.around(anchor.centre, 2 * anchor.radius) for anchor in anchors], obstacles)
     placed = []

@@ -76,11 +76,7 @@ class CallTimes:
 
 
 def latency_chart(models: Sequence[ModelResults]) -> Drawing | None:
-    """Draw the times of each model of a run that was timed; return None where none was.
-
-    Args:
-        models: The original and its artifacts, in the order of the page.
-    """
+    """Draw the times of each model of a run that was timed; return None where none was."""
     rows = []
     for mark, model in enumerate(models):
         timing = model.timing
@@ -94,15 +90,10 @@ def latency_chart(models: Sequence[ModelResults]) -> Drawing | None:
 
 
 def draw_latencies(rows: Sequence[CallTimes], title: str, unit: str) -> Drawing:
-    """Draw a row for each model, the fastest on top.
+    """Draw a row for each model, at least one, the fastest on top.
 
     Areas are scaled to the fullest bin of their own row, so that shapes can be compared. Marks show what is
-    too rare to be seen in an area.
-
-    Args:
-        rows: The models, at least one.
-        title: Title of the axis, with the unit.
-        unit: The unit, for the tooltips.
+    too rare to be seen in an area. The title has the unit; tooltips need it, too.
     """
     rows = sorted(rows, key=lambda row: row.median)
     low, high = min(row.times[0] for row in rows), max(row.times[-1] for row in rows)

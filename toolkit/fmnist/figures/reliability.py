@@ -44,11 +44,7 @@ class ReliabilityPanel:
 
 
 def reliability_panels(models: Sequence[ModelResults]) -> tuple[ReliabilityPanel, ...]:
-    """Draw each artifact that was compared with the original.
-
-    Args:
-        models: The original and its artifacts, in the order of the page.
-    """
+    """Draw each artifact that was compared with the original."""
     return tuple(
         ReliabilityPanel(
             mark, model.name, draw_reliability(model.name, model.format, found), calibration_errors(found)
@@ -71,10 +67,7 @@ def calibration_errors(found: Calibration) -> tuple[str, str]:
 def draw_reliability(name: str, format: str, calibration: Calibration) -> Drawing:
     """Draw the accuracy of an artifact and of its original by confidence, and the images of each confidence.
 
-    Args:
-        name: Name of the artifact.
-        format: Its format, which gives the colour.
-        calibration: Bins of confidence, and calibration errors of both.
+    The format gives the colour.
     """
     before, after = calibration.reference_bins, calibration.candidate_bins
     fullest = max(*before.images, *after.images)

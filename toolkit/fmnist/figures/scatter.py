@@ -31,13 +31,8 @@ def scatter_picture(
 ) -> str:
     """Return all probabilities as an SVG file, with those of changed answers marked.
 
-    A changed answer is marked once, at the probabilities of the class that the original gave.
-
-    Args:
-        original: float32 ``[N, classes]``, scores of the original.
-        candidate: float32 ``[N, classes]``, scores of the converted model.
-        flips: The changed answers.
-        names: Names of the original and of the converted model.
+    A changed answer is marked once, at the probabilities of the class that the original gave. Scores are
+    float32 ``[N, classes]``; the names are those of the original and of the converted model.
     """
     before, after = (shortened(name, _LONGEST) for name in names)
     difference = np.abs(candidate.astype(np.float64) - original).max()

@@ -69,12 +69,9 @@ def tag(name: str, *inside: str, **attributes: object) -> Markup:
 
 
 def group(classes: str, *inside: str, mark: int | None = None) -> Markup:
-    """Return elements of one class.
+    """Return elements of one class, or of several.
 
-    Args:
-        classes: The class, or several.
-        inside: The elements.
-        mark: Index of their model among all models, where a chart compares several.
+    ``mark`` is the index of their model among all models, where a chart compares several.
     """
     return tag("g", *inside, class_=classes, data_mark=mark)
 

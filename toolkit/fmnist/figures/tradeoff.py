@@ -106,11 +106,7 @@ def size_range(points: Sequence[TradeOff]) -> tuple[int, ...]:
 
 
 def tradeoff_chart(models: Sequence[ModelResults]) -> TradeoffChart:
-    """Draw the models of a run that have an accuracy, a median time and a size.
-
-    Args:
-        models: The original and its artifacts, in the order of the page.
-    """
+    """Draw the models of a run that have an accuracy, a median time and a size."""
     shown = [point for mark, model in enumerate(models) if (point := _point(mark, model))]
     left_out = tuple((model.name, lack) for model in models if (lack := _lack(model)))
     drawing = draw_tradeoffs(shown, "median time for an image, µs") if shown else None
@@ -145,15 +141,11 @@ def _point(mark: int, model: ModelResults) -> TradeOff | None:
 
 
 def draw_tradeoffs(points: Sequence[TradeOff], speed: str, width: float = _WIDTH) -> Drawing:
-    """Draw a circle for each model, filled where it is one of the best trade-offs.
+    """Draw a circle for each model, at least one, filled where it is one of the best trade-offs.
 
-    A horizontal bar is the interval of the speed. A vertical bar is the 95% interval of the difference in
-    accuracy from the original on the same images, drawn from the accuracy of the original.
-
-    Args:
-        points: The models, at least one.
-        speed: Title of the horizontal axis, with the unit.
-        width: Of the chart.
+    A horizontal bar is the interval of the speed, a title with its unit. A vertical bar is the 95% interval
+    of the difference in accuracy from the original on the same images, drawn from the accuracy of the
+    original.
     """
     height = max(_LEAST_HEIGHT, _LABEL_HEIGHT * len(points) + _BOTTOM)
     across, upwards = _axes(points, width, height)

@@ -39,20 +39,6 @@ class Series:
         return any(map(math.isfinite, self.values))
 
 
-@dataclass(frozen=True)
-class _Panel:
-    """The axes of a chart, and the format of its values."""
-
-    numbers: tuple[int, ...]
-    """The epochs."""
-    across: Axis
-    """Epochs."""
-    upwards: Axis
-    """Values."""
-    written: Callable[[float], str]
-    """A value as text."""
-
-
 def accuracy_curve(epochs: Sequence[Epoch]) -> Drawing:
     """Draw accuracy over the epochs, at least one, in training and where it is known in validation."""
     series = (
@@ -80,27 +66,26 @@ def _draw(
 ) -> Drawing:
     known = [each for each in series if each.is_known]
     values = [value for each in known for value in each.values if math.isfinite(value)] or [0.0]
-    panel = _Panel(
-        tuple(epoch.epoch for epoch in epochs),
-        Axis(*padded(epochs[0].epoch, epochs[-1].epoch, 0.03, 1), _LEFT, _WIDTH - _RIGHT),
-        Axis(*padded(min(values), max(values), 0.08, 0.01), _HEIGHT - _BOTTOM, _TOP),
-        written,
-    )
-    whole = [(value, f"{value:,g}") for value in panel.across.ticks() if value == int(value)]
-    ticks = [(value, tick(value)) for value in panel.upwards.ticks()]
+    across = Axis(*padded(epochs[0].epoch, epochs[-1].epoch, 0.03, 1), _LEFT, _WIDTH - _RIGHT)
+    upwards = Axis(*padded(min(values), max(values), 0.08, 0.01), _HEIGHT - _BOTTOM, _TOP)
+    whole = [(value, f"{value:,g}") for value in across.ticks() if value == int(value)]
+    ticks = [(value, tick(value)) for value in upwards.ticks()]
+    numbers = [epoch.epoch for epoch in epochs]
     content = [
-        horizontal_axis(panel.across, _TOP, _HEIGHT - _BOTTOM, whole, "epoch"),
-        vertical_axis(panel.upwards, _LEFT, _WIDTH - _RIGHT, ticks),
-        *(_line(panel, each) for each in known),
+        horizontal_axis(across, _TOP, _HEIGHT - _BOTTOM, whole, "epoch"),
+        vertical_axis(upwards, _LEFT, _WIDTH - _RIGHT, ticks),
+        *(_line(each, numbers, across, upwards, written) for each in known),
     ]
     return Drawing((_WIDTH, _HEIGHT), _message(what, epochs, known, written), Markup("").join(content))
 
 
-def _line(panel: _Panel, series: Series) -> Markup:
+def _line(
+    series: Series, numbers: Sequence[int], across: Axis, upwards: Axis, written: Callable[[float], str]
+) -> Markup:
     """Draw a line through the known values, with a mark for each epoch: in training a circle."""
     places = [
-        (panel.across(number), panel.upwards(value)) if math.isfinite(value) else None
-        for number, value in zip(panel.numbers, series.values, strict=True)
+        (across(number), upwards(value)) if math.isfinite(value) else None
+        for number, value in zip(numbers, series.values, strict=True)
     ]
     lines = [
         path([place for place in run if place], "curve")
@@ -109,8 +94,8 @@ def _line(panel: _Panel, series: Series) -> Markup:
     ]
     every = math.ceil(len(places) / _MOST_MARKS)
     marks = [
-        _mark(series.name, place, f"epoch {number}: {series.name} {panel.written(value)}")
-        for at, (place, number, value) in enumerate(zip(places, panel.numbers, series.values, strict=True))
+        _mark(series.name, place, f"epoch {number}: {series.name} {written(value)}")
+        for at, (place, number, value) in enumerate(zip(places, numbers, series.values, strict=True))
         if place and (at % every == 0 or at == len(places) - 1)
     ]
     return group(series.name, *lines, *marks)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fmnist.results.write import OPTIONAL
 
 Shape = tuple[int | None, ...]
 """Sizes of a tensor's dimensions; None for a variable size, such as the batch."""
@@ -62,8 +64,8 @@ class InspectedOperator:
 
 
 @dataclass(frozen=True)
-class WeightFigures:
-    """Statistics of an array in the file, over its elements as they are stored."""
+class InspectedWeight:
+    """An array in the file, with statistics over its elements as they are stored."""
 
     name: str
     """Its name in the file."""
@@ -85,19 +87,8 @@ class WeightFigures:
     """As for a tensor."""
     zero_points: tuple[int, ...]
     """As for a tensor."""
-
-
-@dataclass(frozen=True)
-class InspectedWeight(WeightFigures):
-    """An array in the file, with statistics."""
-
-    values: NDArray[Any]
-    """The elements."""
-
-    @property
-    def figures(self) -> WeightFigures:
-        """The statistics alone."""
-        return WeightFigures(**{field.name: getattr(self, field.name) for field in fields(WeightFigures)})
+    values: NDArray[Any] | None = field(metadata=OPTIONAL)
+    """The elements; only with ``--weights``."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,8 @@ class ModelContents:
     tensors: tuple[InspectedTensor, ...]
     """Input and output; for an artifact also known intermediate tensors."""
     weights: tuple[InspectedWeight, ...] | None
-    """Weights and other constants; None if the package that reads them is not installed."""
+    """Weights and other constants, with ``values`` only with ``--weights``; None if the package that reads
+    them is not installed."""
 
 
 def measure_weight(
@@ -119,11 +111,7 @@ def measure_weight(
 ) -> InspectedWeight:
     """Return an array with statistics of its elements, computed in float64.
 
-    Args:
-        name: Its name.
-        values: Numbers of any type and shape, at least one.
-        scales: Its scales, if any.
-        zero_points: Its zero points, if any.
+    The values are numbers of any type and shape, at least one.
     """
     numbers = values.astype(np.float64)
     with np.errstate(invalid="ignore"):  # weights of a failed training may be NaN or infinite

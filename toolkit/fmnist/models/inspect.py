@@ -4,23 +4,14 @@ from __future__ import annotations
 
 import math
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.models.contents import (
-    InspectedLayer,
-    InspectedOperator,
-    InspectedTensor,
-    InspectedWeight,
-    ModelContents,
-    WeightFigures,
-    measure_weight,
-)
+from fmnist.models.contents import InspectedWeight, ModelContents, measure_weight
 from fmnist.models.open import Execution, describe, open_model
 from fmnist.models.readers import read_keras, read_npz, read_onnx, read_tflite
 from fmnist.results.model_file import ModelFile
@@ -90,9 +81,7 @@ def hidden_kernel(weights: Weights, shape: tuple[int, ...], model: Path) -> str:
 def unit_images(kernel: NDArray[Any], shape: tuple[int, ...]) -> NDArray[np.float32]:
     """Return the weights of each unit as an image.
 
-    Args:
-        kernel: ``[pixels, units]``.
-        shape: Of an image, ``(H, W)`` or ``(H, W, C)``.
+    The kernel is ``[pixels, units]``; the shape of an image is ``(H, W)`` or ``(H, W, C)``.
 
     Returns:
         float32 ``[units, H, W]``; the mean of several channels.
@@ -105,27 +94,8 @@ _AS_IT_SAYS = Execution()
 
 
 @dataclass(frozen=True)
-class Inspection:
-    """A model file that was read."""
-
-    model: ModelFile
-    """Which file."""
-    labels: tuple[str, ...]
-    """Class names."""
-    metadata: Metadata | None
-    """Metadata of an artifact; None for an original, and for foreign files."""
-    contract: InputContract
-    """Its input contract."""
-    contents: ModelContents
-    """Contents of the file."""
-    types: StoredTypes | None
-    """Types of its weights and of its computation; None for a Keras model."""
-    initial: tuple[InspectedWeight, ...] | None
-    """Weights of a run's original before training; None if not recorded."""
-
-
-class InspectionBody(TypedDict):
-    """The content of the JSON result."""
+class InspectedModel:
+    """What a model file is."""
 
     model: ModelFile
     """Which file."""
@@ -137,16 +107,13 @@ class InspectionBody(TypedDict):
     """Its input contract."""
     types: StoredTypes | None
     """Types of its weights and of its computation; None for a Keras model."""
-    layers: tuple[InspectedLayer, ...]
-    """Layers of a Keras model; empty for other formats."""
-    operators: tuple[InspectedOperator, ...] | None
-    """Operators of an artifact; empty for a Keras model; None like the weights."""
-    tensors: tuple[InspectedTensor, ...]
-    """Input and output; for an artifact also known intermediate tensors."""
-    weights: Sequence[WeightFigures | InspectedWeight] | None
-    """Weights and other constants, with ``values`` only with ``--weights``; None if the package that reads
-    them is not installed."""
-    initial_weights: Sequence[WeightFigures | InspectedWeight] | None
+
+
+@dataclass(frozen=True)
+class Inspection(ModelContents, InspectedModel):
+    """A model file that was read; also the content of the JSON result."""
+
+    initial_weights: tuple[InspectedWeight, ...] | None
     """Weights of a run's original before training; None if not recorded."""
 
 
@@ -167,8 +134,8 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
     return run.artifacts()[0] if run.is_adopted() else run.model, run
 
 
-def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
-    """Read a model file.
+def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = True) -> Inspection:
+    """Read a model file, with or without the elements of its weights.
 
     Raises:
         ModelError: The file is missing, damaged or not a classifier.
@@ -189,10 +156,18 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS) -> Inspection:
             contents = read_onnx(path, engine.inference_session)
         else:
             contents = ModelContents((), None, (), None)  # a format without a reader
-        info = session.info
-        types = read_stored_types(path)
-        model = describe(session)
-        return Inspection(model, info.labels, info.metadata, info.contract, contents, types, initial)
+        return Inspection(
+            model=describe(session),
+            labels=session.info.labels,
+            metadata=session.info.metadata,
+            contract=session.info.contract,
+            types=read_stored_types(path),
+            layers=contents.layers,
+            operators=contents.operators,
+            tensors=contents.tensors,
+            weights=_weights(contents.weights, with_values),
+            initial_weights=_weights(initial, with_values),
+        )
 
 
 def _read_tflite(path: Path) -> ModelContents:
@@ -202,29 +177,12 @@ def _read_tflite(path: Path) -> ModelContents:
         raise ModelError(f"{path}: is damaged ({error}); copy it again") from error
 
 
-def inspection_body(inspection: Inspection, with_values: bool) -> InspectionBody:
-    """Return the content of the JSON result, with the elements of the weights if wanted."""
-    contents = inspection.contents
-    return {
-        "model": inspection.model,
-        "labels": inspection.labels,
-        "metadata": inspection.metadata,
-        "contract": inspection.contract,
-        "types": inspection.types,
-        "layers": contents.layers,
-        "operators": contents.operators,
-        "tensors": contents.tensors,
-        "weights": _weights(contents.weights, with_values),
-        "initial_weights": _weights(inspection.initial, with_values),
-    }
-
-
 def _weights(
     weights: tuple[InspectedWeight, ...] | None, with_values: bool
-) -> Sequence[WeightFigures | InspectedWeight] | None:
+) -> tuple[InspectedWeight, ...] | None:
     if weights is None or with_values:
         return weights
-    return [weight.figures for weight in weights]
+    return tuple(replace(weight, values=None) for weight in weights)
 
 
 def _initial(path: Path, model: Any) -> tuple[InspectedWeight, ...] | None:

@@ -59,18 +59,13 @@ class Execution:
 def images_of_a_dataset(named: str | None = None) -> Iterator[None]:
     """Put into the command's terms what is to be done where a model takes images of another shape.
 
-    Args:
-        named: The data set that the user named; None where it is the model's own or a usual one.
+    The user may have named the data set; else it is the model's own or a usual one.
     """
     try:
         yield
     except ShapeError as error:
-        what = (
-            f", of {named}; name the one it was trained on"
-            if named
-            else "; name the data set it was trained on"
-        )
-        raise ShapeError(f"{error}{what} with --dataset") from error
+        what = f", of {named}; name the one" if named else "; name the data set"
+        raise ShapeError(f"{error}{what} it was trained on with --dataset") from error
 
 
 def is_model_file(path: Path) -> bool:
@@ -98,12 +93,6 @@ def open_model(path: Path, how: Execution = Execution()) -> Session:
     return session
 
 
-def _is_other_order(session: Session, dataset: Dataset) -> bool:
-    """Whether a model names the classes of a data set, and not in their order."""
-    labels, theirs = session.info.labels, dataset.labels
-    return labels != theirs and sorted(labels) == sorted(theirs)
-
-
 def _tell(session: Session, how: Execution) -> None:
     """Say what a person should know of how a file is taken."""
     path, contract = session.info.path, session.info.contract
@@ -117,10 +106,7 @@ def _tell(session: Session, how: Execution) -> None:
 def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -> tuple[Session, Dataset]:
     """Open a model to run it on labelled images, which tell its input range where nothing else does.
 
-    Args:
-        path: The model.
-        how: How it is run.
-        dataset: Finds the images for an open model.
+    ``dataset`` finds the images for an open model.
 
     Returns:
         The model and the images. Its range is said if it was found out by them.
@@ -132,7 +118,8 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
     session = _open(path, how)
     try:
         images = dataset(session)
-        if _is_other_order(session, images):
+        labels = session.info.labels
+        if labels != images.labels and sorted(labels) == sorted(images.labels):
             session.close()
             session = _open(path, how := replace(how, order=images.labels))
             say(

@@ -86,12 +86,7 @@ def _tflite_operators(
 
 
 def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> ModelContents:
-    """Read the layers of an npz model, which are its operators, and their weights.
-
-    Args:
-        shape: Shape of one image.
-        layers: The network.
-    """
+    """Read the layers of an npz model, which are its operators, and their weights, for images of a shape."""
     operators = tuple(
         InspectedOperator(
             number,

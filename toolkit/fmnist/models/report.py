@@ -18,29 +18,21 @@ _MOST_LABELS = 20
 _SHOWN_LABELS = 5
 
 
-def inspection_text(inspection: Inspection, with_values: bool) -> str:
-    """Return an inspected model file as text.
-
-    Args:
-        inspection: The model file.
-        with_values: Whether to show the elements of the weights, too.
-    """
-    contents = inspection.contents
+def inspection_text(inspection: Inspection) -> str:
+    """Return an inspected model file as text."""
     parts = [_origin(inspection)]
-    if contents.layers:
-        parts.append(_layers(contents))
-    if contents.operators:
-        parts.append(_operators(contents.operators, inspection.model.size_bytes))
-    parts.append(_tensors(contents))
-    if contents.weights is None:
+    if inspection.layers:
+        parts.append(_layers(inspection))
+    if inspection.operators:
+        parts.append(_operators(inspection.operators, inspection.model.size_bytes))
+    parts.append(_tensors(inspection))
+    if inspection.weights is None:
         parts.append("operators and weights: ONNX Runtime does not show them; pip install 'fmnist[train]'")
     else:
-        parts.append(_weights("weights", contents.weights))
-    if inspection.initial is not None:
-        parts.append(_weights("weights before training", inspection.initial))
-    if with_values:
-        parts += _arrays(inspection)
-    return "\n\n".join(parts)
+        parts.append(_weights("weights", inspection.weights))
+    if inspection.initial_weights is not None:
+        parts.append(_weights("weights before training", inspection.initial_weights))
+    return "\n\n".join([*parts, *_arrays(inspection)])
 
 
 def _layers(contents: ModelContents) -> str:
@@ -106,10 +98,16 @@ def _weights(title: str, weights: Sequence[InspectedWeight]) -> str:
 
 
 def _arrays(inspection: Inspection) -> list[str]:
-    """Return the elements of the weights, each array under its name; long ones are shortened."""
-    trained = " after training" if inspection.initial else ""
-    groups = [(" before training", inspection.initial or ()), (trained, inspection.contents.weights or ())]
-    return [f"{weight.name}{when}\n{weight.values}" for when, weights in groups for weight in weights]
+    """Return the elements of the weights that were kept, under their names; long arrays are shortened."""
+    initial = inspection.initial_weights or ()
+    trained = " after training" if initial else ""
+    groups = [(" before training", initial), (trained, inspection.weights or ())]
+    return [
+        f"{weight.name}{when}\n{weight.values}"
+        for when, weights in groups
+        for weight in weights
+        if weight.values is not None
+    ]
 
 
 def _shape(shape: Shape) -> str:

@@ -82,11 +82,8 @@ def select_artifacts(named: list[Path]) -> Selection:
 def select_artifact(named: Path | None, engine: str) -> tuple[Path, Run | None]:
     """Return the model file that the user named, or an artifact of the named or newest run.
 
-    The artifact is the first of the manifest whose engine is installed, else the first.
-
-    Args:
-        named: A model file or a run.
-        engine: A name in `ENGINES`, or ``auto``.
+    The artifact is the first of the manifest whose engine is installed, else the first. The engine is a name
+    in `ENGINES`, or ``auto``.
 
     Returns:
         The file, and its run, if a run was used.

@@ -73,11 +73,7 @@ class LayersOfModel:
 
 
 def original_of(candidates: Sequence[Path], reference: Path | None) -> Path:
-    """Return the Keras model whose layers artifacts are compared with.
-
-    Args:
-        candidates: The artifacts.
-        reference: What the user named as their original.
+    """Return the Keras model whose layers artifacts are compared with; the user may have named it.
 
     Raises:
         ResultError: It is not a Keras model, or none is named and the first artifact is not in a run.
@@ -102,11 +98,7 @@ def compare_layers(
 ) -> list[LayersOfModel]:
     """Run the original and artifacts on the first test images, and compare the outputs of each layer.
 
-    Args:
-        original: The Keras model.
-        candidates: The artifacts.
-        split: Test images; the first ones are taken.
-        input_range: The input range of the original.
+    The input range is that of the original.
 
     Raises:
         ResultError: An artifact does not take raw pixels.
@@ -149,11 +141,9 @@ def _drift(
 
 
 def compare_values(signal: NDArray[Any], values: NDArray[Any]) -> Similarity:
-    """Compare values with what they should be, in float64.
+    """Compare values with what they should be, the signal, in float64.
 
-    Args:
-        signal: What they should be, of any shape, at least one element.
-        values: What they are, of the same shape. NaN or infinity gives NaN or an SNR of -infinity.
+    Both have the same shape, with at least one element. NaN or infinity gives NaN or an SNR of -infinity.
     """
     x, y = signal.astype(np.float64).ravel(), values.astype(np.float64).ravel()
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -69,13 +69,7 @@ def scored_split(reference: Reference, splits: Splits) -> Dataset:
 
 
 def limits_of(scheme: str, reference: Reference, named: Mapping[str, Any]) -> Gate:
-    """Return the gate of a scheme, with the limits that the user named in place of its own.
-
-    Args:
-        scheme: A quantisation scheme.
-        reference: The original's scores.
-        named: Fields of `Gate`.
-    """
+    """Return the gate of a scheme, with the fields of `Gate` that the user named in place of its own."""
     return replace(default_gate(scheme).allowing(reference.rounding), **named)
 
 
@@ -89,13 +83,8 @@ def compare_models(
 ) -> list[ModelParity]:
     """Run artifacts on the reference's test split and compare each with the original.
 
-    Args:
-        candidates: The artifacts.
-        reference: The original's scores.
-        splits: Where the reference's test split is found.
-        how: How the artifacts are run.
-        limits: Fields of `Gate` that replace those of each scheme's own.
-        require_same: Refuse an artifact that says it was made from another model.
+    Limits are fields of `Gate` that replace those of each scheme's own. ``require_same`` refuses an artifact
+    that says it was made from another model.
 
     Raises:
         ResultError: The test split is not the one that the original was scored on, or an artifact
@@ -126,14 +115,9 @@ def model_parity(
     reference: Reference,
     same_original: bool | None,
 ) -> ModelParity:
-    """Return one artifact beside its original.
+    """Return one artifact beside its original, with its scores, float32 ``[N, classes]``.
 
-    Args:
-        model: The artifact.
-        scores: float32 ``[N, classes]``, its scores.
-        parity: How it compares.
-        reference: The original's scores.
-        same_original: Whether both come from the same Keras model; None when one does not say.
+    ``same_original`` is None when one of them does not say from which Keras model it comes.
     """
     original = Original(reference.model, reference.model_sha256)
     candidate = Candidate(**vars(model), **vars(parity), reference=original, same_original=same_original)

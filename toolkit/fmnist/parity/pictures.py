@@ -46,10 +46,8 @@ def require_pictures_free(folder: Path, models: Sequence[Path]) -> None:
 def write_pictures(item: ModelParity, images: NDArray[np.uint8], folder: Path) -> list[Path]:
     """Draw one model beside its original: changed images if there are any, reliability and probabilities.
 
-    Args:
-        item: The model.
-        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``, the test split of both.
-        folder: Where to write; it is made if need be.
+    The images, uint8 ``[N, H, W]`` or ``[N, H, W, C]``, are the test split of both. The folder is made if
+    need be.
 
     Returns:
         The files. Without changed images there is no picture of them, and an older one is removed, as it

@@ -87,9 +87,7 @@ def parity_body(results: Sequence[ModelParity]) -> ParityBody:
 def parity_text(results: Sequence[ModelParity], notes: Sequence[str] = ()) -> str:
     """Return tables for a terminal: all models, then the changes of those that failed, or of the only one.
 
-    Args:
-        results: The models, at least one.
-        notes: Further remarks, one a line.
+    Notes are further remarks, one a line.
     """
     tables = [_verdicts(results), _answers(results), _probabilities(results), _numbers(results)]
     parts = [printable(_title(results)), *(table(*content) for content in tables)]

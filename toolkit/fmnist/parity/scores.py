@@ -54,12 +54,8 @@ def compare_scores(reference: Path, candidates: Path, limits: Mapping[str, Any])
     """Compare the models of one file of scores with those of another, without running any.
 
     A single model in the first file is the reference of every candidate; otherwise models of the same name
-    are compared. A reference.npz is a file of one model.
-
-    Args:
-        reference: The reference scores.
-        candidates: The scores that are compared with them.
-        limits: Fields of `Gate` that replace those of each scheme's own.
+    are compared. A reference.npz is a file of one model. Limits are fields of `Gate` that replace those of
+    each scheme's own.
 
     Raises:
         ResultError: A file is missing or damaged, the files are not of the same images and classes, or a

@@ -9,14 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import TypedDict
 
-from fmnist.predict.predict import ClassifiedImage
+from fmnist.predict.predict import ClassifiedImage, ImageAnswer
 from fmnist.results.model_file import ModelFile
 from fmnist.results.write import plain
 from fmnist.text.image_grid import draw_grid
 from fmnist.text.tables import no_formula, percent, printable
-from fmnist_runtime import Prediction
 
 _WIDEST_PERCENT = len(percent(1, 1))
 _WIDEST_PICTURE = 64
@@ -25,18 +23,8 @@ _WIDTH_OF_ANSWERS = 32
 """Characters kept free beside a picture."""
 
 
-class ImageAnswer(TypedDict):
-    """The classes of an image; with ``--as jsonl`` a line."""
-
-    file: str
-    """File of the image, or where it came from."""
-    predictions: list[Prediction]
-    """The most probable classes, best first; of ties, the lowest index first."""
-    inverted: bool
-    """Whether dark on light was inverted for the model."""
-
-
-class PredictionBody(TypedDict):
+@dataclass(frozen=True)
+class PredictionBody:
     """The content of the JSON result."""
 
     model: ModelFile
@@ -56,22 +44,17 @@ class Layout:
 
 
 def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
-    """Return a layout with a row per image, and columns as wide as the longest possible name.
-
-    Args:
-        labels: All class names of the model.
-        top: Number of classes to name.
-        name_width: Characters of the longest file name.
-    """
+    """Return a layout with a row per image, and columns as wide as the longest possible name."""
     width = max(len(label) for label in labels) + 1 + _WIDEST_PERCENT
     widths = [max(name_width, len("image")), *[width] * top]
 
     def line(cells: Sequence[str]) -> str:
         return "  ".join(cell.ljust(size) for cell, size in zip(cells, widths, strict=True)).rstrip() + "\n"
 
-    def text(answer: ClassifiedImage) -> str:
+    def text(image: ClassifiedImage) -> str:
+        answer = image.answer
         guesses = [f"{guess.label} {percent(guess.probability, 1)}" for guess in answer.predictions]
-        return line([printable(cell) for cell in (answer.name, *guesses)])
+        return line([printable(cell) for cell in (answer.file, *guesses)])
 
     titles = ["image", *(f"{rank}." for rank in range(1, top + 1))]
     return Layout(line(titles) + line(["─" * size for size in widths]), text)
@@ -80,16 +63,14 @@ def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
 def cards(width: int, coloured: bool) -> Layout:
     """Return a layout that draws each image as the model sees it, with its classes beside it.
 
-    Args:
-        width: Characters of the terminal's lines.
-        coloured: Whether to draw with colour codes.
+    Lines have ``width`` characters at most.
     """
     room = max(1, min(_WIDEST_PICTURE, width - _WIDTH_OF_ANSWERS))
 
-    def text(answer: ClassifiedImage) -> str:
-        picture = answer.picture
-        done = "inverted to light on dark" if picture.inverted else "not inverted"
-        title = f"{printable(answer.name)}: {picture.width}×{picture.height} {picture.mode}, {done}"
+    def text(image: ClassifiedImage) -> str:
+        answer, picture = image.answer, image.picture
+        done = "inverted to light on dark" if answer.inverted else "not inverted"
+        title = f"{printable(answer.file)}: {picture.width}×{picture.height} {picture.mode}, {done}"
         drawn = draw_grid(picture.pixels[None], [""], 1, room, coloured).splitlines()[:-1]
         longest = max(len(guess.label) for guess in answer.predictions)
         beside = [
@@ -108,9 +89,7 @@ def cards(width: int, coloured: bool) -> Layout:
 def comma_separated(top: int, for_terminal: bool) -> Layout:
     """Return a layout of CSV with a header (RFC 4180, but with LF as line end), a row per image.
 
-    Args:
-        top: Number of classes to name, each in three columns.
-        for_terminal: Whether it is printed to a terminal.
+    Each of the ``top`` classes has three columns.
     """
     import csv
     import io
@@ -120,11 +99,12 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
         csv.writer(row, lineterminator="\n").writerow(cells)
         return row.getvalue()
 
-    def text(answer: ClassifiedImage) -> str:
-        cells: list[str | int | float] = [no_formula(answer.name)]
+    def text(image: ClassifiedImage) -> str:
+        answer = image.answer
+        cells: list[str | int | float] = [no_formula(answer.file)]
         for guess in answer.predictions:
             cells += [guess.label, guess.index, guess.probability]
-        cells.append("true" if answer.picture.inverted else "false")
+        cells.append("true" if answer.inverted else "false")
         return line([printable(cell) if for_terminal and isinstance(cell, str) else cell for cell in cells])
 
     columns = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("label", "index", "probability")]
@@ -135,12 +115,4 @@ def json_lines() -> Layout:
     """Return a layout with a JSON object per line: file, predictions, and whether it was inverted."""
     import json
 
-    def text(answer: ClassifiedImage) -> str:
-        return json.dumps(plain(record(answer))) + "\n"
-
-    return Layout("", text)
-
-
-def record(answer: ClassifiedImage) -> ImageAnswer:
-    """Return a classified image as a JSON record."""
-    return {"file": answer.name, "predictions": answer.predictions, "inverted": answer.picture.inverted}
+    return Layout("", lambda image: json.dumps(plain(image.answer)) + "\n")

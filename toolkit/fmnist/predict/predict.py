@@ -20,15 +20,25 @@ _BLOCK_BYTES = 2**20
 
 
 @dataclass(frozen=True)
+class ImageAnswer:
+    """The classes of an image; with ``--as jsonl`` a line."""
+
+    file: str
+    """File of the image, or where it came from."""
+    predictions: list[Prediction]
+    """The most probable classes, best first; of ties, the lowest index first."""
+    inverted: bool
+    """Whether dark on light was inverted for the model."""
+
+
+@dataclass(frozen=True)
 class ClassifiedImage:
     """An image with its most probable classes."""
 
-    name: str
-    """File of the image, or where it came from."""
+    answer: ImageAnswer
+    """The classes."""
     picture: Picture
     """The image as the model sees it."""
-    predictions: list[Prediction]
-    """The most probable classes, best first; of ties, the lowest index first."""
 
 
 def predict_images(
@@ -36,11 +46,8 @@ def predict_images(
 ) -> Iterator[ClassifiedImage | FmnistError]:
     """Name the most probable classes of images.
 
-    Args:
-        session: The model.
-        readings: Images of the model's shape, or errors from reading them.
-        top: Number of classes to name, at most all.
-        live: Whether to classify each image before the next is read, instead of in blocks.
+    Readings are images of the model's shape, or errors from reading them. If live, each image is classified
+    before the next is read, instead of in blocks.
 
     Yields:
         For each reading the classified image, or its error.
@@ -71,5 +78,5 @@ def _answer(session: Session, block: list[Reading], top: int) -> list[Classified
             continue
         row, order = next(ranked)
         guesses = [Prediction(labels[index], int(index), float(row[index])) for index in order]
-        answers.append(ClassifiedImage(name, picture, guesses))
+        answers.append(ClassifiedImage(ImageAnswer(name, guesses, picture.inverted), picture))
     return answers

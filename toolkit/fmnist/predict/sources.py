@@ -85,11 +85,8 @@ def read_images(
 ) -> Iterator[Reading]:
     """Read images for a model, one at a time.
 
-    Args:
-        paths: From `find_images`. Images of an IDX file and of standard input are named by number.
-        shape: The model's image shape.
-        invert: As of `fmnist_runtime.data.images.read_image`.
-        frame: Format of raw frames in standard input; None for image files.
+    Images of an IDX file and of standard input are named by number. ``shape`` and ``invert`` are as of
+    `fmnist_runtime.data.images.read_image`; ``frame`` is the format of raw frames in standard input.
     """
     for path in paths:
         if path == STDIN:

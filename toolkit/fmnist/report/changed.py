@@ -74,13 +74,8 @@ def find_changed_answers(
     """Return the changed answers of a run with their images.
 
     Where there are too many, those with the largest margins of the original are taken, in turn from each pair
-    of answers. Where the data set is not found, the page lists the answers without images.
-
-    Args:
-        run: The results of the run.
-        reference: The scores of the original, which name the test split.
-        splits: Where to find the test split.
-        runs: Number of runs on the page.
+    of answers. Where the data set is not found, the page lists the answers without images. ``runs`` is the
+    number of runs on the page.
     """
     flips = [model.parity.changes.flips if model.parity else None for model in run.artifacts]
     most = _ANSWERS // (runs * max(1, len(flips)))

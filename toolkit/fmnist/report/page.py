@@ -35,10 +35,6 @@ def render_page(runs: Sequence[RunResults], changes: Sequence[ChangedAnswers]) -
 
     A Content-Security-Policy forbids all but the script and the style sheet, by their digests, and the images
     in the page itself. So nothing is fetched, and no script in a name would run even without escaping.
-
-    Args:
-        runs: One or more.
-        changes: The changed answers of each.
     """
     views = view_runs(runs, changes)
     style = _asset("figures.css", "fmnist.figures") + _asset("report.css")
@@ -76,12 +72,7 @@ def _data(view: RunView) -> dict[str, Any]:
 
 
 def _cell(value: float | None, form: Callable[[float], str]) -> Markup:
-    """Return a table cell with a number and its sort key; None is sorted last.
-
-    Args:
-        value: The number.
-        form: Formats it.
-    """
+    """Return a table cell with a number and its sort key; None is sorted last."""
     if value is None or math.isnan(value):
         return Markup('<td class="number" data-value="">–</td>')
     return Markup('<td class="number" data-value="{!r}">{}</td>').format(float(value), form(value))

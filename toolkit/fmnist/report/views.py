@@ -79,12 +79,7 @@ class FigureByRun:
 
 
 def view_runs(runs: Sequence[RunResults], changes: Sequence[ChangedAnswers]) -> list[RunView]:
-    """Return each run with its decision.
-
-    Args:
-        runs: The runs.
-        changes: The changed answers of each.
-    """
+    """Return each run with its decision and its changed answers."""
     names = Counter(run.name for run in runs)
     return [
         _view_run(index, run.name if names[run.name] == 1 else str(run.folder), run, changed)

@@ -22,16 +22,10 @@ _PAGE = RESULT._replace(
 
 
 def write_report(runs: Sequence[Run], splits: Splits, out: Path | None = None, force: bool = False) -> Path:
-    """Write the page of a run, or of several.
+    """Write the page of a run, or of several; without the images of changed answers the page says so.
 
-    Args:
-        runs: One or more.
-        splits: Where to find the images of changed answers; without them the page says so.
-        out: The file; None for the folder of the run, or with several runs the working directory.
-        force: Replace a file that is not ours.
-
-    Returns:
-        The file.
+    If ``out`` is None, it goes to the folder of the run, or with several runs to the working directory.
+    Returns its path.
 
     Raises:
         ResultError: A result in a run's folder is damaged or of another version.

@@ -133,10 +133,8 @@ class Part:
 def read_record(kind: type[_T], part: Part) -> _T:
     """Read a dataclass from the JSON object that `fmnist.results.write.to_json` made of it.
 
-    Args:
-        kind: A dataclass of strings, numbers, None, paths, dataclasses, and lists, tuples, arrays and
-            dictionaries of these. A number in it is finite, unless it is a `MaybeNaN`.
-        part: The JSON object.
+    The dataclass has strings, numbers, None, paths, dataclasses, and lists, tuples, arrays and dictionaries
+    of these. A number in it is finite, unless it is a `MaybeNaN`.
 
     Raises:
         DamageError: A field is missing or not of its type, or the dataclass refuses its values.
@@ -260,12 +258,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_result(path: Path, kind: str, remedy: str) -> Part:
-    """Read a JSON result of a kind, of the version that this fmnist writes.
+    """Read a JSON result of a verb, of the version that this fmnist writes.
 
-    Args:
-        path: The file.
-        kind: The verb that wrote it.
-        remedy: What the user can do about a file that cannot be read.
+    The remedy is what the user can do about a file that cannot be read.
 
     Raises:
         ResultError: The file is missing, not JSON, or of another kind or version.

@@ -59,8 +59,7 @@ class SummaryBody:
 def summarise(results: Mapping[str, Mapping[str, Any]]) -> list[SummaryRow]:
     """Return one row for each model.
 
-    Args:
-        results: The JSON results of ``eval``, ``parity`` and ``bench`` by kind; each may be missing or empty.
+    The JSON results of ``eval``, ``parity`` and ``bench`` are by kind; each may be missing or empty.
 
     Raises:
         DamageError: A result lacks a figure, or it is not of its type.

@@ -67,17 +67,11 @@ def schema(kind: str) -> str:
 
 
 def to_json(kind: str, body: Any) -> str:
-    """Return a result as JSON text.
+    """Return a result, a dataclass or a dictionary, as JSON text; see `plain`.
 
-    Args:
-        kind: The verb that made it: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
-        body: Its content: a dataclass, or a dictionary; see `plain`.
+    The kind is the verb that made it: ``train``, ``eval``, ``parity``, ``bench``, ``predict`` …
     """
-    document = {
-        "schema": schema(kind),
-        "environment": plain(read_environment()),
-        **plain(body),
-    }
+    document = {"schema": schema(kind), "environment": plain(read_environment()), **plain(body)}
     text = json.dumps(document, indent=1, allow_nan=False)
     return _NUMBERS.sub(lambda match: " ".join(match[0].split()), text) + "\n"
 

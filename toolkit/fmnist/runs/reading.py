@@ -74,9 +74,8 @@ class ResultFile:
     def by_model(self, key: str, read: Callable[[Part], _T]) -> dict[str, _T]:
         """Return the result of a function on each model, by the SHA-256 of its file.
 
-        Args:
-            key: The field of the content that lists the models.
-            read: Takes the entry of one model; of several entries for one file, it takes the first.
+        The key is the field of the content that lists the models. Of several entries for one file, the first
+        is read.
 
         Raises:
             ResultError: The content is damaged.
@@ -116,6 +115,8 @@ def read_run(run: Run) -> RunResults:
     artifacts = _with_results(_artifacts(run), files, reference)
     [original] = _with_results([_original(run, reference)], {"bench": files["bench"]}, reference)
     bench = files["bench"]
+    present = {artifact.sha256 for artifact in artifacts}
+    devices = (_device(folder, reference, present) for folder in sorted(run.folder.glob("devices/*/")))
     return RunResults(
         folder=run.folder,
         dataset=reference.dataset,
@@ -130,7 +131,7 @@ def read_run(run: Run) -> RunResults:
         rejected=_rejected(run),
         environment=(bench or training).read(_environment),
         measured=bench.read(lambda content: content["measured"].text()) if bench else "",
-        devices=_devices(run, reference, {artifact.sha256 for artifact in artifacts}),
+        devices=tuple(device for device in devices if device),
         gaps=_gaps(run, artifacts, files),
     )
 
@@ -230,11 +231,6 @@ def _epochs(training: Part) -> tuple[Epoch, ...]:
 
 def _environment(record: Part) -> Environment:
     return read_record(Environment, record["environment"])
-
-
-def _devices(run: Run, reference: Reference, present: set[str]) -> tuple[DeviceResults, ...]:
-    found = (_device(folder, reference, present) for folder in sorted(run.folder.glob("devices/*/")))
-    return tuple(device for device in found if device)
 
 
 def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResults | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from fmnist.datasets import DEFAULT_DATASET
@@ -32,10 +32,6 @@ class TrainSettings:
     """Whether the learning rate falls to 0 over the epochs along half a cosine."""
     label_smoothing: float = 0.0
     """Share of each label's weight that is spread over all classes."""
-
-    def to_record(self) -> dict[str, Any]:
-        """Return the settings in JSON's own types, for a training's record."""
-        return {**asdict(self), "hidden": list(self.hidden)}
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> TrainSettings:

@@ -81,13 +81,7 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
 
 
 def score_model(session: Session, model: ModelFile, dataset: Dataset) -> tuple[Reference, float]:
-    """Scores of an open model for a test split, to be kept or held others against, and the seconds they took.
-
-    Args:
-        session: The model.
-        model: Which file it is.
-        dataset: The test split.
-    """
+    """Return the scores of an open model for a test split, as a reference, and the seconds they took."""
     scores, seconds = score_dataset(session, dataset)
     original = is_keras(session.info.path)
     scored = Reference(

@@ -39,9 +39,8 @@ SCORES = FileKind(lambda path: not path.is_file() or is_scores(path), "exists an
 def require_one_split(paths: Iterable[Path], dataset: str | None) -> None:
     """Check, before anything is run, by what artifacts say of themselves that one file can keep their scores.
 
-    Args:
-        paths: The models; of those that say nothing, only the name is looked at.
-        dataset: The data set that the user named for all of them.
+    Of models that say nothing, only the name is looked at. ``dataset`` is what the user named for all of
+    them.
 
     Raises:
         ResultError: They are of different data sets or classes, or two have the same name.

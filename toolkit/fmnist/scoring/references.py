@@ -57,13 +57,10 @@ def load_reference(
 
 
 def range_of(original: Path, split: Dataset, candidates: Sequence[Path], named: str | None) -> str:
-    """What pixels become in front of a Keras model.
+    """Return what pixels become in front of a Keras model.
 
-    Args:
-        original: The model.
-        split: Labelled images, which tell it where nothing else does.
-        candidates: Artifacts, of which those made from it say it.
-        named: The range that the user named.
+    The user may have named it, and artifacts that were made from the model say it. Labelled images tell it
+    where nothing else does.
 
     Raises:
         UnknownInputError: The images do not tell, either.
@@ -121,12 +118,7 @@ REFERENCE = FileKind(_is_reference, NOT_OURS, FORCE_OR_OUT, "is a directory; --o
 def record_reference(model: Path, folder: Path, splits: Splits, dataset: str, taken: str) -> None:
     """Write a foreign model's scores beside its artifacts, unless they are there.
 
-    Args:
-        model: The Keras model.
-        folder: Where its artifacts are.
-        splits: Where the test split is found.
-        dataset: The data set it was trained on.
-        taken: Pixels that it takes itself.
+    ``dataset`` is the data set that it was trained on, ``taken`` the pixels that it takes itself.
 
     Raises:
         FmnistError: It cannot be scored, or the file cannot be written.

@@ -22,14 +22,10 @@ _GAP = "  "
 def draw_grid(
     images: NDArray[np.uint8], labels: Sequence[str], columns: int, width: int, coloured: bool
 ) -> str:
-    """Return a grid of images, each above its label.
+    """Return a grid of images, each above its label, which is cut to the width of the image.
 
-    Args:
-        images: uint8 ``[N, H, W]`` or ``[N, H, W, C]``; channels are averaged.
-        labels: One for each image; cut to the width of the image.
-        columns: Images per row.
-        width: Characters per line. Images are reduced by whole factors to fit.
-        coloured: Whether to use colour codes, which shows twice as many pixels.
+    Images are uint8 ``[N, H, W]`` or ``[N, H, W, C]``; channels are averaged. They are reduced by whole
+    factors to fit in lines of ``width`` characters. Colour codes show twice as many pixels.
     """
     grey = images.astype(np.float64)
     if grey.ndim == 4:

@@ -29,13 +29,9 @@ class Progress:
         stream: TextIO | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Start with no step done.
+        """Start with no step done, on standard error if no stream is given; a total of 0 shows no bar.
 
-        Args:
-            label: Name of the task.
-            total: Number of steps; 0 for no bar.
-            stream: Output; standard error if None.
-            clock: Returns the time in seconds.
+        The clock returns the time in seconds.
         """
         self._label, self._total, self._done = label, total, 0
         self._stream = stream or sys.stderr or io.StringIO()  # None if the caller closed it

@@ -13,13 +13,7 @@ _MARKUP = str.maketrans(
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
-    """Return a table with padded columns.
-
-    Args:
-        header: Title of each column.
-        rows: Cells as text, each row as long as the header.
-        left: Number of first columns that are text and aligned left; the others are numbers.
-    """
+    """Return a table with padded columns: the first ``left`` are text, the others are numbers."""
     header, *rows = ([printable(cell) for cell in line] for line in (header, *rows))
     widths = [max(len(line[column]) for line in (header, *rows)) for column in range(len(header))]
 

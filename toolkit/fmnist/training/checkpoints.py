@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fmnist.results.read import read_json
+from fmnist.results.write import plain
 from fmnist.runs.history import Epoch, read_history
 from fmnist.runs.run import Run
 from fmnist.runs.settings import TrainSettings
@@ -63,12 +64,9 @@ def latest_checkpoint(run: Run) -> Checkpoint | None:
 
 
 def write_checkpoint(run: Run, epoch: int, files: dict[str, bytes]) -> None:
-    """Write a checkpoint, then remove the earlier ones.
+    """Write a checkpoint after so many finished epochs, then remove the earlier ones.
 
-    Args:
-        run: The run.
-        epoch: Number of finished epochs.
-        files: Content by file name.
+    Files are content by file name.
 
     Raises:
         OutputError: It cannot be written; the one before is kept.
@@ -98,9 +96,5 @@ def remove_checkpoints(run: Run) -> None:
 
 def state_json(settings: TrainSettings, train_digest: str) -> bytes:
     """Return the content of a checkpoint's ``state.json``."""
-    state: dict[str, Any] = {
-        "schema": SCHEMA,
-        "settings": settings.to_record(),
-        "train_digest": train_digest,
-    }
+    state: dict[str, Any] = {"schema": SCHEMA, "settings": plain(settings), "train_digest": train_digest}
     return (json.dumps(state, indent=1) + "\n").encode()

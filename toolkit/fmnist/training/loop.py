@@ -20,15 +20,9 @@ from fmnist_runtime.data.datasets import Dataset
 
 
 def build_model(settings: TrainSettings, image_shape: tuple[int, ...], classes: int) -> keras.Sequential:
-    """Return a network of hidden layers with dropout and softmax, which takes raw pixels.
+    """Return a compiled network of hidden layers with dropout, from raw pixels 0–255 to probabilities.
 
-    Args:
-        settings: Hidden units, dropout rate and learning rate.
-        image_shape: ``(H, W)`` or ``(H, W, C)``.
-        classes: Number of classes.
-
-    Returns:
-        A compiled model from raw pixels 0–255 to probabilities.
+    The shape of an image is ``(H, W)`` or ``(H, W, C)``.
     """
     layers = [
         keras.Input(image_shape, name="image"),
@@ -82,10 +76,7 @@ class EpochLoop:
     def __init__(self, model: keras.Model, training: Dataset, settings: TrainSettings) -> None:
         """Load the data set into memory; the last images are for validation, as Keras splits them.
 
-        Args:
-            model: A compiled classifier; its optimizer may be built.
-            training: The training split.
-            settings: Batch size, validation split, seed, loss and learning rate.
+        The model is a compiled classifier; its optimizer may be built.
         """
         self._model, self._settings = model, settings
         self._count = int(len(training.images) * (1 - settings.validation_split))
@@ -100,10 +91,7 @@ class EpochLoop:
         self._validate = tf.function(self._score)
 
     def run(self, epoch: int) -> dict[str, float]:
-        """Train one epoch.
-
-        Args:
-            epoch: Its number, from 0.
+        """Train one epoch; the first has number 0.
 
         Returns:
             loss and accuracy on the training images, measured during the epoch with dropout; val_loss and
@@ -143,9 +131,7 @@ class EpochLoop:
     def _train_epoch(self, batches: Any, rest: Any) -> tuple[Any, Any]:
         """Run all steps of an epoch.
 
-        Args:
-            batches: int32 ``[steps, batch size]``, numbers of training images.
-            rest: int32, the numbers of the last, incomplete batch; may be empty.
+        The batches, int32 ``[steps, batch size]``, and the rest, int32, are numbers of training images.
 
         Returns:
             Sum of the losses, and number of correct answers.

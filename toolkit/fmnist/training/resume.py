@@ -40,21 +40,19 @@ def resume(
 ) -> None:
     """Continue a training, up to a total number of epochs.
 
-    Args:
-        source: A run, which is continued in place; or a ``.keras`` file, which starts a new run.
-        given: The settings that the user gave; the others are those of the source.
-        out: Folder of the new run; named for the data set if None.
-        data_dir: Folder of the data set, if not in one of the usual places.
-        force: Whether to use a folder that holds other files.
+    A run is continued in place; a ``.keras`` file starts a new run, in ``out``, or a folder named for the
+    data set. Settings that were not given are those of the source. ``force`` uses a folder that holds other
+    files.
 
     Raises:
         ResultError: There is nothing to continue, or the settings are not those of the training.
         FmnistError: The training could not be done.
     """
-    in_place = source.is_dir()
+    in_place, start = source.is_dir(), None
     if in_place:
         Run(source).require_trained()
-    start = _state_of_run(Run(source)) if in_place else _state_of_file(source)
+        start = latest_checkpoint(Run(source))
+    start = start or _state_of_file(Run(source).model if in_place else source)
     known = start.settings or replace(PRESETS["lecture"], epochs=0)
     if start.settings:
         _require_same(source, known, given)
@@ -81,13 +79,7 @@ def _train(settings: TrainSettings, run: Run, data_dir: Path | None, start: Chec
     with needs_extra("train", "training"):
         from fmnist.training.train import train
     progress = Progress("train", settings.epochs - (len(start.epochs) if start else 0))
-    result = train(
-        settings,
-        run,
-        data_dir,
-        lambda epoch: progress.step(_line(epoch, settings.epochs)),
-        start,
-    )
+    result = train(settings, run, data_dir, lambda epoch: progress.step(_line(epoch, settings.epochs)), start)
     say(f"train: {run.model}, {result.parameters:,} weights, test accuracy {100 * result.test_accuracy:.2f}%")
 
 
@@ -123,13 +115,6 @@ def _unfinished(run: Run, settings: TrainSettings, data_dir: Path | None) -> Che
         return None
     digest = load_dataset(settings.dataset, "train", data_dir).digest
     return start if start.train_digest == digest else None
-
-
-def _state_of_run(run: Run) -> Checkpoint:
-    start = latest_checkpoint(run)
-    if start:
-        return start
-    return _state_of_file(run.model)
 
 
 def _state_of_file(path: Path) -> Checkpoint:

@@ -79,15 +79,9 @@ def train(
 ) -> Training:
     """Train a model and write the files of a run, ``train.json`` last.
 
-    Each epoch ends with a checkpoint, from which an interrupted training can be continued.
-
-    Args:
-        settings: Settings of the training.
-        run: The run; files of an earlier training are replaced when this one has finished.
-        data_dir: Folder of the data set, if not in one of the usual places.
-        on_epoch: Called after each epoch.
-        start: The state to continue from; None to start.
-        callbacks: Keras callbacks, called at the start and end of the training and of its epochs.
+    Each epoch ends with a checkpoint, from which an interrupted training can be continued: that is ``start``.
+    Files of an earlier training are replaced when this one has finished. The callbacks are Keras's, called at
+    the start and end of the training and of its epochs.
 
     Raises:
         DatasetError: The data set is missing, damaged, or not the one that was trained on.
@@ -103,7 +97,10 @@ def train(
         raise DatasetError(f"{training.name}: is not the data set that {start.model} was trained on")
     limit_threads(1)  # see fmnist.training.loop
     keras.utils.set_random_seed(settings.seed)
-    model = _load(start, training, settings) if start else _build(training, settings)
+    if start:
+        model = _load(start, training, settings)
+    else:
+        model = build_model(settings, training.images.shape[1:], len(training.labels))
     require_space(run, model.count_params())
     if start is None or not start.model.is_relative_to(run.folder):
         write_atomically(run.initial_weights, _trained_arrays(model))
@@ -219,10 +216,6 @@ def model_bytes(model: Any) -> bytes:
         return path.read_bytes()
 
 
-def _build(training: Dataset, settings: TrainSettings) -> Any:
-    return build_model(settings, training.images.shape[1:], len(training.labels))
-
-
 def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
     """Load a model with its optimizer's state; without one, use the settings' optimizer."""
     path = start.model
@@ -320,11 +313,7 @@ def space_needed(parameters: int) -> int:
 def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
     """Check with labelled images that a model was trained on pixels of 0-255, or is untrained.
 
-    A training on raw pixels would silently destroy a model that knows x/255.
-
-    Args:
-        session: The model, of probabilities.
-        training: Images of its shape and classes.
+    A training on raw pixels would silently destroy a model that knows x/255. The model gives probabilities.
 
     Raises:
         ModelError: It was trained on another range; the text has the command to type.
@@ -340,9 +329,7 @@ def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
 
 def _find_other(session: KerasSession, training: Dataset) -> FoundRange | None:
     """Return a range other than 0-255 that fits labelled images better, or None."""
-    chosen = slice(
-        None, None, max(1, len(training.images) // HELD_OUT_IMAGES)
-    )  # the images may be sorted by class
+    chosen = slice(None, None, max(1, len(training.images) // HELD_OUT_IMAGES))  # may be sorted by class
     images, targets = session.fit(training.images[chosen]), training.targets[chosen]
 
     def score(range: str, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -32,13 +32,9 @@ class CommandResult:
 
 
 def run_command(script: str, arguments: list[str], folder: Path, lock: int) -> CommandResult:
-    """Run a line of ``sh``, and pass its standard error on to the workstation.
+    """Run a line of ``sh`` in a folder, and pass its standard error on to the workstation.
 
-    Args:
-        script: The line; ``"$@"`` are the arguments.
-        arguments: The arguments.
-        folder: Its working directory.
-        lock: Descriptor of the lock, which the command holds while it runs.
+    In the line, ``"$@"`` are the arguments. The command holds the lock, a descriptor, while it runs.
 
     Raises:
         DisconnectedError: The workstation has disconnected; the command was stopped.

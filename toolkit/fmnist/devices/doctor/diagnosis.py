@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypedDict
 
 from fmnist.datasets import DEFAULT_DATASET
 from fmnist.devices.doctor import hardware, software
@@ -21,54 +20,28 @@ class Examination:
     """This machine, and the findings on it."""
 
     probe: Probe
-    """Its description and present state."""
-    parts: dict[Part, Loading]
-    """What loads and runs a model."""
-    findings: tuple[Finding, ...]
-    """What to know, and what to do."""
-
-    @property
-    def runners(self) -> list[str]:
-        """Packages that can run models here, with versions."""
-        return [part.package for name, part in self.parts.items() if part.works and name != "images"]
-
-
-class ExaminationBody(TypedDict):
-    """The content of the JSON result."""
-
-    probe: Probe
     """The machine's description and present state."""
     parts: list[Loading]
     """Whether the engines and the image reader load and work."""
     findings: tuple[Finding, ...]
     """What to know, and what to do."""
 
-
-def examination_body(examination: Examination) -> ExaminationBody:
-    """Return the content of the JSON result."""
-    return {
-        "probe": examination.probe,
-        "parts": list(examination.parts.values()),
-        "findings": examination.findings,
-    }
+    @property
+    def runners(self) -> list[str]:
+        """Packages that can run models here, with versions."""
+        return [part.package for part in self.parts if part.works and part.part != "images"]
 
 
 def examine(parts: dict[Part, Loading]) -> Examination:
-    """Examine this machine.
-
-    Args:
-        parts: What loads here.
-    """
+    """Examine this machine, on which these parts were loaded."""
     probe = read_probe()
-    return Examination(probe, parts, (*diagnose(probe, parts), _data_set(probe)))
+    return Examination(probe, list(parts.values()), (*diagnose(probe, parts), _data_set(probe)))
 
 
 def diagnose(probe: Probe, parts: Mapping[Part, Loading] | None = None) -> tuple[Finding, ...]:
-    """Return the findings of a probe.
+    """Return the findings of a probe of this machine, or of another.
 
-    Args:
-        probe: The probe of this machine, or of another.
-        parts: What loads there. None if fmnist is not installed there: then the findings say what can be.
+    If fmnist is not installed there, ``parts`` is None, and the findings say what can be.
     """
     findings = [
         hardware.board(probe),

@@ -12,9 +12,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal, cast
@@ -32,6 +32,12 @@ _MODELS: dict[Part, str] = {"tflite": "model.tflite", "onnx": "model.onnx", "num
 """The model of each engine in ``models``: artifacts with golden samples, made by ``models/generate.py``."""
 _TIMEOUT_S = 120.0
 """Loading ONNX Runtime from a slow SD card takes some seconds, and more in emulation."""
+_IMPORTS: dict[Part, str] = {
+    "tflite": "fmnist_runtime.engines.tflite",
+    "onnx": "fmnist_runtime.engines.onnx",
+    "numpy": "numpy.typing",  # of a folder that is empty, "import numpy" makes a package without complaint
+}
+"""The module that loads each engine."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +116,13 @@ def _crashed(part: Part, reported: Loading | None, name: str) -> Loading:
 def _load(part: Part) -> Loading:
     """Load a part in this process."""
     try:
-        _LOADERS[part]()
+        if part == "images":
+            from fmnist_runtime.errors import needs_extra
+
+            with needs_extra("images", "reading image files"):
+                import PIL.Image  # noqa: F401
+        else:
+            import_module(_IMPORTS[part])
     except Exception as error:  # NumPy raises RuntimeError on a processor that is too old for it
         return Loading(part, "", not _is_missing(error), _reason(error))
     return Loading(part, _package(part), True, "")
@@ -159,33 +171,6 @@ def _is_missing(error: Exception) -> bool:
     """Return whether the part itself is missing, as `needs_extra` reports, not a requirement of it."""
     cause = error.__cause__ or error
     return isinstance(cause, ModuleNotFoundError) and (cause is not error or cause.name == "numpy")
-
-
-def _numpy() -> None:
-    import numpy.typing  # noqa: F401 - of a folder that is empty, "import numpy" makes a package without complaint
-
-
-def _tflite() -> None:
-    import fmnist_runtime.engines.tflite  # noqa: F401
-
-
-def _onnx() -> None:
-    import fmnist_runtime.engines.onnx  # noqa: F401
-
-
-def _images() -> None:
-    from fmnist_runtime.errors import needs_extra
-
-    with needs_extra("images", "reading image files"):
-        import PIL.Image  # noqa: F401
-
-
-_LOADERS: dict[Part, Callable[[], None]] = {
-    "tflite": _tflite,
-    "onnx": _onnx,
-    "numpy": _numpy,
-    "images": _images,
-}
 
 
 def _package(part: Part) -> str:
