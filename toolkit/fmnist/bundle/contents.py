@@ -96,6 +96,8 @@ class Bundle:
     """Where it can be installed."""
     files: tuple[BundleFile, ...]
     """All files in the order of their names, including the manifest."""
+    installed_bytes: int
+    """Disk space that it needs when it is installed, without its files."""
 
     @property
     def version(self) -> str:
@@ -169,7 +171,7 @@ def make_bundle(
         DESCRIPTION: (json.dumps(plain(description), indent=1) + "\n").encode(),
     }
     named = [*packages, *(_file(name, content) for name, content in contents.items())]
-    return Bundle(bundle_name(run, target), target, _summed(named))
+    return Bundle(bundle_name(run, target), target, _summed(named), description.installed_bytes)
 
 
 def _run_name(run: Run) -> str:
