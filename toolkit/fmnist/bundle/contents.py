@@ -122,13 +122,8 @@ def make_bundle(
 ) -> Bundle:
     """Collect everything that a device needs. The same inputs give the same bytes.
 
-    Args:
-        run: A run with exported artifacts.
-        target: Where the bundle is to be installed.
-        formats: Formats of the artifacts to include; a format without artifacts is skipped.
-        data: Whether to include the test images.
-        wheels: Whether to include the wheels of all packages; else the device downloads them.
-        data_dir: Folder that holds the data set, instead of the usual places.
+    Formats without artifacts are skipped. ``data`` includes the test images, ``wheels`` those of all
+    packages, which else the device downloads.
 
     Raises:
         ResultError: The run has no such artifact, or is damaged.
