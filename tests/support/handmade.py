@@ -93,4 +93,4 @@ def handmade(
     sums = "".join(f"{hashlib.sha256(contents[key]).hexdigest()}  {key}\n" for key in sorted(contents))
     contents["SHA256SUMS"] = sums.encode()
     files = [BundleFile(key, contents[key], key == "install.sh") for key in sorted(contents)]
-    return Bundle("handmade", Target("linux-x86_64", "3.11"), tuple(files))
+    return Bundle("handmade", Target("linux-x86_64", "3.11"), tuple(files), installed_bytes)

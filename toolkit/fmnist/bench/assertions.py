@@ -140,7 +140,9 @@ def parse_assertion(text: str, scenario: str) -> Assertion:
     if name not in FIGURES:
         raise ValueError(f"{text!r}: unknown figure {name!r}: give {_either(FIGURES)}")
     if scenario not in FIGURES[name].scenarios:
-        raise ValueError(f"{text!r}: --scenario {scenario} does not measure {name}; {_measured(scenario)}")
+        measured = _either([other for other, figure in FIGURES.items() if scenario in figure.scenarios])
+        reason = f"--scenario {scenario} does not measure {name}; it measures {measured}"
+        raise ValueError(f"{text!r}: {reason}")
     baseline = _OF_BASELINE.fullmatch(limit)
     if baseline:
         return Assertion(text, name, sign, _positive(text, "1" if baseline[1] is None else baseline[1]), True)
@@ -164,11 +166,6 @@ def _positive(text: str, written: str, unit: str = "1") -> float:
     if not 0 < number <= _MOST:
         raise ValueError(f"{text!r}: a limit is a number more than 0 and at most {_MOST:g}")
     return number
-
-
-def _measured(scenario: str) -> str:
-    names = [name for name, figure in FIGURES.items() if scenario in figure.scenarios]
-    return f"it measures {_either(names)}"
 
 
 def _either(names: Mapping[str, object] | list[str]) -> str:

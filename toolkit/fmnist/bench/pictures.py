@@ -92,21 +92,16 @@ def _key(points: list[TradeOff]) -> list[str]:
 def _tradeoffs(benchmark: Benchmark) -> list[TradeOff]:
     scenario, points = benchmark.method.scenario, []
     for label, model in _labelled(benchmark):
-        speed = _speed(model, scenario)
+        in_rates = scenario == "throughput"
+        speed = model.images_per_second if in_rates else _in_unit(model.p50_us, scenario)
         if model.accuracy is not None and speed and speed.low > 0:
             figures = (label, model.format, model.accuracy, speed, model.size_bytes)
-            points.append(TradeOff(*figures, _SPEEDS[scenario][1], scenario == "throughput"))
+            points.append(TradeOff(*figures, _SPEEDS[scenario][1], in_rates))
     return points
 
 
-def _speed(model: TimedModel, scenario: Scenario) -> Percentile | None:
-    """Return the figure of the scenario, in the unit of its chart."""
-    if scenario == "throughput":
-        return model.images_per_second
-    return _in_unit(model.p50_us, scenario)
-
-
 def _in_unit(found: Percentile | None, scenario: Scenario) -> Percentile | None:
+    """Return a time in the unit of the scenario's chart."""
     if found is None or scenario != "cold-start":
         return found
     return Percentile(found.value / 1000, found.low / 1000, found.high / 1000)

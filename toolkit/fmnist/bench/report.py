@@ -67,7 +67,7 @@ def tables(benchmark: Benchmark) -> list[Table]:
     models, scenario = benchmark.models, benchmark.method.scenario
     figures = {
         "latency": [*_LATENCY, *_beside_keras(models)],
-        "periodic": [*_LATENCY, ("late", _late)],
+        "periodic": [*_LATENCY, ("late", lambda each: f"{each.misses or 0:,} of {each.calls:,}")],
         "throughput": _THROUGHPUT,
         "cold-start": [*_COLD_START, *_beside_keras(models)],
     }[scenario]
@@ -219,10 +219,6 @@ def _interval(name: str, show: Callable[[float], str] = microseconds) -> Callabl
 
 def _longest(show: Callable[[float], str]) -> Callable[[Timed], str]:
     return lambda each: ABSENT if each.max_us is None else show(each.max_us)
-
-
-def _late(each: Timed) -> str:
-    return f"{each.misses or 0:,} of {each.calls:,}"
 
 
 def _rate(part: Callable[[Percentile], str]) -> Callable[[Timed], str]:

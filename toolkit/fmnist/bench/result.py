@@ -28,10 +28,8 @@ _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?")
 def timed_record(configuration: Configuration, processes: Sequence[Process], name: str) -> Timed:
     """Return the figures of a configuration: a `TimedModel`, or for the empty call a `Timed`.
 
-    Args:
-        configuration: What was timed.
-        processes: What each process measured, in the order they ran; at least one.
-        name: Name of the model's file, or its path where others have that name, too.
+    There is at least one process. The name is that of the model's file, or its path where others have that
+    name, too.
     """
     timings = [process.timing for process in processes if process.timing]
     starts = np.array([process.cold_start_ns for process in processes])

@@ -96,6 +96,8 @@ class Bundle:
     """Where it can be installed."""
     files: tuple[BundleFile, ...]
     """All files in the order of their names, including the manifest."""
+    installed_bytes: int
+    """Disk space that it needs when it is installed, without its files."""
 
     @property
     def version(self) -> str:
@@ -120,13 +122,8 @@ def make_bundle(
 ) -> Bundle:
     """Collect everything that a device needs. The same inputs give the same bytes.
 
-    Args:
-        run: A run with exported artifacts.
-        target: Where the bundle is to be installed.
-        formats: Formats of the artifacts to include; a format without artifacts is skipped.
-        data: Whether to include the test images.
-        wheels: Whether to include the wheels of all packages; else the device downloads them.
-        data_dir: Folder that holds the data set, instead of the usual places.
+    Formats without artifacts are skipped. ``data`` includes the test images, ``wheels`` those of all
+    packages, which else the device downloads.
 
     Raises:
         ResultError: The run has no such artifact, or is damaged.
@@ -169,7 +166,7 @@ def make_bundle(
         DESCRIPTION: (json.dumps(plain(description), indent=1) + "\n").encode(),
     }
     named = [*packages, *(_file(name, content) for name, content in contents.items())]
-    return Bundle(bundle_name(run, target), target, _summed(named))
+    return Bundle(bundle_name(run, target), target, _summed(named), description.installed_bytes)
 
 
 def _run_name(run: Run) -> str:

@@ -175,6 +175,7 @@ _DESCRIPTION = re.compile(r"METADATA|WHEEL|entry_points\.txt|licenses/.+")
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 """The earliest time of a ZIP. All files have it, so that the same content gives the same bytes."""
 _FILE_MODE = 0o100644 << 16
+_MEND = "reinstall fmnist: pip install --force-reinstall --no-deps fmnist"
 
 
 def own_wheel() -> tuple[str, bytes]:
@@ -202,7 +203,9 @@ def own_wheel() -> tuple[str, bytes]:
         folder, _, name = path.as_posix().partition("/")
         if folder == information and _DESCRIPTION.fullmatch(name):
             content = _unchanged(path)
-            files[path.as_posix()] = _head(content) if name == "METADATA" else content
+            if name == "METADATA":
+                content = content.partition(b"\n\n")[0].rstrip(b"\n") + b"\n"
+            files[path.as_posix()] = content
     return f"fmnist-{found.version}-py3-none-any.whl", _zipped(files, f"{information}/RECORD")
 
 
@@ -227,25 +230,16 @@ def _code(found: Distribution) -> Iterator[tuple[str, bytes]]:
                 yield name, file.read_bytes()
 
 
-def _head(metadata: bytes) -> bytes:
-    """Return the fields of a METADATA file, without the description."""
-    return metadata.partition(b"\n\n")[0].rstrip(b"\n") + b"\n"
-
-
 def _unchanged(path: PackagePath) -> bytes:
     """Return a file's content, after a check that it has not changed since the installation."""
     place = Path(str(path.locate()))
     try:
         content = place.read_bytes()
     except OSError as error:
-        raise DeviceError(f"{place}: cannot be read ({error.strerror}); {_mend()}") from error
+        raise DeviceError(f"{place}: cannot be read ({error.strerror}); {_MEND}") from error
     if path.hash is not None and path.hash.value != _digest(content):
-        raise DeviceError(f"{place}: has changed since it was installed; {_mend()}")
+        raise DeviceError(f"{place}: has changed since it was installed; {_MEND}")
     return content
-
-
-def _mend() -> str:
-    return "reinstall fmnist: pip install --force-reinstall --no-deps fmnist"
 
 
 def _zipped(files: dict[str, bytes], record: str) -> bytes:

@@ -146,8 +146,10 @@ def main() -> None:
             raise
         if not is_file:
             _discard_output()
+        from fmnist_runtime.errors import FmnistError  # imported late, as it loads NumPy
+
         what = f"{error.filename}: cannot be opened" if is_file else "standard output cannot be written"
-        _complain(_one_line(f"{what} ({error.strerror})"))
+        _complain(FmnistError(f"{what} ({error.strerror})"))  # which is one line
         raise SystemExit(1) from error
     except Exception as error:
         from fmnist_runtime.errors import FmnistError  # imported late, as it loads NumPy
@@ -158,12 +160,6 @@ def main() -> None:
         erase = "\r\x1b[K" if sys.stderr is not None and sys.stderr.isatty() else ""
         _complain(error, erase)
         raise SystemExit(1) from error
-
-
-def _one_line(text: str) -> str:
-    from fmnist_runtime.errors import FmnistError
-
-    return str(FmnistError(text))
 
 
 def _complain(reason: object, erase: str = "") -> None:

@@ -40,11 +40,11 @@ class Bundles:
         with self._lock:
             if target not in self._made:
                 try:
-                    made = make_bundle(self._run, target, self._formats, data_dir=self._data_dir)
+                    self._made[target] = make_bundle(
+                        self._run, target, self._formats, data_dir=self._data_dir
+                    )
                 except FmnistError as error:
                     self._made[target] = error
-                else:
-                    self._made[target] = made
             found = self._made[target]
         if isinstance(found, FmnistError):
             raise found

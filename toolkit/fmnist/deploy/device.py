@@ -259,7 +259,7 @@ def _without_results(version: str) -> str:
 
 
 def _require_space(bundle: Bundle, contents: transfer.DeviceContents) -> None:
-    needed = 0 if contents.works else transfer.installed_bytes(bundle)
+    needed = 0 if contents.works else bundle.installed_bytes
     needed += contents.missing_bytes(bundle)
     if needed > contents.free_bytes:
         free = size(contents.free_bytes) if contents.free_bytes else "nothing"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from fmnist.bundle.contents import DESCRIPTION, Bundle, BundleFile
+from fmnist.bundle.contents import Bundle, BundleFile
 from fmnist.deploy.ssh import Connection, Reply
 from fmnist.results.read import DamageError, Part
 from fmnist_runtime.errors import DeviceError
@@ -96,13 +96,6 @@ class Installation:
     """Exit code of ``install.sh``; 3 if an artifact fails its verification."""
     log: str
     """Its last lines, if it failed."""
-
-
-def installed_bytes(bundle: Bundle) -> int:
-    """Return the disk space of an installed version without its files, as the bundle declares it."""
-    [description] = (file for file in bundle.files if file.name == DESCRIPTION)
-    with description.open() as content:
-        return int(json.load(content)["installed_bytes"])
 
 
 def distinct(bundle: Bundle) -> list[BundleFile]:

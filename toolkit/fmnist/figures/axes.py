@@ -40,22 +40,17 @@ class Axis:
         return self.start + share * (self.end - self.start)
 
     def ticks(self, about: int = 5) -> list[float]:
-        """Return round values from end to end: 1, 2 and 5 times powers of ten, or multiples of such a step.
+        """Return round values from end to end: 1, 2 and 5 times powers of ten.
 
-        Args:
-            about: About how many, on a linear axis.
+        On a linear axis they are multiples of such a step, ``about`` so many.
         """
         return _decades(self.low, self.high) if self.logarithmic else _steps(self.low, self.high, about)
 
 
 def padded(low: float, high: float, share: float, least: float) -> tuple[float, float]:
-    """Widen a range at both ends.
+    """Widen a range, which may be empty, by a share of it at each end.
 
-    Args:
-        low: Its lower end.
-        high: Its upper end; may be the same.
-        share: Part of the range to add at each end.
-        least: Least width of the range, before that.
+    A range of less than the least width is widened to that before.
     """
     lacking = max(least - (high - low), 0) / 2
     room = share * max(high - low, least)

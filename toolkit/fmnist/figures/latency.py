@@ -99,7 +99,8 @@ def draw_latencies(rows: Sequence[CallTimes], title: str, unit: str) -> Drawing:
     low, high = min(row.times[0] for row in rows), max(row.times[-1] for row in rows)
     pad = max(_LEAST_PAD, math.sqrt(LEAST_RANGE * low / high))
     across = Axis(low / pad, high * pad, _LEFT, _WIDTH - _RIGHT, logarithmic=True)
-    ground, step = _TOP + _ROW * len(rows), _bin_step(low, high)
+    ground = _TOP + _ROW * len(rows)
+    step = max(math.log(high / low) / _BINS, math.log(_LEAST_BIN))  # of the bins, on the logarithmic axis
     ticks = [(value, f"{value:,g}") for value in across.ticks()]
     content = [
         horizontal_axis(across, _TOP, ground + 12, ticks, title),
@@ -108,11 +109,6 @@ def draw_latencies(rows: Sequence[CallTimes], title: str, unit: str) -> Drawing:
     medians = "; ".join(f"{row.label} {microseconds(row.median)} {unit}" for row in rows)
     message = f"Times of calls. Medians: {medians}."
     return Drawing((_WIDTH, ground + _BOTTOM), message, Markup("").join(content))
-
-
-def _bin_step(low: float, high: float) -> float:
-    """Return the width of a bin on the logarithmic axis, as the logarithm of the ratio of its ends."""
-    return max(math.log(high / low) / _BINS, math.log(_LEAST_BIN))
 
 
 def _histogram(row: CallTimes, step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -53,11 +53,8 @@ class Drawing:
 def tag(name: str, *inside: str, **attributes: object) -> Markup:
     """Return an element. Text that is not markup is escaped, and ``?`` replaces its invisible characters.
 
-    Args:
-        name: Its name.
-        inside: What is in it.
-        attributes: By name, with ``_`` for ``-`` (one at the end is dropped). Floats get one decimal. None
-            leaves the attribute out.
+    Names of attributes have ``_`` for ``-`` (one at the end is dropped). Floats get one decimal. None leaves
+    the attribute out.
     """
     said = Markup("").join(
         Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _value(value))

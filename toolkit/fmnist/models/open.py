@@ -17,7 +17,7 @@ from fmnist.text.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW, parse_range
-from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES, ModelInfo
+from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES
 from fmnist_runtime.engines.session_options import SEAL, USER
 from fmnist_runtime.errors import ModelError, ShapeError, UnfitRangeError, UnknownInputError, needs_extra
 from fmnist_runtime.files import sha256_file
@@ -219,6 +219,8 @@ def _open(path: Path, how: Execution) -> Session:
 def describe(session: Session) -> ModelFile:
     """Which file a session runs, for a result."""
     info = session.info
+    digests = [info.sha256 or sha256_file(info.path), *map(sha256_file, info.weights)]
+    digest = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
     return ModelFile(
         name=info.path.name,
         format=info.format,
@@ -226,13 +228,7 @@ def describe(session: Session) -> ModelFile:
         engine=info.engine,
         threads=info.threads,
         size_bytes=info.size_bytes,
-        sha256=_sha256(info),
+        sha256=digest,  # with weights in files beside it, of the digests of all of them in a row
         input_range=info.contract.range,
         range_known_from=info.contract.known_from,
     )
-
-
-def _sha256(info: ModelInfo) -> str:
-    """SHA-256 of the file; with weights in files beside it, of the digests of all of them in a row."""
-    digests = [info.sha256 or sha256_file(info.path), *map(sha256_file, info.weights)]
-    return digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()

@@ -94,7 +94,7 @@ def parity_text(results: Sequence[ModelParity], notes: Sequence[str] = ()) -> st
     for item in results:
         if item.candidate.changes.flips.images and (len(results) == 1 or not item.candidate.passed):
             parts += _where(item)
-    lines = [printable(line) for line in (*_breaches(results), *_others(results), *notes)]
+    lines = [printable(line) for line in (*_remarks(results), *notes)]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
 
@@ -103,7 +103,7 @@ def parity_markdown(results: Sequence[ModelParity], notes: Sequence[str] = ()) -
     failed = sum(not item.candidate.passed for item in results)
     verdict = f"{failed} of {len(results)} may not replace it" if failed else "each may replace it"
     title = f"### Parity: {verdict}"
-    lines = [f"- {markdown_text(line)}" for line in (*_breaches(results), *_others(results), *notes)]
+    lines = [f"- {markdown_text(line)}" for line in (*_remarks(results), *notes)]
     against = markdown_text(_title(results))
     parts = [title, against, markdown(*_verdicts(results)), markdown(*_answers(results))]
     return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])]) + "\n"
@@ -115,14 +115,11 @@ def _title(results: Sequence[ModelParity]) -> str:
     return f"{against} on {images:,} test images of {results[0].reference.dataset}"
 
 
-def _breaches(results: Sequence[ModelParity]) -> list[str]:
-    return [f"{item.candidate.name}: {breach}" for item in results for breach in item.candidate.breaches]
-
-
-def _others(results: Sequence[ModelParity]) -> list[str]:
-    return [
-        f"{item.candidate.name}: {OTHER_MODEL}" for item in results if item.candidate.same_original is False
-    ]
+def _remarks(results: Sequence[ModelParity]) -> list[str]:
+    """Return the broken gates, and the artifacts of another original."""
+    models = [item.candidate for item in results]
+    breaches = [f"{model.name}: {breach}" for model in models for breach in model.breaches]
+    return breaches + [f"{model.name}: {OTHER_MODEL}" for model in models if model.same_original is False]
 
 
 def _verdicts(results: Sequence[ModelParity]) -> Table:

@@ -70,7 +70,7 @@ def decide(original: ModelResults, artifacts: Sequence[ModelResults]) -> Decisio
     return Decision(
         model=chosen,
         reasons=_reasons(chosen, compared, timed, alike),
-        doubts=_doubts(chosen, artifacts, compared) + _untimed(sound, timed),
+        doubts=_doubts(chosen, artifacts, compared, sound, timed),
         costs=_costs(original, chosen),
         alternatives=_alternatives(chosen, sound),
     )
@@ -124,26 +124,23 @@ def _reasons(
 
 
 def _doubts(
-    chosen: ModelResults, artifacts: Sequence[ModelResults], compared: Sequence[ModelResults]
+    chosen: ModelResults,
+    artifacts: Sequence[ModelResults],
+    compared: Sequence[ModelResults],
+    sound: Sequence[ModelResults],
+    timed: Sequence[ModelResults],
 ) -> tuple[str, ...]:
     doubts = []
     if chosen.timing and chosen.timing.verdict != STABLE:
         reasons = "; ".join(chosen.timing.reasons)
         doubts.append(f"Its time is {chosen.timing.verdict}: {reasons}.")
-    if len(compared) < len(artifacts):
-        missing = len(artifacts) - len(compared)
+    if missing := len(artifacts) - len(compared):
         were = "was" if missing == 1 else "were"
         doubts.append(f"{missing} of {len(artifacts)} artifacts {were} not compared with the original.")
+    if timed and (missing := len(sound) - len(timed)):  # one of these may be faster than the fastest
+        were = "was" if missing == 1 else "were"
+        doubts.append(f"{missing} of the {len(sound)} artifacts that pass the gate {were} not timed.")
     return tuple(doubts)
-
-
-def _untimed(sound: Sequence[ModelResults], timed: Sequence[ModelResults]) -> tuple[str, ...]:
-    """Warn where an artifact without a time may be faster than the fastest."""
-    missing = len(sound) - len(timed)
-    if not timed or not missing:
-        return ()
-    were = "was" if missing == 1 else "were"
-    return (f"{missing} of the {len(sound)} artifacts that pass the gate {were} not timed.",)
 
 
 def _costs(original: ModelResults, chosen: ModelResults) -> tuple[ShippingCost, ...]:

@@ -57,16 +57,6 @@ class RunView:
 
 
 @dataclass(frozen=True)
-class KindRow:
-    """One kind of model in several runs."""
-
-    name: str
-    """Format and scheme."""
-    values: tuple[float | None, ...]
-    """A figure for each run; None where it is not known."""
-
-
-@dataclass(frozen=True)
 class FigureByRun:
     """One figure of all kinds of models in several runs."""
 
@@ -74,8 +64,8 @@ class FigureByRun:
     """Name of the figure."""
     form: Callable[[float], str]
     """Formats a value."""
-    rows: tuple[KindRow, ...]
-    """One for each format and scheme."""
+    rows: tuple[tuple[str, list[float | None]], ...]
+    """Each format and scheme, with its figure for each run; None where that is not known."""
 
 
 def view_runs(runs: Sequence[RunResults], changes: Sequence[ChangedAnswers]) -> list[RunView]:
@@ -92,9 +82,9 @@ def compare_runs(runs: Sequence[RunResults]) -> list[FigureByRun]:
     by_kind = [{(model.format, model.scheme): model for model in run.models} for run in runs]
     kinds = list(dict.fromkeys(kind for models in by_kind for kind in models))
     figures: dict[str, tuple[Callable[[float], str], Callable[[ModelResults], float | None]]] = {
-        "Accuracy": (percent, _accuracy),
-        "Points": (points, _difference),
-        "Agreement": (percent, _agreement),
+        "Accuracy": (percent, lambda model: model.evaluation.accuracy if model.evaluation else None),
+        "Points": (points, lambda model: model.parity.answers.accuracy_difference if model.parity else None),
+        "Agreement": (percent, lambda model: model.parity.answers.agreement if model.parity else None),
         "Median time for an image, µs": (microseconds, _p50),
     }
     return [
@@ -102,10 +92,7 @@ def compare_runs(runs: Sequence[RunResults]) -> list[FigureByRun]:
             title,
             form,
             tuple(
-                KindRow(
-                    " ".join(kind),
-                    tuple(read(models[kind]) if kind in models else None for models in by_kind),
-                )
+                (" ".join(kind), [read(models[kind]) if kind in models else None for models in by_kind])
                 for kind in kinds
             ),
         )
@@ -141,18 +128,6 @@ def _view_device(run: RunResults, device: DeviceResults) -> DeviceView:
         here, there = (_p50(run.models[index]) if index is not None else None), _p50(model)
         rows.append(DeviceRow(model, index, there / here if here and there else None))
     return DeviceView(device, decide(run.original, device.models), tuple(rows))
-
-
-def _accuracy(model: ModelResults) -> float | None:
-    return model.evaluation.accuracy if model.evaluation else None
-
-
-def _difference(model: ModelResults) -> float | None:
-    return model.parity.answers.accuracy_difference if model.parity else None
-
-
-def _agreement(model: ModelResults) -> float | None:
-    return model.parity.answers.agreement if model.parity else None
 
 
 def _p50(model: ModelResults) -> float | None:

@@ -125,7 +125,7 @@ def read_run(run: Run) -> RunResults:
         settings=training.content["settings"].value,
         parameters=training.read(lambda content: content["parameters"].whole(1)),
         finished=training.read(lambda content: content["finished"].text()),
-        epochs=training.read(_epochs),
+        epochs=training.read(_records(Epoch, "epochs")),
         original=original,
         artifacts=artifacts,
         rejected=_rejected(run),
@@ -225,8 +225,9 @@ def _gaps(
     return tuple(gaps)
 
 
-def _epochs(training: Part) -> tuple[Epoch, ...]:
-    return tuple(read_record(Epoch, entry) for entry in training["epochs"].items())
+def _records(kind: type[_T], key: str) -> Callable[[Part], tuple[_T, ...]]:
+    """Return a function that reads the records that a result lists under a key."""
+    return lambda content: tuple(read_record(kind, entry) for entry in content[key].items())
 
 
 def _environment(record: Part) -> Environment:
@@ -241,7 +242,7 @@ def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResu
         return None
     doctor, evaluation, bench = (files[kind] for kind in ("doctor", "eval", "bench"))
     listed = list(evaluation.by_model("models", _stored).values()) if evaluation else []
-    models = _with_results([model for model in listed if not model.is_original], files, reference)
+    models = _with_results([model for model in listed if model.format != "keras"], files, reference)
     gaps = [f"{kind}.json did not come back from it" for kind, file in files.items() if file is None]
     if {model.sha256 for model in models} - present:
         gaps.append("measured other files than the run has now; deploy it again")
@@ -249,7 +250,7 @@ def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResu
         host=folder.name,
         environment=there[0].read(_environment),
         board=doctor.read(lambda content: content["probe"]["board"].text()) if doctor else "",
-        findings=doctor.read(_findings) if doctor else (),
+        findings=doctor.read(_records(Finding, "findings")) if doctor else (),
         measured=bench.read(lambda content: content["measured"].text()) if bench else "",
         models=models,
         gaps=tuple(gaps),
@@ -258,10 +259,6 @@ def _device(folder: Path, reference: Reference, present: set[str]) -> DeviceResu
 
 def _stored(model: Part) -> ModelResults:
     return ModelResults(**vars(read_record(StoredModel, model)))
-
-
-def _findings(doctor: Part) -> tuple[Finding, ...]:
-    return tuple(read_record(Finding, entry) for entry in doctor["findings"].items())
 
 
 def _evaluation_of(classes: int) -> Callable[[Part], Evaluation]:

@@ -26,11 +26,6 @@ class ModelResults(StoredModel):
     """Its latency."""
 
     @property
-    def is_original(self) -> bool:
-        """Whether this is the model that the others were made from."""
-        return self.format == "keras"
-
-    @property
     def verdict(self) -> str:
         """``pass``, ``FAIL`` or ``TOO FEW IMAGES``; empty where it was not compared."""
         return "" if self.parity is None else self.parity.verdict

@@ -27,11 +27,9 @@ def load_reference(
 ) -> Reference:
     """The scores that artifacts are held against: recorded in an ``.npz``, or made now by running a model.
 
-    Args:
-        path: A Keras model or an artifact, a reference.npz, a file of one model's scores, or a run.
-        splits: Where the model's test split is found.
-        candidates: Artifacts, of which those made from it say what data set and pixels it takes.
-        input_range: What pixels become in front of a model that does not say it.
+    The path is of a Keras model or an artifact, a reference.npz, a file of one model's scores, or a run.
+    Candidates that were made from the model say what data set and pixels it takes. The input range is for a
+    model that does not say it.
 
     Raises:
         FmnistError: The file is none of these, missing or damaged.

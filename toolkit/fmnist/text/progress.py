@@ -84,11 +84,6 @@ class Progress:
         return f", {seconds / 60:.0f} min left" if seconds >= 100 else f", {seconds:.0f} s left"
 
 
-@cache
-def _say_once(line: str) -> None:
-    say(line)
-
-
 def say_notes(notes: Iterable[str]) -> None:
     """Print notes on a file, each line once, even if the file is read several times."""
     for note in notes:
@@ -100,3 +95,6 @@ def say(line: str) -> None:
     if sys.stderr is not None:  # else print would use standard output
         text = printable(line)
         print(paint_outcome(text) if takes_colours(sys.stderr) else text, file=sys.stderr, flush=True)
+
+
+_say_once = cache(say)

@@ -54,8 +54,12 @@ def resume(
         start = latest_checkpoint(Run(source))
     start = start or _state_of_file(Run(source).model if in_place else source)
     known = start.settings or replace(PRESETS["lecture"], epochs=0)
-    if start.settings:
-        _require_same(source, known, given)
+    for name, value in given.items() if start.settings else ():
+        if name != "epochs" and getattr(known, name) != value:
+            raise ResultError(
+                f"{source}: was trained with {name} {getattr(known, name)}, not {value}; "
+                "only --epochs can change when a training is continued"
+            )
     settings = replace(known, **given)
     done = len(start.epochs)
     # A training that was killed after its last epoch only has to be finished.
@@ -131,12 +135,3 @@ def _state_of_file(path: Path) -> Checkpoint:
         settings=TrainSettings.from_record(record["settings"]),
         train_digest=str(record["train_digest"]),
     )
-
-
-def _require_same(source: Path, known: TrainSettings, given: Mapping[str, Any]) -> None:
-    for name, value in given.items():
-        if name != "epochs" and getattr(known, name) != value:
-            raise ResultError(
-                f"{source}: was trained with {name} {getattr(known, name)}, not {value}; "
-                "only --epochs can change when a training is continued"
-            )

@@ -130,7 +130,9 @@ def _run_epochs(
             begin = time.perf_counter()
             figures = loop.run(number)
             if not math.isfinite(figures["loss"]):
-                raise _diverged(run, number)
+                kept = f"the checkpoint after epoch {number} is kept" if number else "nothing was learned"
+                reason = f"the loss is not a number in epoch {number + 1}; {kept}"
+                raise TrainingStoppedError(f"{run.folder}: {reason}")
             epochs = (*epochs, Epoch(epoch=number + 1, seconds=time.perf_counter() - begin, **figures))
             files = {
                 MODEL: model_bytes(model),
@@ -159,11 +161,6 @@ def _interrupted(run: Run) -> TrainingStoppedError:
         )
     mend = f"continue with: fmnist train --resume {run.folder}"
     return TrainingStoppedError(f"{run.folder}: stopped; {len(saved.epochs)} epochs are saved; {mend}")
-
-
-def _diverged(run: Run, number: int) -> TrainingStoppedError:
-    kept = f"the checkpoint after epoch {number} is kept" if number else "nothing was learned"
-    return TrainingStoppedError(f"{run.folder}: the loss is not a number in epoch {number + 1}; {kept}")
 
 
 def _finish(
