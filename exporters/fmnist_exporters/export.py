@@ -132,6 +132,8 @@ class Exporter:
             `RejectedError`, the artifact differs from the original beyond its gate.
         """
         missing: dict[Recipe, tuple[Metadata, Draft]] = {}
+        if self._force or not all(path.is_file() for path in targets.values()):
+            isolation.start()  # loads TensorFlow while this process reads the training images
         for recipe, path in targets.items():
             try:
                 self.require_free(path)

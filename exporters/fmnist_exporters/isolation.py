@@ -8,6 +8,7 @@ waits for each worker and reports how it ended, even if the kernel ended it.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import pickle
@@ -100,10 +101,14 @@ def start() -> None:
     _server()
 
 
+@atexit.register
 def stop() -> None:
-    """End the server process and free its memory, when there is no more work."""
+    """End the server process, even if it still loads, and free its memory."""
     if _server.cache_info().currsize:
-        _server().close()
+        connection, process = _server()
+        connection.close()
+        process.terminate()
+        process.wait()
         _server.cache_clear()
 
 
@@ -153,10 +158,10 @@ def _begin(function: Callable[..., Any], arguments: tuple[Any, ...]) -> socket.s
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            socket.send_fds(_server(), [b"w"], [theirs.fileno()])
+            socket.send_fds(_server()[0], [b"w"], [theirs.fileno()])
         except OSError:  # the server has ended, such as for lack of memory
-            _server.cache_clear()
-            socket.send_fds(_server(), [b"w"], [theirs.fileno()])
+            stop()
+            socket.send_fds(_server()[0], [b"w"], [theirs.fileno()])
     _send(ours, dict(ENGINES))  # includes engines that were added from outside
     _send(ours, (function, arguments))
     return ours
@@ -212,19 +217,19 @@ def _how(end: Any) -> str:
 
 
 @cache
-def _server() -> socket.socket:
-    """The connection to the server process, which ends when this process closes it or ends."""
+def _server() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """The connection to the server process, which ends when this process closes it, and that process."""
     ours, theirs = socket.socketpair()
     code = f"import sys; sys.path[:] = {sys.path!r}; import {__name__} as isolation; "
     code += f"isolation.serve({theirs.fileno()})"
     with theirs:
-        subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-P", "-c", code],
             stdin=subprocess.DEVNULL,
             pass_fds=[theirs.fileno()],
             env={**os.environ, "PYTHONHASHSEED": "0"},  # converters iterate over sets
         )
-    return ours
+    return ours, process
 
 
 def serve(descriptor: int) -> None:

@@ -56,7 +56,8 @@ def inference_function(model: keras.Model) -> Any:
         return walk(model, call_named, image)
 
     image = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="image")
-    function = tf.function(forward).get_concrete_function(image)
+    # Keras has no Python control flow to convert, and looking for it takes half of the time.
+    function = tf.function(forward, autograph=False).get_concrete_function(image)
     return convert_variables_to_constants_v2(function, lower_control_flow=False)
 
 
