@@ -6,6 +6,7 @@ package does not postpone annotations: Typer would have to compile each of them.
 
 import errno
 import faulthandler
+import gc
 import os
 import platform
 import sys
@@ -97,7 +98,7 @@ def _options(
         typer.Option("--debug", help="Show tracebacks and the engines' logging; may also follow the verb."),
     ] = False,
 ) -> None:
-    pass
+    gc.enable()
 
 
 app.command("run")(run.run)
@@ -131,10 +132,14 @@ def main() -> None:
         sys.modules["rich"] = None  # type: ignore[assignment]  # Python's way to mark a missing module
     elif not debug and _QUICK.isdisjoint(sys.argv):
         _silence_engines()
+    # What was loaded stays, and Typer makes thousands of objects that stay, too: collecting finds nothing.
+    gc.freeze()
+    gc.disable()  # until a verb begins
     try:
         try:
             app(prog_name="fmnist")  # also for python -m fmnist, which shells cannot complete
         finally:
+            gc.enable()
             if sys.stdout is not None:
                 sys.stdout.flush()
     except BrokenPipeError:  # the reader, such as head, has ended
