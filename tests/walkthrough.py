@@ -50,6 +50,7 @@ class Walkthrough:
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("FMNIST_")},
             "PATH": f"{programs}:{os.environ['PATH']}",
+            "XDG_CACHE_HOME": str(folder / ".cache"),
             "PYTHONUTF8": "1",
             "PYTHONUNBUFFERED": "1",
             "PYTHONDONTWRITEBYTECODE": "1",

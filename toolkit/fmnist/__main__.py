@@ -2,4 +2,5 @@
 
 from fmnist.cli.main import main
 
-main()
+if __name__ == "__main__":  # processes that decode pictures import this module, too
+    main()

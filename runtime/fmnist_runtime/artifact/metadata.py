@@ -90,6 +90,7 @@ its complement as the first of two classes. The unit may be the second class's p
 number from -1 for the first class to 1 for the second."""
 _HEADS = get_args(Head)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+AS_STORED = "as stored"
 CONTRACT = "raw pixels 0-255 in, normalisation is inside the model; probabilities out"
 
 
@@ -136,6 +137,10 @@ class Metadata:
     """How an adopted model is run: ``range`` of its pixels, where that is ``known_from``, ``output`` and
     ``head``, which is added after the model; empty for an exported model, which takes raw pixels."""
 
+    pictures: str = ""
+    """`AS_STORED` if its training images are picture files as they are, so that no picture is inverted;
+    empty if that is not known, as of IDX files."""
+
     def to_json(self) -> str:
         """Return the metadata as a JSON object. The same content gives the same bytes."""
         fields: dict[str, Any] = {"schema": SCHEMA, "contract": CONTRACT}
@@ -144,8 +149,9 @@ class Metadata:
             fields |= {"schema": _ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
         else:
             del fields["adopted"]
-        if not self.contents:
-            del fields["contents"]
+        for name in ("contents", "pictures"):
+            if not fields[name]:
+                del fields[name]
         fields["golden"] = self.golden.to_record() if self.golden else None
         return json.dumps(fields, separators=(",", ":"))
 
@@ -167,13 +173,14 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             )
         if fields["schema"] == SCHEMA:
             fields["adopted"] = {}
-        fields.setdefault("contents", {})
+        fields = {"contents": {}, "pictures": "", **fields}
         metadata = Metadata(**{field.name: fields[field.name] for field in dataclasses.fields(Metadata)})
         golden = None if fields["golden"] is None else _parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
             raise ValueError(f"golden scores of {golden.artifact.shape[1]} classes")
         texts = [metadata.format, metadata.scheme, metadata.dataset, metadata.dataset_digest]
         texts += [metadata.source_sha256, metadata.source_range, metadata.rejected, *metadata.labels]
+        texts.append(metadata.pictures)
         if fields["schema"] == _ADOPTED_SCHEMA:
             parse_range(metadata.adopted["range"])
             texts += [metadata.adopted[name] for name in ("range", "known_from", "output", "head")]

@@ -25,6 +25,8 @@ Split = Literal["train", "test"]
 _STEMS: dict[Split, str] = {"train": "train", "test": "t10k"}
 _KNOWN_SHAPE = (28, 28)
 _LABELS = "labels.txt"
+SOURCE = "source.json"
+"""Lies beside the IDX files of a data set that was read from pictures or tables, and says from which."""
 _SYSTEM_FOLDER = Path("/usr/share/datasets")
 """The folder of the package dataset-fashion-mnist of Debian and Raspberry Pi OS."""
 
@@ -165,6 +167,13 @@ def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[P
     wanted = " and ".join(f"{file}[.gz]" for file in names)
     places = ", ".join(str(folder) for folder in folders)
     raise DatasetError(f"{name}: no folder holds {wanted} (looked in {places}); {mend}")
+
+
+def is_as_stored(name: str, data_dir: Path | None = None) -> bool:
+    """Return whether the images of a data set are those of other files as they are, not inverted."""
+    return name not in KNOWN and any(
+        (each / SOURCE).is_file() for each in search_path(name, data_dir) if name
+    )
 
 
 def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Dataset:

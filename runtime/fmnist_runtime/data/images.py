@@ -269,7 +269,9 @@ def _fit(image: PIL.Image.Image, shape: tuple[int, ...], invert: str) -> tuple[N
         background.alpha_composite(image)
         image = background
     mode = _MODES[shape[2] if len(shape) == 3 else 1]
-    resized = image.convert(mode).resize((shape[1], shape[0]), Image.Resampling.LANCZOS)
+    converted = image if image.mode == mode else image.convert(mode)  # each would copy it
+    size = shape[1], shape[0]
+    resized = converted if converted.size == size else converted.resize(size, Image.Resampling.LANCZOS)
     return _inverted(np.asarray(resized, np.uint8).reshape(shape), invert)
 
 

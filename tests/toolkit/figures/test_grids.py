@@ -84,7 +84,7 @@ def test_mistakes_come_with_the_highest_confidence_first():
 
 
 def test_a_sample_has_every_image_under_its_name(t10k):
-    svg = parse(sample_picture(t10k, 5))
+    svg = parse(sample_picture(t10k, 25))
     assert [words for words, _ in lines(svg)] == [t10k.labels[target] for target in t10k.targets[:25]]
     assert np.array_equal(pixels(svg), t10k.images[:25])
 

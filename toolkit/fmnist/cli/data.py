@@ -1,7 +1,7 @@
 """`fmnist data`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -9,9 +9,12 @@ from fmnist.cli import options
 from fmnist.cli.options import DATASETS, completing
 from fmnist.datasets import DEFAULT_DATASET
 
+if TYPE_CHECKING:
+    from fmnist_runtime.data.datasets import Dataset
+
 app = typer.Typer(help="List, fetch, check and show data sets.", no_args_is_help=True)
 
-_SIDE = 5
+_COLUMNS = 5
 
 
 @app.command("list")
@@ -44,12 +47,13 @@ def verify(
     """
     from fmnist.cli.output import fail, show
     from fmnist.datasets.inventory import DatasetVerification, verifiable, verification_text, verify_dataset
+    from fmnist.datasets.read import as_idx
     from fmnist_runtime.errors import FmnistError
 
     files, failures = [], []
     for name in names or verifiable(data_dir):
         try:
-            files += verify_dataset(name, data_dir)
+            files += verify_dataset(as_idx(name), data_dir)
         except FmnistError as error:
             failures.append(error)
     if files:
@@ -99,30 +103,51 @@ def fetch(
 def show_images(
     dataset: options.KnownDataset = DEFAULT_DATASET,
     data_dir: options.DataDir = None,
+    split: Annotated[Literal["train", "test"], typer.Option(help="Split to show images of.")] = "train",
+    label: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Show only this class.")
+    ] = None,
+    count: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Number of images.")] = 25,
     out: Annotated[
         Path | None, typer.Option(metavar="FILE", help="SVG file. Default: a picture in the terminal.")
     ] = None,
     force: options.Force = False,
 ) -> None:
-    """Show 25 training images with their classes."""
+    """Show images of a data set.
+
+    The first ones of a split, each with its class.
+    """
     import shutil
     import sys
 
+    from fmnist.datasets.read import Wanted, as_idx
     from fmnist.results.write import PICTURE
     from fmnist.text.image_grid import draw_grid, takes_half_blocks
     from fmnist_runtime.data.datasets import load_dataset
     from fmnist_runtime.errors import needs_extra
     from fmnist_runtime.files import require_writable
 
-    if out is None:
-        training = load_dataset(dataset, "train", data_dir)
-        labels = [training.labels[target] for target in training.targets[: _SIDE**2]]
-        width, _ = shutil.get_terminal_size()
-        print(draw_grid(training.images[: _SIDE**2], labels, _SIDE, width, takes_half_blocks(sys.stdout)))
+    if out is not None:
+        with needs_extra("report", "plotting"):
+            from fmnist.figures.grids import sample_picture
+            from fmnist.figures.standalone import write_picture
+        require_writable(out, PICTURE, force)
+    images = load_dataset(as_idx(dataset, Wanted(allow_duplicates=True)), split, data_dir)
+    if label is not None:
+        images = _of_class(images, label)
+    if out is not None:
+        write_picture(out, sample_picture(images, count))
+        print(out)
         return
-    with needs_extra("report", "plotting"):
-        from fmnist.figures.grids import sample_picture
-        from fmnist.figures.standalone import write_picture
-    require_writable(out, PICTURE, force)
-    write_picture(out, sample_picture(load_dataset(dataset, "train", data_dir), _SIDE))
-    print(out)
+    labels = [images.labels[target] for target in images.targets[:count]]
+    width, _ = shutil.get_terminal_size()
+    print(draw_grid(images.images[:count], labels, _COLUMNS, width, takes_half_blocks(sys.stdout)))
+
+
+def _of_class(images: "Dataset", label: str) -> "Dataset":
+    """Return the images of one class."""
+    from dataclasses import replace
+
+    options.require_choice("--class", label, images.labels)
+    chosen = images.targets == images.labels.index(label)
+    return replace(images, images=images.images[chosen], targets=images.targets[chosen])

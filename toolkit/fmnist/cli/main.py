@@ -84,7 +84,7 @@ app = typer.Typer(
 
 @app.callback()
 def _options(
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints it
         bool,
         typer.Option(
             "--version",
@@ -93,7 +93,7 @@ def _options(
             is_eager=True,
         ),
     ] = False,
-    debug: Annotated[
+    debug: Annotated[  # noqa: ARG001 - `main` takes it off the command line
         bool,
         typer.Option("--debug", help="Show tracebacks and the engines' logging; may also follow the verb."),
     ] = False,

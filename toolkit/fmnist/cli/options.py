@@ -109,6 +109,25 @@ def _replaceable_scores(ctx: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
+def _readable(ctx: typer.Context, name: str | None) -> str | None:
+    """Return the data set in a form that every verb reads; see `fmnist.datasets.read`."""
+    if name is None or name in DATASETS or ctx.resilient_parsing:
+        return name
+    from fmnist.datasets.read import as_idx
+
+    return as_idx(name)
+
+
+def _size(text: str | None) -> tuple[int, int] | None:
+    """Return a width and a height."""
+    if text is None:
+        return None
+    width, _, height = text.lower().partition("x")
+    if not (width.isdigit() and height.isdigit() and 0 < int(width) <= 4096 and 0 < int(height) <= 4096):
+        raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT of 1 to 4096 pixels, such as 64x48.")
+    return int(width), int(height)
+
+
 def _number(value: float | None) -> float | None:
     """Refuse NaN: it passes a check of minimum and maximum, and no figure exceeds it."""
     if value is not None and value != value:
@@ -159,17 +178,40 @@ Format = Annotated[
         metavar=either(FORMATS), autocompletion=completing(FORMATS), help="File format of the artifacts."
     ),
 ]
-_DATASET = "Data set: fashion-mnist, mnist, or a folder of IDX files."
+_DATASET = (
+    "Data set: fashion-mnist, mnist, a folder of classes or of IDX files, a ZIP or tar of classes, CSV, npz "
+    "or Parquet."
+)
 
 
-def _dataset(help: str) -> Any:
-    return typer.Option("--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=help)
+def _dataset(help: str, callback: Any = _readable) -> Any:
+    return typer.Option(
+        "--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=help, callback=callback
+    )
 
 
 Dataset = Annotated[str | None, _dataset(f"{_DATASET} Default: the model's own.")]
-NewDataset = Annotated[str | None, _dataset(f"{_DATASET} Default: {DEFAULT_DATASET}.")]
+NewDataset = Annotated[str | None, _dataset(f"{_DATASET} Default: {DEFAULT_DATASET}.", None)]
 OptionalDataset = Annotated[str | None, _dataset(_DATASET)]
-KnownDataset = Annotated[str, _dataset(_DATASET)]
+KnownDataset = Annotated[str, _dataset(_DATASET, None)]
+ImageSize = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WIDTHxHEIGHT",
+        callback=_size,
+        help="Size of the images that a data set is read as. Default: the commonest; of CSV, a square.",
+    ),
+]
+Color = Annotated[
+    Literal["grey", "rgb"] | None,
+    typer.Option(help="Colour of the images that a data set is read as. Default: that of its pictures."),
+]
+AllowDuplicates = Annotated[
+    bool,
+    typer.Option(
+        "--allow-duplicates", help="Read a data set although training images are among its test images."
+    ),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Folder that holds the data set, instead of the usual places."),
@@ -343,6 +385,9 @@ class TrainingOptions(NamedTuple):
     """Settings of a training."""
 
     dataset: NewDataset = None
+    image_size: ImageSize = None
+    color: Color = None
+    allow_duplicates: AllowDuplicates = False
     preset: Annotated[
         str,
         typer.Option(
@@ -382,12 +427,14 @@ class TrainingOptions(NamedTuple):
 
     def given(self) -> dict[str, Any]:
         """Return the settings that were given, without the preset."""
+        from fmnist.datasets.read import Wanted, as_idx
         from fmnist_runtime.data.datasets import dataset_reference
 
         named = self._asdict()
         del named["preset"]
-        if self.dataset is not None:
-            named["dataset"] = dataset_reference(self.dataset)
+        wanted = Wanted(*(named.pop(name) for name in ("image_size", "color", "allow_duplicates")))
+        if self.dataset is not None or wanted != Wanted():
+            named["dataset"] = dataset_reference(as_idx(self.dataset or DEFAULT_DATASET, wanted))
         named["hidden"] = tuple(self.hidden or ()) or None
         return {name: value for name, value in named.items() if value is not None}
 

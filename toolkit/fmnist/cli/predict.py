@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fmnist.predict.sources import FoundImages
     from fmnist.predict.stream import Frame
     from fmnist.text.progress import Progress
+    from fmnist_runtime.engines.session import ModelInfo
     from fmnist_runtime.errors import FmnistError
 
 _HANDFUL = 20
@@ -30,8 +31,8 @@ class _Display(NamedTuple):
     invert: Annotated[
         Literal["auto", "always", "never"],
         typer.Option(
-            help="Turn dark on light into light on dark, as in training. auto: only for a grey model, and if "
-            "the image's border is nearer white than black."
+            help="Turn dark on light into light on dark, as in training. auto: only for a grey model that "
+            "was not trained on pictures as they are, and if the image's border is nearer white than black."
         ),
     ] = "auto"
     raw: Annotated[
@@ -110,7 +111,8 @@ def predict(
         layout = _layout(display, session.info.labels, found)
         if str(json) == "-":  # only JSON goes to stdout then
             layout = Layout("", lambda result: "")
-        readings = read_images(found.paths, shape, display.invert, frame)
+        invert = "never" if display.invert == "auto" and _is_as_stored(session.info) else display.invert
+        readings = read_images(found.paths, shape, invert, frame)
         results = _print(predict_images(session, readings, display.top, live), layout, _progress(found), live)
         records, failed = _follow(results, keep=json is not None, automatic=display.invert == "auto")
         if records and json:
@@ -119,6 +121,13 @@ def predict(
             write_result(json, to_json("predict", PredictionBody(describe(session), records)))
     if failed:
         raise typer.Exit(1)
+
+
+def _is_as_stored(info: "ModelInfo") -> bool:
+    """Return whether a model was trained on pictures as they are."""
+    from fmnist_runtime.data.datasets import is_as_stored
+
+    return bool(info.metadata.pictures) if info.metadata else is_as_stored(info.dataset)
 
 
 def _model_file(model: Path | None, engine: str) -> Path:

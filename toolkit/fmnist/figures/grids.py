@@ -94,19 +94,20 @@ def _answers(reference: Reference, images: Iterable[int]) -> list[PicturedAnswer
     return answers
 
 
-def sample_picture(dataset: Dataset, side: int) -> str:
-    """Return the first images of a split in a square grid as an SVG file, each under its class name.
+def sample_picture(dataset: Dataset, count: int) -> str:
+    """Return the first images of a split in rows of five as an SVG file, each under its class name.
 
-    The grid has ``side`` rows of as many images; the split may have fewer.
+    The split may have fewer images than ``count``.
     """
-    targets = map(int, dataset.targets[: side * side])
-    images = dataset.images[: side * side]
+    targets = map(int, dataset.targets[:count])
+    images = dataset.images[:count]
     tiles = [
         Tile(image, (shortened(dataset.labels[target], _LONGEST),))
         for image, target in zip(images, targets, strict=True)
     ]
-    title = f"{dataset.name}: the first {len(tiles)} training images"
-    return picture(title, [("", draw_grid(tiles, side, title))])
+    kind = "training" if dataset.split == "train" else "test"
+    title = f"{dataset.name}: the first {len(tiles)} {kind} images"
+    return picture(title, [("", draw_grid(tiles, 5, title))])
 
 
 def predictions_picture(images: NDArray[np.uint8], answers: Sequence[PicturedAnswer], title: str) -> str:

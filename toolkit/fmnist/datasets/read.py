@@ -1,0 +1,385 @@
+"""Reads a data set in any form into a cache of IDX files, once."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist.datasets.decode import Decoded, commonest, decode_all, pixel_digest
+from fmnist.datasets.pictures import (
+    MAX_CLASSES,
+    PARQUET,
+    Pictures,
+    find_parquet,
+    find_pictures,
+    is_archive,
+    read_parquet,
+)
+from fmnist.datasets.tables import TABLES, Table, find_tables, read_tables
+from fmnist.text.progress import Progress, say
+from fmnist_runtime.data.datasets import KNOWN, SOURCE, Split, cache_folder, file_names, find_file
+from fmnist_runtime.data.idx import idx_header
+from fmnist_runtime.data.images import fit_picture
+from fmnist_runtime.errors import DatasetError, OutputError
+from fmnist_runtime.files import write_atomically
+
+TEST_SHARE = 0.2
+"""Share of each class that becomes the test split of a data set without one."""
+_UNREADABLE_SHARE = 0.01
+_BLOCK = 4096
+"""Images gathered at once."""
+_READ_AS = "fmnist.read-dataset/1"
+"""Changes when the same source gives other files."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """How a data set is to be read."""
+
+    size: tuple[int, int] | None = None
+    """Width and height of the images; the commonest if None."""
+    color: str | None = None
+    """``grey`` or ``rgb``; what the pictures are if None."""
+    allow_duplicates: bool = False
+    """Whether the same image may be in the training and the test split."""
+
+
+@dataclass
+class _Images:
+    """All images of a data set, before they are written."""
+
+    pixels: NDArray[np.uint8]
+    """uint8 ``[N, *image_shape]``."""
+    names: Sequence[str]
+    """Name of each image."""
+    targets: NDArray[np.uint8]
+    """uint8 ``[N]``, the class of each."""
+    digests: Sequence[bytes]
+    """The `pixel_digest` of each."""
+    is_test: NDArray[np.bool_] | None
+    """bool ``[N]``; None if the data set has no test split."""
+    labels: tuple[str, ...]
+    """Class names; empty for numbers."""
+    notes: Sequence[str] = ()
+    """What the user is told, a line each."""
+
+
+def as_idx(name: str, wanted: Wanted | None = None) -> str:
+    """Return a data set as one that `load_dataset` reads: the name itself, or its folder in the cache.
+
+    Args:
+        name: What the user gave with ``--dataset``.
+        wanted: How it is to be read; if None, as it is.
+
+    Raises:
+        DatasetError: It holds no data set, or a damaged one.
+        OutputError: The cache cannot be written.
+        MissingExtraError: A package to read it is not installed.
+    """
+    path = Path(name)
+    if name in KNOWN or not path.exists() or _is_idx(path):
+        if wanted and (wanted.size or wanted.color):
+            raise DatasetError(
+                f"{name}: is read as it is; --image-size and --color are for pictures and tables"
+            )
+        return name
+    return str(_cached(path.absolute(), wanted or Wanted()))
+
+
+def _is_idx(path: Path) -> bool:
+    return any(find_file(path, file) for split in get_args(Split) for file in file_names(split))
+
+
+def _cached(path: Path, wanted: Wanted) -> Path:
+    """Return the folder of a data set in the cache, which is made unless the source is unchanged."""
+    cache = cache_folder() / "read"
+    asked = json.dumps([_READ_AS, str(path), asdict(wanted)])
+    index = cache / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
+    stamp = _stamp(path)
+    known = _known(index)
+    if known.get("stamp") == stamp and _is_idx(folder := cache / str(known.get("folder"))):
+        return folder
+    temporary = cache / f".{os.urandom(6).hex()}"
+    try:
+        temporary.mkdir(parents=True)
+        digest = _read(path, wanted, temporary)
+        stem = re.sub(r"(\.tar)?\.\w+$", "", path.resolve().name) if path.is_file() else path.resolve().name
+        folder = cache / digest[:12] / (stem or "dataset")
+        if not _is_idx(folder):
+            folder.parent.mkdir(exist_ok=True)
+            temporary.rename(folder)
+        record = {"source": str(path), "stamp": stamp, "folder": str(folder.relative_to(cache))}
+        write_atomically(index, json.dumps(record).encode())
+    except OSError as error:
+        raise OutputError(
+            f"{cache}: cannot be written ({error.strerror}); choose another place with $XDG_CACHE_HOME"
+        ) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _known(index: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(index.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _stamp(path: Path) -> str:
+    """Return a digest of the names, sizes and times of change of all files."""
+    digest = hashlib.sha256()
+    folders = [str(path)]
+    if path.is_file():
+        status = path.stat()
+        return f"{status.st_size} {status.st_mtime_ns}"
+    while folders:
+        with os.scandir(folders.pop()) as entries:
+            for entry in sorted(entries, key=lambda each: each.name):
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append(entry.path)
+                    digest.update(f"{entry.path}/\0".encode(errors="surrogateescape"))
+                else:
+                    status = entry.stat(follow_symlinks=False)
+                    text = f"{entry.path}\0{status.st_size}\0{status.st_mtime_ns}\0"
+                    digest.update(text.encode(errors="surrogateescape"))
+    return digest.hexdigest()
+
+
+def _read(path: Path, wanted: Wanted, folder: Path) -> str:
+    """Read a data set into a folder, and return a digest of it."""
+    if path.suffix.lower() in TABLES or (path.is_dir() and find_tables(path)):
+        images = _of_tables(read_tables(path, wanted.size), wanted)
+    elif path.suffix.lower() == PARQUET or (path.is_dir() and find_parquet(path)):
+        images = _of_pictures(read_parquet(path), wanted, folder / "scratch")
+    elif inner := _inner(path):
+        known = " or ".join(f"--dataset {name if name in KNOWN else path / name}" for name in inner)
+        raise DatasetError(f"{path}: holds the data sets {', '.join(inner)}; name one: {known}")
+    elif path.is_dir() or is_archive(path):
+        images = _of_pictures(find_pictures(path), wanted, folder / "scratch")
+    else:
+        forms = "a folder of classes, a ZIP or tar of one, CSV, npz, Parquet, or a folder of IDX files"
+        raise DatasetError(f"{path}: is no data set; give {forms}")
+    digest = _write(path, images, wanted, folder)
+    (folder / "scratch").unlink(missing_ok=True)
+    return digest
+
+
+def _inner(path: Path) -> list[str]:
+    """Return the names of the folders of IDX files in a folder."""
+    return sorted(each.name for each in path.iterdir() if _is_idx(each)) if path.is_dir() else []
+
+
+def _of_tables(tables: Sequence[Table], wanted: Wanted) -> _Images:
+    """Return the images of tables, which are scaled only if the user wants another size or colour."""
+    shapes = {table.images.shape[1:] for table in tables}
+    for table in tables:
+        images, targets = table.images, table.targets
+        if images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)) or len(shapes) > 1:
+            raise DatasetError(
+                f"{table.name}: has the shape {images.shape}, which is not that of images of one size"
+            )
+        if len(images) != len(targets):
+            raise DatasetError(f"{table.name}: has {len(images):,} images and {len(targets):,} labels")
+    [shape] = shapes
+    width, height = wanted.size or (shape[1], shape[0])
+    is_grey = len(shape) == 2 or shape[2] == 1
+    if (height, width) != shape[:2] or wanted.color not in (None, "grey" if is_grey else "rgb"):
+        shape = _shape((width, height), (wanted.color or ("grey" if is_grey else "rgb")) == "grey")
+        pixels = [
+            np.stack([fit_picture(image, table.name, shape, "never").pixels for image in table.images])
+            for table in tables
+        ]
+    else:
+        pixels = [table.images for table in tables]
+    names = [f"{table.name} {number:,}" for table in tables for number in range(len(table.images))]
+    targets = np.concatenate([table.targets for table in tables])
+    splits = np.concatenate([np.full(len(table.images), table.split == "test") for table in tables])
+    largest = int(targets.max())
+    for split in (False, True) if len(tables) > 1 else (False,):
+        if missing := set(range(largest + 1)) - set(targets[splits == split].tolist()):
+            where = "test" if split else "train"
+            table = next(table for table in tables if (table.split == "test") == split)
+            raise DatasetError(
+                f"{table.name}: label {min(missing)} is not in {where}, but {largest} is the largest"
+            )
+    if largest == 0:
+        raise DatasetError(f"{tables[0].name}: has one class; a classifier needs two or more")
+    whole = np.concatenate(pixels)
+    digests = [pixel_digest(image.tobytes()) for image in whole]
+    return _Images(whole, names, targets, digests, splits if len(tables) > 1 else None, ())
+
+
+def _of_pictures(source: Pictures, wanted: Wanted, scratch: Path) -> _Images:
+    """Decode pictures, and leave out those that cannot be read, which may be few."""
+    if len(source.labels) > MAX_CLASSES:
+        raise DatasetError(
+            f"{source.path}: has {len(source.labels):,} classes; at most {MAX_CLASSES} are possible"
+        )
+    total = len(source.pictures)
+    size, all_grey = commonest(source.contents(), total)
+    size = wanted.size or size
+    grey = all_grey if wanted.color is None else wanted.color == "grey"
+    if 0 in size:
+        raise DatasetError(f"{source.path}: none of its pictures can be read")
+    found = _decoded(source, _shape(size, grey), scratch)
+    if grey and wanted.color is None and not all(each.grey for each in found):  # those looked at first were
+        grey = False
+        scratch.unlink()
+        found = _decoded(source, _shape(size, grey), scratch)
+    unreadable = [each for each in found if each.error]
+    lines = [f"{source.pictures[each.number].name} ({each.error})" for each in unreadable]
+    if len(unreadable) > _UNREADABLE_SHARE * total:
+        more = f", and {len(lines) - 3:,} more" if len(lines) > 3 else ""
+        raise DatasetError(
+            f"{source.path}: {len(lines):,} of {total:,} pictures cannot be read; mend or remove them: "
+            f"{', '.join(lines[:3])}{more}"
+        )
+    keep = np.array([each.number for each in found if not each.error])
+    whole = np.memmap(scratch, np.uint8, "r", shape=(total, *_shape(size, grey)))
+    index = {label: number for number, label in enumerate(source.labels)}
+    pictures = [source.pictures[number] for number in keep]
+    is_test = None if pictures[0].split is None else np.array([each.split == "test" for each in pictures])
+    return _Images(
+        whole if not unreadable else whole[keep],
+        [picture.name for picture in pictures],
+        np.array([index[picture.label] for picture in pictures], np.uint8),
+        [each.digest for each in found if not each.error],
+        is_test,
+        source.labels,
+        [f"{source.path}: left out, as it cannot be read: {line}" for line in lines]
+        + _scaled(source, found, size),
+    )
+
+
+def _decoded(source: Pictures, shape: tuple[int, ...], scratch: Path) -> list[Decoded]:
+    total = len(source.pictures)
+    progress = Progress("read", total)
+
+    def count(pictures: int) -> None:
+        for _ in range(pictures):
+            progress.step()
+
+    try:
+        return decode_all(source.contents(), total, shape, scratch, count)
+    finally:
+        progress.remove()
+
+
+def _scaled(source: Pictures, found: Sequence[Decoded], size: tuple[int, int]) -> list[str]:
+    """Return a note if pictures had other sizes."""
+    others = sum(each.size not in (size, size[::-1]) for each in found if not each.error)
+    if not others:
+        return []
+    width, height = size
+    all_of = f"{others:,} of {len(found):,} pictures"
+    return [f"{source.path}: {all_of} are of another size, and scaled to {width}×{height}"]
+
+
+def _shape(size: tuple[int, int], grey: bool) -> tuple[int, ...]:
+    width, height = size
+    return (height, width) if grey else (height, width, 3)
+
+
+def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
+    """Write the IDX files, class names and record of a data set, and return a digest of them.
+
+    The images of each split are ordered by a digest of their pixels, so that the classes are mixed and the
+    same images give the same files, whatever they were read from.
+    """
+    digests = images.digests
+    order = sorted(range(len(digests)), key=lambda number: (digests[number], images.targets[number]))
+    is_test = images.is_test
+    if is_test is None:
+        is_test = _split(digests, images.targets, order)
+    ordered = np.array(order)
+    if not wanted.allow_duplicates:
+        _refuse_duplicates(path, images.names, digests, is_test)
+    whole = hashlib.sha256(repr((images.labels, images.pixels.shape[1:])).encode())
+    counts = {}
+    for split in get_args(Split):
+        chosen = ordered[is_test[ordered] == (split == "test")]
+        counts[split] = len(chosen)
+        images_file, targets_file = (folder / name for name in file_names(split))
+        shape = (len(chosen), *images.pixels.shape[1:])
+        with images_file.open("xb") as file:
+            file.write(_header(shape))
+            for start in range(0, len(chosen), _BLOCK):
+                file.write(np.ascontiguousarray(images.pixels[chosen[start : start + _BLOCK]]).data)
+        targets = images.targets[chosen]
+        whole.update(split.encode() + b"".join(digests[number] for number in chosen) + targets.tobytes())
+        targets_file.write_bytes(idx_header(targets) + targets.tobytes())
+    if images.labels:
+        (folder / "labels.txt").write_text("".join(f"{label}\n" for label in images.labels), encoding="utf-8")
+    derived = images.is_test is None
+    record = {
+        "schema": _READ_AS,
+        "source": str(path),
+        "image_shape": list(images.pixels.shape[1:]),
+        "images": counts,
+        "test_share": TEST_SHARE if derived else None,
+        "notes": list(images.notes),
+    }
+    text = json.dumps(record, indent=1)
+    (folder / SOURCE).write_text(text, encoding="utf-8")
+    for note in images.notes:
+        say(note)
+    size = "×".join(str(length) for length in images.pixels.shape[1:])
+    test = f"{counts['test']:,} test images"
+    if derived:
+        test += f", {TEST_SHARE:.0%} of each class, as there are none of their own"
+    say(f"{path}: read as {size}: {counts['train']:,} training images, {test}")
+    return whole.hexdigest()
+
+
+def _header(shape: tuple[int, ...]) -> bytes:
+    """Return the IDX header of images of this shape."""
+    return idx_header(np.broadcast_to(np.uint8(0), shape))
+
+
+def _split(digests: Sequence[bytes], targets: NDArray[np.uint8], order: Sequence[int]) -> NDArray[np.bool_]:
+    """Choose test images of each class: those with the smallest digests, which are as good as random.
+
+    Equal images stay in one split.
+    """
+    is_test = np.zeros(len(digests), bool)
+    for target in np.unique(targets):
+        members = [number for number in order if targets[number] == target]
+        count = max(1, math.floor(TEST_SHARE * len(members)))
+        limit = digests[members[count - 1]]
+        is_test[[number for number in members if digests[number] <= limit]] = True
+    return is_test
+
+
+def _refuse_duplicates(
+    path: Path, names: Sequence[str], digests: Sequence[bytes], is_test: NDArray[np.bool_]
+) -> None:
+    """Check that no image is in both splits, as the accuracy on such images says nothing.
+
+    Raises:
+        DatasetError: Some are.
+    """
+    training = {digests[number]: number for number in np.flatnonzero(~is_test).tolist()}
+    twice = [
+        (number, training[digests[number]])
+        for number in np.flatnonzero(is_test).tolist()
+        if digests[number] in training
+    ]
+    if twice:
+        first, second = (names[number] for number in twice[0])
+        raise DatasetError(
+            f"{path}: {len(twice):,} test images are training images, too: {first} is {second}; remove them, "
+            "or accept it with --allow-duplicates"
+        )
