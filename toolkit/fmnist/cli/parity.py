@@ -13,6 +13,26 @@ if TYPE_CHECKING:
     from fmnist.parity.models import ModelParity
 
 
+class _Against(NamedTuple):
+    """What models are compared with."""
+
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="The original: Keras model, reference.npz, artifact or run. Default: by the artifacts' run.",
+        ),
+    ] = None
+    baseline: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="Instead of the original, the model in use that this training is to replace: a run, or as "
+            "for --reference. Only a loss of accuracy fails.",
+        ),
+    ] = None
+
+
 class _Reports(NamedTuple):
     """Files of the results."""
 
@@ -30,18 +50,12 @@ def parity(
             metavar="[CANDIDATE]...", help="Artifacts, or a run. Default: the newest run.", show_default=False
         ),
     ] = None,
-    reference: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="The original: Keras model, reference.npz, artifact or run. Default: by the artifacts' run.",
-        ),
-    ] = None,
     scores: options.ComparedScores = None,
     layers: Annotated[
         bool, typer.Option("--layers", help="Find the layer that drifts first, too; runs the Keras model.")
     ] = False,
     *,
+    against: _Against,
     gate: options.GateOptions,
     data: options.DataOptions,
     execution: options.ExecutionOptions,
@@ -49,7 +63,7 @@ def parity(
 ) -> None:
     """Check that models may replace their original.
 
-    Exit 3 if one of them fails its gate.
+    Or, with --baseline, the model in use. Exit 3 if one of them fails its gate.
     """
     from dataclasses import replace
 
@@ -61,13 +75,13 @@ def parity(
     splits, notes = data.splits(), []
     drifts: list[LayersOfModel] = []
     if scores:
-        _require_scores_alone(candidates, reference, layers, data, execution, reports.plots)
+        _require_scores_alone(candidates, against, layers, data, execution, reports.plots)
         compared = compare_scores(*scores, gate.limits())
         results, notes = compared.results, scores_notes(compared)
         body = replace(parity_body(results), scores=compared.files, left_out=compared.left_out)
     else:
         paths = _candidates(candidates, reports.plots)
-        results, drifts = _compare(paths, reference, layers, gate, splits, execution)
+        results, drifts = _compare(paths, against, layers, gate, splits, execution)
         body = parity_body(results)
         if layers:
             body = replace(body, layers=drifts)
@@ -83,7 +97,7 @@ def parity(
 
 def _compare(
     paths: tuple[Path, ...],
-    reference: Path | None,
+    against: _Against,
     layers: bool,
     gate: options.GateOptions,
     splits: "Splits",
@@ -91,9 +105,15 @@ def _compare(
 ) -> "tuple[list[ModelParity], list[LayersOfModel]]":
     """Compare models with their original, and layer by layer where that is asked for."""
     from fmnist.parity.layers import compare_layers, original_of
-    from fmnist.parity.models import compare_models, scored_split
+    from fmnist.parity.models import compare_models, compare_with_baseline, scored_split
     from fmnist.scoring.references import find_reference, load_reference, range_of
 
+    reference = against.reference
+    if against.baseline:
+        if reference or layers:
+            raise typer.BadParameter("leave out --reference and --layers", param_hint="--baseline")
+        baseline = load_reference(against.baseline, splits, (), execution.input_range)
+        return compare_with_baseline(paths, baseline, splits, execution.execution(), gate.limits()), []
     keras = original_of(paths, reference) if layers else None
     taken = execution.input_range
     original = load_reference(reference, splits, paths, taken) if reference else find_reference(paths)
@@ -122,15 +142,15 @@ def _candidates(named: list[Path] | None, plots: Path | None) -> tuple[Path, ...
 
 def _require_scores_alone(
     candidates: list[Path] | None,
-    reference: Path | None,
+    against: _Against,
     layers: bool,
     data: options.DataOptions,
     execution: options.ExecutionOptions,
     plots: Path | None,
 ) -> None:
     """Check that no option was given that needs a model or images, as two files of scores are compared."""
-    named = {"CANDIDATE": candidates, "--reference": reference, "--layers": layers}
-    given = [name for name, value in named.items() if value]
+    named = {"CANDIDATE": candidates, "--layers": layers}
+    given = [*(name for name, value in named.items() if value), *options.given(against)]
     given += [*options.given(data), *options.given(execution), *(["--plots"] if plots else [])]
     if given:
         raise typer.BadParameter(f"--scores compares two files and runs no model; leave out {given[0]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -16,6 +16,7 @@ from fmnist.results.model_file import ModelFile
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
+from fmnist_runtime.parity.gates import UNKNOWN_GATE
 from fmnist_runtime.parity.models import require_split, same_original, source_of
 from fmnist_runtime.recorded import Reference
 
@@ -41,7 +42,7 @@ class Candidate(Parity, ModelFile):
     reference: Original
     """What it was compared with."""
     same_original: bool | None
-    """Whether both come from the same Keras model; None when one does not say."""
+    """Whether both come from the same Keras model; None when one does not say, or is to replace the other."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,23 @@ def scored_split(reference: Reference, splits: Splits) -> Dataset:
 def limits_of(scheme: str, reference: Reference, named: Mapping[str, Any]) -> Gate:
     """Return the gate of a scheme, with the fields of `Gate` that the user named in place of its own."""
     return replace(default_gate(scheme).allowing(reference.rounding), **named)
+
+
+def compare_with_baseline(
+    candidates: Sequence[Path],
+    baseline: Reference,
+    splits: Splits,
+    how: Execution,
+    limits: Mapping[str, Any],
+) -> list[ModelParity]:
+    """Compare models of a new training with the model that they are to replace; see `compare_models`.
+
+    Another training has other answers for good reasons, so only a loss of accuracy breaks the gate.
+    """
+    accuracy_alone = {"max_difference": None, "max_confident_share": None, "max_confident_flips": None}
+    named = {**asdict(UNKNOWN_GATE), **accuracy_alone, **limits}
+    results = compare_models(candidates, baseline, splits, how, named)
+    return [replace(item, candidate=replace(item.candidate, same_original=None)) for item in results]
 
 
 def compare_models(
