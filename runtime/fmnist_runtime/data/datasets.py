@@ -115,6 +115,11 @@ def cache_folder() -> Path:
     return Path(base) / "fmnist"
 
 
+def read_folder() -> Path:
+    """Return the folder of data sets that were read from pictures or tables."""
+    return cache_folder() / "read"
+
+
 def search_path(name: str, data_dir: Path | None = None) -> list[Path]:
     """Return the folders where a data set is searched, in order.
 
@@ -160,6 +165,8 @@ def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[P
         others.append(str(folder))
     if others:
         mend = f"{', '.join(others)} holds another data set{_or_fetch(name, data_dir)}"
+    elif data_dir is None and Path(name).is_relative_to(read_folder()):
+        mend = "it was read from other files into the cache; read those again with: fmnist data verify PATH"
     elif name not in KNOWN and data_dir is None:
         mend = f"known data sets are {', '.join(KNOWN)}; any other is the path of a folder"
     else:

@@ -478,6 +478,19 @@ def test_no_picture_is_inverted_for_a_model_of_pictures_as_they_are(tmp_path, fm
     ).stdout.replace('":true', '": true')
 
 
+def test_a_run_outlives_the_cache(tmp_path, fmnist, cache):
+    """Reading the same pictures again gives the folder that the run names."""
+    fill(tmp_path / "photos", 100)
+    trained = fmnist("train", "--dataset", "photos", "--epochs", 1, "--hidden", 8)
+    assert trained.returncode == 0, trained.stderr
+    shutil.rmtree(cache)
+    lost = fmnist("eval", "runs/photos/model.keras")
+    assert lost.returncode == 1
+    assert "read those again with: fmnist data verify PATH" in lost.stderr
+    assert fmnist("data", "verify", "photos").returncode == 0
+    assert fmnist("eval", "runs/photos/model.keras").returncode == 0
+
+
 def test_options_are_for_what_is_not_idx(fmnist):
     result = fmnist("train", "--image-size", "32x32")
     assert result.returncode == 1

@@ -367,29 +367,28 @@ def test_a_model_that_ends_in_logits_is_not_gone_on_with(tmp_path, fmnist):
 
 
 def test_presets_are_a_start_that_options_change(tmp_path, small, fmnist):
-    result = fmnist(
-        "train",
-        "--preset",
-        "best",
-        "--dataset",
-        small,
-        "--hidden",
-        24,
-        "--hidden",
-        12,
-        "--epochs",
-        2,
-        "--out",
-        "run",
-    )
+    start = ("train", "--preset", "best", "--dataset", small)
+    network = ("--hidden", "24,12", "--activation", "tanh", "--optimizer", "nadam", "--learning-rate", 0.002)
+    result = fmnist(*start, *network, "--epochs", 2, "--out", "run")
     assert result.returncode == 0, result.stderr
+    model = keras.saving.load_model(tmp_path / "run" / "model.keras")
+    dense = [layer for layer in model.layers if isinstance(layer, keras.layers.Dense)]
+    assert [(layer.units, layer.activation.__name__) for layer in dense] == [
+        (24, "tanh"),
+        (12, "tanh"),
+        (10, "softmax"),
+    ]
+    assert type(model.optimizer).__name__ == "Nadam"
     recorded = TrainSettings.from_record(Run(tmp_path / "run").training()["settings"])
-    assert recorded.hidden == (24, 12)
+    assert (recorded.hidden, recorded.learning_rate) == ((24, 12), 0.002)
     assert recorded.epochs == 2
     assert recorded.label_smoothing == PRESETS["best"].label_smoothing > 0
     refused = fmnist("train", "--resume", "run", "--epochs", 3)
     assert "its learning rate has fallen to 0 at epoch 2" in refused.stderr
     assert fmnist("train", "--preset", "worst").returncode == 2
+    wrong = fmnist("train", "--hidden", "24,twelve")
+    assert wrong.returncode == 2
+    assert "'twelve' is not a number of units from 1 to 16,384." in wrong.stderr
     assert fmnist("train", "--resume", "run", "--preset", "best").returncode == 2
 
 

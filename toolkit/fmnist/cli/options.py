@@ -26,6 +26,7 @@ DATASETS = ("fashion-mnist", "mnist")
 RANGES = ("0-255", "0-1", "-1-1", "mean=0.1307,std=0.3081", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225")
 DEFAULT_THREADS = 1
 DEFAULT_SECONDS = 3.0
+_MOST_UNITS = 16_384
 _LONGEST_S = 86_400
 """A day."""
 
@@ -126,6 +127,15 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if not (width.isdigit() and height.isdigit() and 0 < int(width) <= 4096 and 0 < int(height) <= 4096):
         raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT of 1 to 4096 pixels, such as 64x48.")
     return int(width), int(height)
+
+
+def _units(given: list[str] | None) -> list[str] | None:
+    """Return the units of each layer, which may be given as one text or several."""
+    units = [text.strip() for each in given or () for text in each.split(",")]
+    for text in units:
+        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_UNITS):
+            raise typer.BadParameter(f"{text!r} is not a number of units from 1 to {_MOST_UNITS:,}.")
+    return units or None
 
 
 def _number(value: float | None) -> float | None:
@@ -404,12 +414,29 @@ class TrainingOptions(NamedTuple):
         int | None, typer.Option(metavar="N", min=1, help="Images per optimizer step. Default: 32.")
     ] = None
     hidden: Annotated[
-        list[int] | None,
+        list[str] | None,
         typer.Option(
-            metavar="UNITS",
-            min=1,
-            max=16384,
-            help="Units of a hidden layer; repeat for more layers. Default: 128.",
+            metavar="UNITS[,UNITS...]",
+            callback=_units,
+            help="Units of each hidden layer, such as 256,128. Default: 128.",
+        ),
+    ] = None
+    activation: Annotated[
+        Literal["relu", "leaky_relu", "elu", "gelu", "silu", "tanh", "sigmoid"] | None,
+        typer.Option(help="Activation of the hidden layers. Default: relu."),
+    ] = None
+    optimizer: Annotated[
+        Literal["adam", "adamw", "nadam", "rmsprop", "sgd"] | None,
+        typer.Option(help="Optimizer, with Keras's defaults. Default: adam."),
+    ] = None
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="RATE",
+            min=1e-8,
+            max=10,
+            callback=_number,
+            help="Step size of the optimizer. Default: 0.001.",
         ),
     ] = None
     dropout: Annotated[
@@ -435,7 +462,7 @@ class TrainingOptions(NamedTuple):
         wanted = Wanted(*(named.pop(name) for name in ("image_size", "color", "allow_duplicates")))
         if self.dataset is not None or wanted != Wanted():
             named["dataset"] = dataset_reference(as_idx(self.dataset or DEFAULT_DATASET, wanted))
-        named["hidden"] = tuple(self.hidden or ()) or None
+        named["hidden"] = tuple(map(int, self.hidden or ())) or None
         return {name: value for name, value in named.items() if value is not None}
 
     def settings(self) -> "TrainSettings":

@@ -28,7 +28,7 @@ from fmnist.datasets.pictures import (
 )
 from fmnist.datasets.tables import TABLES, Table, find_tables, read_tables
 from fmnist.text.progress import Progress, say
-from fmnist_runtime.data.datasets import KNOWN, SOURCE, Split, cache_folder, file_names, find_file
+from fmnist_runtime.data.datasets import KNOWN, SOURCE, Split, file_names, find_file, read_folder
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.data.images import fit_picture
 from fmnist_runtime.errors import DatasetError, OutputError
@@ -103,7 +103,7 @@ def _is_idx(path: Path) -> bool:
 
 def _cached(path: Path, wanted: Wanted) -> Path:
     """Return the folder of a data set in the cache, which is made unless the source is unchanged."""
-    cache = cache_folder() / "read"
+    cache = read_folder()
     asked = json.dumps([_READ_AS, str(path), asdict(wanted)])
     index = cache / f"{hashlib.sha256(asked.encode()).hexdigest()[:16]}.json"
     stamp = _stamp(path)

@@ -26,8 +26,12 @@ class TrainSettings:
     """Share of the training images, from the end, that is used for validation."""
     seed: int = 0
     """Seed of initial weights, shuffling and dropout."""
+    activation: str = "relu"
+    """Activation of the hidden layers, by Keras's name."""
+    optimizer: str = "adam"
+    """Optimizer, by Keras's name."""
     learning_rate: float = 0.001
-    """Step size of Adam in the first epoch; the default is Adam's own."""
+    """Step size of the optimizer in the first epoch; the default is Adam's own."""
     cosine_decay: bool = False
     """Whether the learning rate falls to 0 over the epochs along half a cosine."""
     label_smoothing: float = 0.0

@@ -30,12 +30,14 @@ def build_model(settings: TrainSettings, image_shape: tuple[int, ...], classes: 
         keras.layers.Flatten(name="flatten"),
     ]
     for number, units in enumerate(settings.hidden, start=1):
-        layers.append(keras.layers.Dense(units, activation="relu", name=f"hidden_{number}"))
+        layers.append(keras.layers.Dense(units, activation=settings.activation, name=f"hidden_{number}"))
         layers.append(keras.layers.Dropout(settings.dropout, name=f"dropout_{number}"))
     layers.append(keras.layers.Dense(classes, activation="softmax", name="probabilities"))
     model = keras.Sequential(layers, name="classifier")
+    optimizer = keras.optimizers.get(settings.optimizer)
+    optimizer.learning_rate = settings.learning_rate
     model.compile(
-        optimizer=keras.optimizers.Adam(settings.learning_rate),
+        optimizer=optimizer,
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
