@@ -274,3 +274,21 @@ def test_ones_own_old_results_are_replaced(tmp_path, reference):
         assert "model-int8.tflite" in old
         assert "model-int8.tflite" not in (tmp_path / name).read_text()
         assert "model-float32.onnx" in (tmp_path / name).read_text()
+
+
+@pytest.mark.parametrize("verb", ["parity", "bench"])
+def test_where_nothing_could_be_done_the_reports_say_why(tmp_path, fmnist, verb):
+    """A CI system shows these files, and not the command's standard error."""
+    reports = ("--markdown", "why.md", *(("--junit", "why.xml") if verb == "parity" else ()))
+    result = fmnist(verb, "absent.tflite", *reports)
+    assert result.returncode == 1
+    reason = "absent.tflite: no such file"
+    assert reason in result.stderr
+    text = (tmp_path / "why.md").read_text()
+    assert text.startswith(f"### {verb.title()}: not done\n\n- ")
+    assert reason in text.replace("\\", "")
+    if verb == "parity":
+        [error] = ElementTree.parse(tmp_path / "why.xml").getroot().iter("error")
+        assert reason in error.attrib["message"]
+    # Which is a result of ours, and makes way for the next.
+    assert "exists" not in fmnist(verb, "absent.tflite", *reports).stderr

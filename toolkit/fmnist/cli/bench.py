@@ -91,7 +91,14 @@ def bench(
     from fmnist.bench.measure import measure
     from fmnist.bench.models import find_ranges, shared_split
     from fmnist.bench.outcome import examine
-    from fmnist.cli.output import fail, require_apart, require_kept, say_run_and_stale
+    from fmnist.cli.output import (
+        fail,
+        report_failure,
+        reporting_failure,
+        require_apart,
+        require_kept,
+        say_run_and_stale,
+    )
     from fmnist.models.select import select_artifacts
     from fmnist.text.progress import Progress, say
     from fmnist_runtime.errors import needs_extra
@@ -106,25 +113,27 @@ def bench(
         with needs_extra("report", "plotting"):
             from fmnist.bench.pictures import require_pictures_free
         require_pictures_free(reports.plots)
-    gate = _gate(limits, method)
-    selection = select_artifacts(models or [])
-    say_run_and_stale(selection.run)
-    configurations, paths = _configurations(selection.paths, combinations, scenario)
-    splits = data.splits()
-    split = shared_split(selection.paths, splits)
-    ranges, unknown = find_ranges(paths, input_range, split)
-    method = replace(method, found_ranges=ranges)
-    progress = Progress("bench", method.processes * len(configurations))
-    benchmark = measure(
-        configurations, split.images, method, progress.step, named=selection.paths, unknown=unknown
-    )
-    progress.remove()
-    for reason in dict.fromkeys(failure.error for failure in benchmark.left_out):
-        say(f"left out: {reason}")
-    timed = {model.path for model in benchmark.models}
-    if not timed or (timed.isdisjoint(selection.paths) and not benchmark.interrupted):
-        fail(benchmark.errors)
-    scored_on = splits if reports.plots else None
+    with reporting_failure("bench", reports.markdown):
+        gate = _gate(limits, method)
+        selection = select_artifacts(models or [])
+        say_run_and_stale(selection.run)
+        configurations, paths = _configurations(selection.paths, combinations, scenario)
+        splits = data.splits()
+        split = shared_split(selection.paths, splits)
+        ranges, unknown = find_ranges(paths, input_range, split)
+        method = replace(method, found_ranges=ranges)
+        progress = Progress("bench", method.processes * len(configurations))
+        benchmark = measure(
+            configurations, split.images, method, progress.step, named=selection.paths, unknown=unknown
+        )
+        progress.remove()
+        for reason in dict.fromkeys(failure.error for failure in benchmark.left_out):
+            say(f"left out: {reason}")
+        timed = {model.path for model in benchmark.models}
+        if not timed or (timed.isdisjoint(selection.paths) and not benchmark.interrupted):
+            report_failure("bench", benchmark.errors, reports.markdown)
+            fail(benchmark.errors)
+        scored_on = splits if reports.plots else None
     outcome = examine(benchmark, split.images, operators, scored_on, gate, selection.paths)
     _show(outcome, reports)
     fail(outcome.errors, gate_failed=not outcome.kept)

@@ -27,12 +27,13 @@ def compare(
     from fmnist.bench.compare import compare as compare_benchmarks
     from fmnist.bench.compare_report import comparison_markdown, comparison_text
     from fmnist.bench.record import read_benchmark
-    from fmnist.cli.output import require_apart, require_kept, show
+    from fmnist.cli.output import reporting_failure, require_apart, require_kept, show
     from fmnist.results.write import write_result
 
     require_apart(json, markdown)
     require_kept([old, *new], json, markdown)
-    comparison = compare_benchmarks(read_benchmark(old), *map(read_benchmark, new))
+    with reporting_failure("compare", markdown):
+        comparison = compare_benchmarks(read_benchmark(old), *map(read_benchmark, new))
     if markdown:
         write_result(markdown, comparison_markdown(comparison))
     text = "" if str(markdown) == "-" else comparison_text(comparison)

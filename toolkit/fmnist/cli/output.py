@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,43 @@ def show(text: str, kind: str, body: Any, json: Path | None) -> None:
     finally:  # a full disk loses the file, not minutes of work
         if text and str(json) != "-":
             tell(text)
+
+
+@contextmanager
+def reporting_failure(verb: str, markdown: Path | None, junit: Path | None = None) -> Iterator[None]:
+    """If the block fails, write why into its reports, as CI systems show only those."""
+    from fmnist_runtime.errors import FmnistError
+
+    try:
+        yield
+    except FmnistError as error:
+        report_failure(verb, [error], markdown, junit)
+        raise
+
+
+def report_failure(
+    verb: str, failures: Sequence[Exception], markdown: Path | None, junit: Path | None = None
+) -> None:
+    """Write why a verb has no result into the reports that were asked for."""
+    from xml.etree import ElementTree
+
+    from fmnist.results.write import write_result
+    from fmnist.text.tables import markdown_text
+
+    reasons = _grouped(map(str, failures))
+    if markdown:
+        lines = "".join(f"- {markdown_text(reason)}\n" for reason in reasons)
+        write_result(markdown, f"### {verb.title()}: not done\n\n{lines}")
+    if junit:
+        counts = {"tests": "1", "failures": "0", "errors": "1"}
+        root = ElementTree.Element("testsuites", {"name": f"fmnist {verb}", **counts})
+        suite = ElementTree.SubElement(root, "testsuite", {"name": verb, **counts})
+        case = ElementTree.SubElement(suite, "testcase", classname=verb, name="done")
+        for reason in reasons:
+            ElementTree.SubElement(case, "error", message=reason)
+        ElementTree.indent(root)
+        content: bytes = ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        write_result(junit, content.decode() + "\n")
 
 
 def require_apart(*files: Path | None) -> None:

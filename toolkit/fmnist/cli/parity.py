@@ -67,24 +67,25 @@ def parity(
     """
     from dataclasses import replace
 
-    from fmnist.cli.output import GATE_FAILED, require_apart, show
+    from fmnist.cli.output import GATE_FAILED, reporting_failure, require_apart, show
     from fmnist.parity.report import layers_text, parity_body, parity_text
     from fmnist.parity.scores import compare_scores, scores_notes
 
     require_apart(reports.json, reports.junit, reports.markdown)
     splits, notes = data.splits(), []
     drifts: list[LayersOfModel] = []
-    if scores:
-        _require_scores_alone(candidates, against, layers, data, execution, reports.plots)
-        compared = compare_scores(*scores, gate.limits())
-        results, notes = compared.results, scores_notes(compared)
-        body = replace(parity_body(results), scores=compared.files, left_out=compared.left_out)
-    else:
-        paths = _candidates(candidates, reports.plots)
-        results, drifts = _compare(paths, against, layers, gate, splits, execution)
-        body = parity_body(results)
-        if layers:
-            body = replace(body, layers=drifts)
+    with reporting_failure("parity", reports.markdown, reports.junit):
+        if scores:
+            _require_scores_alone(candidates, against, layers, data, execution, reports.plots)
+            compared = compare_scores(*scores, gate.limits())
+            results, notes = compared.results, scores_notes(compared)
+            body = replace(parity_body(results), scores=compared.files, left_out=compared.left_out)
+        else:
+            paths = _candidates(candidates, reports.plots)
+            results, drifts = _compare(paths, against, layers, gate, splits, execution)
+            body = parity_body(results)
+            if layers:
+                body = replace(body, layers=drifts)
     text = "\n\n".join([parity_text(results, notes), *map(layers_text, drifts)])
     _write_reports(results, notes, reports)
     alone = "-" in (str(reports.junit), str(reports.markdown))
