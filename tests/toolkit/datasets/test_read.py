@@ -286,6 +286,20 @@ def class_in_test_alone(folder: Path) -> Path:
     return folder
 
 
+def one_picture(folder: Path) -> Path:
+    """Which stands there twice."""
+    for name in ("1.png", "2.png"):
+        write(folder / "train" / "hat" / name, encoded(np.eye(28, dtype=np.uint8)))
+    return folder / "train"
+
+
+def class_in_test_csv_alone(folder: Path) -> Path:
+    out = folder.parent / "tables"
+    write(out / "train.csv", b"0,1,2,3,4\n1,1,2,3,5\n")
+    write(out / "test.csv", b"0,1,2,3,4\n1,1,2,3,5\n2,9,9,9,9\n")
+    return out
+
+
 def no_classes(folder: Path) -> Path:
     return folder / "train" / "bag"
 
@@ -380,6 +394,8 @@ BAD = {
     one_class: "has one class, bag; a classifier needs two or more",
     empty_class: "the folder train/empty holds no pictures; fill or remove it",
     class_in_test_alone: "the class hat has no pictures in train; add some, or remove it",
+    one_picture: "the class hat has only one image; training and test need at least one each",
+    class_in_test_csv_alone: "train.csv: has no image of label 2, though 2 is the largest",
     no_classes: "lies in no folder of a class; pictures of a data set lie in one folder for each class",
     a_picture_beside: "train/1.png lies in no folder of train, val or test, one for each class",
     nothing: "holds no pictures (",

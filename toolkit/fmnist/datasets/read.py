@@ -184,42 +184,50 @@ def _inner(path: Path) -> list[str]:
 
 def _of_tables(tables: Sequence[Table], wanted: Wanted) -> _Images:
     """Return the images of tables, which are scaled only if the user wants another size or colour."""
-    shapes = {table.images.shape[1:] for table in tables}
+    _check_tables(tables)
+    shape = tables[0].images.shape[1:]
+    size = wanted.size or (shape[1], shape[0])
+    grey = (len(shape) == 2 or shape[2] == 1) if wanted.color is None else wanted.color == "grey"
+    if math.prod(_shape(size, grey)) == math.prod(shape) and size == (shape[1], shape[0]):
+        pixels = np.concatenate([table.images for table in tables])
+    else:
+        fitted = [
+            fit_picture(image, table.name, _shape(size, grey), "never").pixels
+            for table in tables
+            for image in table.images
+        ]
+        pixels = np.stack(fitted)
+    return _Images(
+        pixels,
+        [f"{table.name} {number:,}" for table in tables for number in range(len(table.images))],
+        np.concatenate([table.targets for table in tables]),
+        [pixel_digest(image.tobytes()) for image in pixels],
+        np.concatenate([np.full(len(table.images), table.split == "test") for table in tables])
+        if len(tables) > 1
+        else None,
+        (),
+    )
+
+
+def _check_tables(tables: Sequence[Table]) -> None:
+    """Check that all images are of one size, and that each split has all classes."""
+    classes = set(range(max(int(table.targets.max()) for table in tables) + 1))
+    if len(classes) < 2:
+        raise DatasetError(f"{tables[0].name}: has one class; a classifier needs two or more")
+    shape = tables[0].images.shape[1:]
     for table in tables:
         images, targets = table.images, table.targets
-        if images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)) or len(shapes) > 1:
+        if images.ndim not in (3, 4) or images.shape[3:] not in ((), (1,), (3,)) or images.shape[1:] != shape:
             raise DatasetError(
                 f"{table.name}: has the shape {images.shape}, which is not that of images of one size"
             )
         if len(images) != len(targets):
             raise DatasetError(f"{table.name}: has {len(images):,} images and {len(targets):,} labels")
-    [shape] = shapes
-    width, height = wanted.size or (shape[1], shape[0])
-    is_grey = len(shape) == 2 or shape[2] == 1
-    if (height, width) != shape[:2] or wanted.color not in (None, "grey" if is_grey else "rgb"):
-        shape = _shape((width, height), (wanted.color or ("grey" if is_grey else "rgb")) == "grey")
-        pixels = [
-            np.stack([fit_picture(image, table.name, shape, "never").pixels for image in table.images])
-            for table in tables
-        ]
-    else:
-        pixels = [table.images for table in tables]
-    names = [f"{table.name} {number:,}" for table in tables for number in range(len(table.images))]
-    targets = np.concatenate([table.targets for table in tables])
-    splits = np.concatenate([np.full(len(table.images), table.split == "test") for table in tables])
-    largest = int(targets.max())
-    for split in (False, True) if len(tables) > 1 else (False,):
-        if missing := set(range(largest + 1)) - set(targets[splits == split].tolist()):
-            where = "test" if split else "train"
-            table = next(table for table in tables if (table.split == "test") == split)
+        if missing := classes - set(targets.tolist()):
             raise DatasetError(
-                f"{table.name}: label {min(missing)} is not in {where}, but {largest} is the largest"
+                f"{table.name}: has no image of label {min(missing)}, though {max(classes)} is the largest; "
+                "labels go from 0 on, and all splits have the same"
             )
-    if largest == 0:
-        raise DatasetError(f"{tables[0].name}: has one class; a classifier needs two or more")
-    whole = np.concatenate(pixels)
-    digests = [pixel_digest(image.tobytes()) for image in whole]
-    return _Images(whole, names, targets, digests, splits if len(tables) > 1 else None, ())
 
 
 def _of_pictures(source: Pictures, wanted: Wanted, scratch: Path) -> _Images:
@@ -303,7 +311,7 @@ def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
     order = sorted(range(len(digests)), key=lambda number: (digests[number], images.targets[number]))
     is_test = images.is_test
     if is_test is None:
-        is_test = _split(digests, images.targets, order)
+        is_test = _split(path, images, order)
     ordered = np.array(order)
     if not wanted.allow_duplicates:
         _refuse_duplicates(path, images.names, digests, is_test)
@@ -349,17 +357,25 @@ def _header(shape: tuple[int, ...]) -> bytes:
     return idx_header(np.broadcast_to(np.uint8(0), shape))
 
 
-def _split(digests: Sequence[bytes], targets: NDArray[np.uint8], order: Sequence[int]) -> NDArray[np.bool_]:
+def _split(path: Path, images: _Images, order: Sequence[int]) -> NDArray[np.bool_]:
     """Choose test images of each class: those with the smallest digests, which are as good as random.
 
     Equal images stay in one split.
+
+    Raises:
+        DatasetError: A class has too few images for both splits.
     """
-    is_test = np.zeros(len(digests), bool)
-    for target in np.unique(targets):
-        members = [number for number in order if targets[number] == target]
-        count = max(1, math.floor(TEST_SHARE * len(members)))
-        limit = digests[members[count - 1]]
-        is_test[[number for number in members if digests[number] <= limit]] = True
+    is_test = np.zeros(len(order), bool)
+    for target in np.unique(images.targets).tolist():
+        members = [number for number in order if images.targets[number] == target]
+        limit = images.digests[members[max(1, math.floor(TEST_SHARE * len(members))) - 1]]
+        chosen = [number for number in members if images.digests[number] <= limit]
+        if len(chosen) == len(members):
+            label = images.labels[target] if images.labels else target
+            raise DatasetError(
+                f"{path}: the class {label} has only one image; training and test need at least one each"
+            )
+        is_test[chosen] = True
     return is_test
 
 
