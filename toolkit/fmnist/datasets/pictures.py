@@ -45,7 +45,7 @@ _NO_CLASSES = "pictures of a data set lie in one folder for each class, such as 
 
 
 @dataclass(frozen=True)
-class Picture:
+class PictureFile:
     """A picture file of a data set."""
 
     name: str
@@ -62,7 +62,7 @@ class Pictures:
 
     path: Path
     """The folder or file."""
-    pictures: Sequence[Picture]
+    pictures: Sequence[PictureFile]
     """The pictures, by name."""
     labels: tuple[str, ...]
     """Class names, by class index."""
@@ -201,7 +201,7 @@ def _contents(path: Path, names: dict[str, int]) -> Iterator[tuple[str, Content]
         raise DatasetError(f"{path}: cannot be read as an archive ({_reason(error)})") from error
 
 
-def _assigned(path: Path, listing: _Listing) -> list[Picture]:
+def _assigned(path: Path, listing: _Listing) -> list[PictureFile]:
     """Return the pictures with the class and split that their folders name."""
     depth = _wrapping(listing.files)
     tops = {_parts(name)[depth].lower() for name in listing.files}
@@ -215,7 +215,7 @@ def _assigned(path: Path, listing: _Listing) -> list[Picture]:
         if len(parts) < 2:
             raise DatasetError(f"{path}: {name} lies in no folder of a class; {_NO_CLASSES}")
         split = _split_of(parts[0].lower(), splits) if splits else None
-        pictures.append(Picture(name, parts[1] if splits else parts[0], split))
+        pictures.append(PictureFile(name, parts[1] if splits else parts[0], split))
     _check_folders(path, listing, pictures, depth + (2 if splits else 1))
     return pictures
 
@@ -238,7 +238,7 @@ def _split_of(folder: str, folders: set[str]) -> Split | None:
     return _SPLITS[folder] or ("train" if "test" in others else "test")
 
 
-def _check_folders(path: Path, listing: _Listing, pictures: Sequence[Picture], depth: int) -> None:
+def _check_folders(path: Path, listing: _Listing, pictures: Sequence[PictureFile], depth: int) -> None:
     """Check that no folder of a class is empty, and that no name is spelled in two ways."""
     held = {"/".join(_parts(picture.name)[:depth]) for picture in pictures}
     for folder in listing.folders:
@@ -253,7 +253,7 @@ def _check_folders(path: Path, listing: _Listing, pictures: Sequence[Picture], d
             )
 
 
-def _check_classes(path: Path, pictures: Sequence[Picture], labels: tuple[str, ...]) -> None:
+def _check_classes(path: Path, pictures: Sequence[PictureFile], labels: tuple[str, ...]) -> None:
     """Check that there are several classes, and that each split has all."""
     if len(labels) < 2:
         raise DatasetError(
@@ -304,7 +304,7 @@ def read_parquet(path: Path) -> ParquetPictures:
     labels = names or tuple(str(number) for number in range(largest + 1))
     if largest >= len(labels):
         raise DatasetError(f"{path}: label {largest} has no name; there are {len(labels)}")
-    pictures = [Picture(name, labels[target], split) for name, target, split in rows]
+    pictures = [PictureFile(name, labels[target], split) for name, target, split in rows]
     _check_classes(path, pictures, labels)
     return ParquetPictures(path, pictures, labels)
 

@@ -26,7 +26,7 @@ from fmnist.datasets.pictures import (
     is_archive,
     read_parquet,
 )
-from fmnist.datasets.tables import TABLES, Table, find_tables, read_tables
+from fmnist.datasets.tables import TABLES, SplitTable, find_tables, read_tables
 from fmnist.text.progress import Progress, say
 from fmnist_runtime.data.datasets import KNOWN, SOURCE, Split, file_names, find_file, read_folder
 from fmnist_runtime.data.idx import idx_header
@@ -182,7 +182,7 @@ def _inner(path: Path) -> list[str]:
     return sorted(each.name for each in path.iterdir() if _is_idx(each)) if path.is_dir() else []
 
 
-def _of_tables(tables: Sequence[Table], wanted: Wanted) -> _Images:
+def _of_tables(tables: Sequence[SplitTable], wanted: Wanted) -> _Images:
     """Return the images of tables, which are scaled only if the user wants another size or colour."""
     _check_tables(tables)
     shape = tables[0].images.shape[1:]
@@ -209,7 +209,7 @@ def _of_tables(tables: Sequence[Table], wanted: Wanted) -> _Images:
     )
 
 
-def _check_tables(tables: Sequence[Table]) -> None:
+def _check_tables(tables: Sequence[SplitTable]) -> None:
     """Check that all images are of one size, and that each split has all classes."""
     classes = set(range(max(int(table.targets.max()) for table in tables) + 1))
     if len(classes) < 2:

@@ -27,7 +27,7 @@ _MAX_BYTES = 2_000_000_000
 
 
 @dataclass(frozen=True)
-class Table:
+class SplitTable:
     """The images of one split."""
 
     name: str
@@ -40,7 +40,7 @@ class Table:
     """uint8 ``[N]``."""
 
 
-def read_tables(path: Path, size: tuple[int, int] | None) -> list[Table]:
+def read_tables(path: Path, size: tuple[int, int] | None) -> list[SplitTable]:
     """Read a CSV or npz file, or a folder of one CSV file for each split.
 
     Args:
@@ -71,7 +71,7 @@ def find_tables(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() == ".csv")
 
 
-def _read_npz(path: Path) -> list[Table]:
+def _read_npz(path: Path) -> list[SplitTable]:
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(each.file_size for each in archive.infolist()) > _MAX_BYTES:
@@ -87,7 +87,7 @@ def _read_npz(path: Path) -> list[Table]:
                 )
             alone = len(splits) == 1
             return [
-                Table(
+                SplitTable(
                     f"{path} x_{split}",
                     None if alone else split,
                     _bytes(arrays[f"x_{split}"], f"{path}: x_{split}"),
@@ -118,7 +118,7 @@ def _bytes(array: NDArray[np.generic], what: str) -> NDArray[np.uint8]:
     return np.ascontiguousarray(array, np.uint8)
 
 
-def _read_csv(path: Path, split: Split | None, size: tuple[int, int] | None) -> Table:
+def _read_csv(path: Path, split: Split | None, size: tuple[int, int] | None) -> SplitTable:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             label, has_header = _columns(path, next(csv.reader([file.readline()]), []))
@@ -130,7 +130,7 @@ def _read_csv(path: Path, split: Split | None, size: tuple[int, int] | None) -> 
     if not blocks:
         raise DatasetError(f"{path}: holds no images")
     rows = np.concatenate(blocks)
-    return Table(
+    return SplitTable(
         str(path),
         split,
         _shaped(path, np.delete(rows, label, axis=1), size),
