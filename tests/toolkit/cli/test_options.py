@@ -44,15 +44,19 @@ def test_every_explanation_is_a_sentence():
         assert option.help == " ".join(option.help.split()), name
 
 
+DIFFERENT = {"--out", "--baseline"}
+"""Options for what a verb makes, and for what is in use: a model for parity, a bench for bench."""
+
+
 def test_options_of_the_same_name_mean_the_same():
-    """But for --dataset, whose default depends on whether there is a model yet, and --out."""
+    """But for those of `DIFFERENT`, and --dataset, whose default depends on whether there is a model yet."""
     seen = {}
     for name, option in OPTIONS:
         meaning = (
             option.help.partition(" Default: ")[0] if name == "--dataset" else option.help,
             kind(option),
         )
-        if name != "--out":
+        if name not in DIFFERENT:
             assert seen.setdefault(name, meaning) == meaning, name
 
 
@@ -63,15 +67,15 @@ def test_options_of_the_same_name_are_shown_alike():
         shown.setdefault(name, set()).add(placeholder(option))
     assert shown.pop("--out") == {"FILE", "DIR", "PATH"}
     assert shown.pop("--scores") == {"FILE", "REFERENCE CANDIDATE"}
+    assert shown.pop("--baseline") == {"FILE", "PATH"}
     assert {name: metavars for name, metavars in shown.items() if len(metavars) > 1} == {}
 
 
 def test_options_of_the_same_meaning_have_the_same_name():
     """No two are explained alike, and none is the plural, or another spelling, of another."""
     names = {name for name, _ in OPTIONS}
-    assert len({option.help for name, option in OPTIONS if name not in ("--dataset", "--out")}) == len(
-        names - {"--dataset", "--out"}
-    )
+    others = names - {"--dataset", *DIFFERENT}
+    assert len({option.help for name, option in OPTIONS if name in others}) == len(others)
     assert len({name.replace("-", "").removesuffix("s") for name in names}) == len(names)
     assert all(re.fullmatch("--[a-z]+(-[a-z]+)*", name) for name in names)
     assert all(len(option.opts) == 1 and not option.secondary_opts for _, option in OPTIONS)
@@ -86,7 +90,7 @@ def test_what_an_option_takes_is_named_and_fits_its_type():
         if kind(option) == "path":
             assert shown in ("FILE", "DIR", "PATH", "REFERENCE CANDIDATE"), name
         else:
-            assert re.fullmatch(r"[A-Z]+|WxH\[xB\]|<[\w.-]+(\|[\w.-]+)+>", shown), name
+            assert re.fullmatch(r"[A-Z]+|WxH(\[xB\])?|<[\w.-]+(\|[\w.-]+)+>", shown), name
             assert shown not in ("FILE", "DIR", "PATH"), name
 
 

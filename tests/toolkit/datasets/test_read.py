@@ -402,7 +402,7 @@ BAD = {
     link_out: "out.png: links to /etc/hostname, out of the data set; copy it there",
     two_spellings: "the class 'Mütze' is spelled in two ways of Unicode; rename one of its folders",
     huge: "is too large an image, 10000×10000; scale it down first",
-    columns_783: "has 782 pixels in a line, which is not a square; say --image-size WIDTHxHEIGHT",
+    columns_783: "has 782 pixels in a line, which is not a square; say --image-size WxH",
     text_in_csv: "line 3 holds 'x', not an integer from 0 to 255",
     csv_without_labels: "its first line names no column label or class or target",
     too_bright: "line 2 holds '256', not an integer from 0 to 255",
@@ -516,7 +516,7 @@ def test_options_are_for_what_is_not_idx(fmnist):
     )
     wrong = fmnist("train", "--dataset", "photos", "--image-size", "32")
     assert wrong.returncode == 2
-    assert "'32' is not WIDTHxHEIGHT of 1 to 4096 pixels, such as 64x48." in wrong.stderr
+    assert "'32' is not WxH of 1 to 4096 pixels, such as 64x48." in wrong.stderr
 
 
 def test_show_and_verify_know_them(tmp_path, fmnist):

@@ -125,7 +125,7 @@ def _size(text: str | None) -> tuple[int, int] | None:
         return None
     width, _, height = text.lower().partition("x")
     if not (width.isdigit() and height.isdigit() and 0 < int(width) <= 4096 and 0 < int(height) <= 4096):
-        raise typer.BadParameter(f"{text!r} is not WIDTHxHEIGHT of 1 to 4096 pixels, such as 64x48.")
+        raise typer.BadParameter(f"{text!r} is not WxH of 1 to 4096 pixels, such as 64x48.")
     return int(width), int(height)
 
 
@@ -207,7 +207,7 @@ KnownDataset = Annotated[str, _dataset(_DATASET, None)]
 ImageSize = Annotated[
     str | None,
     typer.Option(
-        metavar="WIDTHxHEIGHT",
+        metavar="WxH",
         callback=_size,
         help="Size of the images that a data set is read as. Default: the commonest; of CSV, a square.",
     ),
@@ -416,7 +416,7 @@ class TrainingOptions(NamedTuple):
     hidden: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="UNITS[,UNITS...]",
+            metavar="UNITS",
             callback=_units,
             help="Units of each hidden layer, such as 256,128. Default: 128.",
         ),
