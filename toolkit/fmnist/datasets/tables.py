@@ -187,6 +187,4 @@ def _shaped(path: Path, pixels: NDArray[np.uint8], size: tuple[int, int] | None)
         if math.prod(shape) == count and count:
             return np.ascontiguousarray(pixels).reshape(-1, *shape)
     wanted = f"{width}×{height} images, grey or in colour" if size else "a square"
-    raise DatasetError(
-        f"{path}: has {count:,} pixels in a line, which is not {wanted}; say --image-size WxH"
-    )
+    raise DatasetError(f"{path}: has {count:,} pixels in a line, which is not {wanted}; say --image-size WxH")
