@@ -166,6 +166,26 @@ def test_the_same_pictures_give_the_same_files_whatever_they_are_in(tmp_path, pa
     assert named == (LABELS if packed not in (in_npz, in_csv) else ("0", "1", "2"))
 
 
+@pytest.mark.parametrize(("name", "tests"), [("validation", 15), (None, 12)])
+def test_parquet_without_a_test_file(tmp_path, name, tests):
+    """The validation file is the test split; of a training file alone, a fifth of each class is."""
+    source = in_parquet(photos(tmp_path / "photos")) / "data"
+    other = source / "test-00000-of-00001.parquet"
+    if name:
+        other.rename(source / f"{name}-00000-of-00001.parquet")
+    else:
+        other.unlink()
+    found = splits(as_idx(str(source)))
+    assert len(found["test"][1]) == tests
+    assert len(found["train"][1]) == (60 if name else 48)
+
+
+def test_a_list_beside_pictures_is_not_the_data_set(tmp_path):
+    folder = photos(tmp_path / "photos")
+    (folder / "labels.csv").write_text("file,label\n1.png,3\n")
+    assert len(splits(as_idx(str(folder)))["train"][1]) == 60
+
+
 def test_without_a_test_split_a_fifth_of_each_class_becomes_one(tmp_path, capsys):
     name = as_idx(str(fill(tmp_path / "photos", 40)))
     found = splits(name)

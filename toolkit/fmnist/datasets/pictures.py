@@ -88,6 +88,11 @@ def is_archive(path: Path) -> bool:
     return path.name.lower().endswith(_ARCHIVES)
 
 
+def has_pictures(folder: Path) -> bool:
+    """Return whether a folder holds a picture at any depth."""
+    return any(_is_picture(name) for _, _, names in os.walk(folder) for name in names)
+
+
 def find_pictures(path: Path) -> Pictures:
     """List the pictures of a folder or archive.
 
@@ -293,10 +298,12 @@ def read_parquet(path: Path) -> ParquetPictures:
     """
     rows: list[tuple[str, int, Split | None]] = []
     names: tuple[str, ...] = ()
-    for file in find_parquet(path):
+    files = find_parquet(path)
+    begun = {file: _beginning(file) for file in files}
+    for file in files:
         _name_of_column(file, _IMAGE)
         names = names or _class_names(file)
-        split = _named_split(file)
+        split = _split_of(begun[file], set(begun.values())) if all(begun.values()) else None
         rows += [(f"{file.name} row {n:,}", target, split) for n, target in enumerate(_column(file, _LABEL))]
     if not rows:
         raise DatasetError(f"{path}: holds no rows")
@@ -309,10 +316,10 @@ def read_parquet(path: Path) -> ParquetPictures:
     return ParquetPictures(path, pictures, labels)
 
 
-def _named_split(file: Path) -> Split | None:
-    """Return the split that a file's name begins with, such as ``train-00000-of-00001.parquet``."""
-    found = [name for name in _SPLITS if file.name.lower().startswith(name)]
-    return (_SPLITS[found[0]] or "train") if found else None
+def _beginning(file: Path) -> str:
+    """Return the split that a name begins with, as in ``train-00000-of-00001.parquet``; empty if none."""
+    name = file.name.lower()
+    return max((split for split in _SPLITS if name.startswith(split)), key=len, default="")
 
 
 def _class_names(file: Path) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from fmnist.datasets.pictures import (
     Pictures,
     find_parquet,
     find_pictures,
+    has_pictures,
     is_archive,
     read_parquet,
 )
@@ -122,6 +123,8 @@ def _cached(path: Path, wanted: Wanted) -> Path:
         record = {"source": str(path), "stamp": stamp, "folder": str(folder.relative_to(cache))}
         write_atomically(index, json.dumps(record).encode())
     except OSError as error:
+        if error.filename and not Path(error.filename).is_relative_to(cache):
+            raise DatasetError(f"{error.filename}: cannot be read ({error.strerror})") from error
         raise OutputError(
             f"{cache}: cannot be written ({error.strerror}); choose another place with $XDG_CACHE_HOME"
         ) from error
@@ -160,9 +163,10 @@ def _stamp(path: Path) -> str:
 
 def _read(path: Path, wanted: Wanted, folder: Path) -> str:
     """Read a data set into a folder, and return a digest of it."""
-    if path.suffix.lower() in TABLES or (path.is_dir() and find_tables(path)):
+    lists_only = path.is_dir() and not has_pictures(path)  # a list of files may lie beside pictures
+    if path.suffix.lower() in TABLES or (lists_only and find_tables(path)):
         images = _of_tables(read_tables(path, wanted.size), wanted)
-    elif path.suffix.lower() == PARQUET or (path.is_dir() and find_parquet(path)):
+    elif path.suffix.lower() == PARQUET or (lists_only and find_parquet(path)):
         images = _of_pictures(read_parquet(path), wanted, folder / "scratch")
     elif inner := _inner(path):
         known = " or ".join(f"--dataset {name if name in KNOWN else path / name}" for name in inner)
