@@ -58,6 +58,7 @@ _MODES = {1: "L", 3: "RGB"}
 _OVERSAMPLING = 8
 """Multiple of the model's size that an image keeps until it is resampled."""
 _ORIENTATION = 0x0112
+_ON_ITS_SIDE = (5, 6, 7, 8)
 _TO_UPRIGHT = {
     2: "FLIP_LEFT_RIGHT",
     3: "ROTATE_180",
@@ -79,9 +80,9 @@ class Picture:
     inverted: bool
     """Whether dark on light was inverted to light on dark."""
     width: int
-    """Width in pixels, before scaling."""
+    """Width in pixels, upright, before scaling."""
     height: int
-    """Height in pixels, before scaling."""
+    """Height in pixels, upright, before scaling."""
     mode: str
     """Colour mode before conversion, by Pillow's name, such as ``L``, ``RGB`` or ``RGBA``."""
 
@@ -123,8 +124,8 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
     require_image_shape(shape, name)
     try:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as file:
-            width, height, mode = file.width, file.height, file.mode
             _require_moderate(file, name)
+            (width, height), mode = _upright(file), file.mode
             image = _reduced(file, _OVERSAMPLING * max(shape[:2]))
     except ImageError:
         raise
@@ -137,6 +138,27 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
         raise ImageError(f"{name}: image file is cut off or cannot be read ({reason})") from error
     pixels, inverted = _fit(image, shape, invert)
     return Picture(pixels, inverted, width, height, mode)
+
+
+def read_header(content: bytes | str) -> tuple[int, int, str] | None:
+    """Return the upright width and height of an image and its colour mode, without decoding it.
+
+    ``content`` is the bytes of an image file, or its path. None if it is not an image that is read.
+    """
+    with needs_extra("images", "reading image files"):
+        from PIL import Image
+    try:
+        file = io.BytesIO(content) if isinstance(content, bytes) else content
+        with Image.open(file, formats=_FORMATS) as image:
+            return *_upright(image), image.mode
+    except Exception:  # Pillow's plugins raise any exception for a damaged file
+        return None
+
+
+def _upright(image: PIL.Image.Image) -> tuple[int, int]:
+    """Return the width and height of an opened image as its EXIF data turns it."""
+    turned = image.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
+    return (image.height, image.width) if turned else (image.width, image.height)
 
 
 def fit_picture(

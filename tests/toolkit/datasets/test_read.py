@@ -252,7 +252,7 @@ def test_size_and_colour_are_those_of_most_pictures_or_as_asked(tmp_path, capsys
     assert asked.shape[1:] == (20, 30)
 
 
-def test_a_photograph_is_turned_upright(tmp_path):
+def test_a_photograph_is_turned_upright(tmp_path, capsys):
     folder = tmp_path / "photos"
     for label in LABELS[:2]:
         for number, pixels in enumerate(garments(label, 10)):
@@ -262,6 +262,10 @@ def test_a_photograph_is_turned_upright(tmp_path):
             write(folder / label / f"{number}.png", encoded(stored, exif=exif))
     images, targets, _ = splits(as_idx(str(folder)))["train"]
     assert images.shape[1:] == (28, 20)
+    assert "of another size" not in capsys.readouterr().err
+    write(folder / "bag" / "across.png", encoded(garments("bag", 1, 50)[0][:20]))
+    as_idx(str(folder))
+    assert "1 of 21 pictures are of another size, and scaled to 20×28" in capsys.readouterr().err
     upright = {pixels[:, :20].tobytes() for pixels in garments("bag", 10)}
     assert {pixels.tobytes() for pixels in images[targets == 0]} <= upright
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import math
 import os
 from collections import Counter
@@ -14,8 +13,8 @@ from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 
-from fmnist_runtime.data.images import MAX_BYTES, decode_picture
-from fmnist_runtime.errors import DatasetError, ImageError, needs_extra
+from fmnist_runtime.data.images import MAX_BYTES, decode_picture, read_header
+from fmnist_runtime.errors import DatasetError, ImageError
 
 Content = bytes | str
 """A picture file's bytes, or its path."""
@@ -36,7 +35,7 @@ class Decoded:
     number: int
     """Its number in the data set."""
     size: tuple[int, int]
-    """Width and height in pixels as stored, before it is turned upright."""
+    """Width and height in pixels, upright."""
     grey: bool
     """Whether it has no colour."""
     digest: bytes
@@ -59,9 +58,10 @@ def commonest(contents: Iterable[tuple[int, Content]], total: int) -> tuple[tupl
     sizes: Counter[tuple[int, int]] = Counter()
     greys = []
     for number, content in contents:
-        if number % step == 0 and (found := _header(content)):
-            sizes[found[0]] += 1
-            greys.append(found[1])
+        if number % step == 0 and (found := read_header(content)):
+            width, height, mode = found
+            sizes[width, height] += 1
+            greys.append(_is_grey(mode))
     if not sizes:
         return (0, 0), False
     [(size, _)] = sizes.most_common(1)
@@ -153,19 +153,6 @@ def _read(path: str) -> bytes:
     if len(content) > MAX_BYTES:
         raise ImageError(f"{_NAMELESS}: is larger than {MAX_BYTES / 1e6:.0f} MB")
     return content
-
-
-def _header(content: Content) -> tuple[tuple[int, int], bool] | None:
-    """Return the upright size of a picture and whether it is grey, from its header; None if it has none."""
-    with needs_extra("images", "reading image files"):
-        from PIL import Image
-    try:
-        with Image.open(io.BytesIO(content) if isinstance(content, bytes) else content) as image:
-            turned = image.getexif().get(0x0112, 1) >= 5  # EXIF: stored on its side
-            width, height = image.size
-            return (height, width) if turned else (width, height), _is_grey(image.mode)
-    except Exception:  # Pillow's plugins raise any exception; the picture is decoded, and refused, later
-        return None
 
 
 def _is_grey(mode: str) -> bool:

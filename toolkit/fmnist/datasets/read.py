@@ -292,7 +292,7 @@ def _decoded(source: Pictures, shape: tuple[int, ...], scratch: Path) -> list[De
 
 def _scaled(source: Pictures, found: Sequence[Decoded], size: tuple[int, int]) -> list[str]:
     """Return a note if pictures had other sizes."""
-    others = sum(each.size not in (size, size[::-1]) for each in found if not each.error)
+    others = sum(each.size != size for each in found if not each.error)
     if not others:
         return []
     width, height = size
