@@ -22,7 +22,7 @@ from tree_memory import measure
 
 from fmnist_runtime.data.datasets import load_dataset
 
-PICTURES, SIDE, CLASSES = 60_000, 64, 10
+PICTURES, SIDE = 60_000, 64
 ROUNDS = 3
 LIMIT, AGAIN_LIMIT_S, MEMORY_LIMIT_MB = 2.0, 1.0, 1000
 FIRST, AGAIN, LOOP = "into the cache", "from the cache", "Pillow alone"

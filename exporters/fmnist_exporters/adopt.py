@@ -14,7 +14,7 @@ from fmnist_exporters.manifest import ARTIFACT
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
 from fmnist_runtime.artifact.container import read_metadata
-from fmnist_runtime.artifact.metadata import AS_STORED, Golden, Metadata
+from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, is_as_stored
 from fmnist_runtime.engines import Session
 from fmnist_runtime.errors import ModelError
@@ -70,7 +70,7 @@ def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = F
         calibration={},
         gate=asdict(default_gate(_SCHEME)),
         versions={"fmnist": package_version(), "engine": info.engine},
-        pictures=AS_STORED if dataset and is_as_stored(dataset.name) else "",
+        as_stored=dataset is not None and is_as_stored(dataset.name),
         golden=_golden(session, dataset, scores),
         proof=_proof(session, dataset, scores),
         adopted={

@@ -18,7 +18,6 @@ from fmnist_exporters.proof import contents_of
 from fmnist_exporters.recipes import Recipe, formats
 from fmnist_runtime.artifact.container import MANIFEST, format_suffix
 from fmnist_runtime.artifact.contract import RAW
-from fmnist_runtime.artifact.metadata import AS_STORED
 from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, is_as_stored, load_dataset
 from fmnist_runtime.data.labels import read_distinct_labels
@@ -242,7 +241,7 @@ def _source(origin: Origin) -> Source:
         load_training=load_training,
         is_range_sure=trained_here,
         limits=origin.limits,
-        pictures=AS_STORED if is_as_stored(name, origin.data_dir) else "",
+        as_stored=is_as_stored(name, origin.data_dir),
         allow_chance=origin.allow_chance,
     )
 

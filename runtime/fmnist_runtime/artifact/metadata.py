@@ -90,7 +90,6 @@ its complement as the first of two classes. The unit may be the second class's p
 number from -1 for the first class to 1 for the second."""
 _HEADS = get_args(Head)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-AS_STORED = "as stored"
 CONTRACT = "raw pixels 0-255 in, normalisation is inside the model; probabilities out"
 
 
@@ -136,10 +135,9 @@ class Metadata:
     adopted: dict[str, Any] = dataclasses.field(default_factory=dict)
     """How an adopted model is run: ``range`` of its pixels, where that is ``known_from``, ``output`` and
     ``head``, which is added after the model; empty for an exported model, which takes raw pixels."""
-
-    pictures: str = ""
-    """`AS_STORED` if its training images are picture files as they are, so that no picture is inverted;
-    empty if that is not known, as of IDX files."""
+    as_stored: bool = False
+    """Whether its training images are picture files as they are, so that no picture is inverted; False if
+    that is not known, as of IDX files."""
 
     def to_json(self) -> str:
         """Return the metadata as a JSON object. The same content gives the same bytes."""
@@ -149,7 +147,7 @@ class Metadata:
             fields |= {"schema": _ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
         else:
             del fields["adopted"]
-        for name in ("contents", "pictures"):
+        for name in ("contents", "as_stored"):
             if not fields[name]:
                 del fields[name]
         fields["golden"] = self.golden.to_record() if self.golden else None
@@ -173,14 +171,13 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             )
         if fields["schema"] == SCHEMA:
             fields["adopted"] = {}
-        fields = {"contents": {}, "pictures": "", **fields}
+        fields = {"contents": {}, "as_stored": False, **fields}
         metadata = Metadata(**{field.name: fields[field.name] for field in dataclasses.fields(Metadata)})
         golden = None if fields["golden"] is None else _parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
             raise ValueError(f"golden scores of {golden.artifact.shape[1]} classes")
         texts = [metadata.format, metadata.scheme, metadata.dataset, metadata.dataset_digest]
         texts += [metadata.source_sha256, metadata.source_range, metadata.rejected, *metadata.labels]
-        texts.append(metadata.pictures)
         if fields["schema"] == _ADOPTED_SCHEMA:
             parse_range(metadata.adopted["range"])
             texts += [metadata.adopted[name] for name in ("range", "known_from", "output", "head")]
@@ -193,6 +190,8 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             raise TypeError("text is expected for names and labels")
         if any(_CONTROL.search(text) for text in texts):
             raise ValueError("control characters, which would reach the terminal")
+        if not isinstance(metadata.as_stored, bool):
+            raise TypeError("true or false is expected for as_stored")
         objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof, metadata.contents)
         if not all(isinstance(item, dict) for item in objects):
             raise TypeError("an object is expected for versions, calibration, gate, proof and contents")

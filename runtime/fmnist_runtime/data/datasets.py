@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shlex
 from contextlib import suppress
@@ -177,10 +178,13 @@ def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[P
 
 
 def is_as_stored(name: str, data_dir: Path | None = None) -> bool:
-    """Return whether the images of a data set are those of other files as they are, not inverted."""
-    return name not in KNOWN and any(
-        (each / SOURCE).is_file() for each in search_path(name, data_dir) if name
-    )
+    """Return whether the images of a data set are picture files as they are, not inverted."""
+    if not name or name in KNOWN:
+        return False
+    for folder in search_path(name, data_dir):
+        with suppress(OSError, ValueError, KeyError, TypeError):  # it is missing or damaged
+            return bool(json.loads((folder / SOURCE).read_bytes())["as_stored"])
+    return False
 
 
 def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Dataset:

@@ -17,7 +17,7 @@ from PIL import Image
 from support import DATA
 
 from fmnist.datasets.read import TEST_SHARE, Wanted, as_idx
-from fmnist_runtime.data.datasets import load_dataset
+from fmnist_runtime.data.datasets import is_as_stored, load_dataset
 from fmnist_runtime.errors import DatasetError, OutputError
 
 LABELS = ("bag", "boot", "coat")
@@ -162,6 +162,7 @@ def test_the_same_pictures_give_the_same_files_whatever_they_are_in(tmp_path, pa
     folder = photos(tmp_path / "photos")
     read, other = as_idx(str(folder)), as_idx(str(packed(folder)))
     assert files(read) == files(other)
+    assert is_as_stored(other) is (packed not in (in_npz, in_csv))  # pixels in tables are not photographs
     named = splits(other)["test"][2]
     assert named == (LABELS if packed not in (in_npz, in_csv) else ("0", "1", "2"))
 

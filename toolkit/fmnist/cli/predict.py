@@ -127,7 +127,7 @@ def _is_as_stored(info: "ModelInfo") -> bool:
     """Return whether a model was trained on pictures as they are."""
     from fmnist_runtime.data.datasets import is_as_stored
 
-    return bool(info.metadata.pictures) if info.metadata else is_as_stored(info.dataset)
+    return info.metadata.as_stored if info.metadata else is_as_stored(info.dataset)
 
 
 def _model_file(model: Path | None, engine: str) -> Path:

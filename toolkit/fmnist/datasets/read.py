@@ -71,7 +71,7 @@ class _Images:
     is_test: NDArray[np.bool_] | None
     """bool ``[N]``; None if the data set has no test split."""
     labels: tuple[str, ...]
-    """Class names; empty for numbers."""
+    """Class names; empty for tables, which hold numbers, and whose polarity is not that of pictures."""
     notes: Sequence[str] = ()
     """What the user is told, a line each."""
 
@@ -341,6 +341,7 @@ def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
         "source": str(path),
         "image_shape": list(images.pixels.shape[1:]),
         "images": counts,
+        "as_stored": bool(images.labels),
         "test_share": TEST_SHARE if derived else None,
         "notes": list(images.notes),
     }
