@@ -33,7 +33,7 @@ from fmnist.text.progress import Progress, say
 from fmnist.text.tables import size, table
 from fmnist_exporters import isolation
 from fmnist_exporters.recipes import RECIPES
-from fmnist_runtime.errors import FmnistError, ResultError
+from fmnist_runtime.errors import FmnistError, ResultError, UnsupportedError
 from fmnist_runtime.files import require_writable, sha256_file, write_atomically
 from fmnist_runtime.machine.environment import package_versions
 from fmnist_runtime.parity.gates import FAIL
@@ -109,7 +109,13 @@ class Pipeline:
         except FmnistError as error:
             self._failures.append(error)
         else:
-            self._failures += exported.failures
+            for failure in exported.failures:
+                if isinstance(
+                    failure, UnsupportedError
+                ):  # a format that cannot hold the model was not asked for
+                    say(str(failure))
+                else:
+                    self._failures.append(failure)
         finally:
             isolation.stop()  # the next steps need no TensorFlow
 
