@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from fmnist_exporters.formats import embed_behind, embed_onnx
 from fmnist_exporters.manifest import ARTIFACT
 from fmnist_exporters.recipes import INTEGER_LEVEL
-from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden
+from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden, statistics_of
 from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.artifact.metadata import Golden, Metadata
-from fmnist_runtime.data.datasets import Dataset, dataset_reference, is_as_stored
+from fmnist_runtime.data.datasets import Dataset, dataset_reference, preparation_of
+from fmnist_runtime.data.statistics import ImageStatistics
 from fmnist_runtime.engines import Session
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.evaluate import evaluate
@@ -70,7 +71,8 @@ def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = F
         calibration={},
         gate=asdict(default_gate(_SCHEME)),
         versions={"fmnist": package_version(), "engine": info.engine},
-        as_stored=dataset is not None and is_as_stored(dataset.name),
+        preparation=info.preparation or (preparation_of(dataset.name) if dataset else ""),
+        statistics=_statistics(session, dataset, scores),
         golden=_golden(session, dataset, scores),
         proof=_proof(session, dataset, scores),
         adopted={
@@ -123,6 +125,15 @@ def _golden(session: Session, dataset: Dataset | None, scores: NDArray[np.float3
     own = session.scores(images)
     # Another machine may round an integer inside the other way; a wrong input changes a score much more.
     return Golden(images, own, own, INTEGER_LEVEL)
+
+
+def _statistics(
+    session: Session, dataset: Dataset | None, scores: NDArray[np.float32] | None
+) -> ImageStatistics | None:
+    """Return the statistics of the test images, as there may be no others."""
+    if dataset is None or scores is None:
+        return None
+    return statistics_of(dataset.images.reshape(-1, *session.info.input_shape), scores)
 
 
 def _proof(

@@ -54,8 +54,8 @@ class Source:
     """Whether the range is known from the training and needs no check."""
     limits: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `fmnist_runtime.parity.Gate` that the user set, in place of each scheme's own."""
-    as_stored: bool = False
-    """Whether the data set is of pictures as they are; see `Metadata.as_stored`."""
+    preparation: str = ""
+    """How a picture becomes its input; see `Metadata.preparation`."""
     allow_chance: bool = False
     """Whether to export even if always naming the largest class would be right as often."""
 
@@ -260,7 +260,7 @@ class Exporter:
             calibration=calibration,
             gate=asdict(replace(recipe.gate, **self._source.limits)),
             versions=_versions(),
-            as_stored=self._source.as_stored,
+            preparation=self._source.preparation,
         )
 
     def _current(self, path: Path, wanted: Metadata) -> Metadata | None:

@@ -14,7 +14,7 @@ from fmnist_exporters.formats import converter
 from fmnist_exporters.isolation import note_step
 from fmnist_exporters.manifest import is_ours, rejected_path
 from fmnist_exporters.recipes import Recipe
-from fmnist_exporters.samples import by_fitness, choose_golden
+from fmnist_exporters.samples import by_fitness, choose_golden, statistics_of
 from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.artifact.stored import StoredTypes, read_stored_types
 from fmnist_runtime.engines import load
@@ -150,6 +150,7 @@ def _measured(
     )
     return replace(
         metadata,
+        statistics=statistics_of(held_out.images, scores),
         golden=_golden(held_out, scores, recipe, parity, rounding),
         proof=_proof(parity, held_out, doubts),
         rejected=f"on {parity.answers.images:,} held-out training images: {failures}" if failures else "",

@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.data.datasets import Dataset
+from fmnist_runtime.data.images import image_shape, is_image_shape
+from fmnist_runtime.data.statistics import ImageStatistics, image_statistics
 from fmnist_runtime.errors import DatasetError
 
 SEED = 0
@@ -83,6 +85,12 @@ def choose_golden(images: NDArray[np.uint8], targets: NDArray[Any], scores: NDAr
     _, firsts = np.unique(targets[order], return_index=True)
     best = [*order[np.sort(firsts)], *order]  # one of each class, the best first, then any
     return sorted(int(number) for number in list(dict.fromkeys(best))[:count])
+
+
+def statistics_of(images: NDArray[np.uint8], scores: NDArray[np.float32]) -> ImageStatistics | None:
+    """Return the statistics of images ``[N, *input_shape]`` and scores; None if they are no images."""
+    shape = image_shape(images.shape[1:])
+    return image_statistics(images.reshape(-1, *shape), scores) if is_image_shape(shape) else None
 
 
 def by_fitness(scores: NDArray[np.float32]) -> NDArray[np.intp]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmnist.datasets.read import as_idx
 from fmnist.models.open import is_keras
 from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
@@ -19,7 +20,7 @@ from fmnist_exporters.recipes import Recipe, formats
 from fmnist_runtime.artifact.container import MANIFEST, format_suffix
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.wrong_file import explain_wrong_file
-from fmnist_runtime.data.datasets import Dataset, dataset_reference, is_as_stored, load_dataset
+from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset, preparation_of
 from fmnist_runtime.data.labels import read_distinct_labels
 from fmnist_runtime.engines import ENGINES, KERAS_ENDINGS
 from fmnist_runtime.errors import (
@@ -206,13 +207,15 @@ def _source(origin: Origin) -> Source:
     from fmnist_exporters.export import Source
 
     run = run_of(origin.model)
-    name, digest, labels = "", "", None
+    name, digest, labels, declared = "", "", None, ""
     if origin.dataset:
-        test = load_dataset(origin.dataset, "test", origin.data_dir)
-        name, digest, labels = dataset_reference(origin.dataset), test.digest, test.labels
+        dataset = as_idx(origin.dataset)
+        test = load_dataset(dataset, "test", origin.data_dir)
+        name, digest, labels = dataset_reference(dataset), test.digest, test.labels
     elif run:
         record = run.training()
         name, digest, labels = record["settings"]["dataset"], record["test_digest"], tuple(record["labels"])
+        declared = str(record["settings"].get("preparation", ""))
 
     def load_training() -> Dataset:
         if not name:
@@ -241,7 +244,7 @@ def _source(origin: Origin) -> Source:
         load_training=load_training,
         is_range_sure=trained_here,
         limits=origin.limits,
-        as_stored=is_as_stored(name, origin.data_dir),
+        preparation=declared or preparation_of(name, origin.data_dir),
         allow_chance=origin.allow_chance,
     )
 

@@ -52,7 +52,7 @@ class KerasSession(BaseSession):
         threads: int = 1,
         input_range: str | None = RAW,
         known_from: str = USER,
-        trained_on: tuple[str, str] = ("", ""),
+        trained_on: tuple[str, str, str] = ("", "", ""),
     ) -> None:
         """Load a ``.keras``, ``.h5`` or ``.hdf5`` file.
 
@@ -63,7 +63,8 @@ class KerasSession(BaseSession):
             input_range: Pixel range the model was trained on (see `artifact.contract`); the session takes
                 raw pixels in any case. None if it is unknown, so that nothing can be scored.
             known_from: Source of the input range.
-            trained_on: Name of the data set and digest of its test split; empty if unknown.
+            trained_on: Name of the data set, digest of its test split, and preparation of its pictures; empty
+                where unknown.
 
         Raises:
             ModelError: The file is missing, damaged, or not an image classifier.
@@ -84,10 +85,9 @@ class KerasSession(BaseSession):
         image = ImageTensor(tuple(model.input_shape[1:]), np.dtype(np.float32))
         taken = tf.config.threading.get_intra_op_parallelism_threads()
         options = SessionOptions(path, taken, labels, input_range, known_from)
-        engine, classes, (dataset, digest) = f"keras {keras.version()}", self._classifier.classes, trained_on
-        info = options.info(
-            "keras", engine, image, classes, scheme="original", dataset=dataset, dataset_digest=digest
-        )
+        engine, classes = f"keras {keras.version()}", self._classifier.classes
+        known = dict(zip(("dataset", "dataset_digest", "preparation"), trained_on, strict=True))
+        info = options.info("keras", engine, image, classes, scheme="original", **known)
         if note := self._classifier.head.note:
             info = replace(info, notes=(*info.notes, f"{path}: {note}"))
         self._raw = replace(info.contract, range=RAW)  # the classifier converts the pixels itself

@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.artifact.contract import parse_range
+from fmnist_runtime.data.preparation import parse_preparation
+from fmnist_runtime.data.statistics import ImageStatistics, parse_statistics
 from fmnist_runtime.errors import ModelError
 
 _MAX_BYTES = 50_000_000
@@ -135,9 +137,10 @@ class Metadata:
     adopted: dict[str, Any] = dataclasses.field(default_factory=dict)
     """How an adopted model is run: ``range`` of its pixels, where that is ``known_from``, ``output`` and
     ``head``, which is added after the model; empty for an exported model, which takes raw pixels."""
-    as_stored: bool = False
-    """Whether its training images are picture files as they are, so that no picture is inverted; False if
-    that is not known, as of IDX files."""
+    preparation: str = ""
+    """How a picture becomes its input (see `fmnist_runtime.data.preparation`); empty if that is not known."""
+    statistics: ImageStatistics | None = dataclasses.field(default=None, compare=False)
+    """Statistics of the training images, by which pictures unlike them are found; None if not known."""
 
     def to_json(self) -> str:
         """Return the metadata as a JSON object. The same content gives the same bytes."""
@@ -147,7 +150,8 @@ class Metadata:
             fields |= {"schema": _ADOPTED_SCHEMA, "contract": f"pixels of {self.adopted['range']} in"}
         else:
             del fields["adopted"]
-        for name in ("contents", "as_stored"):
+        fields["statistics"] = dataclasses.asdict(self.statistics) if self.statistics else None
+        for name in ("contents", "preparation", "statistics"):
             if not fields[name]:
                 del fields[name]
         fields["golden"] = self.golden.to_record() if self.golden else None
@@ -171,7 +175,7 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             )
         if fields["schema"] == SCHEMA:
             fields["adopted"] = {}
-        fields = {"contents": {}, "as_stored": False, **fields}
+        fields = {"contents": {}, "preparation": "", "statistics": None, **fields}
         metadata = Metadata(**{field.name: fields[field.name] for field in dataclasses.fields(Metadata)})
         golden = None if fields["golden"] is None else _parse_golden(fields["golden"])
         if golden and golden.artifact.shape[1] != len(metadata.labels):
@@ -190,11 +194,13 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             raise TypeError("text is expected for names and labels")
         if any(_CONTROL.search(text) for text in texts):
             raise ValueError("control characters, which would reach the terminal")
-        if not isinstance(metadata.as_stored, bool):
-            raise TypeError("true or false is expected for as_stored")
+        if metadata.preparation:
+            parse_preparation(metadata.preparation)
+        statistics = None if fields["statistics"] is None else parse_statistics(fields["statistics"])
         objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof, metadata.contents)
         if not all(isinstance(item, dict) for item in objects):
             raise TypeError("an object is expected for versions, calibration, gate, proof and contents")
-        return dataclasses.replace(metadata, labels=tuple(metadata.labels), golden=golden)
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
+        labels = tuple(metadata.labels)
+        return dataclasses.replace(metadata, labels=labels, golden=golden, statistics=statistics)
+    except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{path}: its metadata is damaged ({error}); export the model again") from error

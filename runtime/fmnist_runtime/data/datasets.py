@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.data.idx import idx_header, idx_sha256, read_idx
 from fmnist_runtime.data.labels import Labels, read_distinct_labels
+from fmnist_runtime.data.preparation import parse_preparation
 from fmnist_runtime.errors import DatasetError
 
 __all__ = ["Dataset", "load_dataset"]
@@ -41,6 +42,11 @@ class KnownDataset:
     """Class names, by class index."""
     sha256: dict[str, str]
     """SHA-256 of each decompressed IDX file, by file name without ``.gz``."""
+
+    @property
+    def preparation(self) -> str:
+        """How its authors prepared pictures (see `fmnist_runtime.data.preparation`)."""
+        return self.name
 
 
 # The digests are those of the files that Zalando Research and Yann LeCun published.
@@ -177,14 +183,14 @@ def find_files(name: str, split: Split, data_dir: Path | None = None) -> tuple[P
     raise DatasetError(f"{name}: no folder holds {wanted} (looked in {places}); {mend}")
 
 
-def is_as_stored(name: str, data_dir: Path | None = None) -> bool:
-    """Return whether the images of a data set are picture files as they are, not inverted."""
-    if not name or name in KNOWN:
-        return False
-    for folder in search_path(name, data_dir):
+def preparation_of(name: str, data_dir: Path | None = None) -> str:
+    """Return how pictures became the images of a data set; empty if that is not known, as of IDX files."""
+    if name in KNOWN:
+        return KNOWN[name].preparation
+    for folder in search_path(name, data_dir) if name else ():
         with suppress(OSError, ValueError, KeyError, TypeError):  # it is missing or damaged
-            return bool(json.loads((folder / SOURCE).read_bytes())["as_stored"])
-    return False
+            return str(parse_preparation(json.loads((folder / SOURCE).read_bytes())["preparation"]))
+    return ""
 
 
 def load_dataset(name: str, split: Split, data_dir: Path | None = None) -> Dataset:

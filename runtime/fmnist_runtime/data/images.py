@@ -1,4 +1,4 @@
-"""Reading image files for models: raw grey pixels, light on dark, of the model's size.
+"""Reading image files for models: raw pixels of the model's size, prepared as its training images were.
 
 A file that is not trusted costs limited memory: files and pixels have limits, few parsers are used, and large
 images are reduced first.
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist_runtime.data.preparation import parse_preparation, prepare, with_polarity
 from fmnist_runtime.errors import ImageError, needs_extra
 from fmnist_runtime.files import read_file
 
@@ -54,9 +55,7 @@ _OTHER_STARTS = {
     b"8BPS": "a Photoshop file",
     b"\x93NUMPY": "an array of NumPy",
 }
-_MODES = {1: "L", 3: "RGB"}
-_OVERSAMPLING = 8
-"""Multiple of the model's size that an image keeps until it is resampled."""
+_CHANNELS = (1, 3)
 _ORIENTATION = 0x0112
 _ON_ITS_SIDE = (5, 6, 7, 8)
 _TO_UPRIGHT = {
@@ -87,38 +86,39 @@ class Picture:
     """Colour mode before conversion, by Pillow's name, such as ``L``, ``RGB`` or ``RGBA``."""
 
 
-def read_image(path: Path, shape: tuple[int, ...], invert: str = "auto") -> NDArray[np.uint8]:
+def read_image(path: Path, shape: tuple[int, ...], preparation: str = "stretch") -> NDArray[np.uint8]:
     """Read an image file of any size and colour mode for a model.
 
-    Transparent pixels become black, or white behind a dark object. Then the image is scaled to the model's
-    size, whatever its proportions.
+    It is turned upright by its EXIF data. Transparent pixels become black, or white behind a dark object.
 
     Args:
         path: A PNG, JPEG, GIF, BMP, TIFF, WebP or PPM file; the first frame if there are several.
         shape: The model's image shape, ``(H, W)`` or ``(H, W, C)`` with C of 1 or 3.
-        invert: ``auto``, ``always`` or ``never``. The grey data sets are light on dark. For a grey model,
-            ``auto`` inverts an image whose border is on average nearer white than black, as in a photograph
-            of a garment on white; `read_picture` says whether it did. It never inverts for a model of three
-            channels, as the complement of a colour is another colour.
+        preparation: How it becomes the model's input (see `fmnist_runtime.data.preparation`). A sealed model
+            declares it: ``session.info.preparation``.
 
     Returns:
         uint8 array of that shape.
 
     Raises:
+        ValueError: There is no such preparation.
         ImageError: The file is missing, too large or not an image, or the model takes no images of that
             shape.
         MissingExtraError: Pillow is not installed.
     """
-    return read_picture(path, shape, invert).pixels
+    return read_picture(path, shape, preparation).pixels
 
 
-def read_picture(path: Path, shape: tuple[int, ...], invert: str = "auto") -> Picture:
+def read_picture(path: Path, shape: tuple[int, ...], preparation: str = "stretch") -> Picture:
     """As `read_image`, with the changes to the image."""
-    return decode_picture(_read(path), str(path), shape, invert)
+    return decode_picture(_read(path), str(path), shape, preparation)
 
 
-def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: str = "auto") -> Picture:
+def decode_picture(
+    content: bytes, name: str, shape: tuple[int, ...], preparation: str = "stretch"
+) -> Picture:
     """As `read_picture`, for the bytes of an image file and its name in messages."""
+    how = parse_preparation(preparation)
     with needs_extra("images", "reading image files"):
         from PIL import Image, UnidentifiedImageError
     require_image_shape(shape, name)
@@ -126,7 +126,7 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
         with Image.open(io.BytesIO(content), formats=_FORMATS) as file:
             _require_moderate(file, name)
             (width, height), mode = _upright(file), file.mode
-            image = _reduced(file, _OVERSAMPLING * max(shape[:2]))
+            image = _reduced(file, how.kept_side(shape), how.name != "stretch")
     except ImageError:
         raise
     except UnidentifiedImageError as error:
@@ -136,7 +136,7 @@ def decode_picture(content: bytes, name: str, shape: tuple[int, ...], invert: st
     except Exception as error:  # Pillow's plugins raise any exception for a damaged file
         reason = str(error) or type(error).__name__
         raise ImageError(f"{name}: image file is cut off or cannot be read ({reason})") from error
-    pixels, inverted = _fit(image, shape, invert)
+    pixels, inverted = prepare(_opaque(image), shape, how)
     return Picture(pixels, inverted, width, height, mode)
 
 
@@ -162,21 +162,23 @@ def _upright(image: PIL.Image.Image) -> tuple[int, int]:
 
 
 def fit_picture(
-    pixels: NDArray[np.uint8], name: str, shape: tuple[int, ...], invert: str = "auto"
+    pixels: NDArray[np.uint8], name: str, shape: tuple[int, ...], preparation: str = "stretch"
 ) -> Picture:
     """As `read_picture`, for pixels uint8 ``[H, W]`` or ``[H, W, C]`` with C of 1 or 3."""
     require_image_shape(shape, name)
-    if not _is_image(pixels.shape):
+    if not is_image_shape(pixels.shape):
         raise ImageError(f"{name}: pixels of shape {pixels.shape} are not an image")
     grey = pixels.ndim == 2 or pixels.shape[2] == 1
     height, width = pixels.shape[:2]
-    if pixels.shape[:2] == shape[:2] and pixels.size == math.prod(shape):
-        fitted, inverted = _inverted(pixels.reshape(shape), invert)
+    how = parse_preparation(preparation)
+    if pixels.shape[:2] == shape[:2] and pixels.size == math.prod(shape) and how.background == "keep":
+        fitted, inverted = with_polarity(pixels.reshape(shape), how)
     else:
-        with needs_extra("images", "scaling images"):
+        with needs_extra("images", "preparing images"):
             from PIL import Image
         image = Image.fromarray(pixels.reshape(height, width) if grey else pixels)
-        fitted, inverted = _fit(_smaller(image, _OVERSAMPLING * max(shape[:2])), shape, invert)
+        image = _smaller(image, how.kept_side(shape), how.name != "stretch")
+        fitted, inverted = prepare(image, shape, how)
     return Picture(fitted, inverted, width, height, "L" if grey else "RGB")
 
 
@@ -186,7 +188,7 @@ def image_shape(input_shape: tuple[int, ...]) -> tuple[int, ...]:
     It is the model's own; for flattened input the square of that many pixels, and for one channel before
     height and width these two.
     """
-    if len(input_shape) == 3 and input_shape[0] == 1 and input_shape[2] not in _MODES:
+    if len(input_shape) == 3 and input_shape[0] == 1 and input_shape[2] not in _CHANNELS:
         return input_shape[1:]
     side = math.isqrt(input_shape[0])
     if len(input_shape) == 1 and side * side == input_shape[0]:
@@ -200,13 +202,14 @@ def require_image_shape(shape: tuple[int, ...], name: str) -> None:
     Raises:
         ImageError: The shape is not ``(H, W)`` or ``(H, W, C)`` with C of 1 or 3.
     """
-    if not _is_image(shape):
+    if not is_image_shape(shape):
         raise ImageError(f"{name}: the model takes input of shape {shape}, which is not that of an image")
 
 
-def _is_image(shape: tuple[int, ...]) -> bool:
+def is_image_shape(shape: tuple[int, ...]) -> bool:
+    """Return whether a shape is ``(H, W)`` or ``(H, W, C)`` with C of 1 or 3."""
     channels = shape[2] if len(shape) == 3 else 1
-    return len(shape) in (2, 3) and channels in _MODES and 0 not in shape
+    return len(shape) in (2, 3) and channels in _CHANNELS and 0 not in shape
 
 
 def _read(path: Path) -> bytes:
@@ -240,14 +243,14 @@ def _require_moderate(file: PIL.Image.Image, name: str) -> None:
         )
 
 
-def _reduced(file: PIL.Image.Image, side: int) -> PIL.Image.Image:
-    """Return the first frame upright, in L, RGB or RGBA, and not much larger than a side."""
+def _reduced(file: PIL.Image.Image, side: int, evenly: bool) -> PIL.Image.Image:
+    """Return the first frame upright, in L, RGB or RGBA, and not much larger than a side; see `_smaller`."""
     from PIL import Image
 
     file.draft(None, (side, side))  # in its own mode; only for JPEG
     file.load()
     orientation = file.getexif().get(_ORIENTATION)  # after loading, which turns a TIFF upright
-    image = _eight_bits(_smaller(_reducible(file), side))
+    image = _eight_bits(_smaller(_reducible(file), side, evenly))
     if orientation in _TO_UPRIGHT:
         return image.transpose(Image.Transpose[_TO_UPRIGHT[orientation]])
     return image
@@ -266,9 +269,11 @@ def _reducible(image: PIL.Image.Image) -> PIL.Image.Image:
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
-def _smaller(image: PIL.Image.Image, side: int) -> PIL.Image.Image:
-    """Average whole blocks of pixels, so that no side becomes shorter than this one."""
+def _smaller(image: PIL.Image.Image, side: int, evenly: bool) -> PIL.Image.Image:
+    """Average whole blocks of pixels, so that no side becomes shorter than this one; squares, if evenly."""
     factors = max(1, image.width // side), max(1, image.height // side)
+    if evenly:
+        factors = min(factors), min(factors)
     return image if factors == (1, 1) else image.reduce(factors)
 
 
@@ -281,27 +286,16 @@ def _eight_bits(image: PIL.Image.Image) -> PIL.Image.Image:
     return Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
 
 
-def _fit(image: PIL.Image.Image, shape: tuple[int, ...], invert: str) -> tuple[NDArray[np.uint8], bool]:
-    """Return the pixels of an image in L, RGB or RGBA for a model, and whether they were inverted."""
+def _opaque(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Return an image in L, RGB or RGBA on black, or on white if it is dark, in L or RGB."""
+    if image.mode != "RGBA":
+        return image
     from PIL import Image
 
-    if image.mode == "RGBA":
-        shade = 255 if _is_dark(image) else 0
-        background = Image.new("RGBA", image.size, (shade, shade, shade, 255))
-        background.alpha_composite(image)
-        image = background
-    mode = _MODES[shape[2] if len(shape) == 3 else 1]
-    converted = image if image.mode == mode else image.convert(mode)  # each would copy it
-    size = shape[1], shape[0]
-    resized = converted if converted.size == size else converted.resize(size, Image.Resampling.LANCZOS)
-    return _inverted(np.asarray(resized, np.uint8).reshape(shape), invert)
-
-
-def _inverted(pixels: NDArray[np.uint8], invert: str) -> tuple[NDArray[np.uint8], bool]:
-    grey = pixels.ndim == 2 or pixels.shape[2] == 1
-    if invert == "always" or (invert == "auto" and grey and _border_mean(pixels) > 127.5):
-        return 255 - pixels, True
-    return pixels, False
+    shade = 255 if _is_dark(image) else 0
+    background = Image.new("RGBA", image.size, (shade, shade, shade, 255))
+    background.alpha_composite(image)
+    return background.convert("RGB")
 
 
 def _is_dark(image: PIL.Image.Image) -> bool:
@@ -311,10 +305,3 @@ def _is_dark(image: PIL.Image.Image) -> bool:
         return False
     grey = np.asarray(image.convert("L"), np.int64)
     return bool((grey * alpha).sum() < 127.5 * alpha.sum())
-
-
-def _border_mean(pixels: NDArray[np.uint8]) -> float:
-    """Return the mean of the outermost rows and columns."""
-    edges = (pixels[0], pixels[-1], pixels[1:-1, 0], pixels[1:-1, -1])
-    total = math.fsum(float(edge.sum(dtype=np.int64)) for edge in edges)
-    return total / sum(edge.size for edge in edges)

@@ -65,6 +65,8 @@ class ModelInfo:
     """Name of the data set that the model was trained on, by its metadata or its run; empty if unknown."""
     dataset_digest: str = ""
     """Digest of that data set's test split; empty if unknown."""
+    preparation: str = ""
+    """How a picture becomes its input (see `fmnist_runtime.data.preparation`); empty if unknown."""
 
 
 class Session(Protocol):

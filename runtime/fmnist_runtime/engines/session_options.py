@@ -101,6 +101,7 @@ class SessionOptions:
             "sha256": self.file.sha256,
             "dataset": metadata.dataset if metadata else "",
             "dataset_digest": metadata.dataset_digest if metadata else "",
+            "preparation": metadata.preparation if metadata else "",
             "contract": InputContract(range, known_from, image.layout, image.dtype.name, image.shape),
             "notes": (*remarks, *notes),
         }

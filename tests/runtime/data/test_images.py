@@ -27,13 +27,13 @@ def test_an_image_of_the_models_size_keeps_its_pixels(tmp_path, t10k):
     """What training saw and what a device reads from a file are the same pixels."""
     for number in range(20):
         path = save(tmp_path / "image.png", t10k.images[number])
-        assert np.array_equal(read_image(path, (28, 28), "never"), t10k.images[number])
+        assert np.array_equal(read_image(path, (28, 28)), t10k.images[number])
 
 
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA", "P", "LA", "CMYK"])
 def test_any_colour_mode(tmp_path, t10k, mode):
     path = tmp_path / ("image.tif" if mode == "CMYK" else "image.png")
-    pixels = read_image(save(path, t10k.images[0], mode), (28, 28), "never")
+    pixels = read_image(save(path, t10k.images[0], mode), (28, 28))
     # Grey weights of 0.299, 0.587 and 0.114, and CMYK's complements, each round once: off by one is allowed.
     assert np.abs(pixels.astype(int) - t10k.images[0]).max() <= 1
 
@@ -45,18 +45,24 @@ def test_any_size(tmp_path, t10k, factor):
         for image in t10k.images[:20]:
             large = Image.fromarray(image).resize((28 * factor, 28 * factor), Image.Resampling.NEAREST)
             large.save(tmp_path / "image.png")
-            assert session.classify(read_image(tmp_path / "image.png", (28, 28), "never")).label == (
+            assert session.classify(read_image(tmp_path / "image.png", (28, 28))).label == (
                 session.classify(image).label
             )
 
 
-def test_dark_on_light_is_inverted(tmp_path, t10k):
+LIGHT_ON_DARK = "stretch,polarity=light-on-dark"
+
+
+def test_dark_on_light_is_inverted_where_the_preparation_says_so(tmp_path, t10k):
     image = t10k.images[0]
     photograph = save(tmp_path / "photograph.png", 255 - image)
-    assert np.array_equal(read_image(photograph, (28, 28)), image)
-    assert np.array_equal(read_image(photograph, (28, 28), "never"), 255 - image)
-    assert np.array_equal(read_image(save(tmp_path / "image.png", image), (28, 28)), image)
-    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28), "always"), 255 - image)
+    for preparation in (LIGHT_ON_DARK, "mnist", "fashion-mnist"):
+        assert np.array_equal(read_image(photograph, (28, 28), preparation), image)
+    assert np.array_equal(read_image(photograph, (28, 28)), 255 - image)
+    assert np.array_equal(read_image(save(tmp_path / "image.png", image), (28, 28), LIGHT_ON_DARK), image)
+    assert np.array_equal(
+        read_image(tmp_path / "image.png", (28, 28), "stretch,polarity=inverted"), 255 - image
+    )
 
 
 def test_a_photograph_in_colour_is_inverted_only_where_that_is_asked_for(tmp_path, t10k):
@@ -67,16 +73,16 @@ def test_a_photograph_in_colour_is_inverted_only_where_that_is_asked_for(tmp_pat
     for picture in (read_picture(path, (28, 28, 3)), fit_picture(photograph, "photograph", (28, 28, 3))):
         assert np.array_equal(picture.pixels, photograph)
         assert not picture.inverted
-    assert np.array_equal(read_image(path, (28, 28, 3), "always"), 255 - photograph)
-    assert read_picture(path, (28, 28)).inverted
-    assert read_picture(path, (28, 28, 1)).inverted
+    assert np.array_equal(read_image(path, (28, 28, 3), "stretch,polarity=inverted"), 255 - photograph)
+    assert not read_picture(path, (28, 28)).inverted
+    assert read_picture(path, (28, 28, 1), LIGHT_ON_DARK).inverted
 
 
 def test_transparent_is_background(tmp_path):
     pixels = np.full((28, 28, 4), 255, np.uint8)
     pixels[:14, :, 3] = 0
     Image.fromarray(pixels).save(tmp_path / "image.png")
-    read = read_image(tmp_path / "image.png", (28, 28), "never")
+    read = read_image(tmp_path / "image.png", (28, 28))
     assert read[:14].max() == 0
     assert read[14:].min() == 255
 
@@ -85,7 +91,7 @@ def test_colour_models_get_colour(tmp_path):
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[..., 1] = 200
     Image.fromarray(pixels).save(tmp_path / "green.png")
-    assert np.array_equal(read_image(tmp_path / "green.png", (8, 8, 3), "never"), pixels)
+    assert np.array_equal(read_image(tmp_path / "green.png", (8, 8, 3)), pixels)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +134,7 @@ def test_a_dark_object_on_transparent_ground_is_seen(tmp_path, t10k):
     pixels[..., 3] = t10k.images[0]
     Image.fromarray(pixels).save(tmp_path / "image.png")
     # Blending 0 with 255 by alpha rounds once: off by one is allowed.
-    read = read_image(tmp_path / "image.png", (28, 28)).astype(int)
+    read = read_image(tmp_path / "image.png", (28, 28), LIGHT_ON_DARK).astype(int)
     assert np.abs(read - t10k.images[0]).max() <= 1
 
 
@@ -147,7 +153,7 @@ def test_a_model_that_takes_no_images_is_named(tmp_path, t10k):
 def test_sixteen_bits_keep_their_shades(tmp_path, t10k):
     """257 maps 0–255 onto 0–65535; Pillow alone would clip all above 255 to white."""
     Image.fromarray(t10k.images[0].astype(np.uint16) * 257).save(tmp_path / "image.png")
-    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28), "never"), t10k.images[0])
+    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28)), t10k.images[0])
 
 
 def test_a_photograph_is_turned_upright(tmp_path, t10k):
@@ -155,7 +161,7 @@ def test_a_photograph_is_turned_upright(tmp_path, t10k):
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.rot90(t10k.images[0])).save(tmp_path / "image.png", exif=exif)
-    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28), "never"), t10k.images[0])
+    assert np.array_equal(read_image(tmp_path / "image.png", (28, 28)), t10k.images[0])
 
 
 def encode(image, form="PNG", **options):
@@ -166,9 +172,9 @@ def encode(image, form="PNG", **options):
 
 def test_what_was_done_is_told(tmp_path, t10k):
     photograph = Image.fromarray(255 - t10k.images[0]).convert("RGB").resize((60, 40))
-    picture = decode_picture(encode(photograph, "JPEG"), "photograph", (28, 28))
+    picture = decode_picture(encode(photograph, "JPEG"), "photograph", (28, 28), LIGHT_ON_DARK)
     assert (picture.inverted, picture.width, picture.height, picture.mode) == (True, 60, 40, "RGB")
-    picture = read_picture(save(tmp_path / "image.png", t10k.images[0]), (28, 28))
+    picture = read_picture(save(tmp_path / "image.png", t10k.images[0]), (28, 28), LIGHT_ON_DARK)
     assert (picture.inverted, picture.width, picture.height, picture.mode) == (False, 28, 28, "L")
     assert np.array_equal(picture.pixels, t10k.images[0])
 
@@ -186,7 +192,7 @@ BACKGROUNDS = {
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
 @pytest.mark.parametrize("noise", [0, 25])
-def test_auto_looks_at_the_border(t10k, background, noise):
+def test_light_on_dark_looks_at_the_border(t10k, background, noise):
     """A garment on plain and on noisy ground: dark on what is light, light on what is dark."""
     ground = np.array(BACKGROUNDS[background])
     is_light = ground @ (0.299, 0.587, 0.114) > 127.5
@@ -196,13 +202,13 @@ def test_auto_looks_at_the_border(t10k, background, noise):
         alpha = np.pad(t10k.images[number] / 255, 14)[..., None]
         photograph = alpha * shade + (1 - alpha) * (ground + random.normal(0, noise, (56, 56, 1)))
         pixels = photograph.clip(0, 255).astype(np.uint8)
-        assert fit_picture(pixels, "photograph", (28, 28)).inverted == is_light
+        assert fit_picture(pixels, "photograph", (28, 28), LIGHT_ON_DARK).inverted == is_light
 
 
-def test_auto_leaves_every_test_image_as_it_is_and_turns_every_negative(t10k):
+def test_light_on_dark_leaves_every_test_image_as_it_is_and_turns_every_negative(t10k):
     for image in t10k.images:
-        assert not fit_picture(image, "image", (28, 28)).inverted
-        assert fit_picture(255 - image, "negative", (28, 28)).inverted
+        assert not fit_picture(image, "image", (28, 28), LIGHT_ON_DARK).inverted
+        assert fit_picture(255 - image, "negative", (28, 28), LIGHT_ON_DARK).inverted
 
 
 def test_pixels_are_fitted_as_files_are(t10k):
@@ -218,7 +224,7 @@ def test_pixels_are_fitted_as_files_are(t10k):
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (3, 70_000)])
 def test_very_small_and_very_long_images(size):
-    pixels = decode_picture(encode(Image.new("L", size, 200)), "image", (28, 28), "never").pixels
+    pixels = decode_picture(encode(Image.new("L", size, 200)), "image", (28, 28)).pixels
     assert (pixels == 200).all()
 
 
@@ -227,7 +233,7 @@ def test_every_format(t10k, form):
     """Enlarged 30 times, so that JPEG is decoded smaller and others are averaged first."""
     large = Image.fromarray(np.kron(t10k.images[0], np.ones((30, 30), np.uint8)))
     options = {"lossless": True} if form == "WEBP" else {}
-    pixels = decode_picture(encode(large, form, **options), form, (28, 28), "never").pixels
+    pixels = decode_picture(encode(large, form, **options), form, (28, 28)).pixels
     plain = np.asarray(large.resize((28, 28), Image.Resampling.LANCZOS)).astype(int)
     # Averaging before resampling moves an edge of 255 by some hundredths: 16 of 256 at most.
     assert np.abs(pixels - plain).max() <= 16
@@ -247,7 +253,7 @@ def test_every_orientation_in_every_mode(t10k, mode, orientation):
     with Image.open(io.BytesIO(encode(Image.fromarray(t10k.images[0]), "PNG", exif=exif))) as file:
         upright = np.asarray(ImageOps.exif_transpose(file)).astype(int)
     # A palette and grey from colour round once: off by one is allowed.
-    assert np.abs(decode_picture(content, mode, (28, 28), "never").pixels - upright).max() <= 1
+    assert np.abs(decode_picture(content, mode, (28, 28)).pixels - upright).max() <= 1
 
 
 def test_transparency_of_every_kind_is_seen(t10k):
@@ -256,7 +262,7 @@ def test_transparency_of_every_kind_is_seen(t10k):
     half[:14] = 7
     for mode, options in (("L", {"transparency": 7}), ("P", {"transparency": 7})):
         image = Image.fromarray(half).convert(mode)
-        pixels = decode_picture(encode(image, "PNG", **options), mode, (28, 28), "never").pixels
+        pixels = decode_picture(encode(image, "PNG", **options), mode, (28, 28)).pixels
         assert pixels[:14].max() == 0
         assert pixels[14:].min() == 255
 
@@ -295,7 +301,7 @@ sys.path.append({str(ROOT / "tests")!r})
 from fmnist_runtime.data.images import read_picture
 from support import peak_memory
 before = peak_memory()
-assert read_picture(Path({str(path)!r}), (28, 28)).inverted
+assert read_picture(Path({str(path)!r}), (28, 28), {LIGHT_ON_DARK!r}).inverted
 print(peak_memory() - before)
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

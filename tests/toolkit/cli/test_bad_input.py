@@ -252,7 +252,7 @@ def test_training_is_not_begun_where_it_could_not_be_saved(tmp_path, fails, verb
         ["export", "--format", "onnx", "--quantize", "int8-full"],
         ["bench", INT8, "--duration", "0"],
         ["eval", INT8, "--threads", "0"],
-        ["predict", INT8, "image.png", "--invert", "perhaps"],
+        ["predict", INT8, "image.png", "--preparation", "perhaps"],
         ["train", "--epochs", "0"],
         ["nonsense"],
     ],

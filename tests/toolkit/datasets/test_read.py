@@ -17,7 +17,7 @@ from PIL import Image
 from support import DATA
 
 from fmnist.datasets.read import TEST_SHARE, Wanted, as_idx
-from fmnist_runtime.data.datasets import is_as_stored, load_dataset
+from fmnist_runtime.data.datasets import load_dataset, preparation_of
 from fmnist_runtime.errors import DatasetError, OutputError
 
 LABELS = ("bag", "boot", "coat")
@@ -162,7 +162,8 @@ def test_the_same_pictures_give_the_same_files_whatever_they_are_in(tmp_path, pa
     folder = photos(tmp_path / "photos")
     read, other = as_idx(str(folder)), as_idx(str(packed(folder)))
     assert files(read) == files(other)
-    assert is_as_stored(other) is (packed not in (in_npz, in_csv))  # pixels in tables are not photographs
+    is_table = packed in (in_npz, in_csv)  # whose pixels may have been prepared in any way
+    assert preparation_of(other) == ("" if is_table else "stretch")
     named = splits(other)["test"][2]
     assert named == (LABELS if packed not in (in_npz, in_csv) else ("0", "1", "2"))
 
@@ -248,7 +249,10 @@ def test_size_and_colour_are_those_of_most_pictures_or_as_asked(tmp_path, capsys
     write(folder / "bag" / "large.png", encoded(large))
     images, _, _ = splits(as_idx(str(folder)))["train"]
     assert images.shape[1:] == (28, 28, 3)
-    assert "1 of 31 pictures are of another size, and scaled to 28×28" in capsys.readouterr().err
+    assert (
+        "1 of 31 pictures are of another size, and prepared as 28×28 (--preparation stretch)"
+        in capsys.readouterr().err
+    )
     asked = splits(as_idx(str(folder), Wanted((30, 20), "grey")))["train"][0]
     assert asked.shape[1:] == (20, 30)
 
@@ -266,7 +270,10 @@ def test_a_photograph_is_turned_upright(tmp_path, capsys):
     assert "of another size" not in capsys.readouterr().err
     write(folder / "bag" / "across.png", encoded(garments("bag", 1, 50)[0][:20]))
     as_idx(str(folder))
-    assert "1 of 21 pictures are of another size, and scaled to 20×28" in capsys.readouterr().err
+    assert (
+        "1 of 21 pictures are of another size, and prepared as 20×28 (--preparation stretch)"
+        in capsys.readouterr().err
+    )
     upright = {pixels[:, :20].tobytes() for pixels in garments("bag", 10)}
     assert {pixels.tobytes() for pixels in images[targets == 0]} <= upright
 
@@ -508,15 +515,9 @@ def test_no_picture_is_inverted_for_a_model_of_pictures_as_they_are(tmp_path, fm
         right = sum(answer["predictions"][0]["label"] == "boot" for answer in answers)
         assert right > 0.9 * len(answers)
         assert "inverted" not in answered.stderr
-    assert '"inverted": true' in fmnist(
-        "predict",
-        run / "export" / "model-float32.npz",
-        folder / "boot" / "1.png",
-        "--invert",
-        "always",
-        "--as",
-        "jsonl",
-    ).stdout.replace('":true', '": true')
+    model, picture = run / "export" / "model-float32.npz", folder / "boot" / "1.png"
+    turned = fmnist("predict", model, picture, "--preparation", "stretch,polarity=inverted", "--as", "jsonl")
+    assert json.loads(turned.stdout)["inverted"]
 
 
 def test_a_run_outlives_the_cache(tmp_path, fmnist, cache):
@@ -534,11 +535,8 @@ def test_a_run_outlives_the_cache(tmp_path, fmnist, cache):
 
 def test_options_are_for_what_is_not_idx(fmnist):
     result = fmnist("train", "--image-size", "32x32")
-    assert result.returncode == 1
-    assert (
-        "fashion-mnist: is read as it is; --image-size and --color are for pictures and tables"
-        in result.stderr
-    )
+    assert result.returncode == 2
+    assert "--image-size: is for pictures and tables; fashion-mnist is read as it is" in result.stderr
     wrong = fmnist("train", "--dataset", "photos", "--image-size", "32")
     assert wrong.returncode == 2
     assert "'32' is not WxH of 1 to 4096 pixels, such as 64x48." in wrong.stderr

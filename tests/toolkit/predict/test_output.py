@@ -40,7 +40,7 @@ def test_labels_of_any_kind():
     labels = ["=1+1", "a,b", 'c"d', "ü", "\n", "\x1b[2J"]
     guesses = [Prediction(label, index, 1 / 8) for index, label in enumerate(labels)]
     picture = Picture(np.zeros((28, 28), np.uint8), False, 28, 28, "L")
-    image = ClassifiedImage(ImageAnswer("boot.png", guesses, False), picture)
+    image = ClassifiedImage(ImageAnswer("boot.png", guesses, False, ()), picture)
 
     layout = comma_separated(6, for_terminal=False)
     [row] = csv.DictReader(io.StringIO(layout.header + layout.text(image), newline=""))
@@ -61,16 +61,18 @@ def test_what_was_inverted_is_said_once_and_of_each_image(predict, photos, t10k)
         result = predict("photos/[0-4].png", "--as", form)
         assert read(result.stdout.decode()) == ["false", "true", "true", "false"]
         [_, line] = result.stderr.decode().splitlines()
-        assert line == (
-            "inverted 2 of 4 images, as their border is light: --invert never leaves them as they are"
-        )
-    for asked in ("never", "always"):  # what the user asks for need not be said
-        assert predict("photos/[0-2].png", "--invert", asked).stderr == b""
+        assert line == "inverted 2 of 4 images to light on dark, as the preparation fashion-mnist says"
+    assert predict("photos/[0-2].png", "--preparation", "stretch").stderr == b""
+    asked = predict("photos/[0-2].png", "--preparation", "Stretch,polarity=inverted").stderr
+    assert (
+        asked
+        == b"inverted 3 of 3 images to light on dark, as the preparation stretch,polarity=inverted says\n"
+    )
 
 
 def test_no_more_ranks_than_classes(predict, photos):
     result = predict("photos/0.png", "--top", 99, "--as", "csv")
-    assert result.stdout.decode().splitlines()[0].split(",")[-2:] == ["probability_10", "inverted"]
+    assert result.stdout.decode().splitlines()[0].split(",")[-3:] == ["probability_10", "inverted", "unlike"]
 
 
 def test_progress_is_for_many_images_whose_answers_go_elsewhere(tmp_path, predict, photos, t10k):
@@ -95,14 +97,14 @@ def test_show_draws_what_the_model_saw(predict, tmp_path, t10k):
     assert lines[1][30:].split()[0] == "Trouser"
     assert [line[:28].strip()[:1] for line in lines[2:14]].count("") == 0
     assert all(line[:8].strip() == "" for line in lines[1:15])
-    upright = predict("trousers.png", "--show", "--invert", "never").stdout.decode().splitlines()
+    upright = predict("trousers.png", "--show", "--preparation", "stretch").stdout.decode().splitlines()
     assert upright[0] == "trousers.png: 140×140 RGB, not inverted"
     assert upright[5][:8] == "@@@@@@@@"
 
 
 def test_show_of_a_large_model_leaves_room_for_answers():
     picture = Picture(np.zeros((224, 224, 3), np.uint8), False, 640, 480, "RGB")
-    answer = ImageAnswer("a.png", [Prediction("Bag", 8, 0.5)], False)
+    answer = ImageAnswer("a.png", [Prediction("Bag", 8, 0.5)], False, None)
     text = cards(80, False).text(ClassifiedImage(answer, picture))
     # 224 pixels by fives, the least whole factor that fits in 80 - 32 characters, are 45.
     assert text.splitlines()[1] == " " * 45 + "  Bag   50.0%"

@@ -23,10 +23,11 @@ def test_it_names_three_classes(tmp_path, predict, t10k, name):
     Image.fromarray(t10k.images[0]).resize((200, 300)).save(tmp_path / "boot.png")
     Image.fromarray(255 - t10k.images[2]).convert("RGB").resize((64, 64)).save(tmp_path / "trousers.jpg")
     result = predict("boot.png", "trousers.jpg", "--json", "predict.json", model=TINY / name)
-    inverted = b"inverted 1 of 2 images, as their border is light: --invert never leaves them as they are\n"
+    inverted = b"inverted 1 of 2 images to light on dark, as the preparation fashion-mnist says\n"
     assert (result.returncode, result.stderr) == (0, inverted)
     record = json.loads((tmp_path / "predict.json").read_text())
     assert record["schema"] == "fmnist.predict/1"
+    assert record["preparation"] == "fashion-mnist"
     assert [image["inverted"] for image in record["images"]] == [False, True]
     assert [image["file"] for image in record["images"]] == ["boot.png", "trousers.jpg"]
     guesses = [image["predictions"] for image in record["images"]]

@@ -68,9 +68,10 @@ def photograph(t10k, number):
 def test_a_stream_of_image_files(predict, t10k, answers):
     files = [photograph(t10k, n) if n % 3 else encode(t10k.images[n]) for n in range(12)]
     assert list(split_files(io.BufferedReader(io.BytesIO(b"".join(files))))) == files
-    result = predict("-", "--as", "csv", stdin=b"".join(files))
+    preparation = "stretch,polarity=light-on-dark"
+    result = predict("-", "--as", "csv", "--preparation", preparation, stdin=b"".join(files))
     assert result.returncode == 0
-    assert result.stderr.startswith(b"inverted 8 of 12 images, ")  # the photographs
+    assert result.stderr.startswith(b"inverted 8 of 12 images to light on dark")  # the photographs
     assert [(name, guesses[0].label) for name, guesses in rows(result)] == [
         (f"stdin[{number}]", answers[number][0].label) for number in range(12)
     ]
@@ -153,7 +154,7 @@ def test_who_ends_a_live_stream_is_told_what_was_inverted(t10k):
         process.stdin.flush()
         assert json.loads(process.stdout.readline())["inverted"]
         process.send_signal(signal.SIGINT)
-        assert b"inverted 1 of 1 images, as their border is light" in process.stderr.read()
+        assert b"inverted 1 of 1 images to light on dark" in process.stderr.read()
         assert process.wait() != 0
 
 

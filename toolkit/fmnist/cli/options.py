@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("tflite", "onnx", "npz", "all")
 SCHEMES = ("none", "float16", "dynamic", "int8", "int8-full", "all")
 DATASETS = ("fashion-mnist", "mnist")
+PREPARATIONS = ("stretch", "pad", "crop", "mnist", "fashion-mnist")
 RANGES = ("0-255", "0-1", "-1-1", "mean=0.1307,std=0.3081", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225")
 DEFAULT_THREADS = 1
 DEFAULT_SECONDS = 3.0
@@ -110,15 +111,6 @@ def _replaceable_scores(ctx: typer.Context, path: Path | None) -> Path | None:
     return path
 
 
-def _readable(ctx: typer.Context, name: str | None) -> str | None:
-    """Return the data set in a form that every verb reads; see `fmnist.datasets.read`."""
-    if name is None or name in DATASETS or ctx.resilient_parsing:
-        return name
-    from fmnist.datasets.read import as_idx
-
-    return as_idx(name)
-
-
 def _size(text: str | None) -> tuple[int, int] | None:
     """Return a width and a height."""
     if text is None:
@@ -161,6 +153,18 @@ def _engines(names: list[str]) -> list[str]:
     return names
 
 
+def _preparation(text: str | None) -> str | None:
+    """Return the preparation in its usual spelling; refuse an invalid one before anything is opened."""
+    if text is None:
+        return None
+    from fmnist_runtime.data.preparation import parse_preparation
+
+    try:
+        return str(parse_preparation(text))
+    except ValueError as error:
+        raise typer.BadParameter(f"{error}.") from None
+
+
 def _pixel_range(text: str | None) -> str | None:
     """Return the input range in its usual spelling; refuse an invalid one before anything is opened."""
     if text is not None:
@@ -194,16 +198,14 @@ _DATASET = (
 )
 
 
-def _dataset(help: str, callback: Any = _readable) -> Any:
-    return typer.Option(
-        "--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=help, callback=callback
-    )
+def _dataset(help: str) -> Any:
+    return typer.Option("--dataset", metavar="DATASET", autocompletion=completing(DATASETS), help=help)
 
 
 Dataset = Annotated[str | None, _dataset(f"{_DATASET} Default: the model's own.")]
-NewDataset = Annotated[str | None, _dataset(f"{_DATASET} Default: {DEFAULT_DATASET}.", None)]
+NewDataset = Annotated[str | None, _dataset(f"{_DATASET} Default: {DEFAULT_DATASET}.")]
 OptionalDataset = Annotated[str | None, _dataset(_DATASET)]
-KnownDataset = Annotated[str, _dataset(_DATASET, None)]
+KnownDataset = Annotated[str, _dataset(_DATASET)]
 ImageSize = Annotated[
     str | None,
     typer.Option(
@@ -215,6 +217,17 @@ ImageSize = Annotated[
 Color = Annotated[
     Literal["grey", "rgb"] | None,
     typer.Option(help="Colour of the images that a data set is read as. Default: that of its pictures."),
+]
+Preparation = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        callback=_preparation,
+        autocompletion=completing(PREPARATIONS),
+        help="How a picture becomes an image for the model: stretch, pad, crop, mnist or fashion-mnist, with "
+        "options such as pad,filter=bilinear,polarity=inverted,background=remove. Default: the model's or "
+        "data set's own; of other picture files, stretch.",
+    ),
 ]
 AllowDuplicates = Annotated[
     bool,
@@ -397,6 +410,7 @@ class TrainingOptions(NamedTuple):
     dataset: NewDataset = None
     image_size: ImageSize = None
     color: Color = None
+    preparation: Preparation = None
     allow_duplicates: AllowDuplicates = False
     preset: Annotated[
         str,
@@ -454,14 +468,22 @@ class TrainingOptions(NamedTuple):
 
     def given(self) -> dict[str, Any]:
         """Return the settings that were given, without the preset."""
-        from fmnist.datasets.read import Wanted, as_idx
+        from fmnist.datasets.read import Wanted, as_idx, is_known
         from fmnist_runtime.data.datasets import dataset_reference
 
         named = self._asdict()
         del named["preset"]
-        wanted = Wanted(*(named.pop(name) for name in ("image_size", "color", "allow_duplicates")))
-        if self.dataset is not None or wanted != Wanted():
-            named["dataset"] = dataset_reference(as_idx(self.dataset or DEFAULT_DATASET, wanted))
+        wanted = Wanted(
+            named.pop("image_size"), named.pop("color"), named.pop("allow_duplicates"), self.preparation or ""
+        )
+        dataset = self.dataset or DEFAULT_DATASET
+        if is_known(dataset) and (self.image_size or self.color):
+            raise typer.BadParameter(
+                f"is for pictures and tables; {dataset} is read as it is",
+                param_hint="--image-size" if self.image_size else "--color",
+            )
+        if self.dataset is not None:
+            named["dataset"] = dataset_reference(as_idx(dataset, wanted))
         named["hidden"] = tuple(map(int, self.hidden or ())) or None
         return {name: value for name, value in named.items() if value is not None}
 

@@ -28,13 +28,11 @@ class _Display(NamedTuple):
     top: Annotated[
         int, typer.Option(metavar="N", min=1, help="Number of classes to name for each image.")
     ] = 3
-    invert: Annotated[
-        Literal["auto", "always", "never"],
-        typer.Option(
-            help="Turn dark on light into light on dark, as in training. auto: only for a grey model that "
-            "was not trained on pictures as they are, and if the image's border is nearer white than black."
-        ),
-    ] = "auto"
+    preparation: options.Preparation = None
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="Exit 3 if an image is unlike the training images of the model."),
+    ] = False
     raw: Annotated[
         str | None,
         typer.Option(
@@ -81,8 +79,10 @@ def predict(
 
     For a run, the first artifact whose engine is installed is used. Thousands of images need no more memory
     than a few, except with --json, which writes one document at the end. A file that is not an image is named
-    on stderr; the others are classified, and the exit code is 1.
+    on stderr; the others are classified, and the exit code is 1. An image unlike the model's training images
+    is marked.
     """
+    from fmnist.cli.output import fail
     from fmnist.models.open import describe, open_model
     from fmnist.predict.output import Layout, PredictionBody
     from fmnist.predict.predict import predict_images
@@ -111,23 +111,54 @@ def predict(
         layout = _layout(display, session.info.labels, found)
         if str(json) == "-":  # only JSON goes to stdout then
             layout = Layout("", lambda result: "")
-        invert = "never" if display.invert == "auto" and _is_as_stored(session.info) else display.invert
-        readings = read_images(found.paths, shape, invert, frame)
+        preparation = _preparation(session.info, display)
+        readings = read_images(found.paths, shape, preparation, frame)
         results = _print(predict_images(session, readings, display.top, live), layout, _progress(found), live)
-        records, failed = _follow(results, keep=json is not None, automatic=display.invert == "auto")
+        records, counts = _follow(results, json is not None, preparation)
         if records and json:
             from fmnist.results.write import to_json, write_result
 
-            write_result(json, to_json("predict", PredictionBody(describe(session), records)))
-    if failed:
+            body = PredictionBody(describe(session), preparation, records)
+            write_result(json, to_json("predict", body))
+    if counts.failed:
         raise typer.Exit(1)
+    fail([], gate_failed=display.strict and counts.unlike > 0)
 
 
-def _is_as_stored(info: "ModelInfo") -> bool:
-    """Return whether a model was trained on pictures as they are."""
-    from fmnist_runtime.data.datasets import is_as_stored
+class _Counts(NamedTuple):
+    """Numbers of images."""
 
-    return info.metadata.as_stored if info.metadata else is_as_stored(info.dataset)
+    classified: int = 0
+    inverted: int = 0
+    unlike: int = 0
+    """Images unlike the training images."""
+    failed: int = 0
+    """Files that are no image."""
+
+
+def _preparation(info: "ModelInfo", display: _Display) -> str:
+    """Return how pictures become the model's input; say what is not known.
+
+    Raises:
+        ModelError: The user wants images to be checked, and the model does not carry what is needed.
+    """
+    from fmnist.models.open import known_preparation
+    from fmnist.text.progress import say
+    from fmnist_runtime.errors import ModelError
+
+    path, has_statistics = info.path, info.metadata is not None and info.metadata.statistics is not None
+    if display.strict and not has_statistics:
+        raise ModelError(
+            f"{path}: carries no statistics of its training images, which --strict needs; export it again, "
+            f"or make a run of it with: fmnist adopt {path} --dataset DATASET"
+        )
+    preparation = display.preparation or known_preparation(info)
+    if not preparation:
+        say(
+            f"{path}: does not say how pictures are prepared: they are scaled to its size, and not inverted; "
+            "--preparation mnist is for drawn digits, fashion-mnist for garments"
+        )
+    return preparation or "stretch"
 
 
 def _model_file(model: Path | None, engine: str) -> Path:
@@ -145,16 +176,17 @@ def _model_file(model: Path | None, engine: str) -> Path:
 
 
 def _follow(
-    results: "Iterator[ClassifiedImage | None]", keep: bool, automatic: bool
-) -> "tuple[list[ImageAnswer], int]":
-    """Take all results; return them as records, if they are to be kept, and the number of errors.
+    results: "Iterator[ClassifiedImage | None]", keep: bool, preparation: str
+) -> "tuple[list[ImageAnswer], _Counts]":
+    """Take all results; return them as records, if they are to be kept, and their numbers.
 
-    At the end, also after Ctrl-C, a line says how many images were inverted automatically.
+    At the end, also after Ctrl-C, lines say how many images were inverted, and how many are unlike the
+    training images.
     """
     from fmnist.text.progress import say
 
     records: list[ImageAnswer] = []
-    failed = inverted = classified = 0
+    failed = inverted = classified = unlike = 0
     try:
         for result in results:
             if result is None:
@@ -162,13 +194,19 @@ def _follow(
                 continue
             classified += 1
             inverted += result.answer.inverted
+            unlike += bool(result.answer.unlike)
             if keep:
                 records.append(result.answer)
     finally:
-        if inverted and automatic:
+        if inverted:
             counts = f"{inverted:,} of {classified:,} images"
-            say(f"inverted {counts}, as their border is light: --invert never leaves them as they are")
-    return records, failed
+            say(f"inverted {counts} to light on dark, as the preparation {preparation} says")
+        if unlike:
+            say(
+                f"{unlike:,} of {classified:,} images are unlike the training images, so that their answers "
+                "mean little"
+            )
+    return records, _Counts(classified, inverted, unlike, failed)
 
 
 def _is_model(path: Path) -> bool:

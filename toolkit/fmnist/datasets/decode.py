@@ -18,6 +18,8 @@ from fmnist_runtime.errors import DatasetError, ImageError
 
 Content = bytes | str
 """A picture file's bytes, or its path."""
+Form = tuple[tuple[int, ...], str]
+"""What a picture becomes: its shape, ``(H, W)`` for grey or ``(H, W, 3)`` for colour, and its preparation."""
 _CHUNK = 64
 """Pictures that a process gets at once."""
 _FEW = 256
@@ -71,16 +73,16 @@ def commonest(contents: Iterable[tuple[int, Content]], total: int) -> tuple[tupl
 def decode_all(
     contents: Iterable[tuple[int, Content]],
     total: int,
-    shape: tuple[int, ...],
+    form: Form,
     scratch: Path,
     on_done: Callable[[int], None],
 ) -> list[Decoded]:
-    """Decode pictures, scaled to a shape, into a file, each at its number.
+    """Decode pictures into a file, each at its number.
 
     Args:
         contents: The number and content of each picture.
         total: Number of pictures.
-        shape: ``(H, W)`` for grey, ``(H, W, 3)`` for colour.
+        form: What each becomes.
         scratch: The file, uint8 ``[total, *shape]`` in C order; made here.
         on_done: Called with the number of pictures that were decoded since the last call.
 
@@ -88,9 +90,9 @@ def decode_all(
         One entry for each picture, by number.
     """
     with scratch.open("xb") as file:
-        file.truncate(total * math.prod(shape))
+        file.truncate(total * math.prod(form[0]))
     found: list[Decoded] = []
-    for decoded in _run(_chunks(contents), total, shape, scratch):
+    for decoded in _run(_chunks(contents), total, form, scratch):
         found += decoded
         on_done(len(decoded))
     return sorted(found, key=lambda each: each.number)
@@ -103,17 +105,17 @@ def _chunks(contents: Iterable[tuple[int, Content]]) -> Iterator[list[tuple[int,
 
 
 def _run(
-    chunks: Iterator[list[tuple[int, Content]]], total: int, shape: tuple[int, ...], scratch: Path
+    chunks: Iterator[list[tuple[int, Content]]], total: int, form: Form, scratch: Path
 ) -> Iterator[list[Decoded]]:
     cores = os.cpu_count() or 1
     if total <= _FEW or cores == 1:
-        yield from (_decode(chunk, shape, scratch) for chunk in chunks)
+        yield from (_decode(chunk, form, scratch) for chunk in chunks)
         return
     pool = ProcessPoolExecutor(cores, get_context("spawn"))
     running: set[Future[list[Decoded]]] = set()
     try:
         for chunk in chunks:
-            running.add(pool.submit(_decode, chunk, shape, scratch))
+            running.add(pool.submit(_decode, chunk, form, scratch))
             if len(running) >= 4 * cores:  # a limit on the memory of what waits
                 done, running = wait(running, return_when=FIRST_COMPLETED)
                 yield from (future.result() for future in done)
@@ -126,16 +128,16 @@ def _run(
         pool.shutdown(cancel_futures=True)
 
 
-def _decode(chunk: Iterable[tuple[int, Content]], shape: tuple[int, ...], scratch: Path) -> list[Decoded]:
+def _decode(chunk: Iterable[tuple[int, Content]], form: Form, scratch: Path) -> list[Decoded]:
     """Decode a few pictures and write their pixels."""
     with scratch.open("r+b", buffering=0) as file:
-        return [_decode_one(number, content, shape, file.fileno()) for number, content in chunk]
+        return [_decode_one(number, content, form, file.fileno()) for number, content in chunk]
 
 
-def _decode_one(number: int, content: Content, shape: tuple[int, ...], descriptor: int) -> Decoded:
+def _decode_one(number: int, content: Content, form: Form, descriptor: int) -> Decoded:
     try:
         data = _read(content) if isinstance(content, str) else content
-        picture = decode_picture(data, _NAMELESS, shape, "never")
+        picture = decode_picture(data, _NAMELESS, *form)
     except ImageError as error:
         return Decoded(number, (0, 0), True, b"", str(error).removeprefix(f"{_NAMELESS}: "))
     pixels = picture.pixels.tobytes()

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -32,15 +32,19 @@ from fmnist.text.progress import Progress, say
 from fmnist_runtime.data.datasets import KNOWN, SOURCE, Split, file_names, find_file, read_folder
 from fmnist_runtime.data.idx import idx_header
 from fmnist_runtime.data.images import fit_picture
+from fmnist_runtime.data.preparation import parse_preparation
 from fmnist_runtime.errors import DatasetError, OutputError
 from fmnist_runtime.files import write_atomically
 
 TEST_SHARE = 0.2
 """Share of each class that becomes the test split of a data set without one."""
 _UNREADABLE_SHARE = 0.01
+_AS_IS = "stretch"
+"""Preparation of pictures unless the user wants another."""
+_PIPELINE_SIZE = (28, 28)
 _BLOCK = 4096
 """Images gathered at once."""
-_READ_AS = "fmnist.read-dataset/1"
+_READ_AS = "fmnist.read-dataset/2"
 """Changes when the same source gives other files."""
 
 
@@ -54,6 +58,8 @@ class Wanted:
     """``grey`` or ``rgb``; what the pictures are if None."""
     allow_duplicates: bool = False
     """Whether the same image may be in the training and the test split."""
+    preparation: str = ""
+    """How pictures become images (see `fmnist_runtime.data.preparation`); if empty, they are stretched."""
 
 
 @dataclass
@@ -89,13 +95,15 @@ def as_idx(name: str, wanted: Wanted | None = None) -> str:
         MissingExtraError: A package to read it is not installed.
     """
     path = Path(name)
-    if name in KNOWN or not path.exists() or _is_idx(path):
-        if wanted and (wanted.size or wanted.color):
-            raise DatasetError(
-                f"{name}: is read as it is; --image-size and --color are for pictures and tables"
-            )
+    if is_known(name):
         return name
     return str(_cached(path.absolute(), wanted or Wanted()))
+
+
+def is_known(name: str) -> bool:
+    """Return whether a data set is read as it is: a published one, or IDX files; or is missing."""
+    path = Path(name)
+    return name in KNOWN or not path.exists() or _is_idx(path)
 
 
 def _is_idx(path: Path) -> bool:
@@ -196,7 +204,7 @@ def _of_tables(tables: Sequence[SplitTable], wanted: Wanted) -> _Images:
         pixels = np.concatenate([table.images for table in tables])
     else:
         fitted = [
-            fit_picture(image, table.name, _shape(size, grey), "never").pixels
+            fit_picture(image, table.name, _shape(size, grey), wanted.preparation or _AS_IS).pixels
             for table in tables
             for image in table.images
         ]
@@ -242,15 +250,19 @@ def _of_pictures(source: Pictures, wanted: Wanted, scratch: Path) -> _Images:
         )
     total = len(source.pictures)
     size, all_grey = commonest(source.contents(), total)
-    size = wanted.size or size
-    grey = all_grey if wanted.color is None else wanted.color == "grey"
     if 0 in size:
         raise DatasetError(f"{source.path}: none of its pictures can be read")
-    found = _decoded(source, _shape(size, grey), scratch)
+    preparation = wanted.preparation or _AS_IS
+    if parse_preparation(preparation).is_pipeline:
+        size, all_grey = _PIPELINE_SIZE, True
+        wanted = replace(wanted, color=wanted.color or "grey")
+    size = wanted.size or size
+    grey = all_grey if wanted.color is None else wanted.color == "grey"
+    found = _decoded(source, _shape(size, grey), preparation, scratch)
     if grey and wanted.color is None and not all(each.grey for each in found):  # those looked at first were
         grey = False
         scratch.unlink()
-        found = _decoded(source, _shape(size, grey), scratch)
+        found = _decoded(source, _shape(size, grey), preparation, scratch)
     unreadable = [each for each in found if each.error]
     lines = [f"{source.pictures[each.number].name} ({each.error})" for each in unreadable]
     if len(unreadable) > _UNREADABLE_SHARE * total:
@@ -272,11 +284,11 @@ def _of_pictures(source: Pictures, wanted: Wanted, scratch: Path) -> _Images:
         is_test,
         source.labels,
         [f"{source.path}: left out, as it cannot be read: {line}" for line in lines]
-        + _scaled(source, found, size),
+        + _scaled(source, found, size, preparation),
     )
 
 
-def _decoded(source: Pictures, shape: tuple[int, ...], scratch: Path) -> list[Decoded]:
+def _decoded(source: Pictures, shape: tuple[int, ...], preparation: str, scratch: Path) -> list[Decoded]:
     total = len(source.pictures)
     progress = Progress("read", total)
 
@@ -285,19 +297,20 @@ def _decoded(source: Pictures, shape: tuple[int, ...], scratch: Path) -> list[De
             progress.step()
 
     try:
-        return decode_all(source.contents(), total, shape, scratch, count)
+        return decode_all(source.contents(), total, (shape, preparation), scratch, count)
     finally:
         progress.remove()
 
 
-def _scaled(source: Pictures, found: Sequence[Decoded], size: tuple[int, int]) -> list[str]:
+def _scaled(source: Pictures, found: Sequence[Decoded], size: tuple[int, int], preparation: str) -> list[str]:
     """Return a note if pictures had other sizes."""
     others = sum(each.size != size for each in found if not each.error)
     if not others:
         return []
     width, height = size
     all_of = f"{others:,} of {len(found):,} pictures"
-    return [f"{source.path}: {all_of} are of another size, and scaled to {width}×{height}"]
+    done = f"prepared as {width}×{height} (--preparation {preparation})"
+    return [f"{source.path}: {all_of} are of another size, and {done}"]
 
 
 def _shape(size: tuple[int, int], grey: bool) -> tuple[int, ...]:
@@ -319,7 +332,8 @@ def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
     ordered = np.array(order)
     if not wanted.allow_duplicates:
         _refuse_duplicates(path, images.names, digests, is_test)
-    whole = hashlib.sha256(repr((images.labels, images.pixels.shape[1:])).encode())
+    preparation = wanted.preparation or (_AS_IS if images.labels else "")
+    whole = hashlib.sha256(repr((images.labels, images.pixels.shape[1:], preparation)).encode())
     counts = {}
     for split in get_args(Split):
         chosen = ordered[is_test[ordered] == (split == "test")]
@@ -341,7 +355,7 @@ def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
         "source": str(path),
         "image_shape": list(images.pixels.shape[1:]),
         "images": counts,
-        "as_stored": bool(images.labels),
+        "preparation": preparation,
         "test_share": TEST_SHARE if derived else None,
         "notes": list(images.notes),
     }

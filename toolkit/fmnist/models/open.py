@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from fmnist_runtime.artifact.range_search import FoundRange
     from fmnist_runtime.data.datasets import Dataset
+    from fmnist_runtime.engines.session import ModelInfo
 
 _SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
 """What model files end in."""
@@ -206,14 +207,22 @@ def _open(path: Path, how: Execution) -> Session:
     with needs_extra("train", "running a Keras model"):
         from fmnist.runs.run import training_of
         from fmnist_exporters.original.session import KerasSession
-    input_range, known_from, labels, trained_on = how.input_range, how.known_from, how.labels, ("", "")
+    input_range, known_from, labels, trained_on = how.input_range, how.known_from, how.labels, ("", "", "")
     if found := training_of(path):
         run, record = found
         labels = labels or tuple(record["labels"])
-        trained_on = record["settings"]["dataset"], record["test_digest"]
+        settings = record["settings"]
+        trained_on = settings["dataset"], record["test_digest"], str(settings.get("preparation", ""))
         if input_range is None and run.model == path.absolute():
             input_range, known_from = RAW, RUN
     return KerasSession(path, labels, how.threads, input_range, known_from, trained_on)
+
+
+def known_preparation(info: ModelInfo) -> str:
+    """Return how a picture becomes a model's input, as it or its data set says; empty if neither does."""
+    from fmnist_runtime.data.datasets import preparation_of
+
+    return info.preparation or preparation_of(info.dataset)
 
 
 def describe(session: Session) -> ModelFile:

@@ -12,6 +12,7 @@ from fmnist.text.tables import ABSENT, percent, size, table
 from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.artifact.stored import StoredTypes
+from fmnist_runtime.data.statistics import FIGURES, ImageStatistics
 
 _MOST_LABELS = 20
 """Largest number of class names in a line."""
@@ -187,7 +188,19 @@ def _metadata(metadata: Metadata) -> dict[str, str]:
         facts["proof"] = _pairs(metadata.proof)
     if metadata.golden:
         facts["golden"] = _golden(metadata.golden)
+    facts["pictures"] = f"prepared as {metadata.preparation or 'nobody says'}"
+    if metadata.statistics:
+        facts["training"] = _statistics(metadata.statistics)
     return facts
+
+
+def _statistics(statistics: ImageStatistics) -> str:
+    """Return the limits beyond which a picture is unlike the training images."""
+    limits = [
+        f"{name} {low:.3g} to {high:.3g}"
+        for name, low, high in zip(FIGURES, statistics.low, statistics.high, strict=True)
+    ]
+    return f"{', '.join(limits)}, largest probability at least {statistics.probability:.2g}"
 
 
 def _pairs(record: Mapping[str, object]) -> str:

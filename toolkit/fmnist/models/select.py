@@ -8,15 +8,21 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from fmnist.models.open import images_of_a_dataset, is_model_file
+from fmnist.models.open import images_of_a_dataset, is_model_file, known_preparation
 from fmnist.runs.run import Run, is_run, newest_run, require_there, select_run, training_of
 from fmnist.text.progress import say_notes
 from fmnist_runtime import Session
 from fmnist_runtime.artifact.metadata import Metadata
 from fmnist_runtime.data.datasets import Dataset, load_dataset
+from fmnist_runtime.data.images import image_shape, is_image_shape
 from fmnist_runtime.engines import ENGINES
+from fmnist_runtime.engines.session import ModelInfo
 from fmnist_runtime.errors import DatasetError, MissingExtraError, ResultError
+
+if TYPE_CHECKING:
+    from fmnist.datasets.read import Wanted
 
 
 @dataclass(frozen=True)
@@ -131,8 +137,10 @@ class Splits:
         self._data_dir = data_dir
         self._load = cache(self._read)
 
-    def _read(self, name: str) -> Dataset:
-        split = load_dataset(name, "test", self._data_dir)
+    def _read(self, name: str, wanted: Wanted | None) -> Dataset:
+        from fmnist.datasets.read import as_idx  # takes a while, which one prediction needs not
+
+        split = load_dataset(as_idx(name, wanted), "test", self._data_dir)
         say_notes(split.notes)
         return split
 
@@ -144,10 +152,10 @@ class Splits:
             DatasetError: As in `trained`.
         """
         info = session.info
-        if info.metadata or info.dataset:
-            split = self._trained(info.path, info.dataset, info.dataset_digest)
-        else:
-            split = self.trained(info.path)
+        trained_on = info.dataset, info.dataset_digest
+        if not (info.metadata or info.dataset):
+            trained_on = _recorded(info.path)
+        split = self._trained(info.path, *trained_on, _wanted(info) if self._named else None)
         with images_of_a_dataset(self._named):
             session.scores(split.images[:0])
         return split
@@ -162,8 +170,8 @@ class Splits:
             path, *((metadata.dataset, metadata.dataset_digest) if metadata else _recorded(path))
         )
 
-    def _trained(self, path: Path, dataset: str, digest: str) -> Dataset:
-        split = self.named(dataset or None, path)
+    def _trained(self, path: Path, dataset: str, digest: str, wanted: Wanted | None = None) -> Dataset:
+        split = self.named(dataset or None, path, wanted)
         if not self._named and digest not in ("", split.digest):
             raise DatasetError(
                 f"{split.name}: is not the data set that {path} was trained on, although it has its name; "
@@ -171,8 +179,8 @@ class Splits:
             )
         return split
 
-    def named(self, dataset: str | None, path: Path) -> Dataset:
-        """Return the test split of a data set.
+    def named(self, dataset: str | None, path: Path, wanted: Wanted | None = None) -> Dataset:
+        """Return the test split of a data set, whose pictures are read as wanted.
 
         Raises:
             DatasetError: It is missing or damaged, or the data set of the model at the path is unknown.
@@ -180,4 +188,15 @@ class Splits:
         name = self._named or dataset
         if name is None:
             raise DatasetError(f"{path}: does not name its data set; give it with --dataset")
-        return self._load(name)
+        return self._load(name, wanted)
+
+
+def _wanted(info: ModelInfo) -> Wanted | None:
+    """Return how pictures are read for a model; None if it takes no images."""
+    from fmnist.datasets.read import Wanted
+
+    shape = image_shape(info.input_shape)
+    if not is_image_shape(shape):
+        return None
+    color = "rgb" if shape[2:] == (3,) else "grey"
+    return Wanted((shape[1], shape[0]), color, preparation=known_preparation(info))

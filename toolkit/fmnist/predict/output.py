@@ -29,6 +29,8 @@ class PredictionBody:
 
     model: ModelFile
     """The model."""
+    preparation: str
+    """How the pictures became its input, such as ``mnist`` or ``pad,filter=bilinear``."""
     images: list[ImageAnswer]
     """The images that could be read, in order."""
 
@@ -54,7 +56,9 @@ def table(labels: Sequence[str], top: int, name_width: int) -> Layout:
     def text(image: ClassifiedImage) -> str:
         answer = image.answer
         guesses = [f"{guess.label} {percent(guess.probability, 1)}" for guess in answer.predictions]
-        return line([printable(cell) for cell in (answer.file, *guesses)])
+        row = line([printable(cell) for cell in (answer.file, *guesses)])
+        mark = f"  unlike training: {', '.join(answer.unlike)}" if answer.unlike else ""
+        return row.rstrip("\n").ljust(sum(widths) + 2 * top) + mark + "\n" if mark else row
 
     titles = ["image", *(f"{rank}." for rank in range(1, top + 1))]
     return Layout(line(titles) + line(["─" * size for size in widths]), text)
@@ -71,6 +75,8 @@ def cards(width: int, coloured: bool) -> Layout:
         answer, picture = image.answer, image.picture
         done = "inverted to light on dark" if answer.inverted else "not inverted"
         title = f"{printable(answer.file)}: {picture.width}×{picture.height} {picture.mode}, {done}"
+        if answer.unlike:
+            title += f"; unlike training: {', '.join(answer.unlike)}"
         drawn = draw_grid(picture.pixels[None], [""], 1, room, coloured).splitlines()[:-1]
         longest = max(len(guess.label) for guess in answer.predictions)
         beside = [
@@ -104,15 +110,15 @@ def comma_separated(top: int, for_terminal: bool) -> Layout:
         cells: list[str | int | float] = [no_formula(answer.file)]
         for guess in answer.predictions:
             cells += [guess.label, guess.index, guess.probability]
-        cells.append("true" if answer.inverted else "false")
+        cells += ["true" if answer.inverted else "false", "; ".join(answer.unlike or ())]
         return line([printable(cell) if for_terminal and isinstance(cell, str) else cell for cell in cells])
 
     columns = [f"{name}_{rank}" for rank in range(1, top + 1) for name in ("label", "index", "probability")]
-    return Layout(line(["file", *columns, "inverted"]), text)
+    return Layout(line(["file", *columns, "inverted", "unlike"]), text)
 
 
 def json_lines() -> Layout:
-    """Return a layout with a JSON object per line: file, predictions, and whether it was inverted."""
+    """Return a layout with a JSON object per line, of `ImageAnswer`."""
     import json
 
     return Layout("", lambda image: json.dumps(plain(image.answer)) + "\n")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fmnist.predict.sources import Reading
 from fmnist_runtime import Prediction, Session
@@ -28,7 +29,10 @@ class ImageAnswer:
     predictions: list[Prediction]
     """The most probable classes, best first; of ties, the lowest index first."""
     inverted: bool
-    """Whether dark on light was inverted for the model."""
+    """Whether dark on light was inverted for the model, as its preparation says."""
+    unlike: tuple[str, ...] | None
+    """In what it is unlike the training images, such as ``border 255 > 61``; empty if in nothing, None if the
+    model carries no statistics of them."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +72,26 @@ def predict_images(
 def _answer(session: Session, block: list[Reading], top: int) -> list[ClassifiedImage | FmnistError]:
     pixels = [picture.pixels for _, picture in block if isinstance(picture, Picture)]
     if pixels:
-        scores = session.scores(np.stack(pixels))
-        ranked = iter(zip(scores, np.argsort(-scores, axis=1, kind="stable")[:, :top], strict=True))
+        images = np.stack(pixels)
+        scores = session.scores(images)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :top]
+        ranked = iter(zip(scores, order, _unlike(session, images, scores), strict=True))
     labels = session.info.labels
     answers: list[ClassifiedImage | FmnistError] = []
     for name, picture in block:
         if isinstance(picture, FmnistError):
             answers.append(picture)
             continue
-        row, order = next(ranked)
-        guesses = [Prediction(labels[index], int(index), float(row[index])) for index in order]
-        answers.append(ClassifiedImage(ImageAnswer(name, guesses, picture.inverted), picture))
+        row, best, unlike = next(ranked)
+        guesses = [Prediction(labels[index], int(index), float(row[index])) for index in best]
+        answers.append(ClassifiedImage(ImageAnswer(name, guesses, picture.inverted, unlike), picture))
     return answers
+
+
+def _unlike(
+    session: Session, images: NDArray[np.uint8], scores: NDArray[np.float32]
+) -> Sequence[tuple[str, ...] | None]:
+    metadata = session.info.metadata
+    if metadata is None or metadata.statistics is None:
+        return [None] * len(images)
+    return metadata.statistics.unlike(images, scores)

@@ -81,20 +81,20 @@ def find_images(named: Sequence[Path]) -> FoundImages:
 
 
 def read_images(
-    paths: Sequence[Path], shape: tuple[int, ...], invert: str, frame: Frame | None = None
+    paths: Sequence[Path], shape: tuple[int, ...], preparation: str, frame: Frame | None = None
 ) -> Iterator[Reading]:
     """Read images for a model, one at a time.
 
-    Images of an IDX file and of standard input are named by number. ``shape`` and ``invert`` are as of
+    Images of an IDX file and of standard input are named by number. ``shape`` and ``preparation`` are as of
     `fmnist_runtime.data.images.read_image`; ``frame`` is the format of raw frames in standard input.
     """
     for path in paths:
         if path == STDIN:
-            yield from _read_stdin(shape, invert, frame)
+            yield from _read_stdin(shape, preparation, frame)
         elif _is_idx(path):
-            yield from _read_idx(path, shape, invert)
+            yield from _read_idx(path, shape, preparation)
         else:
-            yield _attempt(str(path), partial(read_picture, path, shape, invert))
+            yield _attempt(str(path), partial(read_picture, path, shape, preparation))
 
 
 def _holds_many(path: Path) -> bool:
@@ -158,7 +158,7 @@ def _natural(path: Path) -> tuple[list[list[str | int]], str]:
     return [[int(text) if at % 2 else text for at, text in enumerate(part)] for part in parts], str(path)
 
 
-def _read_idx(path: Path, shape: tuple[int, ...], invert: str) -> Iterator[Reading]:
+def _read_idx(path: Path, shape: tuple[int, ...], preparation: str) -> Iterator[Reading]:
     from fmnist_runtime.data.idx import read_idx
 
     try:
@@ -172,10 +172,10 @@ def _read_idx(path: Path, shape: tuple[int, ...], invert: str) -> Iterator[Readi
         return
     for index, pixels in enumerate(images):
         name = f"{path}[{index}]"
-        yield _attempt(name, partial(fit_picture, pixels, name, shape, invert))
+        yield _attempt(name, partial(fit_picture, pixels, name, shape, preparation))
 
 
-def _read_stdin(shape: tuple[int, ...], invert: str, frame: Frame | None) -> Iterator[Reading]:
+def _read_stdin(shape: tuple[int, ...], preparation: str, frame: Frame | None) -> Iterator[Reading]:
     """Yield the images of standard input; after an invalid part, yield the error and end."""
     from fmnist.predict.stream import open_stdin, split_files, split_frames
 
@@ -191,7 +191,7 @@ def _read_stdin(shape: tuple[int, ...], invert: str, frame: Frame | None) -> Ite
             return
         if image is None:
             break
-        yield _attempt(name, partial(read, image, name, shape, invert))
+        yield _attempt(name, partial(read, image, name, shape, preparation))
     if index == 0:
         yield "stdin", ImageError("-: standard input is empty; pipe images into it")
 

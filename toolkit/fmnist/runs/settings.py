@@ -36,6 +36,9 @@ class TrainSettings:
     """Whether the learning rate falls to 0 over the epochs along half a cosine."""
     label_smoothing: float = 0.0
     """Share of each label's weight that is spread over all classes."""
+    preparation: str = ""
+    """How a picture becomes an image of the data set, by `fmnist_runtime.data.preparation`; empty if the data
+    set itself says it, or nobody."""
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> TrainSettings:
