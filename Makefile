@@ -14,7 +14,7 @@ BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predic
 
 # Everything that a device's verbs use, and the verbs whose tests need no other program.
 DEVICE_TESTS := tests/runtime tests/toolkit/devices tests/toolkit/predict $(patsubst %,tests/toolkit/%.py, \
-	cli/test_engine_option cli/test_help cli/test_strangers cli/test_verbs export/test_adopt parity/test_bad_input \
+	cli/test_engine_option cli/test_help cli/test_strangers cli/test_verbs export/test_import parity/test_bad_input \
 	parity/test_scores)
 
 # NumPy's OpenBLAS has kernels for AVX2, for AVX-512 and for older processors. By default it uses the processor's own.

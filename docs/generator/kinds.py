@@ -16,7 +16,7 @@ from fmnist.parity.report import ParityBody
 from fmnist.predict.output import PredictionBody
 from fmnist.results.summary import SummaryBody
 from fmnist.results.write import schema
-from fmnist.runs.run import AdoptionBody, TrainingBody
+from fmnist.runs.run import ImportBody, TrainingBody
 from fmnist.scoring.evaluate import EvaluationBody
 from fmnist_exporters.manifest import Manifest
 from fmnist_runtime.artifact.container import MANIFEST_SCHEMA
@@ -51,11 +51,11 @@ _STEP = "`fmnist {0} --json FILE`; `fmnist run`, `fmnist deploy`"
 _PLACES = "`RUN/{0}.json`, by `fmnist run`; `RUN/devices/HOST/{0}.json`, by `fmnist deploy`"
 KINDS = (
     _kind(
-        "adopt",
-        AdoptionBody,
-        "`fmnist adopt --dataset DATASET`",
-        "`RUN/adopt.json`, which makes a folder a run",
-        "Which model was adopted, and how it is run.",
+        "import",
+        ImportBody,
+        "`fmnist import --dataset DATASET`",
+        "`RUN/import.json`, which makes a folder a run",
+        "Which model was imported, and how it is run.",
     ),
     _kind(
         "train",

@@ -14,15 +14,17 @@ from fmnist_exporters.manifest import ARTIFACT
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import GOLDEN_IMAGES, choose_golden, statistics_of
 from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.metadata import Golden, Metadata
-from fmnist_runtime.data.datasets import Dataset, dataset_reference, preparation_of
+from fmnist_runtime.data.datasets import Dataset, dataset_reference
 from fmnist_runtime.data.statistics import ImageStatistics
 from fmnist_runtime.engines import Session
 from fmnist_runtime.errors import ModelError
-from fmnist_runtime.evaluate import evaluate
+from fmnist_runtime.evaluate import Evaluation, evaluate
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.parity.gates import default_gate
+from fmnist_runtime.recorded import Reference
 from fmnist_runtime.verify import verify
 
 _SCHEME = "unknown"
@@ -38,17 +40,20 @@ class Adopted:
     """The copy."""
     metadata: Metadata
     """Its metadata."""
-    scores: NDArray[np.float32] | None
-    """float32 ``[N, classes]``, its scores of the test images; None without a data set."""
+    reference: Reference | None
+    """Its scores of the test images; None without a data set."""
 
 
-def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = False) -> Adopted:
+def adopt(
+    session: Session, dataset: Dataset | None, path: Path, preparation: str = "", force: bool = False
+) -> Adopted:
     """Write a copy of a model that describes itself.
 
     Args:
         session: The open model, with a known input range.
         dataset: Labelled test images, some of which become golden; None for noise.
         path: Path of the copy.
+        preparation: How a picture becomes its input; empty if nobody says.
         force: Replace a file that is not ours.
 
     Raises:
@@ -71,7 +76,7 @@ def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = F
         calibration={},
         gate=asdict(default_gate(_SCHEME)),
         versions={"fmnist": package_version(), "engine": info.engine},
-        preparation=info.preparation or (preparation_of(dataset.name) if dataset else ""),
+        preparation=preparation,
         statistics=_statistics(session, dataset, scores),
         golden=_golden(session, dataset, scores),
         proof=_proof(session, dataset, scores),
@@ -91,25 +96,41 @@ def adopt(session: Session, dataset: Dataset | None, path: Path, force: bool = F
                 f"{info.path}: the scores of the copy differ ({'; '.join(failures)}); nothing is written"
             )
         draft.rename(path)
-    return Adopted(path, metadata, scores)
+    return Adopted(path, metadata, _reference(metadata, info.path.name, dataset, scores))
+
+
+def _reference(
+    metadata: Metadata, name: str, dataset: Dataset | None, scores: NDArray[np.float32] | None
+) -> Reference | None:
+    if dataset is None or scores is None:
+        return None
+    return Reference(
+        model=name,
+        model_sha256=metadata.source_sha256,
+        dataset=dataset.name,
+        dataset_digest=dataset.digest,
+        labels=metadata.labels,
+        source_range=metadata.source_range,
+        rounding=0.0,
+        scores=scores,
+        targets=dataset.targets,
+    )
 
 
 def _require_adoptable(session: Session) -> None:
     info = session.info
     if info.format not in _EMBED:
-        raise ModelError(
-            f"{info.path}: only {' and '.join(_EMBED)} models can be adopted; export it with fmnist export"
-        )
+        raise ModelError(f"{info.path}: only Keras, {' and '.join(_EMBED)} models can be imported")
     if read_metadata(info.path) is not None:
         raise ModelError(
-            f"{info.path}: is sealed already, and every command accepts it as a file; for a run, adopt "
+            f"{info.path}: is sealed already, and every command accepts it as a file; for a run, import "
             "the file it was made from, with --dataset"
         )
     if info.weights:
         path, whole = str(info.path), str(info.path.with_name(f"{info.path.stem}-whole.onnx"))
         code = shlex.quote(f"import onnx; onnx.save(onnx.load({path!r}), {whole!r})")
         raise ModelError(
-            f"{path}: keeps its weights in {info.weights[0].name}, and an adopted model is one file; "
+            f"{path}: keeps its weights in {info.weights[0].name}, and an imported model is one file; "
             f"write it as one: python -c {code}"
         )
 
@@ -139,16 +160,27 @@ def _statistics(
 def _proof(
     session: Session, dataset: Dataset | None, scores: NDArray[np.float32] | None
 ) -> dict[str, object]:
-    """Return the accuracy, and check that it is better than always naming the most common class."""
     if dataset is None or scores is None:
         return {}
+    evaluation = require_better_than_chance(session.info.path, scores, dataset, session.info.contract)
+    return {"split": "test", "images": evaluation.images, "accuracy": evaluation.accuracy}
+
+
+def require_better_than_chance(
+    path: Path, scores: NDArray[np.float32], dataset: Dataset, contract: InputContract
+) -> Evaluation:
+    """Return the figures of a model, if it is better than always naming the most common class.
+
+    Raises:
+        ModelError: It is not.
+    """
     evaluation = evaluate(scores, dataset.targets)
     commonest = int(np.bincount(dataset.targets).max())
     if evaluation.correct <= commonest:
         share = 100 * commonest / evaluation.images
         raise ModelError(
-            f"{session.info.path}: gets {100 * evaluation.accuracy:.2f}% of {evaluation.images:,} test "
-            f"images of {dataset.name} right, always naming one class {share:.2f}%; check --dataset, the "
-            f"order of --labels, and --input-range {session.info.contract.range}"
+            f"{path}: gets {100 * evaluation.accuracy:.2f}% of {evaluation.images:,} test images of "
+            f"{dataset.name} right, always naming one class {share:.2f}%; check --dataset, the order of "
+            f"--labels, and --input-range {contract.range}"
         )
-    return {"split": "test", "images": evaluation.images, "accuracy": evaluation.accuracy}
+    return evaluation

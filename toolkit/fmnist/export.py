@@ -228,13 +228,13 @@ def _source(origin: Origin) -> Source:
         read = read_distinct_labels(origin.labels)
         say_notes(read.notes)
         labels = read.names
-    trained_here = (
+    known_here = (
         origin.input_range is None
         and run is not None
         and run.model == origin.model.absolute()
         and run.training()["model_sha256"] == sha256_file(origin.model)  # else the file was replaced
     )
-    taken = RAW if trained_here else origin.input_range
+    taken = run.training().get("input_range", RAW) if run and known_here else origin.input_range
     return Source(
         path=origin.model,
         input_range=taken,
@@ -242,7 +242,7 @@ def _source(origin: Origin) -> Source:
         dataset_digest=digest,
         labels=labels,
         load_training=load_training,
-        is_range_sure=trained_here,
+        is_range_sure=known_here,
         limits=origin.limits,
         preparation=declared or preparation_of(name, origin.data_dir),
         allow_chance=origin.allow_chance,

@@ -54,7 +54,7 @@ def test_usage(fmnist, tmp_path, options, complaint):
 
 def test_what_is_no_run(fmnist, tmp_path):
     line = last(fmnist("bundle", DATA))
-    made = "give the folder that fmnist train wrote, or fmnist adopt with --dataset"
+    made = "give the folder that fmnist train wrote, or fmnist import with --dataset"
     assert line == f"{DATA}: is not a run; {made}"
     assert "fmnist train" in last(fmnist("bundle"))
     assert not left(tmp_path)

@@ -78,9 +78,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     scores = folder / "scores.npz"
     fmnist.run("eval", run, "--scores", scores)
     (folder / "stranger.tflite").write_bytes(pack(tflite()))
-    fmnist.run("adopt", "stranger.tflite", "--dataset", "fashion-mnist", "--out", folder / "adopted")
+    fmnist.run("import", "stranger.tflite", "--dataset", "fashion-mnist", "--out", folder / "imported")
     found: Results = {
-        "adopt": [read(folder / "adopted" / "adopt.json")],
+        "import": [read(folder / "imported" / "import.json")],
         "train": [read(TINY / "train.json")],
         "manifest": [read(TINY / "export" / "manifest.json")],
         "eval": [fmnist("eval", run)],

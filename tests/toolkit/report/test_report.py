@@ -189,7 +189,7 @@ def test_what_is_no_run(fmnist, tmp_path):
     result = fmnist("report", tmp_path)
     assert (result.returncode, result.stderr) == (
         1,
-        f"fmnist: {tmp_path}: is not a run; give the folder that fmnist train wrote, or fmnist adopt with "
+        f"fmnist: {tmp_path}: is not a run; give the folder that fmnist train wrote, or fmnist import with "
         "--dataset\n",
     )
 

@@ -25,12 +25,12 @@ def evaluate(
     say_run_and_stale(selection.run)
     paths = list(selection.paths)
     recorded = selection.run is not None and data.dataset is None
-    if selection.run and not recorded and not selection.run.is_adopted():
+    if selection.run and not recorded and selection.run.has_original():
         paths.insert(0, selection.run.model)  # its recorded scores belong to its own data set
     if scores:
         require_one_split(paths, data.dataset)
     results = evaluate_models(paths, data.splits(), execution.execution())
-    if selection.run and recorded and not selection.run.is_adopted():
+    if selection.run and recorded and selection.run.has_original():
         results.insert(0, evaluate_original(selection.run))
     if scores:
         keep_scores(scores, results)

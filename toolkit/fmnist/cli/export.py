@@ -64,7 +64,7 @@ def export(
         model = newest_run().folder
     if is_run(model):
         say_run(Run(model))
-        Run(model).require_trained()
+        Run(model).require_original()
         model = Run(model).model
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))

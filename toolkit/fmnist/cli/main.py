@@ -15,7 +15,6 @@ from typing import Annotated, TextIO
 import typer
 
 from fmnist.cli import (
-    adopt,
     bench,
     bundle,
     compare,
@@ -24,6 +23,7 @@ from fmnist.cli import (
     doctor,
     evaluate,
     export,
+    importing,
     inspect,
     parity,
     plot,
@@ -104,7 +104,7 @@ def _options(
 app.command("run")(run.run)
 app.command("train")(train.train)
 app.command("export")(export.export)
-app.command("adopt")(adopt.adopt)
+app.command("import")(importing.import_)
 app.command("eval")(evaluate.evaluate)
 app.command("parity")(parity.parity)
 app.command("bench")(bench.bench)

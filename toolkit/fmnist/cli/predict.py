@@ -150,7 +150,7 @@ def _preparation(info: "ModelInfo", display: _Display) -> str:
     if display.strict and not has_statistics:
         raise ModelError(
             f"{path}: carries no statistics of its training images, which --strict needs; export it again, "
-            f"or make a run of it with: fmnist adopt {path} --dataset DATASET"
+            f"or make a run of it with: fmnist import {path} --dataset DATASET"
         )
     preparation = display.preparation or known_preparation(info)
     if not preparation:

@@ -106,6 +106,5 @@ def deployment_text(run: Run, outcomes: Sequence[DeviceOutcome]) -> str:
     lines = [table(header, cells, left=4), *trust_notes(rows), *breaches]
     if rows:
         lines.append(f"{run.folder / 'devices'}: everything above, and more, as JSON")
-        if not run.is_adopted():
-            lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
+        lines.append(f"to look at it: {shlex.join(['fmnist', 'report', str(run.folder)])}")
     return "\n".join(lines)

@@ -131,7 +131,7 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
             require_there(named)
         return named, None
     run = Run(named) if named is not None else newest_run()
-    return run.artifacts()[0] if run.is_adopted() else run.model, run
+    return run.model if run.has_original() else run.artifacts()[0], run
 
 
 def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = True) -> Inspection:

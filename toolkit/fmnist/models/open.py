@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 _SUFFIXES = {*KERAS_SUFFIXES, *(suffix for suffixes, _ in ENGINES.values() for suffix in suffixes)}
 """What model files end in."""
 FOUND, RUN = "labelled images", "its run"
-"""Where a range is known from that was found out, or that training put into the model itself."""
+"""Where a range is known from that was found out, or that its training or import recorded."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +214,7 @@ def _open(path: Path, how: Execution) -> Session:
         settings = record["settings"]
         trained_on = settings["dataset"], record["test_digest"], str(settings.get("preparation", ""))
         if input_range is None and run.model == path.absolute():
-            input_range, known_from = RAW, RUN
+            input_range, known_from = record.get("input_range", RAW), RUN  # of an imported model
     return KerasSession(path, labels, how.threads, input_range, known_from, trained_on)
 
 

@@ -131,10 +131,14 @@ def _recorded(path: Path) -> tuple[str, str]:
 class Splits:
     """Test splits by data set, each read once."""
 
-    def __init__(self, dataset: str | None, data_dir: Path | None) -> None:
-        """Use each model's own data set, unless one is named for all."""
+    def __init__(self, dataset: str | None, data_dir: Path | None, preparation: str = "") -> None:
+        """Use each model's own data set, unless one is named for all.
+
+        Pictures of a named data set are prepared as named, else as the model says.
+        """
         self._named = dataset
         self._data_dir = data_dir
+        self.preparation = preparation
         self._load = cache(self._read)
 
     def _read(self, name: str, wanted: Wanted | None) -> Dataset:
@@ -155,7 +159,7 @@ class Splits:
         trained_on = info.dataset, info.dataset_digest
         if not (info.metadata or info.dataset):
             trained_on = _recorded(info.path)
-        split = self._trained(info.path, *trained_on, _wanted(info) if self._named else None)
+        split = self._trained(info.path, *trained_on, self._wanted(info) if self._named else None)
         with images_of_a_dataset(self._named):
             session.scores(split.images[:0])
         return split
@@ -190,13 +194,13 @@ class Splits:
             raise DatasetError(f"{path}: does not name its data set; give it with --dataset")
         return self._load(name, wanted)
 
+    def _wanted(self, info: ModelInfo) -> Wanted | None:
+        """Return how pictures are read for a model; None if it takes no images."""
+        from fmnist.datasets.read import Wanted
 
-def _wanted(info: ModelInfo) -> Wanted | None:
-    """Return how pictures are read for a model; None if it takes no images."""
-    from fmnist.datasets.read import Wanted
-
-    shape = image_shape(info.input_shape)
-    if not is_image_shape(shape):
-        return None
-    color = "rgb" if shape[2:] == (3,) else "grey"
-    return Wanted((shape[1], shape[0]), color, preparation=known_preparation(info))
+        shape = image_shape(info.input_shape)
+        if not is_image_shape(shape):
+            return None
+        color = "rgb" if shape[2:] == (3,) else "grey"
+        preparation = self.preparation or known_preparation(info)
+        return Wanted((shape[1], shape[0]), color, preparation=preparation)

@@ -84,7 +84,7 @@ def original_of(candidates: Sequence[Path], reference: Path | None) -> Path:
             raise ResultError(
                 f"{candidates[0]}: is not in a run; name its original, a Keras model, with --reference"
             )
-        run.require_trained()
+        run.require_original()
         return run.model
     if not is_keras(reference):
         raise ResultError(

@@ -108,8 +108,7 @@ def read_run(run: Run) -> RunResults:
     Raises:
         ResultError: It is not a run, or a file in it is damaged, missing or of another version.
     """
-    run.require_trained()
-    training = ResultFile(run.train_json, Part(run.training()))
+    training = ResultFile(run.record(), Part(run.training()))
     reference = run.recorded_scores()
     files = {kind: open_result(run.folder, kind) for kind in _ABOUT}
     artifacts = _with_results(_artifacts(run), files, reference)
@@ -123,9 +122,9 @@ def read_run(run: Run) -> RunResults:
         dataset_digest=reference.dataset_digest,
         labels=reference.labels,
         settings=training.content["settings"].value,
-        parameters=training.read(lambda content: content["parameters"].whole(1)),
+        parameters=training.read(lambda content: content["parameters"].whole(0)),
         finished=training.read(lambda content: content["finished"].text()),
-        epochs=training.read(_records(Epoch, "epochs")),
+        epochs=() if run.is_imported() else training.read(_records(Epoch, "epochs")),
         original=original,
         artifacts=artifacts,
         rejected=_rejected(run),
@@ -137,11 +136,12 @@ def read_run(run: Run) -> RunResults:
 
 
 def _original(run: Run, reference: Reference) -> ModelResults:
+    file = run.model if run.has_original() else run.exports / reference.model
     return ModelResults(
         name=reference.model,
-        format="keras",
+        format="keras" if run.has_original() else file.suffix.removeprefix("."),
         scheme="original",
-        size_bytes=run.model.stat().st_size if run.model.is_file() else 0,
+        size_bytes=file.stat().st_size if file.is_file() else 0,
         sha256=reference.model_sha256,
         evaluation=evaluate(reference.scores, reference.targets),
     )

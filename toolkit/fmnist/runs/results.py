@@ -74,13 +74,13 @@ class RunResults:
     labels: tuple[str, ...]
     """Class names, by class index."""
     settings: dict[str, object]
-    """Settings of the training."""
+    """Settings of the training, or what is known of an imported model's data."""
     parameters: int
     """Trained parameters of the original."""
     finished: str
-    """When its training was done: ISO 8601, UTC."""
+    """When its training or import was done: ISO 8601, UTC."""
     epochs: tuple[Epoch, ...]
-    """The course of the training."""
+    """The course of the training; empty for an imported model."""
     original: ModelResults
     """The model it trained."""
     artifacts: tuple[ModelResults, ...]

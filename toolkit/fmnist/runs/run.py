@@ -11,12 +11,13 @@ from typing import Any
 from fmnist.results.read import read_json
 from fmnist.runs.history import Epoch
 from fmnist.runs.settings import TrainSettings
+from fmnist_runtime.engines import KERAS_SUFFIXES
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
 from fmnist_runtime.files import require_writable, sha256_file
 from fmnist_runtime.recorded import Reference, read_reference
 
 RUNS = Path("runs")
-TRAIN_SCHEMA, ADOPT_SCHEMA = "fmnist.train/1", "fmnist.adopt/1"
+TRAIN_SCHEMA, IMPORT_SCHEMA = "fmnist.train/1", "fmnist.import/1"
 DEVICE_RESULTS = ("doctor", "eval", "parity", "bench")
 """The verbs that `fmnist deploy` runs on a device, in this order; their results are in ``devices/HOST``."""
 
@@ -30,7 +31,7 @@ class RunRecord:
     test_digest: str
     """Digest of the test split, as of `fmnist_runtime.data.datasets.Dataset`."""
     model_sha256: str
-    """SHA-256 of the model's file: ``model.keras``, or the file that was adopted."""
+    """SHA-256 of the model's file: ``model.keras``, or the file that was imported."""
     test_accuracy: float
     """Accuracy on the test split, from 0 to 1."""
     finished: str
@@ -52,21 +53,25 @@ class TrainingBody(RunRecord):
 
 
 @dataclass(frozen=True)
-class AdoptedSettings:
-    """What an adopted model was scored on."""
+class ImportSettings:
+    """What is known of an imported model's data."""
 
     dataset: str
-    """Data set: its name, or the folder of one's own."""
+    """Data set that it was scored on: its name, or the folder of one's own."""
+    preparation: str
+    """How a picture becomes its input, by `fmnist_runtime.data.preparation`; empty if nobody says."""
 
 
 @dataclass(frozen=True)
-class AdoptionBody(RunRecord):
-    """The content of ``adopt.json``."""
+class ImportBody(RunRecord):
+    """The content of ``import.json``."""
 
-    settings: AdoptedSettings
-    """What it was scored on."""
+    settings: ImportSettings
+    """What is known of its data."""
     file: str
-    """Name of the file that was adopted."""
+    """Name of the file that was imported."""
+    parameters: int
+    """Number of the model's weights; 0 if that cannot be read."""
     input_range: str
     """What pixels become in front of it."""
     range_known_from: str
@@ -81,8 +86,11 @@ class Run:
 
     @property
     def model(self) -> Path:
-        """The original."""
-        return self.folder / "model.keras"
+        """The original: a Keras model, which a training wrote or somebody else."""
+        names = [f"model{suffix}" for suffix in KERAS_SUFFIXES]
+        return next(
+            (path for name in names if (path := self.folder / name).is_file()), self.folder / names[0]
+        )
 
     @property
     def history(self) -> Path:
@@ -100,28 +108,41 @@ class Run:
         return self.folder / "train.json"
 
     @property
-    def adopt_json(self) -> Path:
-        """The same for an adopted model. Written last."""
-        return self.folder / "adopt.json"
+    def import_json(self) -> Path:
+        """The same for an imported model. Written last."""
+        return self.folder / "import.json"
 
-    def is_adopted(self) -> bool:
-        """Return whether its model was adopted, so that there is no original and no training."""
-        return self.adopt_json.is_file() and not self.train_json.is_file()
+    def is_imported(self) -> bool:
+        """Return whether its model was made elsewhere, so that there is no training."""
+        return self.import_json.is_file() and not self.train_json.is_file()
+
+    def has_original(self) -> bool:
+        """Return whether its artifacts are exported from a Keras model, and not imported themselves."""
+        return not self.is_imported() or Path(self.training()["file"]).suffix.lower() in KERAS_SUFFIXES
 
     def record(self) -> Path:
-        """Return the file that makes the folder a run: the record of its training or adoption."""
-        return self.adopt_json if self.is_adopted() else self.train_json
+        """Return the file that makes the folder a run: the record of its training or import."""
+        return self.import_json if self.is_imported() else self.train_json
 
     def require_trained(self) -> None:
-        """Check that there is an original and a training.
+        """Check that the model was trained here.
 
         Raises:
-            ResultError: The run is of an adopted model.
+            ResultError: It was imported.
         """
-        if self.is_adopted():
+        if self.is_imported():
+            raise ResultError(f"{self.folder}: holds an imported model, of which there is no training here")
+
+    def require_original(self) -> None:
+        """Check that there is a Keras model.
+
+        Raises:
+            ResultError: The run is of an imported file of another format.
+        """
+        if not self.has_original():
             raise ResultError(
-                f"{self.folder}: holds an adopted model, which has no Keras original and no training here; "
-                f"to see its results: fmnist eval {self.folder}"
+                f"{self.folder}: holds an imported {self.training()['file']}, and no Keras model; to see its "
+                f"results: fmnist report {self.folder}"
             )
 
     @property
@@ -153,21 +174,22 @@ class Run:
         return self.folder / "report.html"
 
     def training(self) -> dict[str, Any]:
-        """Return the record of the training or adoption.
+        """Return the record of the training or import.
 
         Raises:
             ResultError: The record is missing, damaged, or not one of ours.
         """
-        path, schema = self.record(), ADOPT_SCHEMA if self.is_adopted() else TRAIN_SCHEMA
+        path, schema = self.record(), IMPORT_SCHEMA if self.is_imported() else TRAIN_SCHEMA
         record = read_json(path)
         if record.get("schema") != schema:
             raise ResultError(f"{path}: is not a record of fmnist ({schema})")
         settings, labels = record.get("settings"), record.get("labels")
         texts = [settings.get("dataset") if isinstance(settings, dict) else None, record.get("test_digest")]
         texts += labels if isinstance(labels, list) else [None]
+        texts += [record.get("file")] if self.is_imported() else []
         if not all(isinstance(text, str) for text in texts):
-            verb = "adopt" if self.is_adopted() else "train"
-            raise ResultError(f"{path}: is damaged; {verb} the run again")
+            verb = "import" if self.is_imported() else "train"
+            raise ResultError(f"{path}: is damaged; {verb} the model again")
         return record
 
     def recorded_scores(self) -> Reference:
@@ -218,7 +240,7 @@ def newest_run() -> Run:
         ResultError: There is none.
     """
     finished: list[tuple[str, Run]] = []
-    for path in (*RUNS.glob("*/train.json"), *RUNS.glob("*/adopt.json")):
+    for path in (*RUNS.glob("*/train.json"), *RUNS.glob("*/import.json")):
         run = Run(path.parent)
         try:
             finished.append((str(run.training().get("finished")), run))
@@ -240,7 +262,7 @@ def select_run(named: Path | None) -> Run:
     require_there(named)
     if not Run(named).record().exists():
         raise ResultError(
-            f"{named}: is not a run; give the folder that fmnist train wrote, or fmnist adopt with --dataset"
+            f"{named}: is not a run; give the folder that fmnist train wrote, or fmnist import with --dataset"
         )
     Run(named).training()
     return Run(named)
@@ -255,7 +277,7 @@ def require_there(named: Path) -> None:
     if os.path.lexists(named):
         return
     runs = sorted(
-        {str(path.parent) for record in ("train", "adopt") for path in RUNS.glob(f"*/{record}.json")}
+        {str(path.parent) for record in ("train", "import") for path in RUNS.glob(f"*/{record}.json")}
     )
     there = f"runs that are there: {', '.join(runs)}" if runs else f"there are no runs under {RUNS}/"
     raise ResultError(f"{named}: no such run or file; {there}")
@@ -277,7 +299,7 @@ def training_of(model: Path) -> tuple[Run, dict[str, Any]] | None:
 
 
 def is_run(folder: Path) -> bool:
-    """Return whether a folder holds a readable record of a training or adoption."""
+    """Return whether a folder holds a readable record of a training or import."""
     try:
         return folder.is_dir() and bool(Run(folder).training())
     except FmnistError:
