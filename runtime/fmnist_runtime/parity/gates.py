@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from fmnist_runtime.parity.answers import TopOneAgreement
 from fmnist_runtime.parity.changes import CONFIDENT_MARGIN, Changes
-from fmnist_runtime.parity.intervals import Z, exact_low, tango_interval
+from fmnist_runtime.parity.intervals import Z, exact_low, tango_interval, wilson_interval
 from fmnist_runtime.parity.probabilities import Probabilities
 
 ROUNDINGS = 4
@@ -53,6 +53,8 @@ class Gate:
     max_confident_share: float | None = None
     """The same as a fraction of all images: the limit for the lower end of its exact 95% interval. None
     for no limit."""
+    min_accuracy: float = 0.0
+    """Least accuracy of the converted model itself, as a fraction."""
 
     def allowing(self, rounding: float) -> Gate:
         """Widen the gate in proportion if the original's float32 arithmetic is less exact than usual.
@@ -67,7 +69,8 @@ class Gate:
 
     def __post_init__(self) -> None:
         """Check that the gate can fail."""
-        fractions = (self.max_drop, self.max_difference, self.min_agreement, self.max_confident_share)
+        least = (self.min_agreement, self.min_accuracy)
+        fractions = (self.max_drop, self.max_difference, *least, self.max_confident_share)
         valid = all(0 <= (limit or 0.0) <= 1 for limit in fractions)
         if not valid or (self.max_confident_flips or 0) < 0:
             raise ValueError(
@@ -132,6 +135,7 @@ def find_breaches(
     """Return the limits of a gate that a comparison breaks; none if it passes."""
     found = (
         _drop(gate.max_drop, answers),
+        _accuracy(gate.min_accuracy, answers),
         _agreement(gate.min_agreement, answers),
         _difference(gate.max_difference, probabilities.max_difference),
         _confident(gate, changes.confident, answers.images),
@@ -178,6 +182,19 @@ def fewest_images(limit: float) -> int:
     It applies if no answer changes. The lower end of Tango's interval is then ``-z² / (n + z²)``.
     """
     return math.floor(Z * Z * (1 - limit) / limit) + 1 if limit else 0
+
+
+def _accuracy(limit: float, answers: TopOneAgreement) -> Breach | None:
+    accuracy, images = answers.candidate_accuracy, answers.images
+    if accuracy >= limit:
+        return None
+    certain = wilson_interval(round(accuracy * images), images).high < limit
+    short = 100 * (limit - accuracy)
+    text = f"accuracy is {100 * accuracy:.2f}%, {short:.2f} points short of {100 * limit:g}%; "
+    if not certain:
+        text += f"{_count(images)} too few to tell: take more, or "
+    text += f"allow less with --min-accuracy {math.floor(10_000 * accuracy) / 10_000:g}"
+    return Breach("min-accuracy", limit, accuracy, certain, text)
 
 
 def _agreement(limit: float, answers: TopOneAgreement) -> Breach | None:

@@ -306,6 +306,20 @@ def test_a_gate_that_nothing_could_break_is_refused(limits):
         Gate(*limits)
 
 
+def test_an_accuracy_may_be_asked_for(scores, targets):
+    """Whatever the original's is: both may have been replaced by a worse pair."""
+    right = int((scores.argmax(axis=1) == targets).sum())
+    accuracy = right / len(targets)
+    assert compare(scores, scores, targets, Gate(1.0, min_accuracy=accuracy)).passed
+    [unsure] = compare(scores, scores, targets, Gate(1.0, min_accuracy=accuracy + 0.001)).breaches
+    assert (unsure.gate, unsure.certain) == ("min-accuracy", False)
+    assert "points short of" in str(unsure)
+    assert f"allow less with --min-accuracy {int(10_000 * accuracy) / 10_000:g}" in str(unsure)
+    [sure] = compare(scores, scores, targets, Gate(1.0, min_accuracy=1.0)).breaches
+    assert sure.certain
+    assert sure.measured == accuracy
+
+
 def test_a_model_that_changes_too_many_answers_fails_though_it_loses_none(scores, targets):
     """Wrong answers for wrong answers: accuracy cannot tell."""
     wrong = [int(row) for row in np.flatnonzero(scores.argmax(axis=1) != targets)][:100]

@@ -551,6 +551,12 @@ def test_show_and_verify_know_them(tmp_path, fmnist):
     )
     assert shown.returncode == 0, shown.stderr
     assert shown.stdout.split("\n")[-2].split() == ["boot"] * 3
+    listed = fmnist("data", "list", "--json", "list.json", environment=environment)
+    assert listed.returncode == 0, listed.stderr
+    known, *_, read = json.loads((tmp_path / "list.json").read_text())["datasets"]
+    assert known["preparation"] == "fashion-mnist"
+    assert (read["name"], read["preparation"]) == (str(tmp_path / "photos"), "stretch")
+    assert read["training_images"] > read["test_images"] > 0
     wrong = fmnist("data", "show", "--dataset", "photos", "--class", "hat", environment=environment)
     assert wrong.returncode == 2
     assert "'hat' is not one of bag, boot, coat" in wrong.stderr

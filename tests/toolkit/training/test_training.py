@@ -20,7 +20,8 @@ from fmnist.runs.history import read_history
 from fmnist.runs.run import Run
 from fmnist.runs.settings import PRESETS, TrainSettings
 from fmnist.training.checkpoints import latest_checkpoint
-from fmnist.training.loop import EpochLoop, build_model, epoch_order
+from fmnist.training.loop import EpochLoop, epoch_order
+from fmnist.training.networks import build_model
 from fmnist.training.train import train
 from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.data.idx import idx_header

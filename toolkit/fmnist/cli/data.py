@@ -19,11 +19,14 @@ _COLUMNS = 5
 
 @app.command("list")
 def list_datasets(data_dir: options.DataDir = None, json: options.Json = None) -> None:
-    """List the known data sets and their folders."""
-    from fmnist.cli.output import show
-    from fmnist.datasets.inventory import inventory_text, list_known
+    """List data sets and their folders.
 
-    inventory = list_known(data_dir)
+    The known ones, and those that were read from pictures or tables.
+    """
+    from fmnist.cli.output import show
+    from fmnist.datasets.inventory import inventory_text, list_all
+
+    inventory = list_all(data_dir)
     show(inventory_text(inventory), "data", inventory, json)
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, get_args
 import typer
 
 from fmnist.datasets import DEFAULT_DATASET
-from fmnist.runs.settings import PRESETS
+from fmnist.runs.settings import CNN, PRESETS
 
 if TYPE_CHECKING:
     from fmnist.models.open import Execution
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 FORMATS = ("tflite", "onnx", "npz", "all")
 SCHEMES = ("none", "float16", "dynamic", "int8", "int8-full", "all")
 DATASETS = ("fashion-mnist", "mnist")
+NETWORKS = ("mlp", "cnn")
+AUGMENTS = ("shift", "flip", "rotate")
 PREPARATIONS = ("stretch", "pad", "crop", "mnist", "fashion-mnist")
 RANGES = ("0-255", "0-1", "-1-1", "mean=0.1307,std=0.3081", "mean=0.485,0.456,0.406,std=0.229,0.224,0.225")
 DEFAULT_THREADS = 1
@@ -119,6 +121,25 @@ def _size(text: str | None) -> tuple[int, int] | None:
     if not (width.isdigit() and height.isdigit() and 0 < int(width) <= 4096 and 0 < int(height) <= 4096):
         raise typer.BadParameter(f"{text!r} is not WxH of 1 to 4096 pixels, such as 64x48.")
     return int(width), int(height)
+
+
+def _network(text: str | None) -> str | None:
+    """Refuse what is neither a network nor a function."""
+    if text is None or text in NETWORKS:
+        return text
+    file, _, function = text.rpartition(":")
+    if not (file.endswith(".py") and function.isidentifier()):
+        raise typer.BadParameter(f"{text!r} is not mlp, cnn or FILE.py:FUNCTION.")
+    return f"{Path(file).absolute()}:{function}"
+
+
+def _augment(given: list[str] | None) -> list[str] | None:
+    """Return the kinds of changes, which may be given as one text or several."""
+    kinds = [text.strip() for each in given or () for text in each.split(",")]
+    for kind in kinds:
+        if kind not in (*AUGMENTS, "none"):
+            raise typer.BadParameter(f"{kind!r} is not one of {', '.join(AUGMENTS)}, none.")
+    return kinds or None
 
 
 def _units(given: list[str] | None) -> list[str] | None:
@@ -374,6 +395,10 @@ class GateOptions(NamedTuple):
             "POINTS", 100, "Loss of accuracy to rule out, in percentage points. Default: by scheme, 0.1 to 1."
         ),
     ] = None
+    min_accuracy: Annotated[
+        float | None,
+        _bounded("SHARE", 1, "Smallest accuracy, from 0 to 1, whatever the original's. Default: none."),
+    ] = None
     min_agreement: Annotated[
         float | None,
         _bounded(
@@ -426,6 +451,26 @@ class TrainingOptions(NamedTuple):
     ] = None
     batch_size: Annotated[
         int | None, typer.Option(metavar="N", min=1, help="Images per optimizer step. Default: 32.")
+    ] = None
+    network: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NETWORK",
+            callback=_network,
+            autocompletion=completing(NETWORKS),
+            help="mlp, the network of the lectures; cnn, a small convolutional one with settings of its own; "
+            "or FILE.py:FUNCTION, a function of an image's shape and the number of classes that returns a "
+            "Keras model from raw pixels to probabilities. Default: mlp.",
+        ),
+    ] = None
+    augment: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KINDS",
+            callback=_augment,
+            help="Changes of training images in each epoch, such as shift,flip: shift by up to a 14th, flip "
+            "left and right, rotate by up to 10 degrees; or none. Default: none; of cnn, shift.",
+        ),
     ] = None
     hidden: Annotated[
         list[str] | None,
@@ -485,6 +530,8 @@ class TrainingOptions(NamedTuple):
         if self.dataset is not None:
             named["dataset"] = dataset_reference(as_idx(dataset, wanted))
         named["hidden"] = tuple(map(int, self.hidden or ())) or None
+        if self.augment is not None:
+            named["augment"] = tuple(kind for kind in AUGMENTS if kind in self.augment)
         return {name: value for name, value in named.items() if value is not None}
 
     def settings(self) -> "TrainSettings":
@@ -492,4 +539,9 @@ class TrainingOptions(NamedTuple):
         from dataclasses import replace
 
         require_choice("--preset", self.preset, PRESETS)
-        return replace(PRESETS[self.preset], **self.given())
+        if self.network == "cnn" and self.preset != "lecture":
+            raise typer.BadParameter("is for mlp; cnn has settings of its own", param_hint="--preset")
+        if self.network not in (None, "mlp") and self.hidden:
+            raise typer.BadParameter("is for --network mlp", param_hint="--hidden")
+        start = CNN if self.network == "cnn" else PRESETS[self.preset]
+        return replace(start, **self.given())

@@ -24,6 +24,7 @@ def train(
             metavar="DIR", help="Folder of the run. Default: runs/DATASET, with a number if it exists."
         ),
     ] = None,
+    input_range: options.InputRange = None,
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
@@ -37,8 +38,10 @@ def train(
     if resume:
         if training.preset != "lecture":
             raise typer.BadParameter("a training that is continued keeps its settings", param_hint="--preset")
-        training_step.resume(resume, training.given(), out, data_dir, force)
+        training_step.resume(resume, training.given(), input_range, out, data_dir, force)
         return
+    if input_range:
+        raise typer.BadParameter("is of a model to --resume", param_hint="--input-range")
     settings = training.settings()
     run = Run(out) if out else new_run(settings.dataset)
     training_step.train_or_keep(run, settings, data_dir, force)

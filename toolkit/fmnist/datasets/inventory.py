@@ -6,18 +6,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from fmnist.datasets.read import read_before
 from fmnist.text.tables import ABSENT, table
-from fmnist_runtime.data.datasets import KNOWN, Split, file_names, find_files, load_dataset
+from fmnist_runtime.data.datasets import (
+    KNOWN,
+    Split,
+    file_names,
+    find_files,
+    load_dataset,
+    preparation_of,
+)
 from fmnist_runtime.data.idx import idx_sha256, read_idx_shape
 from fmnist_runtime.errors import DatasetError
 
 
 @dataclass(frozen=True)
 class InventoryEntry:
-    """A known data set on this machine."""
+    """A known data set, or one that was read from pictures or tables."""
 
     name: str
-    """Its name."""
+    """Its name, or the path that it was read from."""
     labels: tuple[str, ...]
     """Class names."""
     folder: Path | None
@@ -28,6 +36,8 @@ class InventoryEntry:
     """Number of test images; None if they were not found."""
     image_shape: tuple[int, ...]
     """Shape of one image; empty if none was found."""
+    preparation: str
+    """How pictures become its images (see `fmnist_runtime.data.preparation`); empty if nobody says."""
 
 
 @dataclass(frozen=True)
@@ -46,10 +56,10 @@ class VerifiedFile:
 
 @dataclass(frozen=True)
 class Inventory:
-    """The known data sets on this machine: the JSON of `fmnist data list`."""
+    """The data sets on this machine: the JSON of `fmnist data list`."""
 
     datasets: list[InventoryEntry]
-    """The known data sets, found or not."""
+    """The known data sets, found or not, then those that were read."""
 
 
 @dataclass(frozen=True)
@@ -60,9 +70,10 @@ class DatasetVerification:
     """The valid files; errors of others go to standard error."""
 
 
-def list_known(data_dir: Path | None = None) -> Inventory:
-    """Return the known data sets, found or not."""
-    return Inventory([_entry(name, data_dir) for name in KNOWN])
+def list_all(data_dir: Path | None = None) -> Inventory:
+    """Return the known data sets, found or not, and those in the cache that were read from other files."""
+    known = [_entry(name, data_dir) for name in KNOWN]
+    return Inventory([*known, *(_read_entry(source, folder) for source, folder in read_before())])
 
 
 def verifiable(data_dir: Path | None = None) -> list[str]:
@@ -113,8 +124,22 @@ def _entry(name: str, data_dir: Path | None) -> InventoryEntry:
             counts[split], *shape = read_idx_shape(images)
             folder = images.parent
     return InventoryEntry(
-        name, KNOWN[name].labels, folder, counts.get("train"), counts.get("test"), tuple(shape)
+        name,
+        KNOWN[name].labels,
+        folder,
+        counts.get("train"),
+        counts.get("test"),
+        tuple(shape),
+        preparation_of(name),
     )
+
+
+def _read_entry(source: str, folder: Path) -> InventoryEntry:
+    name = str(folder)
+    test = load_dataset(name, "test")
+    count, *shape = read_idx_shape(find_files(name, "train")[0])
+    images = len(test.images)
+    return InventoryEntry(source, test.labels, folder, count, images, tuple(shape), preparation_of(name))
 
 
 def _is_found(name: str, split: Split, data_dir: Path | None) -> bool:
@@ -139,10 +164,11 @@ def inventory_text(inventory: Inventory) -> str:
             count(entry.test_images),
             "x".join(str(length) for length in entry.image_shape) or ABSENT,
             str(len(entry.labels)),
+            entry.preparation or ABSENT,
         ]
         for entry in inventory.datasets
     ]
-    header = ["data set", "folder", "training images", "test images", "size", "classes"]
+    header = ["data set", "folder", "training images", "test images", "size", "classes", "preparation"]
     return table(header, rows, left=2)
 
 

@@ -106,6 +106,14 @@ def is_known(name: str) -> bool:
     return name in KNOWN or not path.exists() or _is_idx(path)
 
 
+def read_before() -> list[tuple[str, Path]]:
+    """Return the data sets in the cache: what each was read from, and its folder."""
+    cache = read_folder()
+    records = (_known(index) for index in sorted(cache.glob("*.json")))
+    found = {(str(record.get("source")), cache / str(record.get("folder"))) for record in records}
+    return sorted((source, folder) for source, folder in found if _is_idx(folder))
+
+
 def _is_idx(path: Path) -> bool:
     return any(find_file(path, file) for split in get_args(Split) for file in file_names(split))
 

@@ -18,8 +18,10 @@ class TrainSettings:
     """Passes over the training images."""
     batch_size: int = 32
     """Images per step of the optimizer."""
+    network: str = "mlp"
+    """``mlp``, the network of the lectures; ``cnn``, a small convolutional one; or ``FILE.py:FUNCTION``."""
     hidden: tuple[int, ...] = (128,)
-    """Units of each hidden layer."""
+    """Units of each hidden layer of ``mlp``."""
     dropout: float = 0.2
     """Share of hidden units dropped in each training step; 0 for none."""
     validation_split: float = 0.1
@@ -34,6 +36,8 @@ class TrainSettings:
     """Step size of the optimizer in the first epoch; the default is Adam's own."""
     cosine_decay: bool = False
     """Whether the learning rate falls to 0 over the epochs along half a cosine."""
+    augment: tuple[str, ...] = ()
+    """How training images are changed in each epoch: ``shift``, ``flip``, ``rotate``."""
     label_smoothing: float = 0.0
     """Share of each label's weight that is spread over all classes."""
     preparation: str = ""
@@ -47,14 +51,25 @@ class TrainSettings:
         Raises:
             TypeError: The record has settings that this version does not have.
         """
-        known = {**record, "hidden": tuple(record["hidden"])} if "hidden" in record else record
+        known = dict(record)
+        known |= {name: tuple(record[name]) for name in ("hidden", "augment") if name in record}
         return cls(**known)
 
 
-PRESETS = {
+PRESETS: dict[str, TrainSettings] = {
     "lecture": TrainSettings(),
     # Chosen on the validation images, mean of two seeds each: 30, 40 and 60 epochs, batches of 32, 64 and
     # 128, dropout of 0.2 and 0.3, smoothing of 0, 0.05 and 0.1. Averaging the weights of the last 10 or 15
     # epochs, beside the decay or instead of it, gained nothing over this.
     "best": TrainSettings(epochs=40, cosine_decay=True, label_smoothing=0.1),
 }
+CNN = TrainSettings(
+    network="cnn",
+    hidden=(),
+    epochs=20,
+    batch_size=64,
+    learning_rate=0.003,
+    cosine_decay=True,
+    augment=("shift",),
+)
+"""Settings of ``--network cnn`` unless others are given."""

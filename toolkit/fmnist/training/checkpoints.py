@@ -36,6 +36,8 @@ class Checkpoint:
     """Settings of the training; None for a model without a record."""
     train_digest: str
     """Digest of the training split; empty if unknown."""
+    input_range: str | None = None
+    """What pixels become in front of somebody else's model, by the user; else None."""
 
 
 def latest_checkpoint(run: Run) -> Checkpoint | None:

@@ -36,13 +36,18 @@ def train_or_keep(run: Run, settings: TrainSettings, data_dir: Path | None, forc
 
 
 def resume(
-    source: Path, given: Mapping[str, Any], out: Path | None, data_dir: Path | None, force: bool
+    source: Path,
+    given: Mapping[str, Any],
+    input_range: str | None,
+    out: Path | None,
+    data_dir: Path | None,
+    force: bool,
 ) -> None:
     """Continue a training, up to a total number of epochs.
 
     A run is continued in place; a ``.keras`` file starts a new run, in ``out``, or a folder named for the
-    data set. Settings that were not given are those of the source. ``force`` uses a folder that holds other
-    files.
+    data set. Settings that were not given are those of the source. The input range is that of a file without
+    settings. ``force`` uses a folder that holds other files.
 
     Raises:
         ResultError: There is nothing to continue, or the settings are not those of the training.
@@ -53,6 +58,10 @@ def resume(
         Run(source).require_trained()
         start = latest_checkpoint(Run(source))
     start = start or _state_of_file(Run(source).model if in_place else source)
+    if input_range is not None:
+        if start.settings:
+            raise ResultError(f"{source}: was trained here, on raw pixels; leave out --input-range")
+        start = replace(start, input_range=input_range)
     known = start.settings or replace(PRESETS["lecture"], epochs=0)
     for name, value in given.items() if start.settings else ():
         if name != "epochs" and getattr(known, name) != value:
@@ -126,7 +135,7 @@ def _state_of_file(path: Path) -> Checkpoint:
         require_there(path)
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
-    if run is None or path.name != run.model.name:
+    if run is None or run.is_imported() or path.name != run.model.name:
         return Checkpoint(path, (), None, "")
     record = run.training()
     return Checkpoint(

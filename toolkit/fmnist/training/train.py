@@ -6,8 +6,8 @@ Everything that could fail after the epochs is checked before them.
 from __future__ import annotations
 
 import io
-import json
 import math
+import os
 import shlex
 import shutil
 import tempfile
@@ -38,11 +38,12 @@ from fmnist.training.checkpoints import (
     state_json,
     write_checkpoint,
 )
-from fmnist.training.loop import EpochLoop, build_model
+from fmnist.training.loop import EpochLoop
+from fmnist.training.networks import build_model
 from fmnist_exporters.original.precision import Precision
 from fmnist_exporters.original.session import KerasSession, limit_threads
 from fmnist_exporters.samples import HELD_OUT_IMAGES
-from fmnist_runtime.artifact.contract import RAW, parse_range
+from fmnist_runtime.artifact.contract import RAW, PixelRange, parse_range
 from fmnist_runtime.artifact.range_search import FoundRange, candidates, find_contradiction, find_other_range
 from fmnist_runtime.data.datasets import Dataset, load_dataset
 from fmnist_runtime.errors import (
@@ -95,7 +96,7 @@ def train(
     require_enough(training, settings)
     if start and start.train_digest not in ("", training.digest):
         raise DatasetError(f"{training.name}: is not the data set that {start.model} was trained on")
-    limit_threads(1)  # see fmnist.training.loop
+    limit_threads(1 if settings.network == "mlp" else os.cpu_count() or 1)  # see fmnist.training.loop
     keras.utils.set_random_seed(settings.seed)
     if start:
         model = _load(start, training, settings)
@@ -215,14 +216,14 @@ def model_bytes(model: Any) -> bytes:
 
 def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
     """Load a model with its optimizer's state; without one, use the settings' optimizer."""
-    path = start.model
-    with KerasSession(path, training.labels) as session:  # checks file, shapes and number of classes
+    path, taken = start.model, start.input_range or RAW
+    with KerasSession(path, training.labels, input_range=taken) as session:  # checks file, shapes, classes
         with images_of_a_dataset():
             session.fit(training.images[:1])
         if (head := session.classifier.head.kind) != "none":
             end = "logits" if head == "softmax" else "no softmax"
             raise ModelError(f"{path}: ends in {end}; training goes on with a model that ends in softmax")
-        if start.settings is None:
+        if start.settings is None and start.input_range is None:
             require_raw_pixels(session, training)
     try:
         model: Any = keras.saving.load_model(path)
@@ -230,7 +231,18 @@ def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
         raise ModelError(f"{path}: its optimizer cannot be restored ({error})") from error
     if getattr(model, "optimizer", None) is None:  # missing in a model that was never compiled
         model.compile(keras.optimizers.Adam(settings.learning_rate), "sparse_categorical_crossentropy")
-    return model
+    return model if taken == RAW else _of_raw_pixels(model, parse_range(taken))
+
+
+def _of_raw_pixels(model: Any, pixels: PixelRange) -> Any:
+    """Return a model with the scaling of pixels in front, and its optimizer."""
+    image = keras.Input(model.input_shape[1:], name="image")
+    scale, offset = (each[0] if len(each) == 1 else list(each) for each in (pixels.scale, pixels.offset))
+    ordered = keras.ops.flip(image, -1) if pixels.bgr else image
+    scaled = keras.layers.Rescaling(scale, offset, name="normalisation")(ordered)
+    whole = keras.Model(image, model(scaled), name="classifier")
+    whole.compile(model.optimizer, "sparse_categorical_crossentropy")
+    return whole
 
 
 def _trained_arrays(model: Any) -> bytes:
@@ -320,7 +332,7 @@ def require_raw_pixels(session: KerasSession, training: Dataset) -> None:
         path = session.info.path
         raise ModelError(
             f"{path}: takes pixels of {other.best.range}, {other}; training takes {RAW}, so put the scaling "
-            f"into the model and --resume the file that this writes: {_command(path, other.best.range)}"
+            f"into the model: --resume {shlex.quote(str(path))} --input-range {other.best.range}"
         )
 
 
@@ -338,17 +350,3 @@ def _find_other(session: KerasSession, training: Dataset) -> FoundRange | None:
     except UnknownInputError:  # several fit
         return find_contradiction(score, RAW, [range for range in ranges if range != RAW], images, targets)
     return found if found.best.range != RAW else None
-
-
-def _command(path: Path, range: str) -> str:
-    """Return a shell command that writes the model with a range's scaling in front of it.
-
-    It is short, and writes into the working directory, to fit into the one line of an error.
-    """
-    pixels = parse_range(range)
-    scale, offset = (each[0] if len(each) == 1 else list(each) for each in (pixels.scale, pixels.offset))
-    source, target = (json.dumps(file, ensure_ascii=False) for file in (str(path), f"{path.stem}-raw.keras"))
-    image = "k.ops.flip(i,-1)" if pixels.bgr else "i"
-    code = f"import keras as k; m=k.models.load_model({source}); i=k.Input(m.input_shape[1:]); "
-    code += f"k.Model(i, m(k.layers.Rescaling({scale}, {offset})({image}))).save({target})"
-    return shlex.join(["python", "-c", code])
