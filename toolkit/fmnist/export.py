@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmnist.datasets.read import as_idx
+from fmnist.datasets.read import Wanted, as_idx
 from fmnist.models.open import is_keras
 from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
@@ -207,15 +207,15 @@ def _source(origin: Origin) -> Source:
     from fmnist_exporters.export import Source
 
     run = run_of(origin.model)
-    name, digest, labels, declared = "", "", None, ""
+    name, digest, labels = "", "", None
+    declared = str(run.training()["settings"].get("preparation", "")) if run else ""
     if origin.dataset:
-        dataset = as_idx(origin.dataset)
+        dataset = as_idx(origin.dataset, Wanted(preparation=declared))
         test = load_dataset(dataset, "test", origin.data_dir)
         name, digest, labels = dataset_reference(dataset), test.digest, test.labels
     elif run:
         record = run.training()
         name, digest, labels = record["settings"]["dataset"], record["test_digest"], tuple(record["labels"])
-        declared = str(record["settings"].get("preparation", ""))
 
     def load_training() -> Dataset:
         if not name:

@@ -13,6 +13,7 @@ from fmnist.models.select import Splits
 from fmnist.results.write import to_json
 from fmnist.runs.run import RUNS, ImportBody, ImportSettings, Run, is_run
 from fmnist.text.tables import percent
+from fmnist.training.checkpoints import remove_checkpoints
 from fmnist_exporters.adopt import adopt, require_better_than_chance
 from fmnist_exporters.manifest import MANIFEST_FILE, write_manifest
 from fmnist_runtime import Session
@@ -21,6 +22,7 @@ from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.stored import read_stored_types
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, preparation_of
 from fmnist_runtime.data.labels import is_numbered
+from fmnist_runtime.engines import KERAS_SUFFIXES
 from fmnist_runtime.errors import DatasetError, OutputError, needs_extra
 from fmnist_runtime.evaluate import evaluate
 from fmnist_runtime.files import require_writable, write_atomically
@@ -48,15 +50,13 @@ class Imported:
     """Its scores of the test images; None without a data set."""
 
 
-def import_model(
-    path: Path, how: Execution, splits: Splits | None, out: Path | None, force: bool
-) -> Imported:
+def import_model(path: Path, how: Execution, splits: Splits, out: Path | None, force: bool) -> Imported:
     """Import a model.
 
     Args:
         path: A ``.keras``, ``.h5``, ``.tflite`` or ``.onnx`` file made elsewhere.
         how: What the user says about it.
-        splits: The data set to score it on; None for a single file without scores.
+        splits: The data set to score it on; a single file needs none.
         out: The run's folder, or a file of the model's suffix; ``runs/NAME``, or ``imported/FILE``, if None.
         force: Replace files that fmnist did not make.
 
@@ -65,11 +65,11 @@ def import_model(
         FmnistError: It cannot be opened or imported, or the data set is missing or does not match.
         OutputError: Another file is in the way.
     """
-    if is_keras(path) and splits is None:
+    if is_keras(path) and not splits.is_named:
         raise DatasetError(
             f"{path}: a Keras model is imported with its answers to test images; name them with --dataset"
         )
-    if splits is None or (not is_keras(path) and _is_file(path, out)):
+    if _is_file(path, out) or not splits.is_named:
         return _sealed(path, how, splits, out or _FOLDER / _name(path), force)
     run = Run(out or RUNS / path.stem)
     _require_free(run, force)
@@ -86,14 +86,16 @@ def _is_file(path: Path, out: Path | None) -> bool:
     Raises:
         OutputError: The file has the suffix of another format; an import does not convert.
     """
-    if out is None or out.suffix.lower() not in (".tflite", ".onnx"):
+    if out is None or out.suffix.lower() not in (".tflite", ".onnx", *KERAS_SUFFIXES):
         return False
+    if is_keras(path):
+        raise OutputError(f"{out}: a Keras model is imported into a folder, which is not called like a file")
     if out.suffix.lower() != path.suffix.lower():
         raise OutputError(f"{out}: is a copy of {path}, so its name must end in {path.suffix.lower()}, too")
     return True
 
 
-def _sealed(path: Path, how: Execution, splits: Splits | None, place: Path, force: bool) -> Imported:
+def _sealed(path: Path, how: Execution, splits: Splits, place: Path, force: bool) -> Imported:
     """Write a sealed copy of a file, outside of a run."""
     session, dataset = _open(path, how, splits)
     with session:
@@ -105,9 +107,10 @@ def _artifact(path: Path, how: Execution, splits: Splits, run: Run, force: bool)
     session, dataset = _open(path, how, splits)
     with session:
         made = _adopted(session, dataset, run.exports / _name(path), _preparation(splits, dataset), force)
+    _clear(run)
     for other in run.exports.iterdir():
         if other != made.path and other.suffix in (".tflite", ".onnx"):
-            other.unlink()  # of the model that was imported before
+            other.unlink()
     write_manifest(run.exports)
     types = read_stored_types(made.path)
     imported = replace(made, run=run)
@@ -135,26 +138,30 @@ def _original(path: Path, how: Execution, splits: Splits, run: Run) -> Imported:
     require_better_than_chance(path, reference.scores, dataset, contract)
     copy = run.folder / f"model{path.suffix.lower()}"
     reference = replace(reference, model=copy.name, labels=labels)
+    content = path.read_bytes()
     run.folder.mkdir(parents=True, exist_ok=True)
-    for other in run.folder.glob("model.*"):
-        if other != copy:
-            other.unlink()  # of the model that was imported before
-    write_atomically(copy, path.read_bytes())
+    _clear(run)
+    write_atomically(copy, content)
     imported = Imported(copy, contract, labels, _preparation(splits, dataset), run, reference)
     _record(imported, path.name, parameters)
     return imported
 
 
-def _preparation(splits: Splits | None, dataset: Dataset | None) -> str:
+def _clear(run: Run) -> None:
+    """Remove what describes an earlier model of the run, its records first, and that model."""
+    for path in (run.train_json, run.import_json, run.history, run.initial_weights, *run.originals()):
+        path.unlink(missing_ok=True)
+    remove_checkpoints(run)
+
+
+def _preparation(splits: Splits, dataset: Dataset | None) -> str:
     """Return how pictures become the model's input, by the user or else by the data set."""
-    if splits and splits.preparation:
-        return splits.preparation
-    return preparation_of(dataset.name) if dataset else ""
+    return splits.preparation or (preparation_of(dataset.name) if dataset else "")
 
 
-def _open(path: Path, how: Execution, splits: Splits | None) -> tuple[Any, Dataset | None]:
+def _open(path: Path, how: Execution, splits: Splits) -> tuple[Any, Dataset | None]:
     """Open the model, with the data set's labels if it has none; return it with the images."""
-    if splits is None:
+    if not splits.is_named:
         session = open_model(path, how)
         session.info.contract.require_range(path)
         return session, None

@@ -140,7 +140,8 @@ class Metadata:
     preparation: str = ""
     """How a picture becomes its input (see `fmnist_runtime.data.preparation`); empty if that is not known."""
     statistics: ImageStatistics | None = dataclasses.field(default=None, compare=False)
-    """Statistics of the training images, by which pictures unlike them are found; None if not known."""
+    """Statistics of training images, by which pictures unlike them are found, or of test images of a model
+    that was made elsewhere; None if not known."""
 
     def to_json(self) -> str:
         """Return the metadata as a JSON object. The same content gives the same bytes."""
@@ -194,13 +195,15 @@ def parse_metadata(text: str | bytes, path: Path) -> Metadata:
             raise TypeError("text is expected for names and labels")
         if any(_CONTROL.search(text) for text in texts):
             raise ValueError("control characters, which would reach the terminal")
-        if metadata.preparation:
-            parse_preparation(metadata.preparation)
+        if metadata.preparation != "":
+            fields["preparation"] = str(parse_preparation(metadata.preparation))
         statistics = None if fields["statistics"] is None else parse_statistics(fields["statistics"])
         objects = (metadata.versions, metadata.calibration, metadata.gate, metadata.proof, metadata.contents)
         if not all(isinstance(item, dict) for item in objects):
             raise TypeError("an object is expected for versions, calibration, gate, proof and contents")
         labels = tuple(metadata.labels)
-        return dataclasses.replace(metadata, labels=labels, golden=golden, statistics=statistics)
+        return dataclasses.replace(
+            metadata, labels=labels, golden=golden, statistics=statistics, preparation=fields["preparation"]
+        )
     except (ValueError, KeyError, AttributeError, TypeError, OverflowError, RecursionError) as error:
         raise ModelError(f"{path}: its metadata is damaged ({error}); export the model again") from error

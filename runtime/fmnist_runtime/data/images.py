@@ -33,6 +33,9 @@ MAX_JPEG_PIXELS = 2**26
 """The same for JPEG, as telephones write 64 megapixels. It is decoded smaller, from coefficients of 8
 bytes per pixel."""
 
+_MAX_HELD = 2**21
+"""Largest picture in which an object is searched."""
+
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "PPM", "TIFF", "WEBP")
 """Formats that Pillow may try, first those that it has loaded anyway. It has more, one of which starts
 Ghostscript."""
@@ -272,8 +275,9 @@ def _reducible(image: PIL.Image.Image) -> PIL.Image.Image:
 def _smaller(image: PIL.Image.Image, side: int, evenly: bool) -> PIL.Image.Image:
     """Average whole blocks of pixels, so that no side becomes shorter than this one; squares, if evenly."""
     factors = max(1, image.width // side), max(1, image.height // side)
-    if evenly:
-        factors = min(factors), min(factors)
+    if evenly:  # a very long picture becomes narrower than that, as all of it is held as numbers
+        factor = max(min(factors), math.ceil(math.sqrt(image.width * image.height / _MAX_HELD)))
+        factors = factor, factor
     return image if factors == (1, 1) else image.reduce(factors)
 
 

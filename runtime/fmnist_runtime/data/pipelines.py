@@ -144,8 +144,11 @@ def _surface(levels: NDArray[np.float32]) -> NDArray[np.float32]:
         if near.sum() < len(surface):
             break
         surface = np.asarray(np.linalg.lstsq(terms[near], samples[near], rcond=None)[0], np.float64)
-    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
-    return np.asarray(_terms(x, y) @ surface, np.float32)
+    a, b, c, d, e, f = surface.astype(np.float32)
+    rows = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    columns = np.linspace(-1, 1, width, dtype=np.float32)[None]
+    across = a + b * columns + d * columns * columns
+    return np.asarray(across + rows * (c + e * columns) + f * rows * rows, np.float32)
 
 
 def _between_corners(colours: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -159,9 +162,12 @@ def _between_corners(colours: NDArray[np.float32]) -> NDArray[np.float32]:
     corners = np.stack([np.median(colours[rows, columns], axis=(0, 1)) for rows in ends for columns in ends])
     middle = np.median(corners, axis=0)
     corners[np.abs(corners - middle).max(axis=1) > 255 * _SHADED] = middle
-    y, x = np.linspace(0, 1, height)[:, None, None], np.linspace(0, 1, width)[None, :, None]
-    top, bottom = ((1 - x) * left + x * right for left, right in (corners[:2], corners[2:]))
-    return np.asarray((1 - y) * top + y * bottom, np.float32)
+    rows = np.linspace(0, 1, height, dtype=np.float32)[:, None, None]
+    columns = np.linspace(0, 1, width, dtype=np.float32)[None, :, None]
+    left_top, right_top, left_bottom, right_bottom = corners.astype(np.float32)
+    top = (1 - columns) * left_top + columns * right_top
+    bottom = (1 - columns) * left_bottom + columns * right_bottom
+    return np.asarray((1 - rows) * top + rows * bottom, np.float32)
 
 
 def _terms(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -150,8 +150,10 @@ def _scaled(image: PIL.Image.Image, size: tuple[int, int], how: Preparation) -> 
     if how.name == "crop":
         ratio = max(ratios)
         width, height = size[0] / ratio, size[1] / ratio
-        left, top = (image.width - width) / 2, (image.height - height) / 2
-        return image.resize(size, filter, (left, top, left + width, top + height))
+        # Rounding could put a corner of the box out of the picture, which Pillow refuses.
+        left, top = max(0.0, (image.width - width) / 2), max(0.0, (image.height - height) / 2)
+        right, bottom = min(image.width, left + width), min(image.height, top + height)
+        return image.resize(size, filter, (left, top, right, bottom))
     ratio = min(ratios)
     inner = max(1, round(image.width * ratio)), max(1, round(image.height * ratio))
     colour = np.median(border(np.asarray(image)), axis=0).astype(int)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -113,6 +115,26 @@ def test_fashion_mnist_fills_the_image(t10k):
         # A pixel of the enlarged picture more or less is a tenth of a pixel here.
         again = prepared(padded, "fashion-mnist").astype(int)
         assert np.abs(again - picture.pixels).mean() < 255 / 10
+
+
+def test_crops_of_many_sizes():
+    """Rounding puts a corner of the box out of one picture in twenty."""
+    for width in range(20, 600, 23):
+        for height in range(20, 600, 17):
+            assert prepared(np.full((height, width), 9), "crop").shape == (28, 28)
+
+
+def test_a_long_picture_is_searched_in_little_memory():
+    """33 megapixels: as numbers of 64 bits, with six terms, they would take 1.6 GB."""
+    tracemalloc.start()
+    pixels = np.full((33_000, 1000), 200, np.uint8)
+    pixels[16_000:16_400, 300:700] = 20
+    for preparation in ("mnist", "fashion-mnist", "stretch,background=remove"):
+        assert prepared(pixels, preparation).max() > 100
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # The pixels themselves, and 2 million of them as some arrays of three float32 at once.
+    assert peak < 33e6 + 2**21 * 12 * 8
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_imported_again_it_is_replaced_and_another_verbs_run_is_not(imported, fa
     [
         (["export"], "holds an imported stranger.tflite, and no Keras model"),
         (["plot", "history"], "holds an imported model, of which there is no training here"),
-        (["train", "--resume"], "holds an imported model, of which there is no training here"),
+        (["train", "--resume"], "holds an imported stranger.tflite, and no Keras model"),
         (["parity", "--layers"], "holds an imported stranger.tflite, and no Keras model"),
     ],
 )
@@ -267,6 +267,51 @@ def test_a_keras_model_and_photographs_to_a_bundle(their_keras, file, fmnist):
     # It is prepared as declared, whichever file answers; int8 moves a probability by a level or two.
     first, second, _ = (answer["predictions"][0]["probability"] for answer in answers)
     assert abs(first - second) < 0.02
+
+
+def test_one_import_after_another_leaves_nothing_of_the_first(their_keras, fmnist):
+    """Whatever the formats; and nothing of a training, where --force takes its folder."""
+    (their_keras / "stranger.tflite").write_bytes(pack(tflite()))
+    options = ("--preparation", "pad", "--input-range", "0-1", "--out", "runs/one")
+    run = their_keras / "runs" / "one"
+    keras = ("import", "own.h5", "--dataset", "photos", *options)
+    for verb in (keras, ("export", "runs/one"), ("import", "stranger.tflite", *FASHION, "--out", "runs/one")):
+        done = fmnist(*verb)
+        assert done.returncode == 0, done.stderr
+    assert {path.name for path in run.iterdir()} == {"export", "import.json", "reference.npz"}
+    assert "84.2" in fmnist("eval", "runs/one").stdout
+    assert "stranger.tflite" in fmnist("inspect", "runs/one").stdout
+    shutil.copytree(TINY, their_keras / "runs" / "tiny")
+    (their_keras / "runs" / "tiny" / "model.py").write_text("mine")
+    done = fmnist(*keras[:-1], "runs/tiny", "--force")
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (their_keras / "runs" / "tiny").iterdir()}
+    assert names == {"export", "import.json", "model.h5", "model.py", "reference.npz"}
+    evaluated = fmnist("eval", "runs/tiny", "--json", "-")
+    [model, *_] = json.loads(evaluated.stdout)["models"]
+    assert model["accuracy"] > 0.9
+    trained = fmnist("train", "--epochs", 1, "--hidden", 4, "--out", "runs/tiny", "--force")
+    assert trained.returncode == 0, trained.stderr
+    assert not {"model.h5", "import.json"} & {path.name for path in (their_keras / "runs/tiny").iterdir()}
+
+
+def test_training_goes_on_with_what_was_imported(their_keras, fmnist):
+    """On its data set, in its range and with its preparation."""
+    options = ("--preparation", "pad", "--input-range", "0-1")
+    assert fmnist("import", "own.keras", "--dataset", "photos", *options).returncode == 0
+    refused = fmnist("train", "--resume", "runs/own", "--epochs", 1)
+    assert "ends in logits; training goes on with a model that ends in softmax" in refused.stderr
+    refused = fmnist("train", "--resume", "runs/own", "--epochs", 1, "--hidden", 3)
+    assert "has its own network and optimizer; leave out --hidden" in refused.stderr
+
+
+def test_a_preparation_is_sealed_without_a_data_set_too(fmnist, tmp_path):
+    (tmp_path / "stranger.tflite").write_bytes(pack(tflite()))
+    result = fmnist("import", "stranger.tflite", "--input-range", "0-1", "--preparation", "mnist")
+    assert result.returncode == 0, result.stderr
+    assert "pictures are prepared as mnist" in result.stdout
+    with load(tmp_path / "imported" / "stranger.tflite") as session:
+        assert session.info.preparation == "mnist"
 
 
 def test_a_keras_model_needs_images(their_keras, fails):

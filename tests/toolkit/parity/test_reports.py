@@ -46,6 +46,13 @@ def lost(t10k) -> list[int]:
     return np.flatnonzero(answers != t10k.targets)[:2].tolist()
 
 
+def test_an_accuracy_that_is_missed_is_a_failed_test_of_its_own(tmp_path, reference):
+    broken = judge(tmp_path, INT8, "--reference", reference, *FLIPS, "--min-accuracy", 0.99)
+    assert broken.code == 3
+    assert broken.failed == ["min-accuracy"]
+    assert "points short of 99%; allow less with --min-accuracy 0.8" in broken.text
+
+
 @pytest.mark.parametrize(
     ("option", "limit", "kept", "complaint"),
     [

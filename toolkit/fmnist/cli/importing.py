@@ -39,5 +39,5 @@ def import_(
     from fmnist.models.select import Splits
 
     how = Execution(input_range=input_range, labels=read_names(labels), output=output)
-    splits = Splits(dataset, data_dir, preparation or "") if dataset else None
+    splits = Splits(dataset, data_dir, preparation or "")
     tell(import_text(import_model(model, how, splits, out, force)))

@@ -133,12 +133,23 @@ def _network(text: str | None) -> str | None:
     return f"{Path(file).absolute()}:{function}"
 
 
+def _digest(path: str) -> str:
+    """Return the SHA-256 of a file of the user's."""
+    from fmnist_runtime.errors import ModelError
+    from fmnist_runtime.files import require_file, sha256_file
+
+    require_file(Path(path), "a Python file, as of --network FILE.py:FUNCTION", ModelError)
+    return sha256_file(Path(path))
+
+
 def _augment(given: list[str] | None) -> list[str] | None:
     """Return the kinds of changes, which may be given as one text or several."""
     kinds = [text.strip() for each in given or () for text in each.split(",")]
     for kind in kinds:
         if kind not in (*AUGMENTS, "none"):
             raise typer.BadParameter(f"{kind!r} is not one of {', '.join(AUGMENTS)}, none.")
+    if "none" in kinds and len(kinds) > 1:
+        raise typer.BadParameter("none stands alone.")
     return kinds or None
 
 
@@ -530,6 +541,8 @@ class TrainingOptions(NamedTuple):
         if self.dataset is not None:
             named["dataset"] = dataset_reference(as_idx(dataset, wanted))
         named["hidden"] = tuple(map(int, self.hidden or ())) or None
+        if self.network and self.network not in NETWORKS:
+            named["network_sha256"] = _digest(self.network.rpartition(":")[0])
         if self.augment is not None:
             named["augment"] = tuple(kind for kind in AUGMENTS if kind in self.augment)
         return {name: value for name, value in named.items() if value is not None}
@@ -543,5 +556,9 @@ class TrainingOptions(NamedTuple):
             raise typer.BadParameter("is for mlp; cnn has settings of its own", param_hint="--preset")
         if self.network not in (None, "mlp") and self.hidden:
             raise typer.BadParameter("is for --network mlp", param_hint="--hidden")
+        if self.network not in (None, *NETWORKS):
+            for option, value in (("--activation", self.activation), ("--dropout", self.dropout)):
+                if value is not None:
+                    raise typer.BadParameter("is for --network mlp and cnn", param_hint=option)
         start = CNN if self.network == "cnn" else PRESETS[self.preset]
         return replace(start, **self.given())

@@ -28,7 +28,7 @@ def train(
     data_dir: options.DataDir = None,
     force: options.Force = False,
 ) -> None:
-    """Train the network of the lectures.
+    """Train a small network on a data set.
 
     Its scores on the test images are recorded as the reference for artifacts.
     """

@@ -17,7 +17,7 @@ from fmnist_runtime.data.datasets import (
     preparation_of,
 )
 from fmnist_runtime.data.idx import idx_sha256, read_idx_shape
-from fmnist_runtime.errors import DatasetError
+from fmnist_runtime.errors import DatasetError, FmnistError
 
 
 @dataclass(frozen=True)
@@ -136,8 +136,11 @@ def _entry(name: str, data_dir: Path | None) -> InventoryEntry:
 
 def _read_entry(source: str, folder: Path) -> InventoryEntry:
     name = str(folder)
-    test = load_dataset(name, "test")
-    count, *shape = read_idx_shape(find_files(name, "train")[0])
+    try:
+        test = load_dataset(name, "test")
+        count, *shape = read_idx_shape(find_files(name, "train")[0])
+    except FmnistError:  # it is damaged, and read again when it is used
+        return InventoryEntry(source, (), None, None, None, (), "")
     images = len(test.images)
     return InventoryEntry(source, test.labels, folder, count, images, tuple(shape), preparation_of(name))
 

@@ -209,8 +209,11 @@ def _of_tables(tables: Sequence[SplitTable], wanted: Wanted) -> _Images:
     size = wanted.size or (shape[1], shape[0])
     grey = (len(shape) == 2 or shape[2] == 1) if wanted.color is None else wanted.color == "grey"
     if math.prod(_shape(size, grey)) == math.prod(shape) and size == (shape[1], shape[0]):
-        pixels = np.concatenate([table.images for table in tables])
+        pixels, notes = np.concatenate([table.images for table in tables]), []
     else:
+        height, width = shape[:2]
+        done = f"become {size[0]}×{size[1]} (--preparation {wanted.preparation or _AS_IS})"
+        notes = [f"{tables[0].name}: images of {width}×{height} {done}"]
         fitted = [
             fit_picture(image, table.name, _shape(size, grey), wanted.preparation or _AS_IS).pixels
             for table in tables
@@ -226,6 +229,7 @@ def _of_tables(tables: Sequence[SplitTable], wanted: Wanted) -> _Images:
         if len(tables) > 1
         else None,
         (),
+        notes,
     )
 
 

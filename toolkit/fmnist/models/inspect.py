@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from fmnist.models.contents import InspectedWeight, ModelContents, measure_weight
 from fmnist.models.open import Execution, describe, open_model
 from fmnist.models.readers import read_keras, read_npz, read_onnx, read_tflite
+from fmnist.models.select import select_artifacts
 from fmnist.results.model_file import ModelFile
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime.artifact.contract import InputContract
@@ -131,7 +132,7 @@ def select_model(named: Path | None) -> tuple[Path, Run | None]:
             require_there(named)
         return named, None
     run = Run(named) if named is not None else newest_run()
-    return run.model if run.has_original() else run.artifacts()[0], run
+    return run.model if run.has_original() else select_artifacts([run.folder]).paths[0], run
 
 
 def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = True) -> Inspection:

@@ -121,6 +121,11 @@ def open_on(path: Path, how: Execution, dataset: Callable[[Session], Dataset]) -
         images = dataset(session)
         labels = session.info.labels
         if labels != images.labels and sorted(labels) == sorted(images.labels):
+            if is_keras(path):
+                raise ModelError(
+                    f"{path}: has the classes of {images.name} in another order by its labels; name them in "
+                    "the order of the model's outputs, which must be that of the data set"
+                )
             session.close()
             session = _open(path, how := replace(how, order=images.labels))
             say(

@@ -188,7 +188,7 @@ def _metadata(metadata: Metadata) -> dict[str, str]:
         facts["proof"] = _pairs(metadata.proof)
     if metadata.golden:
         facts["golden"] = _golden(metadata.golden)
-    facts["pictures"] = f"prepared as {metadata.preparation or 'nobody says'}"
+    facts["pictures"] = f"prepared as {metadata.preparation}" if metadata.preparation else "nobody says how"
     if metadata.statistics:
         facts["training"] = _statistics(metadata.statistics)
     return facts

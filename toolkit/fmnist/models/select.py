@@ -141,10 +141,17 @@ class Splits:
         self.preparation = preparation
         self._load = cache(self._read)
 
-    def _read(self, name: str, wanted: Wanted | None) -> Dataset:
-        from fmnist.datasets.read import as_idx  # takes a while, which one prediction needs not
+    @property
+    def is_named(self) -> bool:
+        """Whether the user named a data set for all models."""
+        return self._named is not None
 
-        split = load_dataset(as_idx(name, wanted), "test", self._data_dir)
+    def _read(self, name: str, wanted: Wanted | None) -> Dataset:
+        if self._named:  # else a file says it, which may come from anywhere
+            from fmnist.datasets.read import as_idx  # takes a while, which one prediction needs not
+
+            name = as_idx(name, wanted)
+        split = load_dataset(name, "test", self._data_dir)
         say_notes(split.notes)
         return split
 

@@ -292,7 +292,7 @@ def junit_xml(results: Sequence[ModelParity]) -> str:
 def _limits(parity: Parity) -> list[str]:
     """Return the limits that a model had to keep."""
     gate = parity.gate
-    limits = ["max-drop", "min-agreement"]
+    limits = ["max-drop", *(["min-accuracy"] if gate.min_accuracy else []), "min-agreement"]
     limits += ["max-difference"] if gate.max_difference is not None else []
     flips = (gate.max_confident_flips, gate.max_confident_share)
     return limits + (["max-confident-flips"] if flips != (None, None) else [])

@@ -11,6 +11,8 @@ from typing import Any
 from fmnist.results.read import read_json
 from fmnist.runs.history import Epoch
 from fmnist.runs.settings import TrainSettings
+from fmnist_runtime.artifact.contract import RAW, parse_range
+from fmnist_runtime.data.preparation import parse_preparation
 from fmnist_runtime.engines import KERAS_SUFFIXES
 from fmnist_runtime.errors import FmnistError, OutputError, ResultError
 from fmnist_runtime.files import require_writable, sha256_file
@@ -87,10 +89,11 @@ class Run:
     @property
     def model(self) -> Path:
         """The original: a Keras model, which a training wrote or somebody else."""
-        names = [f"model{suffix}" for suffix in KERAS_SUFFIXES]
-        return next(
-            (path for name in names if (path := self.folder / name).is_file()), self.folder / names[0]
-        )
+        return next((path for path in self.originals() if path.is_file()), self.originals()[0])
+
+    def originals(self) -> list[Path]:
+        """Return the paths that an original may have; a training writes the first."""
+        return [self.folder / f"model{suffix}" for suffix in KERAS_SUFFIXES]
 
     @property
     def history(self) -> Path:
@@ -131,7 +134,10 @@ class Run:
             ResultError: It was imported.
         """
         if self.is_imported():
-            raise ResultError(f"{self.folder}: holds an imported model, of which there is no training here")
+            raise ResultError(
+                f"{self.folder}: holds an imported model, of which there is no training here; to train its "
+                "Keras model further: fmnist train --resume FILE"
+            )
 
     def require_original(self) -> None:
         """Check that there is a Keras model.
@@ -190,6 +196,11 @@ class Run:
         if not all(isinstance(text, str) for text in texts):
             verb = "import" if self.is_imported() else "train"
             raise ResultError(f"{path}: is damaged; {verb} the model again")
+        try:
+            parse_range(record.get("input_range", RAW))
+            parse_preparation(record["settings"].get("preparation") or "stretch")
+        except (ValueError, AttributeError) as error:
+            raise ResultError(f"{path}: is damaged ({error}); make the run again") from error
         return record
 
     def recorded_scores(self) -> Reference:
@@ -200,7 +211,8 @@ class Run:
         """
         reference = read_reference(self.reference)
         if self.model.is_file() and sha256_file(self.model) != reference.model_sha256:
-            raise ResultError(f"{self.reference}: is not of {self.model.name}; train the run again")
+            verb = "import it" if self.is_imported() else "train the run"
+            raise ResultError(f"{self.reference}: is not of {self.model.name}; {verb} again")
         return reference
 
     def artifacts(self) -> list[Path]:
@@ -211,7 +223,8 @@ class Run:
         paths = [path for path, current in self._exported() if current]
         for artifact in paths:
             if not artifact.is_file():
-                raise ResultError(f"{artifact}: is gone; make it again with: fmnist export {self.model}")
+                verb = f"export {self.model}" if self.has_original() else "import FILE"
+                raise ResultError(f"{artifact}: is gone; make it again with: fmnist {verb}")
         return paths
 
     def stale_artifacts(self) -> list[Path]:

@@ -20,6 +20,8 @@ class TrainSettings:
     """Images per step of the optimizer."""
     network: str = "mlp"
     """``mlp``, the network of the lectures; ``cnn``, a small convolutional one; or ``FILE.py:FUNCTION``."""
+    network_sha256: str = ""
+    """SHA-256 of the function's file; empty without one."""
     hidden: tuple[int, ...] = (128,)
     """Units of each hidden layer of ``mlp``."""
     dropout: float = 0.2
@@ -71,5 +73,6 @@ CNN = TrainSettings(
     learning_rate=0.003,
     cosine_decay=True,
     augment=("shift",),
+    label_smoothing=0.1,
 )
 """Settings of ``--network cnn`` unless others are given."""

@@ -64,8 +64,8 @@ class EpochLoop:
         self._classes = len(training.labels)
         self._loss = keras.losses.CategoricalCrossentropy(label_smoothing=settings.label_smoothing)
         model.optimizer.build(model.trainable_variables)
-        rate = model.optimizer.get_config()["learning_rate"]
-        self._has_schedule = not isinstance(rate, int | float)  # which somebody else's model may have
+        # Somebody else's model may have a schedule, which is written as a dictionary.
+        self._has_schedule = isinstance(model.optimizer.get_config().get("learning_rate"), dict)
         self._train = tf.function(self._train_epoch)
         self._validate = tf.function(self._score)
 

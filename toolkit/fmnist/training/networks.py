@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import keras
 import numpy as np
 
 from fmnist.runs.settings import TrainSettings
+from fmnist_exporters.original.session import load_keras
 from fmnist_runtime.errors import ModelError
 
 _CHANNELS = (16, 32, 48, 64, 128)
@@ -93,18 +95,20 @@ def _of_function(named: str, image_shape: tuple[int, ...], classes: int) -> kera
         spec.loader.exec_module(module)
         make: Any = getattr(module, name)
         model = make(image_shape, classes)
-    except AttributeError as error:
-        raise ModelError(f"{file}: {name} fails or is missing ({error})") from error
+        _check(model, named, image_shape, classes)
+    except ModelError:
+        raise
     except Exception as error:  # the user's code may raise anything
-        raise ModelError(f"{file}: {name} fails ({type(error).__name__}: {error})") from error
-    _check(model, named, image_shape, classes)
+        raise ModelError(f"{named}: fails ({type(error).__name__}: {error})") from error
     return model
 
 
 def _check(model: Any, named: str, image_shape: tuple[int, ...], classes: int) -> None:
-    """Check that a user's network maps raw pixels of an image to probabilities."""
+    """Check that a user's network maps raw pixels to probabilities, and can be loaded without its code."""
     if not isinstance(model, keras.Model):
         raise ModelError(f"{named}: returns {type(model).__name__}, not a Keras model")
+    if not model.built:
+        raise ModelError(f"{named}: gives a model that is not built; begin it with keras.Input(image_shape)")
     wanted, found = ((None, *image_shape), (None, classes)), (model.input_shape, model.output_shape)
     if found != wanted:
         raise ModelError(
@@ -115,3 +119,10 @@ def _check(model: Any, named: str, image_shape: tuple[int, ...], classes: int) -
     sums = np.asarray(model(noise, training=False)).sum(axis=1)
     if not np.allclose(sums, 1, atol=1e-3):
         raise ModelError(f"{named}: does not end in softmax: its outputs for raw pixels sum to {sums[0]:.3g}")
+    with tempfile.TemporaryDirectory() as folder:
+        saved = Path(folder) / "model.keras"
+        model.save(saved)
+        try:
+            load_keras(saved)
+        except ModelError as error:
+            raise ModelError(f"{named}: {str(error).removeprefix(f'{saved}: ')}") from error

@@ -53,6 +53,9 @@ def resume(
         ResultError: There is nothing to continue, or the settings are not those of the training.
         FmnistError: The training could not be done.
     """
+    if source.is_dir() and Run(source).is_imported():
+        Run(source).require_original()
+        source = Run(source).model
     in_place, start = source.is_dir(), None
     if in_place:
         Run(source).require_trained()
@@ -62,7 +65,10 @@ def resume(
         if start.settings:
             raise ResultError(f"{source}: was trained here, on raw pixels; leave out --input-range")
         start = replace(start, input_range=input_range)
-    known = start.settings or replace(PRESETS["lecture"], epochs=0)
+    known = start.settings or _settings_of(source)
+    for name in _OF_THE_MODEL if start.settings is None else ():
+        if name in given:
+            raise ResultError(f"{source}: has its own network and optimizer; leave out --{name}")
     for name, value in given.items() if start.settings else ():
         if name != "epochs" and getattr(known, name) != value:
             raise ResultError(
@@ -80,7 +86,7 @@ def resume(
     if known.cosine_decay and start.settings and settings.epochs != known.epochs:
         raise ResultError(
             f"{source}: its learning rate has fallen to 0 at epoch {known.epochs}; "
-            f"train again with --preset best --epochs {settings.epochs}"
+            f"train again with --epochs {settings.epochs}"
         )
     run = Run(source) if in_place else Run(out) if out else new_run(settings.dataset)
     require_ours(run, force or in_place)
@@ -130,14 +136,30 @@ def _unfinished(run: Run, settings: TrainSettings, data_dir: Path | None) -> Che
     return start if start.train_digest == digest else None
 
 
+_OF_THE_MODEL = ("network", "hidden", "activation", "dropout", "optimizer")
+"""Settings that a model from elsewhere decides itself."""
+
+
+def _settings_of(model: Path) -> TrainSettings:
+    """Return settings to train a model from elsewhere with: on the data set that it was imported with."""
+    settings = replace(PRESETS["lecture"], epochs=0, network=model.name, hidden=(), dropout=0.0)
+    run = run_of(model)
+    if run and run.is_imported() and model.name == run.model.name:
+        imported = run.training()["settings"]
+        settings = replace(settings, dataset=imported["dataset"], preparation=imported.get("preparation", ""))
+    return settings
+
+
 def _state_of_file(path: Path) -> Checkpoint:
     if not path.suffix:
         require_there(path)
     require_file(path, "a run or a .keras model", ModelError)
     run = run_of(path)
-    if run is None or run.is_imported() or path.name != run.model.name:
+    if run is None or path.name != run.model.name:
         return Checkpoint(path, (), None, "")
     record = run.training()
+    if run.is_imported():
+        return Checkpoint(path, (), None, "", record["input_range"])
     return Checkpoint(
         model=path,
         epochs=read_history(run.history),

@@ -167,7 +167,11 @@ def _interrupted(run: Run) -> TrainingStoppedError:
 def _finish(
     model: Any, epochs: tuple[Epoch, ...], training: Dataset, test: Dataset, settings: TrainSettings, run: Run
 ) -> Training:
-    write_atomically(run.model, model_bytes(model))
+    content = model_bytes(model)
+    run.import_json.unlink(missing_ok=True)  # of a model that was imported before, as its file is
+    for path in run.originals()[1:]:
+        path.unlink(missing_ok=True)
+    write_atomically(run.model, content)
     write_atomically(run.history, history_csv(epochs))
     reference = score_original(run.model, test)
     write_reference(run.reference, reference)
@@ -231,6 +235,9 @@ def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
         raise ModelError(f"{path}: its optimizer cannot be restored ({error})") from error
     if getattr(model, "optimizer", None) is None:  # missing in a model that was never compiled
         model.compile(keras.optimizers.Adam(settings.learning_rate), "sparse_categorical_crossentropy")
+    has_schedule = isinstance(model.optimizer.get_config().get("learning_rate"), dict)
+    if has_schedule and settings.learning_rate != TrainSettings.learning_rate:
+        raise ModelError(f"{path}: follows a schedule of its own; leave out --learning-rate")
     return model if taken == RAW else _of_raw_pixels(model, parse_range(taken))
 
 
