@@ -143,6 +143,7 @@ def test_data_list_and_verify(fmnist):
         "10,000",
         "28x28",
         "10",
+        "fashion-mnist",
     ]
     verified = fmnist("data", "verify")
     assert verified.returncode == 0

@@ -6,7 +6,6 @@ import json
 from functools import partial
 from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
 from support import DATA
@@ -15,6 +14,7 @@ from support.photographs import BACKGROUNDS, pen, set_in_type, shop, telephone, 
 from fmnist_runtime.data.datasets import load_dataset
 
 pytest.importorskip("tensorflow")
+matplotlib = pytest.importorskip("matplotlib")
 FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 TYPES = ("DejaVuSans.ttf", "DejaVuSerif-Italic.ttf", "cmr10.ttf", "STIXGeneral.ttf")
 
