@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import json
 import re
+import shutil
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
@@ -113,15 +115,48 @@ class KerasSession(BaseSession):
         return Plan(image_writer(pixels, shape, self._raw), call, scores)
 
 
-class _OldDepthwise(keras.layers.DepthwiseConv2D):  # type: ignore[misc]
-    """Reads a layer of Keras 2, whose configuration has one group, which Keras 3 rejects."""
+def _modern(config: Any) -> Any:
+    """Return the configuration of a Keras 2 model as Keras 3 reads it.
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """Return the layer of this Keras."""
-        if config.get("groups") == 1:
-            config = {key: value for key, value in config.items() if key != "groups"}
-        return keras.layers.DepthwiseConv2D.from_config(config)
+    Keras 2 has names of its modules, one group in depthwise convolutions, lists of one axis in
+    normalisations, and lists of one input and output in models, all of which Keras 3 rejects or takes
+    otherwise. Teachable Machine writes such files.
+    """
+    if isinstance(config, list):
+        return [_modern(each) for each in config]
+    if not isinstance(config, dict):
+        return config
+    kept = {key: _modern(value) for key, value in config.items()}
+    inner = kept.get("config")
+    if "class_name" in kept and isinstance(inner, dict):
+        kept = {key: value for key, value in kept.items() if key not in ("module", "registered_name")}
+        axis = inner.get("axis")
+        if kept["class_name"] == "DepthwiseConv2D" and inner.get("groups") == 1:
+            del inner["groups"]
+        if kept["class_name"] == "BatchNormalization" and isinstance(axis, list) and len(axis) == 1:
+            inner["axis"] = axis[0]
+        for ends in ("input_layers", "output_layers"):
+            if isinstance(inner.get(ends), list) and len(inner[ends]) == 1:
+                inner[ends] = inner[ends][0]  # else the model returns a list of one
+    return kept
+
+
+def _load_hdf5(path: Path) -> Any:
+    """Load a model from HDF5, in which Keras 2 keeps models."""
+    import h5py  # Keras requires it
+
+    if _saved_by(path).startswith("Keras 3"):
+        return keras.saving.load_model(path, compile=False)
+    image = keras.Input((1,))
+    inside = {"Functional": type(keras.Model(image, image))}  # a model inside another one
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / path.name
+        shutil.copyfile(path, copy)
+        with h5py.File(copy, "r+") as file:
+            if "model_config" in file.attrs:
+                text = file.attrs["model_config"]
+                file.attrs["model_config"] = json.dumps(_modern(json.loads(text)))
+        return keras.saving.load_model(copy, custom_objects=inside, compile=False)
 
 
 def load_keras(path: Path) -> Any:
@@ -133,9 +168,10 @@ def load_keras(path: Path) -> Any:
     if path.suffix.lower() not in KERAS_SUFFIXES:
         raise ModelError(f"{path}: a Keras model's file ends in {KERAS_ENDINGS}")
     require_file(path, "a Keras model", ModelError)
-    old = {"DepthwiseConv2D": _OldDepthwise} if path.suffix.lower() in _HDF5_SUFFIXES else None
     try:
-        return keras.saving.load_model(path, custom_objects=old, compile=False)
+        if path.suffix.lower() in _HDF5_SUFFIXES:
+            return _load_hdf5(path)
+        return keras.saving.load_model(path, compile=False)
     except Exception as error:  # Keras's exceptions for damaged files have no other common base
         raise ModelError(f"{path}: {explain_wrong_file(path) or _reason(error, path)}") from error
 
