@@ -92,6 +92,7 @@ def test_a_depthwise_layer_of_keras_2_is_read(tmp_path):
         config = file.attrs["model_config"]
         assert '"depth_multiplier"' in config
         file.attrs["model_config"] = config.replace('"depth_multiplier"', '"groups": 1, "depth_multiplier"')
+        file.attrs["keras_version"] = "2.15.0"
     assert type(load_keras(path).layers[0]) is layers.DepthwiseConv2D
 
 
