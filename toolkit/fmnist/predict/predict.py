@@ -18,6 +18,8 @@ _BLOCK = 256
 """Largest number of images that are scored at once."""
 _BLOCK_BYTES = 2**20
 """Largest number of pixel bytes in a block; a larger image is scored alone."""
+_BLOCK_READ = 2**26
+"""Pixels of pictures that are read before their answers are given: a second of reading, as of 5 photographs."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,14 @@ def predict_images(
     """
     size = 1 if live else max(1, min(_BLOCK, _BLOCK_BYTES // math.prod(session.info.input_shape)))
     block: list[Reading] = []
+    read = 0
     for reading in readings:
         block.append(reading)
-        if len(block) == size:
+        read += reading[1].width * reading[1].height if isinstance(reading[1], Picture) else 0
+        if len(block) == size or read >= _BLOCK_READ:
             yield from _answer(session, block, top)
             block.clear()
+            read = 0
     yield from _answer(session, block, top)
 
 
