@@ -19,7 +19,7 @@ _BLOCK = 256
 _BLOCK_BYTES = 2**20
 """Largest number of pixel bytes in a block; a larger image is scored alone."""
 _BLOCK_READ = 2**26
-"""Pixels of pictures that are read before their answers are given: a second of reading, as of 5 photographs."""
+"""Pixels of pictures that are read before their answers are given: of 5 photographs, about a second."""
 
 
 @dataclass(frozen=True)
