@@ -47,12 +47,13 @@ def pen(digit: int, random: np.random.Generator, size: int) -> Image.Image:
     return ink.filter(ImageFilter.GaussianBlur(width / 4))
 
 
-def set_in_type(digit: int, font: Path, size: int) -> Image.Image:
-    """Set a digit in a typeface."""
+def set_in_type(digit: int, slant: float, size: int) -> Image.Image:
+    """Set a digit in Pillow's own typeface, upright or slanted."""
     ink = Image.new("L", (size, size))
-    drawn = ImageFont.truetype(str(font), round(size * 0.8))
-    ImageDraw.Draw(ink).text((size / 2, size / 2), str(digit), 255, drawn, anchor="mm")
-    return ink
+    font = ImageFont.load_default(round(size * 0.8))
+    ImageDraw.Draw(ink).text((size / 2, size / 2), str(digit), 255, font, anchor="mm")
+    to_upright = (1, slant, -slant * size / 2, 0, 1, 0)
+    return ink.transform(ink.size, Image.Transform.AFFINE, to_upright, Image.Resampling.BICUBIC)
 
 
 def written(image: NDArray[np.uint8], size: int) -> Image.Image:

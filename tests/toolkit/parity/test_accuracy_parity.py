@@ -93,12 +93,12 @@ def test_an_answer_does_not_depend_on_the_batch(full, recipe, t10k):
     ("format", "scheme", "limit"), [("tflite", "int8", 114_000), ("tflite", "float32", 412_000)]
 )
 def test_a_file_is_its_weights_and_little_more(full, format, scheme, limit):
-    """101,632 weights and 138 biases; what the artifact says of itself takes less than 8 kB more."""
+    """101,632 weights and 138 biases; what the artifact says of itself takes less than 9 kB more."""
     [path] = (full.folder / "runs" / "fashion-mnist" / "export").glob(f"*-{scheme}.{format}")
     container = read_container(path)
     assert container is not None
     assert container.model_bytes <= limit
-    assert path.stat().st_size - container.model_bytes < 8000
+    assert path.stat().st_size - container.model_bytes < 9000
 
 
 @pytest.mark.parametrize("recipe", RECIPES, ids=lambda recipe: f"{recipe.format} {recipe.scheme}")

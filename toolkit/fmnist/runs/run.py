@@ -194,8 +194,8 @@ class Run:
         texts += labels if isinstance(labels, list) else [None]
         texts += [record.get("file")] if self.is_imported() else []
         if not all(isinstance(text, str) for text in texts):
-            verb = "import" if self.is_imported() else "train"
-            raise ResultError(f"{path}: is damaged; {verb} the model again")
+            mend = "import the model" if self.is_imported() else "train the run"
+            raise ResultError(f"{path}: is damaged; {mend} again")
         try:
             parse_range(record.get("input_range", RAW))
             parse_preparation(record["settings"].get("preparation") or "stretch")
