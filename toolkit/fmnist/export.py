@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fmnist.datasets.read import Wanted, as_idx
+from fmnist.datasets.read import as_idx, wanted_like
 from fmnist.models.open import is_keras
 from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
@@ -208,13 +208,14 @@ def _source(origin: Origin) -> Source:
 
     run = run_of(origin.model)
     name, digest, labels = "", "", None
-    declared = str(run.training()["settings"].get("preparation", "")) if run else ""
+    record = run.training() if run else {"settings": {}}
+    declared = str(record["settings"].get("preparation", ""))
     if origin.dataset:
-        dataset = as_idx(origin.dataset, Wanted(preparation=declared))
+        like = wanted_like(record["settings"]["dataset"], origin.data_dir) if run else None
+        dataset = as_idx(origin.dataset, like)
         test = load_dataset(dataset, "test", origin.data_dir)
         name, digest, labels = dataset_reference(dataset), test.digest, test.labels
     elif run:
-        record = run.training()
         name, digest, labels = record["settings"]["dataset"], record["test_digest"], tuple(record["labels"])
 
     def load_training() -> Dataset:

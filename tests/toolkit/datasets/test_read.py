@@ -520,6 +520,25 @@ def test_no_picture_is_inverted_for_a_model_of_pictures_as_they_are(tmp_path, fm
     assert json.loads(turned.stdout)["inverted"]
 
 
+def test_other_pictures_are_read_for_the_model_by_every_verb(tmp_path, fmnist, cache):
+    """In its size and colours, and with its preparation, which no option repeats."""
+    fill(tmp_path / "photos", 200)
+    fill(tmp_path / "others", 100, 200)
+    options = ("--image-size", "20x24", "--color", "grey", "--preparation", "pad")
+    trained = fmnist("train", "--dataset", "photos", *options, "--epochs", 3, "--hidden", 16)
+    assert trained.returncode == 0, trained.stderr
+    for dataset in ("photos", "others"):
+        exported = fmnist("export", "runs/photos", "--dataset", dataset, "--quantize", "int8", "--force")
+        assert exported.returncode == 0, exported.stderr
+        for verb in (["eval"], ["bench", "--duration", 0.1, "--processes", 1]):
+            done = fmnist(*verb, "--dataset", dataset)
+            assert done.returncode == 0, done.stderr
+    against = fmnist("parity", "--dataset", "photos", "--max-drop", 9)
+    assert against.returncode == 0, against.stdout + against.stderr
+    listed = [line for line in fmnist("data", "list").stdout.splitlines() if "/others " in line]
+    assert [line.split()[-1] for line in listed] == ["pad"]
+
+
 def test_a_run_outlives_the_cache(tmp_path, fmnist, cache):
     """Reading the same pictures again gives the folder that the run names."""
     fill(tmp_path / "photos", 100)

@@ -29,11 +29,20 @@ from fmnist.datasets.pictures import (
 )
 from fmnist.datasets.tables import TABLES, SplitTable, find_tables, read_tables
 from fmnist.text.progress import Progress, say
-from fmnist_runtime.data.datasets import KNOWN, SOURCE, Split, file_names, find_file, read_folder
-from fmnist_runtime.data.idx import idx_header
+from fmnist_runtime.data.datasets import (
+    KNOWN,
+    SOURCE,
+    Split,
+    file_names,
+    find_file,
+    find_files,
+    preparation_of,
+    read_folder,
+)
+from fmnist_runtime.data.idx import idx_header, read_idx_shape
 from fmnist_runtime.data.images import fit_picture
 from fmnist_runtime.data.preparation import parse_preparation
-from fmnist_runtime.errors import DatasetError, OutputError
+from fmnist_runtime.errors import DatasetError, FmnistError, OutputError
 from fmnist_runtime.files import write_atomically
 
 TEST_SHARE = 0.2
@@ -106,12 +115,23 @@ def is_known(name: str) -> bool:
     return name in KNOWN or not path.exists() or _is_idx(path)
 
 
+def wanted_like(dataset: str, data_dir: Path | None) -> Wanted | None:
+    """Return how other pictures are read for a model of a data set; None if that is not there."""
+    try:
+        images, _ = find_files(dataset, "test", data_dir)
+        _, height, width, *channels = read_idx_shape(images)
+    except (FmnistError, ValueError):
+        return None
+    color = "rgb" if channels == [3] else "grey"
+    return Wanted((width, height), color, preparation=preparation_of(dataset, data_dir))
+
+
 def read_before() -> list[tuple[str, Path]]:
-    """Return the data sets in the cache: what each was read from, and its folder."""
+    """Return the data sets in the cache: what each was read from, if that is still there, and its folder."""
     cache = read_folder()
     records = (_known(index) for index in sorted(cache.glob("*.json")))
     found = {(str(record.get("source")), cache / str(record.get("folder"))) for record in records}
-    return sorted((source, folder) for source, folder in found if _is_idx(folder))
+    return sorted((source, folder) for source, folder in found if Path(source).exists() and _is_idx(folder))
 
 
 def _is_idx(path: Path) -> bool:

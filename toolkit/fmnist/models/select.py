@@ -199,6 +199,10 @@ class Splits:
         name = self._named or dataset
         if name is None:
             raise DatasetError(f"{path}: does not name its data set; give it with --dataset")
+        if self._named and wanted is None and dataset:
+            from fmnist.datasets.read import wanted_like
+
+            wanted = wanted_like(dataset, self._data_dir)
         return self._load(name, wanted)
 
     def _wanted(self, info: ModelInfo) -> Wanted | None:
