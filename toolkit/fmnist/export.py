@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +212,8 @@ def _source(origin: Origin) -> Source:
     declared = str(record["settings"].get("preparation", ""))
     if origin.dataset:
         like = wanted_like(record["settings"]["dataset"], origin.data_dir) if run else None
+        if like and declared:
+            like = replace(like, preparation=declared)
         dataset = as_idx(origin.dataset, like)
         test = load_dataset(dataset, "test", origin.data_dir)
         name, digest, labels = dataset_reference(dataset), test.digest, test.labels

@@ -24,7 +24,7 @@ from fmnist_runtime.data.datasets import Dataset, dataset_reference, preparation
 from fmnist_runtime.data.labels import is_numbered
 from fmnist_runtime.engines import KERAS_SUFFIXES
 from fmnist_runtime.errors import DatasetError, OutputError, needs_extra
-from fmnist_runtime.evaluate import evaluate
+from fmnist_runtime.evaluate import evaluate, require_classes
 from fmnist_runtime.files import require_writable, write_atomically
 from fmnist_runtime.recorded import Reference, write_reference
 
@@ -166,6 +166,7 @@ def _open(path: Path, how: Execution, splits: Splits) -> tuple[Any, Dataset | No
         session.info.contract.require_range(path)
         return session, None
     session, dataset = open_on(path, how, splits.of)
+    require_classes(session, dataset)  # also where the user names the range, so that nothing is searched
     contract, labels = session.info.contract, session.info.labels
     if is_numbered(labels) and not is_numbered(dataset.labels) and len(labels) == len(dataset.labels):
         session.close()

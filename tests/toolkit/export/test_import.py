@@ -136,8 +136,8 @@ def test_a_class_that_has_another_number_in_the_data_set_is_refused(fails, fmnis
     labels = [*theirs[1:-1], theirs[0], "Boots"]
     path = tmp_path / "stranger.tflite"
     path.write_bytes(with_metadata(tflite(), (0,), (255,), "\n".join(labels).encode()))
-    for verb in ("eval", "import"):
-        line = fails(verb, path, *FASHION)
+    for verb in (("eval",), ("import",), ("import", "--input-range", "0-1")):
+        line = fails(*verb, path, *FASHION)
         assert "its class 8 is called 'T-shirt/top', which is class 0 of fashion-mnist" in line
         assert "in the order of the model's scores, with --labels FILE" in line
     (tmp_path / "labels.txt").write_text("\n".join(theirs))

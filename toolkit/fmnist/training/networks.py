@@ -57,8 +57,7 @@ def _mlp(settings: TrainSettings, image_shape: tuple[int, ...], classes: int) ->
 def _cnn(settings: TrainSettings, image_shape: tuple[int, ...], classes: int) -> keras.Model:
     """Four convolutions of 3 × 3, two of them with a stride, one of 1 × 1, and the mean over the image.
 
-    An export folds the normalisation into the convolutions, and int8 keeps what is between 0 and a ReLU's
-    largest value, without a layer that only moves numbers.
+    An export folds the normalisation into the convolutions.
     """
     image = keras.Input(image_shape, name="image")
     features = keras.layers.Rescaling(1 / 255, name="normalisation")(image)

@@ -219,7 +219,7 @@ def model_bytes(model: Any) -> bytes:
 
 
 def _load(start: Checkpoint, training: Dataset, settings: TrainSettings) -> Any:
-    """Load a model with its optimizer's state; without one, use the settings' optimizer."""
+    """Load a model with its optimizer's state; without an optimizer, use Adam."""
     path, taken = start.model, start.input_range or RAW
     with KerasSession(path, training.labels, input_range=taken) as session:  # checks file, shapes, classes
         with images_of_a_dataset():
