@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fmnist.models.open import Execution, is_keras, open_model, open_on
+from fmnist.models.open import Execution, is_keras, is_model_file, open_model, open_on
 from fmnist.models.select import Splits
 from fmnist.results.write import to_json
 from fmnist.runs.run import RUNS, ImportBody, ImportSettings, Run, is_run
@@ -23,7 +23,7 @@ from fmnist_runtime.artifact.stored import read_stored_types
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, preparation_of
 from fmnist_runtime.data.labels import is_numbered
 from fmnist_runtime.engines import KERAS_SUFFIXES
-from fmnist_runtime.errors import DatasetError, OutputError, needs_extra
+from fmnist_runtime.errors import DatasetError, ModelError, OutputError, needs_extra
 from fmnist_runtime.evaluate import evaluate, require_classes
 from fmnist_runtime.files import require_writable, write_atomically
 from fmnist_runtime.recorded import Reference, write_reference
@@ -65,6 +65,8 @@ def import_model(path: Path, how: Execution, splits: Splits, out: Path | None, f
         FmnistError: It cannot be opened or imported, or the data set is missing or does not match.
         OutputError: Another file is in the way.
     """
+    if not is_model_file(path):
+        raise ModelError(f"{path}: a model to import ends in .keras, .h5, .hdf5, .tflite or .onnx")
     if is_keras(path) and not splits.is_named:
         raise DatasetError(
             f"{path}: a Keras model is imported with its answers to test images; name them with --dataset"

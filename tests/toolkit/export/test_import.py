@@ -322,6 +322,9 @@ def test_a_keras_model_needs_images(their_keras, fails):
 
 
 def test_what_cannot_be_imported(fails, tmp_path):
+    (tmp_path / "notes.txt").write_text("no model")
+    line = fails("import", "notes.txt", *FASHION)
+    assert "notes.txt: a model to import ends in .keras, .h5, .hdf5, .tflite or .onnx" in line
     (tmp_path / "stranger.tflite").write_bytes(pack(tflite()))
     assert "does not say its input range" in fails("import", "stranger.tflite")
     sealed = TINY / "export" / "model-int8.tflite"
