@@ -199,7 +199,7 @@ def idx_mutant(seed: int) -> tuple[str, bytes]:
     rng = random.Random(f"idx {seed}")
     shape = rng.choice(((20, 28, 28), (50,), (5, 8, 8, 3)))
     array = np.random.default_rng(seed).integers(0, 256, shape, np.uint8)
-    content = idx_header(array) + array.tobytes()
+    content = idx_header(array.shape) + array.tobytes()
     if rng.random() < 0.7:
         content = corrupt(content, rng, content)
     if rng.random() < 0.5:

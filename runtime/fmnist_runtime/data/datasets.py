@@ -100,7 +100,7 @@ class Dataset:
         """SHA-256 of the decompressed images file followed by the decompressed labels file."""
         digest = hashlib.sha256()
         for array in (self.images, self.targets):
-            digest.update(idx_header(array))
+            digest.update(idx_header(array.shape))
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
 

@@ -85,14 +85,14 @@ def read_idx_shape(path: Path) -> tuple[int, ...]:
 
 def idx_sha256(array: NDArray[np.uint8]) -> str:
     """Return the SHA-256 of the array as a plain IDX file, as ``zcat FILE.gz | sha256sum`` prints it."""
-    digest = hashlib.sha256(idx_header(array))
+    digest = hashlib.sha256(idx_header(array.shape))
     digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
-def idx_header(array: NDArray[np.uint8]) -> bytes:
-    """Return the header of the IDX file of this array."""
-    return struct.pack(f">HBB{array.ndim}I", 0, _UINT8, array.ndim, *array.shape)
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """Return the header of the IDX file of a uint8 array of this shape."""
+    return struct.pack(f">HBB{len(shape)}I", 0, _UINT8, len(shape), *shape)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from fmnist_runtime.errors import DatasetError
 
 def write_idx(path: Path, array: np.ndarray) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(idx_header(array) + array.tobytes())
+    path.write_bytes(idx_header(array.shape) + array.tobytes())
 
 
 def write_own(folder: Path, images: int = 4, labels: int = 4, shape: tuple[int, int] = (2, 3)) -> Path:

@@ -326,7 +326,7 @@ def test_images_that_do_not_fit_the_model(tmp_path, fails):
     own = tmp_path / "own"
     square, targets = np.zeros((4, 32, 32), np.uint8), np.arange(4, dtype=np.uint8)
     write(own / "t10k-images-idx3-ubyte", idx_header(square) + square.tobytes())
-    write(own / "t10k-labels-idx1-ubyte", idx_header(targets) + targets.tobytes())
+    write(own / "t10k-labels-idx1-ubyte", idx_header(targets.shape) + targets.tobytes())
     line = fails("eval", INT8, "--dataset", own)
     assert f"28×28, but these are 32×32, of {own}; name the one it was trained on with --dataset" in line
 

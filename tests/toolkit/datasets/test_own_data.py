@@ -32,7 +32,7 @@ def write_own(folder: Path, shape: tuple[int, ...]) -> Path:
             ("images-idx3", np.ascontiguousarray(images)),
             ("labels-idx1", whole.targets[chosen]),
         ):
-            (folder / f"{stem}-{kind}-ubyte").write_bytes(idx_header(array) + array.tobytes())
+            (folder / f"{stem}-{kind}-ubyte").write_bytes(idx_header(array.shape) + array.tobytes())
     (folder / "labels.txt").write_text("".join(f"{label}\n" for label in LABELS))
     return folder
 

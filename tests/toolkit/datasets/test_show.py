@@ -89,7 +89,7 @@ def test_a_small_data_set_in_colour_is_shown_whole(tmp_path, fmnist):
     targets = np.zeros(3, np.uint8)
     for stem, array in (("images-idx4", images), ("labels-idx1", targets)):
         name = f"train-{stem.replace('idx4', 'idx3')}-ubyte"
-        (tmp_path / name).write_bytes(idx_header(array) + array.tobytes())
+        (tmp_path / name).write_bytes(idx_header(array.shape) + array.tobytes())
     (tmp_path / "labels.txt").write_text("$red\n")
     result = fmnist("data", "show", "--dataset", ".", "--out", "red.svg")
     assert result.returncode == 0, result.stderr

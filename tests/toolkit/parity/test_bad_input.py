@@ -53,7 +53,7 @@ def recorded(tmp_path) -> Callable[..., Path]:
 def write_split(folder: Path, images: np.ndarray, targets: np.ndarray) -> Path:
     folder.mkdir()
     for kind, array in (("images-idx3", images), ("labels-idx1", targets)):
-        (folder / f"t10k-{kind}-ubyte").write_bytes(idx_header(array) + array.tobytes())
+        (folder / f"t10k-{kind}-ubyte").write_bytes(idx_header(array.shape) + array.tobytes())
     return folder
 
 

@@ -31,7 +31,7 @@ from fmnist_runtime.errors import DatasetError, TrainingStoppedError
 def write_split(folder: Path, stem: str, images: np.ndarray, targets: np.ndarray) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for kind, array in (("images-idx3", images), ("labels-idx1", targets)):
-        (folder / f"{stem}-{kind}-ubyte").write_bytes(idx_header(array) + array.tobytes())
+        (folder / f"{stem}-{kind}-ubyte").write_bytes(idx_header(array.shape) + array.tobytes())
 
 
 @pytest.fixture(scope="module")

@@ -51,9 +51,9 @@ _UNREADABLE_SHARE = 0.01
 _AS_IS = "stretch"
 """Preparation of pictures unless the user wants another."""
 _PIPELINE_SIZE = (28, 28)
-_BLOCK = 4096
-"""Images gathered at once."""
-_READ_AS = "fmnist.read-dataset/2"
+_SCRATCH = "scratch"
+"""The file of all images before they are split and ordered."""
+_READ_AS = "fmnist.read-dataset/3"
 """Changes when the same source gives other files."""
 
 
@@ -75,8 +75,10 @@ class Wanted:
 class _Images:
     """All images of a data set, before they are written."""
 
-    pixels: NDArray[np.uint8]
-    """uint8 ``[N, *image_shape]``."""
+    shape: tuple[int, ...]
+    """Shape of an image."""
+    places: NDArray[np.intp]
+    """int ``[N]``, the place of each in the file `_SCRATCH`, an IDX file that may hold more."""
     names: Sequence[str]
     """Name of each image."""
     targets: NDArray[np.uint8]
@@ -201,20 +203,18 @@ def _read(path: Path, wanted: Wanted, folder: Path) -> str:
     """Read a data set into a folder, and return a digest of it."""
     lists_only = path.is_dir() and not has_pictures(path)  # a list of files may lie beside pictures
     if path.suffix.lower() in TABLES or (lists_only and find_tables(path)):
-        images = _of_tables(read_tables(path, wanted.size), wanted)
+        images = _of_tables(read_tables(path, wanted.size), wanted, folder / _SCRATCH)
     elif path.suffix.lower() == PARQUET or (lists_only and find_parquet(path)):
-        images = _of_pictures(read_parquet(path), wanted, folder / "scratch")
+        images = _of_pictures(read_parquet(path), wanted, folder / _SCRATCH)
     elif inner := _inner(path):
         known = " or ".join(f"--dataset {name if name in KNOWN else path / name}" for name in inner)
         raise DatasetError(f"{path}: holds the data sets {', '.join(inner)}; name one: {known}")
     elif path.is_dir() or is_archive(path):
-        images = _of_pictures(find_pictures(path), wanted, folder / "scratch")
+        images = _of_pictures(find_pictures(path), wanted, folder / _SCRATCH)
     else:
         forms = "a folder of classes, a ZIP or tar of one, CSV, npz, Parquet, or a folder of IDX files"
         raise DatasetError(f"{path}: is no data set; give {forms}")
-    digest = _write(path, images, wanted, folder)
-    (folder / "scratch").unlink(missing_ok=True)
-    return digest
+    return _write(path, images, wanted, folder)
 
 
 def _inner(path: Path) -> list[str]:
@@ -222,7 +222,7 @@ def _inner(path: Path) -> list[str]:
     return sorted(each.name for each in path.iterdir() if _is_idx(each)) if path.is_dir() else []
 
 
-def _of_tables(tables: Sequence[SplitTable], wanted: Wanted) -> _Images:
+def _of_tables(tables: Sequence[SplitTable], wanted: Wanted, scratch: Path) -> _Images:
     """Return the images of tables, which are scaled only if the user wants another size or colour."""
     _check_tables(tables)
     shape = tables[0].images.shape[1:]
@@ -240,8 +240,12 @@ def _of_tables(tables: Sequence[SplitTable], wanted: Wanted) -> _Images:
             for image in table.images
         ]
         pixels = np.stack(fitted)
+    with scratch.open("xb") as file:
+        file.write(idx_header(pixels.shape))
+        file.write(np.ascontiguousarray(pixels).data)
     return _Images(
-        pixels,
+        pixels.shape[1:],
+        np.arange(len(pixels)),
         [f"{table.name} {number:,}" for table in tables for number in range(len(table.images))],
         np.concatenate([table.targets for table in tables]),
         [pixel_digest(image.tobytes()) for image in pixels],
@@ -304,12 +308,12 @@ def _of_pictures(source: Pictures, wanted: Wanted, scratch: Path) -> _Images:
             f"{', '.join(lines[:3])}{more}"
         )
     keep = np.array([each.number for each in found if not each.error])
-    whole = np.memmap(scratch, np.uint8, "r", shape=(total, *_shape(size, grey)))
     index = {label: number for number, label in enumerate(source.labels)}
     pictures = [source.pictures[number] for number in keep]
     is_test = None if pictures[0].split is None else np.array([each.split == "test" for each in pictures])
     return _Images(
-        whole if not unreadable else whole[keep],
+        _shape(size, grey),
+        keep,
         [picture.name for picture in pictures],
         np.array([index[picture.label] for picture in pictures], np.uint8),
         [each.digest for each in found if not each.error],
@@ -365,28 +369,21 @@ def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
     if not wanted.allow_duplicates:
         _refuse_duplicates(path, images.names, digests, is_test)
     preparation = wanted.preparation or (_AS_IS if images.labels else "")
-    whole = hashlib.sha256(repr((images.labels, images.pixels.shape[1:], preparation)).encode())
-    counts = {}
-    for split in get_args(Split):
-        chosen = ordered[is_test[ordered] == (split == "test")]
-        counts[split] = len(chosen)
-        images_file, targets_file = (folder / name for name in file_names(split))
-        shape = (len(chosen), *images.pixels.shape[1:])
-        with images_file.open("xb") as file:
-            file.write(_header(shape))
-            for start in range(0, len(chosen), _BLOCK):
-                file.write(np.ascontiguousarray(images.pixels[chosen[start : start + _BLOCK]]).data)
-        targets = images.targets[chosen]
-        whole.update(split.encode() + b"".join(digests[number] for number in chosen) + targets.tobytes())
-        targets_file.write_bytes(idx_header(targets) + targets.tobytes())
+    whole = hashlib.sha256(repr((images.labels, images.shape, preparation)).encode())
+    chosen = {split: ordered[is_test[ordered] == (split == "test")] for split in get_args(Split)}
+    for split, numbers in chosen.items():
+        targets = images.targets[numbers]
+        whole.update(split.encode() + b"".join(digests[number] for number in numbers) + targets.tobytes())
+        (folder / file_names(split)[1]).write_bytes(idx_header(targets.shape) + targets.tobytes())
+    _arrange(images, chosen["train"], chosen["test"], folder)
     if images.labels:
         (folder / "labels.txt").write_text("".join(f"{label}\n" for label in images.labels), encoding="utf-8")
     derived = images.is_test is None
     record = {
         "schema": _READ_AS,
         "source": str(path),
-        "image_shape": list(images.pixels.shape[1:]),
-        "images": counts,
+        "image_shape": list(images.shape),
+        "images": {split: len(numbers) for split, numbers in chosen.items()},
         "preparation": preparation,
         "test_share": TEST_SHARE if derived else None,
         "notes": list(images.notes),
@@ -395,17 +392,58 @@ def _write(path: Path, images: _Images, wanted: Wanted, folder: Path) -> str:
     (folder / SOURCE).write_text(text, encoding="utf-8")
     for note in images.notes:
         say(note)
-    size = "×".join(str(length) for length in images.pixels.shape[1:])
-    test = f"{counts['test']:,} test images"
+    size = "×".join(str(length) for length in images.shape)
+    test = f"{len(chosen['test']):,} test images"
     if derived:
         test += f", {TEST_SHARE:.0%} of each class, as there are none of their own"
-    say(f"{path}: read as {size}: {counts['train']:,} training images, {test}")
+    say(f"{path}: read as {size}: {len(chosen['train']):,} training images, {test}")
     return whole.hexdigest()
 
 
-def _header(shape: tuple[int, ...]) -> bytes:
-    """Return the IDX header of images of this shape."""
-    return idx_header(np.broadcast_to(np.uint8(0), shape))
+def _arrange(images: _Images, train: NDArray[np.intp], test: NDArray[np.intp], folder: Path) -> None:
+    """Make the IDX files of both splits of the file of all images.
+
+    That file is ordered where it is and becomes the training images, as writing anew costs as much time as
+    decoding.
+    """
+    scratch = folder / _SCRATCH
+    length = math.prod(images.shape)
+    start = len(idx_header((1, *images.shape)))
+    order = images.places[np.concatenate([train, test])]
+    with scratch.open("r+b", buffering=0) as file:
+        held = (file.seek(0, os.SEEK_END) - start) // length
+        left_out = np.setdiff1d(np.arange(held), order)
+        _reorder(file.fileno(), np.concatenate([order, left_out]).tolist(), start, length)
+        os.pwrite(file.fileno(), idx_header((len(train), *images.shape)), 0)
+        file.seek(start + len(train) * length)
+        with (folder / file_names("test")[0]).open("xb") as other:
+            other.write(idx_header((len(test), *images.shape)))
+            for _ in test:
+                other.write(file.read(length))
+        file.truncate(start + len(train) * length)
+    scratch.rename(folder / file_names("train")[0])
+
+
+def _reorder(file: int, sources: list[int], start: int, length: int) -> None:
+    """Move the record ``sources[i]`` of a file to place i, for all, one cycle of the permutation at a time.
+
+    Args:
+        file: Descriptor of the file.
+        sources: A permutation of the places of the records.
+        start: Offset of the first record.
+        length: Bytes of a record.
+    """
+    for first, source in enumerate(sources):
+        if source == first:
+            continue
+        held = os.pread(file, length, start + first * length)
+        place = first
+        while (source := sources[place]) != first:
+            os.pwrite(file, os.pread(file, length, start + source * length), start + place * length)
+            sources[place] = place
+            place = source
+        os.pwrite(file, held, start + place * length)
+        sources[place] = place
 
 
 def _split(path: Path, images: _Images, order: Sequence[int]) -> NDArray[np.bool_]:
