@@ -43,6 +43,7 @@ _LOADED = (
     "fmnist_exporters.formats.tflite",
     "fmnist_exporters.formats.onnx",
     "fmnist_exporters.formats.npz",
+    "fmnist_exporters.formats.c",
     "fmnist_exporters.original.precision",
 )
 """Modules that the server loads, so that no worker has to."""

@@ -26,7 +26,7 @@ class ManifestEntry(TypedDict):
     file: str
     """Name of the file, in the manifest's folder."""
     format: str
-    """``tflite``, ``onnx`` or ``npz``."""
+    """``tflite``, ``onnx``, ``npz`` or ``c``."""
     scheme: str
     """Quantisation scheme."""
     size_bytes: int

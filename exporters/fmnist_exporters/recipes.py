@@ -50,6 +50,8 @@ RECIPES = (
     Recipe("onnx", "float32", False, _ROUNDING, "float32 throughout"),
     Recipe("onnx", "int8", True, _LEVEL, "int8 hidden layers, float32 input, last layer, softmax"),
     Recipe("npz", "float32", False, _ROUNDING, "float32, dense layers for NumPy alone"),
+    Recipe("c", "float32", False, _ROUNDING, "float32 throughout, C99 for any device"),
+    Recipe("c", "int8", True, _LEVEL, "int8 hidden layers, float32 last layer, C99 for any device"),
 )
 
 

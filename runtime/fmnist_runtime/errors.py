@@ -112,6 +112,7 @@ class MissingExtraError(FmnistError):
 _EXTRA_PACKAGES = {
     "tflite": {"ai_edge_litert", "tflite_runtime"},
     "onnx": {"onnxruntime"},
+    "native": {"ziglang"},
     "images": {"PIL"},
     "parquet": {"pyarrow"},
     "report": {"jinja2", "markupsafe", "PIL"},

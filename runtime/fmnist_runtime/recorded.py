@@ -103,7 +103,7 @@ class ModelScores:
     scored: Reference
     """The scores, with their model and images."""
     format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    """``keras``, ``tflite``, ``onnx``, ``npz`` or ``c``."""
     scheme: str
     """``original``, a quantisation scheme, or ``unknown``."""
     engine: str

@@ -6,9 +6,10 @@ The metadata follows the model, so that the model is the beginning of the file:
   (https://ai.google.dev/edge/litert/models/metadata), with ``fmnist.json`` and ``labels.txt``.
 - npz: the last entries of the ZIP, under the same names.
 - ONNX: the last two entries of ``metadata_props``, under the keys ``fmnist`` and ``fmnist.sha256``.
+- C: the last lines of the comment at the end, under the names ``@fmnist.artifact`` and ``@fmnist.sha256``.
 
 Each file ends in its seal: the SHA-256, in 64 hexadecimal digits, of everything before it. In a ZIP that is
-the comment, in ONNX the value of the last entry.
+the comment, in ONNX the value of the last entry. In C, only the end of the comment follows.
 
 An export also writes a manifest beside its artifacts, which lists their sizes and digests.
 """
@@ -41,6 +42,10 @@ REJECTED = ".rejected"
 ONNX_KEY = "fmnist"
 ONNX_SEAL_KEY = "fmnist.sha256"
 SEAL_BYTES = 64
+C_MARKS = b"\n@fmnist.network ", b"\n@fmnist.artifact ", b"\n@fmnist.sha256 "
+"""Starts of the lines in a C file with its network, its metadata and its seal."""
+C_END = b" */\n"
+"""What follows the seal in C."""
 METADATA_PROPS = 14
 """Number of the field ``metadata_props`` in ONNX's ModelProto (onnx/onnx.proto)."""
 MANIFEST = "manifest.json"
@@ -73,11 +78,12 @@ def seal(content: bytes | mmap.mmap | memoryview) -> bytes:
 
 def sealed_sha256(content: Content) -> str:
     """Return the SHA-256 of a whole artifact if its seal fits its bytes; else an empty text."""
+    end = len(content) - (len(C_END) if content[-len(C_END) :] == C_END else 0)
     with memoryview(content) as view:
-        digest = hashlib.sha256(view[:-SEAL_BYTES])
-        if digest.hexdigest().encode() != view[-SEAL_BYTES:]:
+        digest = hashlib.sha256(view[: max(0, end - SEAL_BYTES)])
+        if digest.hexdigest().encode() != view[max(0, end - SEAL_BYTES) : end]:
             return ""
-        digest.update(view[-SEAL_BYTES:])
+        digest.update(view[end - SEAL_BYTES :])
         return digest.hexdigest()
 
 
@@ -136,7 +142,7 @@ def find_container(path: Path, content: Content) -> Container | None:
     Raises:
         ModelError: It is one of ours, but damaged.
     """
-    read = _read_onnx if format_suffix(path) == ".onnx" else _read_zip
+    read = {".onnx": _read_onnx, ".c": _read_c}.get(format_suffix(path), _read_zip)
     try:
         return read(content)
     except _BROKEN as error:
@@ -188,6 +194,13 @@ def _read_onnx(content: Content) -> Container | None:
         return None
     start, text = found[ONNX_KEY.encode()]
     return Container(text, start)
+
+
+def _read_c(content: Content) -> Container | None:
+    start, end = content.rfind(C_MARKS[1]), content.rfind(C_MARKS[2])
+    if not 0 <= start < end:
+        return None
+    return Container(content[start + len(C_MARKS[1]) : end], start)
 
 
 def recorded_sha256(path: Path) -> str | None:

@@ -103,7 +103,7 @@ class Metadata:
     """
 
     format: str
-    """``tflite``, ``onnx`` or ``npz``."""
+    """``tflite``, ``onnx``, ``npz`` or ``c``."""
     scheme: str
     """Name of the quantisation scheme, as in the exporters' recipes."""
     labels: tuple[str, ...]

@@ -81,6 +81,11 @@ _ONNX_INTEGER |= {"MatMulIntegerToFloat"}
 """Integer operators, in addition to ``QLinear…`` and ``…Integer``."""
 
 
+_C_WEIGHTS = ("weights", "biases", "b")
+"""Constants of a C file's layers that are weights; others are scales and tables."""
+_C_MOVES = {"pixels_u8", "pixels_f32", "quantize_u8", "float_f32", "pad_u8", "pad_f32", "copy_u8", "copy_f32"}
+
+
 class Constant(NamedTuple):
     """A constant that a layer computes with."""
 
@@ -138,8 +143,8 @@ class StoredTypes:
 
 
 def read_stored_types(path: Path) -> StoredTypes | None:
-    """Read the types of a ``.tflite``, ``.onnx`` or ``.npz`` file; None for other and for damaged files."""
-    read = {".tflite": _read_tflite, ".onnx": _read_onnx}.get(format_suffix(path))
+    """Read the types of a ``.tflite``, ``.onnx``, ``.npz`` or ``.c`` file; None for other and damaged files."""
+    read = {".tflite": _read_tflite, ".onnx": _read_onnx, ".c": _read_c}.get(format_suffix(path))
     try:
         if format_suffix(path) == ".npz":
             return _tally(*_read_npz(path))
@@ -220,6 +225,19 @@ def _is_tflite_integer(operator: TfliteOperator, graph: TfliteGraph) -> bool | N
 
 def _kinds(indices: tuple[int, ...], graph: TfliteGraph) -> Iterator[int]:
     return (graph.tensors[index].kind for index in indices if index >= 0)
+
+
+def _read_c(content: Content) -> tuple[list[Constant], list[bool]]:
+    """Read the weights and layers of a C file's network."""
+    from fmnist_runtime.native.source import network_in
+
+    constants, computed = [], []
+    for layer in network_in(bytes(content)).layers:
+        arrays = [array for name, array in layer.arrays.items() if name in _C_WEIGHTS]
+        constants += [Constant(array.dtype.name, array.size, array.nbytes) for array in arrays]
+        if layer.kernel not in _C_MOVES:
+            computed.append(layer.kernel.endswith("u8"))
+    return constants, computed
 
 
 class _Node(NamedTuple):

@@ -24,7 +24,8 @@ ENGINES = {
     "tflite": ((".tflite",), "fmnist_runtime.engines.tflite:TfliteSession"),
     "onnxruntime": ((".onnx",), "fmnist_runtime.engines.onnx:OnnxSession"),
     "numpy": ((".npz", ".tflite", ".onnx"), "fmnist_runtime.engines.numpy:NumpySession"),
-    "null": ((".tflite", ".onnx", ".npz"), "fmnist_runtime.engines.null:NullSession"),
+    "native": ((".c",), "fmnist_runtime.engines.native:NativeSession"),
+    "null": ((".tflite", ".onnx", ".npz", ".c"), "fmnist_runtime.engines.null:NullSession"),
 }
 """By name: the suffixes of the files that an engine runs, and the module and class of its session, which
 takes `SessionOptions`. ``auto`` is the first engine that runs a file. numpy runs only dense networks in
@@ -49,7 +50,7 @@ def load(
     Only the engine that is needed is imported, so that a device needs no other.
 
     Args:
-        path: Any ``.tflite`` or ``.onnx`` file, or an ``.npz`` of ours.
+        path: Any ``.tflite`` or ``.onnx`` file, or an ``.npz`` or ``.c`` of ours.
         threads: Threads of one inference, 1 to `MAX_THREADS`.
         engine: A name in `ENGINES`, or ``auto``.
         labels: Class names, for a file that has none or others.

@@ -137,10 +137,14 @@ class BaseSession(ABC):
             if len(self._runs) == _KEPT_RUNS:
                 del self._runs[next(iter(self._runs))]
             self._info.contract.require_range(self._info.path)
-            plan = with_order(with_head(self._prepare(shape), self._info.head), self._info.order)
-            run = as_run(plan, self._info.path)
+            run = self._run(shape)
         self._runs[shape] = run
         return run
+
+    def _run(self, shape: tuple[int, ...]) -> Run:
+        """Return a new run for a shape."""
+        plan = with_order(with_head(self._prepare(shape), self._info.head), self._info.order)
+        return as_run(plan, self._info.path)
 
     def top(self, image: NDArray[np.uint8], k: int = 3) -> list[Prediction]:
         """Return the k most probable classes of one image; see `Session.top`."""

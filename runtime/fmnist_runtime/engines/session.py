@@ -32,7 +32,7 @@ class ModelInfo:
 
     path: Path
     format: str
-    """``tflite``, ``onnx``, ``npz`` or ``keras``."""
+    """``tflite``, ``onnx``, ``npz``, ``c`` or ``keras``."""
     scheme: str
     """Quantisation scheme; ``unknown`` for a file without our metadata."""
     engine: str

@@ -74,7 +74,7 @@ class SessionOptions:
         """Describe the model, once its input and output are known.
 
         Args:
-            format: ``tflite``, ``onnx``, ``npz`` or ``keras``.
+            format: ``tflite``, ``onnx``, ``npz``, ``c`` or ``keras``.
             engine: Name and version of the package that runs it.
             image: The model's input.
             classes: Number of classes.

@@ -8,6 +8,8 @@ from fmnist_runtime.machine.environment import read_text
 
 DOT_PRODUCT, AVX_VNNI, AVX512_VNNI = "dot product", "AVX-VNNI", "AVX-512 VNNI"
 """Instructions of ARM and x86-64 that add products of int8 to int32."""
+AMX = "AMX"
+"""Instructions of x86-64 for products of matrices of int8."""
 
 _FEATURES = {
     "neon": "NEON",
@@ -20,6 +22,7 @@ _FEATURES = {
     "f16c": "fp16 conversion",
     "avx_vnni": AVX_VNNI,
     "avx512_vnni": AVX512_VNNI,
+    "amx_int8": AMX,
 }
 """Features that speed up small networks, by the kernel's names.
 

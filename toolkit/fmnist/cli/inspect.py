@@ -13,7 +13,7 @@ def inspect(
         Path | None,
         typer.Argument(
             metavar="[MODEL]",
-            help="A Keras, .tflite, .onnx or .npz model, or a run. Default: the newest run's original.",
+            help="A Keras, .tflite, .onnx, .npz or .c model, or a run. Default: the newest run's original.",
             show_default=False,
         ),
     ] = None,

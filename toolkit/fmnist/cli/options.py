@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fmnist.models.select import Splits
     from fmnist.runs.settings import TrainSettings
 
-FORMATS = ("tflite", "onnx", "npz", "all")
+FORMATS = ("tflite", "onnx", "npz", "c", "all")
 SCHEMES = ("none", "float16", "dynamic", "int8", "int8-full", "all")
 DATASETS = ("fashion-mnist", "mnist")
 NETWORKS = ("mlp", "cnn")

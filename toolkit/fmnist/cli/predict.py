@@ -57,7 +57,7 @@ def predict(
         Path | None,
         typer.Argument(
             metavar="[MODEL]",
-            help="A .tflite, .onnx, .npz or Keras model, or a run. Default: the newest run.",
+            help="A .tflite, .onnx, .npz, .c or Keras model, or a run. Default: the newest run.",
             show_default=False,
         ),
     ] = None,

@@ -51,7 +51,7 @@ class CallTimes:
     label: str
     """Its name, short enough for a row."""
     format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    """``keras``, ``tflite``, ``onnx``, ``npz`` or ``c``."""
     times: NDArray[np.float64]
     """``[N]``, distinct times above 0, ascending, at least one."""
     counts: NDArray[Any]

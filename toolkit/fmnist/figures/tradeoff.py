@@ -42,7 +42,7 @@ class TradeOff:
     label: str
     """Its name in the chart."""
     format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    """``keras``, ``tflite``, ``onnx``, ``npz`` or ``c``."""
     accuracy: float
     """Share of right answers, from 0 to 1."""
     speed: Percentile

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from fmnist.models.contents import InspectedWeight, ModelContents, measure_weight
 from fmnist.models.open import Execution, describe, open_model
-from fmnist.models.readers import read_keras, read_npz, read_onnx, read_tflite
+from fmnist.models.readers import read_c, read_keras, read_npz, read_onnx, read_tflite
 from fmnist.models.select import select_artifacts
 from fmnist.results.model_file import ModelFile
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
@@ -153,6 +153,8 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = 
             contents = _read_tflite(path)
         elif session.info.format == "npz":
             contents = read_npz(session.info.input_shape, engine.layers)
+        elif session.info.format == "c":
+            contents = read_c(engine.network)
         elif session.info.format == "onnx":
             contents = read_onnx(path, engine.inference_session)
         else:

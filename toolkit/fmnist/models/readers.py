@@ -22,6 +22,7 @@ from fmnist.models.contents import (
 
 if TYPE_CHECKING:
     from fmnist_runtime.engines.dense import Dense
+    from fmnist_runtime.native.network import Network
 
 
 def read_keras(model: Any) -> ModelContents:
@@ -103,6 +104,33 @@ def read_npz(shape: tuple[int, ...], layers: list[Dense]) -> ModelContents:
     arrays = {f"{layer.name}/{name}": getattr(layer, name) for layer in layers for name in ("kernel", "bias")}
     weights = tuple(measure_weight(*item) for item in arrays.items())
     return ModelContents((), operators, (image, *outputs), weights)
+
+
+def read_c(network: Network) -> ModelContents:
+    """Read the layers of a C model, which are its operators, and its weights."""
+    last = network.output
+    tensors = [
+        InspectedTensor(
+            f"tensor_{index}",
+            "input" if index == 0 else "output" if index == last else "inner",
+            (None, *tensor.shape),
+            tensor.kind,
+            (tensor.scale,) if tensor.scale else (),
+            (tensor.zero_point,) if tensor.scale else (),
+        )
+        for index, tensor in enumerate(network.tensors)
+    ]
+    operators, weights = [], []
+    for number, layer in enumerate(network.layers, 1):
+        size = sum(array.nbytes for array in layer.arrays.values())
+        output = tensors[layer.output]
+        operators.append(InspectedOperator(number, layer.kernel, output.name, output.shape, size))
+        weights += [
+            measure_weight(f"{name}_{number}", array)
+            for name, array in layer.arrays.items()
+            if is_measurable(array)
+        ]
+    return ModelContents((), tuple(operators), tuple(tensors), tuple(weights))
 
 
 _TYPES = {"tensor(float)": "float32", "tensor(double)": "float64"}

@@ -15,7 +15,7 @@ class StoredModel:
     name: str
     """Name of the file."""
     format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    """``keras``, ``tflite``, ``onnx``, ``npz`` or ``c``."""
     scheme: str
     """``original``, a quantisation scheme, or ``unknown``."""
     size_bytes: int

@@ -21,7 +21,7 @@ class SummaryRow:
     """The figures of one model that a person decides by."""
 
     format: str
-    """``keras``, ``tflite``, ``onnx`` or ``npz``."""
+    """``keras``, ``tflite``, ``onnx``, ``npz`` or ``c``."""
     scheme: str
     """``original`` or a quantisation scheme."""
     size_bytes: int

@@ -1,0 +1,109 @@
+"""C models, compiled for this machine once. Only C that fmnist wrote is compiled."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fmnist_runtime.engines.base import BaseSession
+from fmnist_runtime.engines.plan import Plan, Run, block_size
+from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
+from fmnist_runtime.errors import ModelError, NonFiniteScoresError
+from fmnist_runtime.machine.environment import package_version
+from fmnist_runtime.native.compiler import Variant, compile_library, usable_variants
+from fmnist_runtime.native.network import Network
+from fmnist_runtime.native.source import PATCHES, library_source, patch_floats, read_c, scratch_floats
+
+
+class _Call(ctypes.Structure):
+    """``struct fmnist_call`` of ``native/fast/end.c``."""
+
+    _fields_ = (("images", ctypes.c_int32), ("scratch", ctypes.c_void_p), ("scores", ctypes.c_void_p))
+
+
+class NativeSession(BaseSession):
+    """A C model in a library of its own."""
+
+    def __init__(self, options: SessionOptions, variant: Variant | None = None) -> None:
+        """Open it with the fastest instructions of this processor, or with others."""
+        options = options.checked()
+        path = options.path
+        network = read_c(bytes(options.file.content), path)
+        self.network = network
+        for chosen in [variant] if variant else reversed(usable_variants()):
+            source = library_source(network, fast=bool(chosen.flags))
+            self._engine = _load(compile_library(source, chosen, path), path)
+            if self._engine.fmnist_ready():
+                break
+        image = ImageTensor(network.image.shape, np.dtype(np.uint8))
+        engine = f"native {package_version()}{f' ({chosen.name})' if chosen.name else ''}"
+        info = options.info("c", engine, image, network.classes, threads=1)
+        largest = max(tensor.elements for tensor in network.tensors)
+        super().__init__(info, min(block_size(_image_bytes(network)), 2**31 // largest), "none")
+
+    def _prepare(self, shape: tuple[int, ...]) -> Plan:
+        pixels = np.empty(shape, np.uint8)
+        scores, run = self._bound(shape[0])
+        address = ctypes.c_void_p(pixels.ctypes.data)
+
+        def write(images: NDArray[np.uint8]) -> None:
+            pixels[...] = images.reshape(shape)
+
+        return Plan(write, lambda: run(address), scores)
+
+    def _bound(self, images: int) -> tuple[NDArray[np.float32], Callable[..., int]]:
+        """Return where the scores of images are written, and a function of the address of their pixels."""
+        network = self.network
+        scores = np.empty((images, network.classes), np.float32)
+        size = scratch_floats(network) * images + patch_floats(network, PATCHES)
+        scratch = np.empty(max(1, size), np.float32)
+        call = _Call(images, scratch.ctypes.data, scores.ctypes.data)
+        held = ctypes.byref(call)
+        function = self._engine.fmnist_run
+
+        def run(pixels: object, _owners: tuple[object, ...] = (scratch, call)) -> int:
+            finite: int = function(pixels, held)
+            return finite
+
+        return scores, run
+
+    def _run(self, shape: tuple[int, ...]) -> Run:
+        """Return the run for a shape. The library reads the images where they are, and checks the scores."""
+        if self._info.order:
+            return super()._run(shape)
+        scores, _ = bound = self._bound(shape[0])
+        run, copy, path = bound[1], scores.copy, self._info.path
+
+        def score(images: NDArray[np.uint8], out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+            if not run(images.tobytes()):
+                raise NonFiniteScoresError(
+                    f"{path}: answers NaN or infinity instead of probabilities; export it again"
+                )
+            if out is None:
+                return copy()
+            out[...] = scores
+            return out
+
+        return score
+
+
+def _load(library: Path, path: Path) -> ctypes.CDLL:
+    try:
+        loaded = ctypes.CDLL(str(library))
+    except OSError as error:
+        raise ModelError(f"{path}: its library cannot be loaded ({error}); remove {library}") from error
+    loaded.fmnist_run.argtypes = (ctypes.c_void_p, ctypes.c_void_p)
+    return loaded
+
+
+def _image_bytes(network: Network) -> int:
+    """Return the bytes that the widest layer reads and writes for one image."""
+    tensors = network.tensors
+    return max(
+        tensors[layer.output].size + sum(tensors[index].size for index in layer.inputs)
+        for layer in network.layers
+    )

@@ -1,0 +1,1 @@
+"""Networks as one C99 file: the graph, its C, and how a compiler makes a library of it."""

@@ -1,0 +1,124 @@
+"""Compiles C that fmnist wrote into a library in the user's cache, once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import NamedTuple
+
+from fmnist_runtime.data.datasets import cache_folder
+from fmnist_runtime.errors import MissingExtraError, ModelError, OutputError
+from fmnist_runtime.machine.processor import AMX, AVX512_VNNI, AVX_VNNI, DOT_PRODUCT, processor_features
+
+_FLAGS = ("-O3", "-std=gnu99", "-ffp-contract=off", "-fno-math-errno", "-shared", "-fPIC", "-s")
+_AVX512 = ("-mavx2", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni")
+
+
+class Variant(NamedTuple):
+    """Instructions that a library may be compiled for. All give the same bits."""
+
+    name: str
+    """Their name, as `processor_features` gives it; empty for those that every processor has."""
+    flags: tuple[str, ...]
+    """Flags of the compiler."""
+
+
+VARIANTS = {
+    "x86_64": (
+        Variant("", ()),
+        Variant("AVX2", ("-mavx2",)),
+        Variant(AVX_VNNI, ("-mavx2", "-mavxvnni")),
+        Variant(AVX512_VNNI, _AVX512),
+        Variant(AMX, (*_AVX512, "-mamx-tile", "-mamx-int8")),
+    ),
+    "aarch64": (
+        Variant("", ()),
+        Variant(DOT_PRODUCT, ("-march=armv8.2-a+dotprod",)),
+        Variant("int8 matrix product", ("-march=armv8.2-a+dotprod+i8mm",)),
+    ),
+}
+"""By machine, the fastest last."""
+_TIMEOUT_S = 600
+
+
+def usable_variants() -> list[Variant]:
+    """Return the variants that this processor runs, the fastest last."""
+    machine = platform.machine()
+    found = {"", *processor_features(Path("/"), machine)}
+    return [variant for variant in VARIANTS.get(machine, (Variant("", ()),)) if variant.name in found]
+
+
+def compile_library(source: str, variant: Variant, name: object) -> Path:
+    """Return the shared library of a C source, which is compiled unless the cache has it.
+
+    Args:
+        source: C that is trusted.
+        variant: The instructions.
+        name: What it is of, for messages.
+
+    Raises:
+        MissingExtraError: There is no compiler.
+        OutputError: The cache cannot be written.
+        ModelError: The compiler fails.
+    """
+    compiler, flags = find_compiler(), (*_FLAGS, *variant.flags)
+    folder = cache_folder() / "native"
+    key = hashlib.sha256(repr((source, compiler, flags)).encode()).hexdigest()[:32]
+    library = folder / f"{key}.so"
+    if library.is_file():
+        return library
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as work:
+            text, made = Path(work, "model.c"), Path(work, library.name)
+            text.write_text(source, encoding="ascii")
+            run_compiler([*compiler, *flags, str(text), "-o", str(made)], name)
+            made.replace(library)
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be written ({error.strerror}); choose another place with $XDG_CACHE_HOME"
+        ) from error
+    return library
+
+
+def run_compiler(command: Sequence[str], name: object) -> None:
+    """Run a compiler; its caches lie in ours.
+
+    Raises:
+        ModelError: It fails.
+    """
+    caches = {key: str(cache_folder() / "zig") for key in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
+    result = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **caches}, timeout=_TIMEOUT_S, check=False
+    )
+    if result.returncode:
+        lines = [line for line in result.stderr.splitlines() if "error" in line] or [
+            f"exit {result.returncode}"
+        ]
+        raise ModelError(f"{name}: cannot be compiled by {command[0]} ({lines[0].strip()})")
+
+
+@cache
+def find_compiler() -> tuple[str, ...]:
+    """Return the command of a C compiler: that of the package ziglang, or else the machine's.
+
+    Raises:
+        MissingExtraError: There is neither.
+    """
+    if find_spec("ziglang"):
+        return (sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline")
+    for name in ("cc", "gcc", "clang"):
+        if found := shutil.which(name):
+            return (found,)
+    raise MissingExtraError(
+        "running a .c model needs a compiler, and there is none: pip install 'fmnist[native]'"
+    )
