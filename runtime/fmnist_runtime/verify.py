@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.artifact.container import MANIFEST, is_intact, read_metadata, recorded_sha256
 from fmnist_runtime.artifact.metadata import Golden
-from fmnist_runtime.engines import load
+from fmnist_runtime.engines import Session, load
 from fmnist_runtime.errors import ModelError, NonFiniteScoresError
 from fmnist_runtime.files import require_file, sha256_file
 
@@ -51,7 +52,7 @@ class VerifiedArtifacts:
     """Those that could be checked, in the order they were named."""
 
 
-def verify(path: Path, threads: int = 1) -> Verification:
+def verify(path: Path, threads: int = 1, opened: Callable[..., Session] = load) -> Verification:
     """Check an artifact's bytes against its seal, and run its golden samples.
 
     An artifact whose bytes have changed is not given to the engine.
@@ -59,6 +60,7 @@ def verify(path: Path, threads: int = 1) -> Verification:
     Args:
         path: An artifact of ours.
         threads: Threads of one inference.
+        opened: Opens it; called as `fmnist_runtime.engines.load`.
 
     Raises:
         ModelError: There is no such file, or it is not ours.
@@ -82,7 +84,7 @@ def verify(path: Path, threads: int = 1) -> Verification:
     changed = _changed(path)
     if changed:
         return _not_run(path, golden.tolerance, changed)
-    with load(path, threads=threads) as session:
+    with opened(path, threads=threads) as session:
         engine = session.info.engine
         try:
             scores = session.scores(golden.images)

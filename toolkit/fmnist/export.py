@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fmnist.datasets.read import as_idx, wanted_like
-from fmnist.models.open import is_keras
+from fmnist.models.open import Execution, is_keras, open_on
 from fmnist.models.select import Splits
 from fmnist.runs.run import require_there, run_of
 from fmnist.scoring.references import REFERENCE, record_reference, reference_path
@@ -83,10 +83,9 @@ class Export:
         if self.right is None:
             return ""
         right, images = self.right
-        return (
-            f"the original gets {right:,} of {images:,} held-out training images right "
-            f"({percent(right / images)} accuracy)"
-        )
+        tests = any(artifact.metadata.proof.get("split") == "test" for artifact in self.artifacts)
+        what = "test images" if tests else "held-out training images"
+        return f"the original gets {right:,} of {images:,} {what} right ({percent(right / images)} accuracy)"
 
 
 def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[Recipe, Path]:
@@ -100,6 +99,10 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
     """
     if out is not None and not os.path.isdir(out):  # noqa: PTH112 - Path raises where a name is too long
         require_writable(out)
+    if format_suffix(model) == ".tflite":  # its scheme is the model's own
+        folder = out if out is not None and out.is_dir() else model.parent
+        file = folder / model.with_suffix(".c").name
+        return {recipes[0]: file if out is None or out.is_dir() else out}
     if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
@@ -128,9 +131,11 @@ def export_model(
         OutputError: A file is in the way; found before anything is converted.
     """
     model = origin.model
+    if format_suffix(model) == ".tflite" and all(recipe.format == "c" for recipe in targets):
+        return _export_c(origin, next(iter(targets.values())), force, on_artifact)
     if not is_keras(model):
         require_there(model)
-        only = f"only a Keras model, {KERAS_ENDINGS}, can be exported"
+        only = f"only a Keras model, {KERAS_ENDINGS}, can be exported, and a .tflite model with --format c"
         if any(format_suffix(model) in suffixes for suffixes, _ in ENGINES.values()):
             only += f"; this runs as it is: fmnist predict {model} IMAGE"
         raise ModelError(f"{model}: {explain_wrong_file(model) or only}")
@@ -169,6 +174,28 @@ def export_model(
     except FmnistError as error:
         failures.append(error)
     return Export(tuple(artifacts), tuple(failures), exporter.right or _right_of(artifacts))
+
+
+def _export_c(origin: Origin, path: Path, force: bool, on_artifact: Callable[[Artifact], None]) -> Export:
+    """Write the C of a TFLite model; it has the scheme of the model."""
+    from fmnist_exporters.c_of_tflite import export_c
+    from fmnist_exporters.export import Artifact
+
+    require_file(origin.model, "a TFLite model", ModelError)
+    labels = None
+    if origin.labels:
+        read = read_distinct_labels(origin.labels)
+        say_notes(read.notes)
+        labels = read.names
+    splits = Splits(origin.dataset, origin.data_dir)
+    how = Execution(input_range=origin.input_range, labels=labels)
+    session, dataset = open_on(origin.model, how, splits.of)
+    with session:
+        metadata = export_c(session, dataset, path, preparation_of(dataset.name, origin.data_dir), force)
+    recipe = Recipe("c", metadata.scheme, False, 0.0, "C99 for any device")
+    artifact = Artifact(path, recipe, metadata, path.stat().st_size, kept=False)
+    on_artifact(artifact)
+    return Export((artifact,), (), _right_of([artifact]))
 
 
 def _right_of(artifacts: Iterable[Artifact]) -> tuple[int, int] | None:

@@ -21,7 +21,7 @@ from fmnist_runtime.artifact.metadata import Head
 from fmnist_runtime.engines.quantization import pixel_writer
 from fmnist_runtime.errors import UnsupportedError
 from fmnist_runtime.native.kernels import WINDOW, check_network
-from fmnist_runtime.native.network import Layer, Network, Tensor
+from fmnist_runtime.native.network import Layer, Network, NetworkTensor
 from fmnist_runtime.safety.flatbuffer import root
 from fmnist_runtime.safety.tflite.graph import (
     FLOAT16,
@@ -84,7 +84,7 @@ class _Reader:
         self._graph, self._content, self._name = read_graph(content), content, name
         self._tables = root(content).tables(2)[0].tables(0)
         self._contract = contract
-        self._tensors = [Tensor(image_shape, "uint8")]
+        self._tensors = [NetworkTensor(image_shape, "uint8")]
         self._layers: list[Layer] = []
         self._places: dict[int, int] = {}
         """The tensor of the network for each of the file that was computed."""
@@ -159,7 +159,9 @@ class _Reader:
 
     # What the network gets
 
-    def _add(self, kernel: str, inputs: Sequence[int], tensor: Tensor, note: str = "", /, **own: Any) -> int:
+    def _add(
+        self, kernel: str, inputs: Sequence[int], tensor: NetworkTensor, note: str = "", /, **own: Any
+    ) -> int:
         """Add a layer, and return its output."""
         self._tensors.append(tensor)
         return self._add_into(len(self._tensors) - 1, kernel, inputs, note, **own)
@@ -173,13 +175,16 @@ class _Reader:
         self._layers.append(Layer(kernel, tuple(inputs), output, numbers, reals, arrays, note))
         return output
 
-    def _tensor(self, index: int) -> Tensor:
+    def _tensor(self, index: int) -> NetworkTensor:
         """Return what the network holds for a tensor of the file."""
         if self._is_float(index):
-            return Tensor(self._shape(index), "float32")
+            return NetworkTensor(self._shape(index), "float32")
+        kind = self._graph.tensors[index].kind
+        if kind in (UINT8, INT8) and not self._graph.tensors[index].scales:  # integers as such, to be cast
+            return NetworkTensor(self._shape(index), "uint8", 1.0, _SIGNED if kind == INT8 else 0)
         quantized = self._quantized(index)
         [scale] = quantized.scales.tolist()
-        return Tensor(self._shape(index), "uint8", scale, quantized.zero_point)
+        return NetworkTensor(self._shape(index), "uint8", scale, quantized.zero_point)
 
     def _image(self, source: int) -> None:
         """Add what makes the model's input of raw pixels."""
@@ -204,7 +209,7 @@ class _Reader:
             table = table.astype(np.uint8)
         raw = bool((table == np.arange(256)).all())
         if raw and tensor.kind == "uint8":
-            self._tensors[0] = Tensor(image.shape, "uint8", tensor.scale, tensor.zero_point)
+            self._tensors[0] = NetworkTensor(image.shape, "uint8", tensor.scale, tensor.zero_point)
             self._places[source] = 0
         elif raw:
             self._places[source] = self._add(
@@ -222,7 +227,7 @@ class _Reader:
     def _finish(self, place: int, head: Head) -> None:
         """Add what makes probabilities, float32, of the model's output."""
         tensor = self._tensors[place]
-        length, floats = tensor.elements, Tensor((tensor.elements,), "float32")
+        length, floats = tensor.elements, NetworkTensor((tensor.elements,), "float32")
         if tensor.kind == "uint8":
             place = self._add(
                 "float_f32",
@@ -243,7 +248,7 @@ class _Reader:
                 own = {"length": length, "period": 1, "b_step": 0, "b": b, **_NO_LIMITS}
                 place = self._add(kernel, [place], floats, "", **own)
         if head != "none" and head != "softmax":
-            place = self._add("pair_f32", [place], Tensor((2,), "float32"))
+            place = self._add("pair_f32", [place], NetworkTensor((2,), "float32"))
         elif place != self._layers[-1].output:
             raise ValueError("its output is not what its last layer gives")
 
@@ -256,7 +261,7 @@ class _Reader:
             return
         read = _OPERATORS.get(operator.name)
         if read is None:
-            raise ValueError(f"it has no kernel for it; it has {', '.join(sorted(_OPERATORS))}")
+            raise ValueError("there is no kernel for it")
         read(self, operator)
 
     def _widened(self, index: int, stored: NDArray[Any]) -> NDArray[np.float32]:
@@ -540,13 +545,13 @@ class _Reader:
             offset += length
         self._places[output] = place
 
-    def _converted(self, source: int, wanted: Tensor) -> int:
+    def _converted(self, source: int, wanted: NetworkTensor) -> int:
         """Return a tensor with the scale and zero point of another."""
         held = self._tensors[source]
         if (held.scale, held.zero_point) == (wanted.scale, wanted.zero_point):
             return source
         table = _requantized(held, wanted)
-        tensor = Tensor(held.shape, "uint8", wanted.scale, wanted.zero_point)
+        tensor = NetworkTensor(held.shape, "uint8", wanted.scale, wanted.zero_point)
         return self._add("lookup_u8", [source], tensor, "to another scale", length=held.elements, table=table)
 
     def _quantize(self, operator: TfliteOperator) -> None:
@@ -564,6 +569,12 @@ class _Reader:
         held = self._tensors[place]
         own = {"length": tensor.elements, "zero_point": held.zero_point, "scale": held.scale}
         self._places[operator.outputs[0]] = self._add("float_f32", [place], tensor, "", **own)
+
+    def _cast(self, operator: TfliteOperator) -> None:
+        source, output = operator.inputs[0], operator.outputs[0]
+        if self._graph.tensors[source].scales or not self._is_float(output):
+            raise ValueError("it is no cast of integers to float32")
+        self._dequantize(operator)
 
     def _unary(self, operator: TfliteOperator) -> None:
         """A function of each number: computed in float32, a table for integers."""
@@ -612,6 +623,7 @@ _OPERATORS: dict[str, Callable[[_Reader, TfliteOperator], None]] = {
     "CONCATENATION": _Reader._concatenate,
     "QUANTIZE": _Reader._quantize,
     "DEQUANTIZE": _Reader._dequantize,
+    "CAST": _Reader._cast,
     "SOFTMAX": _Reader._softmax,
 }
 
@@ -634,14 +646,14 @@ def _sum_factors(a: _Quantized, b: _Quantized, given: _Quantized, negative: bool
     return {"bias": bias, "a_factor": a_factor, "b_factor": b_factor, "shift": shift}
 
 
-def _requantized(held: Tensor, wanted: Tensor) -> NDArray[np.uint8]:
+def _requantized(held: NetworkTensor, wanted: NetworkTensor) -> NDArray[np.uint8]:
     """Return the table from one scale to another, with 8 bits behind the point as XNNPACK (``qs8_cvt``)."""
     factor = int(np.rint(np.float32(256) * (np.float32(held.scale) / np.float32(wanted.scale))))
     values = ((np.arange(256) - held.zero_point) * factor + (wanted.zero_point << 8) + 0x80) >> 8
     return values.clip(0, 255).astype(np.uint8)
 
 
-def _table(name: str, held: Tensor, given: Tensor, slope: float) -> NDArray[np.uint8]:
+def _table(name: str, held: NetworkTensor, given: NetworkTensor, slope: float) -> NDArray[np.uint8]:
     """Return an activation of integers as a table, rounded as XNNPACK does."""
     ratio = np.float32(held.scale) / np.float32(given.scale)
     integers = np.arange(256) - held.zero_point

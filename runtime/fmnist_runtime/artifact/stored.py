@@ -143,7 +143,7 @@ class StoredTypes:
 
 
 def read_stored_types(path: Path) -> StoredTypes | None:
-    """Read the types of a ``.tflite``, ``.onnx``, ``.npz`` or ``.c`` file; None for other and damaged files."""
+    """Read the types of a ``.tflite``, ``.onnx``, ``.npz`` or ``.c`` file; None if it is none or damaged."""
     read = {".tflite": _read_tflite, ".onnx": _read_onnx, ".c": _read_c}.get(format_suffix(path))
     try:
         if format_suffix(path) == ".npz":

@@ -55,7 +55,7 @@ class Dense:
 
 
 @dataclass(frozen=True)
-class Network:
+class DenseNetwork:
     """Layers in sequence.
 
     Raises:
@@ -154,6 +154,6 @@ class Chain:
             raise ValueError(f"it has a {operator} that follows no product")
         return self._layers[-1]
 
-    def network(self) -> Network:
+    def network(self) -> DenseNetwork:
         """Return the network."""
-        return Network(self._input_shape, tuple(self._layers))
+        return DenseNetwork(self._input_shape, tuple(self._layers))

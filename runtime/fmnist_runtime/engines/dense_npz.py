@@ -14,14 +14,14 @@ import zipfile
 import numpy as np
 
 from fmnist_runtime.artifact.container import MAX_NETWORK_BYTES, NETWORK_FILE, read_stored
-from fmnist_runtime.engines.dense import Dense, Floats, Network
+from fmnist_runtime.engines.dense import Dense, DenseNetwork, Floats
 from fmnist_runtime.safety.protobuf import Content
 from fmnist_runtime.safety.zip import open_archive
 
 NETWORK_SCHEMA = "fmnist.network/1"
 
 
-def read_network(content: Content) -> Network:
+def read_network(content: Content) -> DenseNetwork:
     """Read the network from an npz model.
 
     Raises:
@@ -45,7 +45,7 @@ def read_network(content: Content) -> Network:
             )
             for number, layer in enumerate(network["layers"])
         )
-    return Network(shape, layers)
+    return DenseNetwork(shape, layers)
 
 
 def _array(archive: zipfile.ZipFile, name: str, limit: int) -> Floats:

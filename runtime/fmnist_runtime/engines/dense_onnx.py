@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmnist_runtime.engines.dense import Chain, Floats, Network
+from fmnist_runtime.engines.dense import Chain, DenseNetwork, Floats
 from fmnist_runtime.safety.protobuf import Content, Message
 
 _FLOAT, _INT64 = 1, 7
@@ -18,7 +18,7 @@ _COMMUTATIVE = ("Add", "Mul")
 _ONE = np.array(1, "<f4").tobytes()
 
 
-def read_network(content: Content) -> Network:
+def read_network(content: Content) -> DenseNetwork:
     """Read a sequence of dense layers from the bytes of an ONNX file that has been checked.
 
     Raises:
@@ -45,7 +45,7 @@ class _Reader:
         self._chain = Chain(shape)
         self._flat = len(shape) == 1
 
-    def network(self) -> Network:
+    def network(self) -> DenseNetwork:
         for message in self._graph.messages(1):
             node = _Node(message)
             if node.name == "Constant" and "value" in node.attributes:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fmnist_runtime.engines.dense import Chain, Floats, Network
+from fmnist_runtime.engines.dense import Chain, DenseNetwork, Floats
 from fmnist_runtime.safety.flatbuffer import Content
 from fmnist_runtime.safety.tflite.graph import FLOAT16, FLOAT32, TfliteGraph, TfliteOperator, read_graph
 
@@ -19,7 +19,7 @@ _ONE = 0x3F800000
 """The bits of 1 in float32."""
 
 
-def read_network(content: Content) -> Network:
+def read_network(content: Content) -> DenseNetwork:
     """Read a sequence of dense layers from the bytes of a TFLite file that has been checked.
 
     Raises:
@@ -42,7 +42,7 @@ class _Reader:
         self._widened: dict[int, int] = {}
         """By a float32 tensor: the float16 constant that it is computed from."""
 
-    def network(self) -> Network:
+    def network(self) -> DenseNetwork:
         for operator in self._graph.operators:
             source = operator.inputs[0]
             if operator.name == "DEQUANTIZE" and self._graph.tensors[source].constant:

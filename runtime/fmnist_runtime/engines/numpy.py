@@ -15,7 +15,7 @@ from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.engines.base import BaseSession, image_writer
-from fmnist_runtime.engines.dense import ACTIVATIONS, Dense, Floats, Network
+from fmnist_runtime.engines.dense import ACTIVATIONS, Dense, DenseNetwork, Floats
 from fmnist_runtime.engines.plan import Plan, block_size
 from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
 from fmnist_runtime.errors import ModelError, UnsupportedError
@@ -33,7 +33,7 @@ class NumpySession(BaseSession):
         path, suffix = options.path, format_suffix(options.path)
         reader = import_module(f"fmnist_runtime.engines.dense_{suffix.removeprefix('.')}")
         try:
-            network: Network = reader.read_network(options.file.content)
+            network: DenseNetwork = reader.read_network(options.file.content)
         except Exception as error:  # NumPy and zipfile raise any exception for a crafted file
             kind = ModelError if suffix in _REFUSALS else UnsupportedError
             what = explain_wrong_file(path) if suffix in _REFUSALS else ""

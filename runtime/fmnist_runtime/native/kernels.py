@@ -17,7 +17,7 @@ from string import Formatter
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.native.network import Kind, Layer, Network, Tensor
+from fmnist_runtime.native.network import Kind, Layer, Network, NetworkTensor
 
 _FOLDER, _FAST = (Path(__file__).parent / name for name in ("kernels", "fast"))
 _PANEL, _VECTOR, _GROUP = 8, 16, 4
@@ -42,7 +42,7 @@ class Kernel:
     layer's own numbers and arrays by their names."""
     needs: Sequence[str]
     """Functions that it calls."""
-    check: Callable[[Layer, Sequence[Tensor], Tensor], bool]
+    check: Callable[[Layer, Sequence[NetworkTensor], NetworkTensor], bool]
     """Whether a layer's numbers, arrays and tensors fit together; its inputs and output are given."""
 
     @property
@@ -52,7 +52,7 @@ class Kernel:
         return names - {"images", "in0", "in1", "out", "patch", "window"}
 
 
-def _dense(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _dense(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     rows, inputs, units = (layer.numbers[name] for name in ("rows", "inputs", "units"))
     fits = ins[0].elements == rows * inputs and out.elements == rows * units
     return fits and _weights_fit(layer, units * inputs, units)
@@ -63,7 +63,7 @@ def _weights_fit(layer: Layer, weights: int, units: int) -> bool:
     return layer.arrays["weights"].size == weights and all(array.size == units for array in per_unit)
 
 
-def _moves(layer: Layer, ins: Sequence[Tensor], out: Tensor, units: int) -> bool:
+def _moves(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor, units: int) -> bool:
     window = layer.numbers
     image = window["in_height"] * window["in_width"] * window["channels"]
     return ins[0].elements == image and out.elements == window["out_height"] * window["out_width"] * units
@@ -74,18 +74,18 @@ def taps(layer: Layer) -> int:
     return math.prod(layer.numbers[name] for name in ("filter_height", "filter_width", "channels"))
 
 
-def _conv(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _conv(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     units = layer.numbers["units"]
     return _moves(layer, ins, out, units) and _weights_fit(layer, units * taps(layer), units)
 
 
-def _depthwise(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _depthwise(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     units = layer.numbers["filters"] * layer.numbers["channels"]
     fits = _weights_fit(layer, layer.numbers["filters"] * taps(layer), units)
     return fits and _moves(layer, ins, out, units)
 
 
-def _pool(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _pool(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     window = layer.numbers
     padded = window["top"] < window["filter_height"] and window["left"] < window["filter_width"]
     last_y = (window["out_height"] - 1) * window["stride_y"] - window["top"]
@@ -94,16 +94,16 @@ def _pool(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
     return padded and filled and _moves(layer, ins, out, window["channels"])
 
 
-def _pad(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _pad(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     return _moves(layer, ins, out, layer.numbers["channels"])
 
 
-def _mean(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _mean(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     channels = layer.numbers["channels"]
     return ins[0].elements == layer.numbers["places"] * channels and out.elements == channels
 
 
-def _two(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _two(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     length, period = layer.numbers["length"], layer.numbers["period"]
     second = layer.arrays["b"].size if "b" in layer.arrays else ins[1].elements
     step = 0 if "b" in layer.arrays else second
@@ -111,25 +111,25 @@ def _two(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
     return fits and ins[0].elements == out.elements == length
 
 
-def _each(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _each(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     tables = layer.arrays.get("table")
     fits = tables is None or tables.size == 256 * layer.numbers.get("channels", 1)
     return fits and ins[0].elements == out.elements == layer.numbers["length"]
 
 
-def _rows(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _rows(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     table = layer.arrays.get("table")
     fits = table is None or table.size == 256
     return fits and ins[0].elements == out.elements == layer.numbers["rows"] * layer.numbers["length"]
 
 
-def _copy(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:
+def _copy(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:
     rows, length, step, offset = (layer.numbers[name] for name in ("rows", "length", "step", "offset"))
     inside = ins[0].elements == rows * length and out.elements == rows * step
     return inside and 0 <= offset <= step - length
 
 
-def _one(layer: Layer, ins: Sequence[Tensor], out: Tensor) -> bool:  # noqa: ARG001 - as the others
+def _one(layer: Layer, ins: Sequence[NetworkTensor], out: NetworkTensor) -> bool:  # noqa: ARG001 - as the others
     return ins[0].elements == 1 and out.elements == 2
 
 

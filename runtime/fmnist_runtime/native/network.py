@@ -30,7 +30,7 @@ _MAX_LAYERS = 2000
 
 
 @dataclass(frozen=True)
-class Tensor:
+class NetworkTensor:
     """Numbers between two layers, for one image."""
 
     shape: tuple[int, ...]
@@ -79,13 +79,13 @@ class Network:
 
     name: str
     """Prefix of its names in C."""
-    tensors: tuple[Tensor, ...]
+    tensors: tuple[NetworkTensor, ...]
     """The first is the image, uint8; the last layer writes the probabilities, float32."""
     layers: tuple[Layer, ...]
     """In the order they run."""
 
     @property
-    def image(self) -> Tensor:
+    def image(self) -> NetworkTensor:
         """The image, raw pixels."""
         return self.tensors[0]
 
@@ -162,7 +162,9 @@ def read_network(text: str | bytes) -> Network:
     if at != len(content):
         raise ValueError("it has more weights than layers")
     tensors = tuple(
-        Tensor(tuple(map(int, each["shape"])), each["kind"], float(each["scale"]), int(each["zero_point"]))
+        NetworkTensor(
+            tuple(map(int, each["shape"])), each["kind"], float(each["scale"]), int(each["zero_point"])
+        )
         for each in header["tensors"]
     )
     return Network(str(header["name"]), tensors, tuple(layers))

@@ -17,7 +17,9 @@ def export(
     model: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[MODEL]", help="A Keras model, or a run. Default: the newest run.", show_default=False
+            metavar="[MODEL]",
+            help="A Keras model, a run, or for --format c a .tflite model. Default: the newest run.",
+            show_default=False,
         ),
     ] = None,
     format: options.Format = "tflite",

@@ -298,7 +298,7 @@ _THREADS = typer.Option(metavar="N", min=1, max=256, help="Threads that one infe
 Threads = Annotated[int, _THREADS]
 ManyThreads = Annotated[list[int], _THREADS]
 _ENGINE = "Engine that runs the artifacts; null skips inference, to show the time of everything else."
-EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "null"]
+EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "native", "null"]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
     typer.Option(
@@ -329,6 +329,14 @@ Output = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Output that holds the scores, for a model with several outputs."),
 ]
+# fmt: off
+TargetName = Literal[
+    "host", "aarch64", "armv7", "armv6", "riscv64",
+    "cortex-m0", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "wasm",
+]
+# fmt: on
+"""This machine, and the processors that `fmnist.devices.emulation.targets` emulates."""
+On = Annotated[TargetName, typer.Option("--on", help="Processor that a C model runs on, emulated.")]
 Hz = Annotated[
     float | None,
     typer.Option(
@@ -363,6 +371,7 @@ class ExecutionOptions(NamedTuple):
     labels: Labels = None
     input_range: InputRange = None
     output: Output = None
+    on: On = "host"
 
     def execution(self) -> "Execution":
         """Return the settings to open models with; reads the file of class names."""
@@ -370,7 +379,14 @@ class ExecutionOptions(NamedTuple):
         from fmnist.models.open import Execution
 
         labels = read_names(self.labels)
-        return Execution(self.threads, self.engine, self.input_range, labels=labels, output=self.output)
+        return Execution(
+            self.threads,
+            self.engine,
+            self.input_range,
+            labels=labels,
+            output=self.output,
+            target=self.on,
+        )
 
 
 class TimingOptions(NamedTuple):

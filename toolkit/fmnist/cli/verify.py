@@ -8,6 +8,7 @@ import typer
 from fmnist.cli import options
 
 if TYPE_CHECKING:
+    from fmnist_runtime import Session
     from fmnist_runtime.verify import Verification
 
 
@@ -19,6 +20,7 @@ def verify(
         ),
     ] = None,
     threads: options.Threads = options.DEFAULT_THREADS,
+    on: options.On = "host",
     json: options.Json = None,
 ) -> None:
     """Check that artifacts work on this machine.
@@ -27,6 +29,7 @@ def verify(
     with their scores, so no data set is needed. Exit 3 if one differs.
     """
     from fmnist.cli.output import fail, say_run_and_stale, show
+    from fmnist.models.open import Execution, open_model
     from fmnist.models.select import select_artifacts
     from fmnist_runtime.errors import FmnistError
     from fmnist_runtime.verify import VerifiedArtifacts
@@ -35,9 +38,13 @@ def verify(
     selection = select_artifacts(artifacts or [])
     say_run_and_stale(selection.run)
     results, failures = [], []
+
+    def opened(path: Path, threads: int) -> "Session":
+        return open_model(path, Execution(threads, target=on))
+
     for path in selection.paths:
         try:
-            results.append(verify_artifact(path, threads))
+            results.append(verify_artifact(path, threads, opened))
         except FmnistError as error:  # the others still get their verdict
             failures.append(error)
     if results:

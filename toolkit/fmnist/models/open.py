@@ -12,15 +12,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from fmnist.devices.emulation.targets import HOST
 from fmnist.results.model_file import ModelFile
 from fmnist.text.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
 from fmnist_runtime.artifact.container import format_suffix
 from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES
-from fmnist_runtime.engines.session_options import SEAL, USER
+from fmnist_runtime.engines.session_options import SEAL, USER, SessionOptions
 from fmnist_runtime.errors import ModelError, ShapeError, UnfitRangeError, UnknownInputError, needs_extra
-from fmnist_runtime.files import sha256_file
+from fmnist_runtime.files import require_file, sha256_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -54,6 +55,8 @@ class Execution:
     """Name of the output that the scores are, of a model that has several."""
     order: tuple[str, ...] | None = None
     """A file's own class names, in the order in which scores are wanted."""
+    target: str = HOST
+    """Processor that a C model runs on: a name in `fmnist.devices.emulation.targets`."""
 
 
 @contextmanager
@@ -194,6 +197,8 @@ def _find_range(session: Session, how: Execution, dataset: Dataset) -> FoundRang
 
 
 def _open(path: Path, how: Execution) -> Session:
+    if how.target != HOST:
+        return _emulated(path, how)
     if not is_keras(path):
         return load(
             path,
@@ -221,6 +226,17 @@ def _open(path: Path, how: Execution) -> Session:
         if input_range is None and run.model == path.absolute():
             input_range, known_from = record.get("input_range", RAW), RUN  # of an imported model
     return KerasSession(path, labels, how.threads, input_range, known_from, trained_on)
+
+
+def _emulated(path: Path, how: Execution) -> Session:
+    from fmnist.devices.emulation.session import EmulatedSession
+
+    if format_suffix(path) != ".c":
+        raise ModelError(
+            f"{path}: only a C model runs on {how.target}; make one with: fmnist export MODEL --format c"
+        )
+    require_file(path, "a C model", ModelError)
+    return EmulatedSession(SessionOptions(path, labels=how.labels, order=how.order), how.target)
 
 
 def known_preparation(info: ModelInfo) -> str:

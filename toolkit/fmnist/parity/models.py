@@ -16,7 +16,7 @@ from fmnist.results.model_file import ModelFile
 from fmnist_runtime.data.datasets import Dataset
 from fmnist_runtime.errors import ResultError
 from fmnist_runtime.parity import Gate, Parity, compare_session, default_gate
-from fmnist_runtime.parity.gates import UNKNOWN_GATE
+from fmnist_runtime.parity.gates import UNKNOWN_GATE, Breach
 from fmnist_runtime.parity.models import require_split, same_original, source_of
 from fmnist_runtime.recorded import Reference
 
@@ -43,6 +43,8 @@ class Candidate(Parity, ModelFile):
     """What it was compared with."""
     same_original: bool | None
     """Whether both come from the same Keras model; None when one does not say, or is to replace the other."""
+    identical_rows: int | None = None
+    """Images whose scores on an emulated processor are those of this machine, bit by bit; None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +123,19 @@ def compare_models(
                 )
             gate = limits_of(session.info.scheme, reference, limits or {})
             parity, scores = compare_session(session, reference, dataset, gate)
+            identical = getattr(session, "identical", None)  # of an emulated processor
+            if identical is not None and identical < len(scores):
+                parity = replace(parity, breaches=(*parity.breaches, _other_bits(identical, len(scores))))
             model = replace(describe(session), name=names[path])
-            results.append(model_parity(model, scores, parity, reference, same))
+            result = model_parity(model, scores, parity, reference, same)
+            results.append(replace(result, candidate=replace(result.candidate, identical_rows=identical)))
     return results
+
+
+def _other_bits(identical: int, images: int) -> Breach:
+    """Return the breach of a C model that does not give the same bits everywhere."""
+    text = f"{images - identical:,} of {images:,} images have other scores than on this machine, none may"
+    return Breach("on", 0, images - identical, True, text)
 
 
 def model_parity(

@@ -119,6 +119,12 @@ def _remarks(results: Sequence[ModelParity]) -> list[str]:
     """Return the broken gates, and the artifacts of another original."""
     models = [item.candidate for item in results]
     breaches = [f"{model.name}: {breach}" for model in models for breach in model.breaches]
+    breaches += [
+        f"{model.name}: {model.engine}: {model.identical_rows:,} of {model.answers.images:,} images have the "
+        "scores of this machine, bit for bit"
+        for model in models
+        if model.identical_rows is not None
+    ]
     return breaches + [f"{model.name}: {OTHER_MODEL}" for model in models if model.same_original is False]
 
 

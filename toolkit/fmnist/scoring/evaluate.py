@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fmnist.devices.emulation.targets import HOST
 from fmnist.models.open import Execution, describe, is_keras, open_on
 from fmnist.models.select import Splits
 from fmnist.results.model_file import ModelFile
@@ -32,7 +33,7 @@ class ModelEvaluation:
     evaluation: Evaluation
     """How often it was right."""
     images_per_second: float | None
-    """Whole test split through `Session.scores`; None where recorded scores were taken."""
+    """Whole test split through `Session.scores`; None of recorded scores, and of an emulated processor."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class EvaluatedModel(Evaluation, ModelFile):
     labels: tuple[str, ...]
     """Class names, by class index."""
     images_per_second: float | None
-    """Whole test split through `Session.scores`; None where recorded scores were taken."""
+    """Whole test split through `Session.scores`; None of recorded scores, and of an emulated processor."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def evaluate_models(paths: Iterable[Path], splits: Splits, how: Execution) -> li
                     model=model,
                     scored=scored,
                     evaluation=evaluate(scored.scores, scored.targets),
-                    images_per_second=len(scored.scores) / seconds,
+                    images_per_second=len(scored.scores) / seconds if how.target == HOST else None,
                 )
             )
     return evaluations

@@ -1,0 +1,1 @@
+"""Running C models on other processors, emulated."""
