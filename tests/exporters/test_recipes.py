@@ -8,16 +8,16 @@ from fmnist_exporters.recipes import RECIPES, formats, schemes, select_recipes
 
 
 def test_formats_and_schemes():
-    assert formats() == ("tflite", "onnx", "npz")
+    assert formats() == ("tflite", "onnx", "npz", "c")
     assert schemes() == ("float32", "float16", "dynamic", "int8", "int8-full")
 
 
 @pytest.mark.parametrize(
     ("format", "scheme", "count"),
     [
-        ("all", "all", 8),
+        ("all", "all", 10),
         ("tflite", "all", 5),
-        ("all", "float32", 3),
+        ("all", "float32", 4),
         ("onnx", "float32", 1),
         ("onnx", "int8", 1),
         ("npz", "int8", 0),

@@ -259,6 +259,8 @@ class _Reader:
         if operator.name == "DEQUANTIZE" and (stored := self._constant(source)) is not None:
             self._constants[operator.outputs[0]] = self._widened(source, stored)
             return
+        if all(self._graph.tensors[index].kind in (INT32, INT64) for index in operator.outputs):
+            return  # it computes a shape, which is known for one image
         read = _OPERATORS.get(operator.name)
         if read is None:
             raise ValueError("there is no kernel for it")

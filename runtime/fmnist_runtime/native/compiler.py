@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -48,6 +49,8 @@ VARIANTS = {
 }
 """By machine, the fastest last."""
 _TIMEOUT_S = 600
+_REASON = re.compile("error|will not fit|overflowed")
+"""What a line says that tells why a compiler or linker fails."""
 
 
 def usable_variants() -> list[Variant]:
@@ -101,7 +104,7 @@ def run_compiler(command: Sequence[str], name: object) -> None:
         command, capture_output=True, text=True, env={**os.environ, **caches}, timeout=_TIMEOUT_S, check=False
     )
     if result.returncode:
-        lines = [line for line in result.stderr.splitlines() if "error" in line] or [
+        lines = [line for line in result.stderr.splitlines() if _REASON.search(line)] or [
             f"exit {result.returncode}"
         ]
         raise ModelError(f"{name}: cannot be compiled by {command[0]} ({lines[0].strip()})")

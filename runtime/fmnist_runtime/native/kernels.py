@@ -212,7 +212,7 @@ _SIGNED = (*_BYTES, "top", "left", "offset", "bias", "a_factor", "b_factor", "sh
 _MOST_WORK = 2**34
 """Multiplications for an image. A processor does a billion or more a second."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_NOTE = re.compile(r"[\w ×→.,:;()+-]*")
+_NOTE = re.compile(r"[\w ×→.,:;()+-]{0,100}", re.ASCII)
 
 
 def check_network(network: Network) -> None:
@@ -246,6 +246,8 @@ def check_network(network: Network) -> None:
 def _check_layer(network: Network, layer: Layer, written: set[int]) -> int:
     """Check a layer, and return its multiplications."""
     kernel, kind = KERNELS[layer.kernel], layer.kernel.rpartition("_")[2]
+    if not _NOTE.fullmatch(layer.note):
+        raise ValueError("its note could end a comment")
     own = [*layer.numbers, *layer.reals, *layer.arrays]
     if "{window}" in kernel.call:
         own = [name for name in own if name not in WINDOW]

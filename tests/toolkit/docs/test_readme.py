@@ -56,6 +56,6 @@ def test_every_verb_is_in_its_table():
 
 
 def test_every_recipe_is_in_its_table_with_its_gate():
-    rows = re.findall(r"^\| (tflite|onnx|npz) \| (\S+) \| [^|]* \| ([\d.]+) points", README, re.MULTILINE)
+    rows = re.findall(r"^\| (tflite|onnx|npz|c) \| (\S+) \| [^|]* \| ([\d.]+) points", README, re.MULTILINE)
     expected = [(r.format, r.scheme, f"{100 * r.gate.max_drop:.1f}") for r in RECIPES]
     assert rows == expected

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 from support import run_fmnist
 
+from fmnist.devices.emulation.targets import TARGETS
 from fmnist_exporters.recipes import FLOAT32_DIFFERENCE, RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_container
+from fmnist_runtime.errors import MissingExtraError
 from fmnist_runtime.recorded import read_reference, write_reference
 
-FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32")]
-FORMATS = ("keras", "tflite", "onnx", "npz")
+FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32"), ("c", "float32")]
+FORMATS = ("keras", "tflite", "onnx", "npz", "c")
 
 
 BRIEFLY = ("--duration", "0.3", "--processes", "1")
@@ -71,7 +73,7 @@ def test_float32_gives_the_same_answers(full, format, scheme):
     assert entry["probabilities"]["max_difference"] < 1e-5
 
 
-@pytest.mark.parametrize("format", ["tflite", "onnx"])
+@pytest.mark.parametrize("format", ["tflite", "onnx", "c"])
 def test_int8_agrees_and_is_as_accurate(full, format):
     """benchmarks/exports.py: 99.89 to 99.95% over five seeds, and at most 0.03 points less accurate."""
     answers = full.parity(format, "int8")["answers"]
@@ -192,3 +194,40 @@ def test_one_verb_after_the_other_with_nothing_more_said(tmp_path):
     columns = ("loss", "accuracy", "val_loss", "val_accuracy")
     rows = [next(csv.DictReader(path.open())) for path in (first, second)]
     assert [rows[0][column] for column in columns] == [rows[1][column] for column in columns]  # seeded
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_c_gives_the_same_bits_on_every_processor(full, target):
+    try:
+        TARGETS[target].require()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    model = "runs/fashion-mnist/export/model-int8.c"
+    result = run_fmnist(full.folder, "parity", model, "--on", target, "--json", f"{target}.json")
+    assert result.returncode == 0, result.stderr
+    [found] = json.loads((full.folder / f"{target}.json").read_text())["candidates"]
+    assert found["identical_rows"] == found["answers"]["images"] == 10_000
+    assert f"{target}, emulated: 10,000 of 10,000 images have the scores of this machine" in result.stdout
+
+
+def test_c_and_tflite_give_the_same_answers(full):
+    folder = full.folder / "runs" / "fashion-mnist" / "export"
+    arguments = (folder / "model-int8.c", "--reference", folder / "model-int8.tflite", "--json", "c.json")
+    result = run_fmnist(full.folder, "parity", *arguments)
+    assert result.returncode == 0, result.stderr
+    [found] = json.loads((full.folder / "c.json").read_text())["candidates"]
+    assert found["answers"]["agreement"] == 1
+
+
+def test_c_takes_little_memory_on_a_microcontroller(full):
+    """The weights are 784·128 + 128·8 + 10·128·4 + 40 = 106,536 bytes of the flash."""
+    try:
+        TARGETS["cortex-m4"].require()
+    except MissingExtraError as error:
+        pytest.skip(str(error))
+    model = "runs/fashion-mnist/export/model-int8.c"
+    result = run_fmnist(full.folder, "inspect", model, "--on", "cortex-m4", "--json", "memory.json")
+    assert result.returncode == 0, result.stderr
+    footprint = json.loads((full.folder / "memory.json").read_text())["footprint"]
+    assert footprint["flash"] <= 110_000
+    assert footprint["ram"] + footprint["stack"] <= 2_000

@@ -25,6 +25,7 @@ def inspect(
     ] = False,
     input_range: options.InputRange = None,
     output: options.Output = None,
+    on: options.On = "host",
     json: options.Json = None,
 ) -> None:
     """Show what is in a model file.
@@ -39,7 +40,8 @@ def inspect(
 
     path, run = select_model(model)
     say_run(run)
-    inspection = inspect_model(path, Execution(input_range=input_range, output=output), weights)
+    how = Execution(input_range=input_range, output=output, target=on)
+    inspection = inspect_model(path, how, weights)
     if weights and run and inspection.initial_weights is None:
         say(f"{run.initial_weights}: missing, so only the weights after training are shown")
     show(inspection_text(inspection), "inspect", inspection, json)

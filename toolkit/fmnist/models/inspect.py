@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import math
 import zipfile
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fmnist.devices.emulation.footprint import Footprint, measure_footprint
+from fmnist.devices.emulation.targets import HOST
 from fmnist.models.contents import InspectedWeight, ModelContents, measure_weight
 from fmnist.models.open import Execution, describe, open_model
 from fmnist.models.readers import read_c, read_keras, read_npz, read_onnx, read_tflite
 from fmnist.models.select import select_artifacts
 from fmnist.results.model_file import ModelFile
+from fmnist.results.write import OPTIONAL
 from fmnist.runs.run import Run, is_run, newest_run, require_there, run_of
 from fmnist_runtime.artifact.contract import InputContract
 from fmnist_runtime.artifact.metadata import Metadata
@@ -116,6 +119,8 @@ class Inspection(ModelContents, InspectedModel):
 
     initial_weights: tuple[InspectedWeight, ...] | None
     """Weights of a run's original before training; None if not recorded."""
+    footprint: Footprint | None = field(default=None, kw_only=True, metadata=OPTIONAL)
+    """With ``--on`` alone: memory that a C model takes on a microcontroller."""
 
 
 def select_model(named: Path | None) -> tuple[Path, Run | None]:
@@ -143,7 +148,7 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = 
         ResultError: Its run has damaged initial weights.
         MissingExtraError: The package that opens it is not installed.
     """
-    with open_model(path, how) as session:
+    with open_model(path, replace(how, target=HOST)) as session:
         engine: Any = session  # each format's session has its own attribute to read from
         initial = None
         if session.info.format == "keras":
@@ -170,6 +175,7 @@ def inspect_model(path: Path, how: Execution = _AS_IT_SAYS, with_values: bool = 
             tensors=contents.tensors,
             weights=_weights(contents.weights, with_values),
             initial_weights=_weights(initial, with_values),
+            footprint=None if how.target == HOST else measure_footprint(path, how.target),
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fmnist.devices.emulation.footprint import Footprint
 from fmnist.models.contents import InspectedOperator, InspectedWeight, ModelContents, Shape
 from fmnist.models.inspect import Inspection
 from fmnist.text.tables import ABSENT, percent, size, table
@@ -33,7 +34,15 @@ def inspection_text(inspection: Inspection) -> str:
         parts.append(_weights("weights", inspection.weights))
     if inspection.initial_weights is not None:
         parts.append(_weights("weights before training", inspection.initial_weights))
+    if inspection.footprint:
+        parts.append(_footprint(inspection.footprint))
     return "\n\n".join([*parts, *_arrays(inspection)])
+
+
+def _footprint(footprint: Footprint) -> str:
+    header = ["on", "flash", "RAM besides the image", "deepest stack"]
+    sizes = [f"{size:,} bytes" for size in (footprint.flash, footprint.ram, footprint.stack)]
+    return table(header, [[footprint.target, *sizes]])
 
 
 def _layers(contents: ModelContents) -> str:

@@ -110,13 +110,17 @@ def _scorer(target: Target, source: Path, network: Network, folder: Path) -> Sco
     program = target.build(source, network.name, folder)
     if isinstance(target, WasmTarget):
         return _wasm_scorer(program, network)
-    return partial(_run, target.command(program), network, folder, source)
+    return partial(run_program, target.command(program), network, folder, source)
 
 
-def _run(
+def run_program(
     command: list[str], network: Network, folder: Path, source: Path, images: NDArray[np.uint8]
 ) -> NDArray[np.float32]:
-    """Run a program on a file of images."""
+    """Run a program in its folder on images, uint8 ``[N, ...]``, and return their scores.
+
+    Raises:
+        ModelError: It fails its self-test, or ends too early.
+    """
     answers = folder / "scores"
     answers.unlink(missing_ok=True)
     (folder / "images").write_bytes(images.tobytes())

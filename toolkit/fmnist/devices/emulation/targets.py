@@ -97,6 +97,18 @@ class CortexTarget:
             raise
         return made
 
+    def link_alone(self, source: Path, program: str, folder: Path) -> Path:
+        """Link the function that scores an image, and what it needs, without anything else."""
+        made = folder / "alone.elf"
+        sections = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", f"-Wl,-e,{program}_scores")
+        command = [_GCC, *_FLAGS, *self.flags, "-nostartfiles", *sections, str(source), "-o", str(made)]
+        run_compiler(command, source)
+        return made
+
+    def size_command(self, program: Path) -> list[str]:
+        """Return what prints the sizes of a program's sections."""
+        return [_SIZE, str(program)]
+
     def command(self, program: Path) -> list[str]:
         """Return what runs a program."""
         options = ("-nographic", "-monitor", "none", "-serial", "none")

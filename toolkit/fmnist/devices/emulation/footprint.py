@@ -1,0 +1,70 @@
+"""Memory that a C model takes on a microcontroller: flash, RAM, and the deepest use of the stack."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from fmnist.devices.emulation.session import find_target, run_program
+from fmnist.devices.emulation.targets import TARGETS, CortexTarget
+from fmnist_runtime.artifact.container import read_metadata
+from fmnist_runtime.errors import ModelError
+from fmnist_runtime.native.source import patch_floats, read_c, scratch_floats
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """Memory of a C model on a microcontroller, in bytes."""
+
+    target: str
+    """Name of the processor."""
+    flash: int
+    """Code and constants of the function that scores an image, as the target's own ``size`` counts them."""
+    ram: int
+    """What the caller gives to that function besides the image: scratch and probabilities."""
+    stack: int
+    """Deepest use of the stack in the emulated run of a golden image."""
+
+
+def measure_footprint(path: Path, name: str) -> Footprint:
+    """Compile a C model for a microcontroller, and run it there on one golden image.
+
+    Raises:
+        ModelError: The target is no microcontroller, or the model does not run there.
+        MissingExtraError: A compiler or an emulator is not installed.
+    """
+    target = find_target(name, path)
+    if not isinstance(target, CortexTarget):
+        possible = ", ".join(name for name, each in TARGETS.items() if isinstance(each, CortexTarget))
+        raise ModelError(f"{path}: flash and RAM are measured on a microcontroller: --on {possible}")
+    if path.suffix != ".c":
+        raise ModelError(
+            f"{path}: only a C model runs on {name}; make one with: fmnist export MODEL --format c"
+        )
+    target.require()
+    network, metadata = read_c(path.read_bytes(), path), read_metadata(path)
+    if metadata is None or metadata.golden is None:
+        raise ModelError(f"{path}: has no golden images to run; export it again")
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as name_of_folder:
+        folder = Path(name_of_folder)
+        linked = target.link_alone(path, network.name, folder)
+        flash = _flash(target.size_command(linked), path)
+        program = target.build(path, network.name, folder)
+        run_program(target.command(program), network, folder, path, metadata.golden.images[:1])
+        stack = int(np.fromfile(folder / "stack", "<u4")[0])
+    floats = scratch_floats(network) + patch_floats(network) + network.classes
+    return Footprint(target.name, flash, 4 * floats, stack)
+
+
+def _flash(command: list[str], path: Path) -> int:
+    """Return code and constants by the second line of what ``size`` prints: text, data, bss."""
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    try:
+        text, data, *_ = result.stdout.splitlines()[1].split()
+    except (IndexError, ValueError) as error:
+        raise ModelError(f"{path}: {command[0]} cannot read its program ({result.stderr.strip()})") from error
+    return int(text) + int(data)
