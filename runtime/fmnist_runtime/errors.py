@@ -113,6 +113,7 @@ _EXTRA_PACKAGES = {
     "tflite": {"ai_edge_litert", "tflite_runtime"},
     "onnx": {"onnxruntime"},
     "native": {"ziglang"},
+    "tflm": {"tflite_micro"},
     "images": {"PIL"},
     "parquet": {"pyarrow"},
     "report": {"jinja2", "markupsafe", "PIL"},

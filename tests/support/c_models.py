@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import subprocess
+import sys
 from itertools import count
 from pathlib import Path
 
@@ -13,7 +14,14 @@ from numpy.typing import NDArray
 from fmnist_runtime.artifact.metadata import Golden, Metadata
 from fmnist_runtime.native.kernels import WINDOW
 from fmnist_runtime.native.network import Layer, Network, NetworkTensor, write_network
-from fmnist_runtime.native.source import c_file, c_source, patch_floats, scratch_floats
+from fmnist_runtime.native.source import (
+    PATCHES,
+    c_file,
+    c_source,
+    library_source,
+    patch_floats,
+    scratch_floats,
+)
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wpedantic", "-Werror")
 _numbers = count()
@@ -153,4 +161,40 @@ def sanitized_scores(
     subprocess.run([compiler, *STRICT, *flags, "main.c", "-o", "program"], cwd=folder, check=True)
     (folder / "images").write_bytes(images.tobytes())
     subprocess.run([folder / "program"], cwd=folder, check=True)
+    return np.fromfile(folder / "scores", np.float32).reshape(len(images), network.classes)
+
+
+_LIBRARY_MAIN = """
+#include <stdio.h>
+static uint8_t pixels[UPPER_PIXELS * BLOCK];
+static float scratch[UPPER_SCRATCH(BLOCK) + PATCH], scores[UPPER_CLASSES * BLOCK];
+int main(void)
+{
+    const struct fmnist_call call = {BLOCK, scratch, scores};
+    FILE *images = fopen("images", "rb"), *answers = fopen("scores", "wb");
+    if (!fmnist_ready()) return 2;
+    while (fread(pixels, 1, sizeof pixels, images) == sizeof pixels) {
+        if (!fmnist_run(pixels, &call)) return 3;
+        fwrite(scores, 1, sizeof scores, answers);
+    }
+    return fclose(answers);
+}
+"""
+
+
+def emulated_library_scores(
+    network: Network, images: NDArray[np.uint8], machine: str, flags: tuple[str, ...], folder: Path
+) -> NDArray[np.float32]:
+    """Scores of images by the engine's library for other instructions, in blocks of 20, run by QEMU."""
+    triple, emulator = {
+        "aarch64": ("aarch64-linux-musl", ["qemu-aarch64-static", "-cpu", "max"]),
+        "x86_64": ("x86_64-linux-musl", ["qemu-x86_64-static", "-cpu", "max"]),
+    }[machine]
+    main = _LIBRARY_MAIN.replace("UPPER", network.name.upper()).replace("BLOCK", "20")
+    main = main.replace("PATCH", str(patch_floats(network, PATCHES)))
+    (folder / "main.c").write_text(library_source(network, fast=bool(flags)) + main)
+    command = [sys.executable, "-m", "ziglang", "cc", "-O3", "-std=gnu99", "-ffp-contract=off", "-static"]
+    subprocess.run([*command, "-target", triple, *flags, "main.c", "-o", "program"], cwd=folder, check=True)
+    (folder / "images").write_bytes(images.tobytes())
+    subprocess.run([*emulator, folder / "program"], cwd=folder, check=True)
     return np.fromfile(folder / "scores", np.float32).reshape(len(images), network.classes)

@@ -24,6 +24,7 @@ ENGINES = {
     "tflite": ((".tflite",), "fmnist_runtime.engines.tflite:TfliteSession"),
     "onnxruntime": ((".onnx",), "fmnist_runtime.engines.onnx:OnnxSession"),
     "numpy": ((".npz", ".tflite", ".onnx"), "fmnist_runtime.engines.numpy:NumpySession"),
+    "tflm": ((".tflite",), "fmnist_runtime.engines.tflm:TflmSession"),
     "native": ((".c",), "fmnist_runtime.engines.native:NativeSession"),
     "null": ((".tflite", ".onnx", ".npz", ".c"), "fmnist_runtime.engines.null:NullSession"),
 }

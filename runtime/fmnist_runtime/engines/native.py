@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fmnist_runtime.engines.base import BaseSession
 from fmnist_runtime.engines.plan import Plan, Run, block_size
 from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
-from fmnist_runtime.errors import ModelError, NonFiniteScoresError
+from fmnist_runtime.errors import MissingExtraError, ModelError, NonFiniteScoresError
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.native.compiler import Variant, compile_library, usable_variants
 from fmnist_runtime.native.network import Network
@@ -34,11 +34,7 @@ class NativeSession(BaseSession):
         path = options.path
         network = read_c(bytes(options.file.content), path)
         self.network = network
-        for chosen in [variant] if variant else reversed(usable_variants()):
-            source = library_source(network, fast=bool(chosen.flags))
-            self._engine = _load(compile_library(source, chosen, path), path)
-            if self._engine.fmnist_ready():
-                break
+        self._engine, chosen = _open(network, [variant] if variant else usable_variants(), path)
         image = ImageTensor(network.image.shape, np.dtype(np.uint8))
         engine = f"native {package_version()}{f' ({chosen.name})' if chosen.name else ''}"
         info = options.info("c", engine, image, network.classes, threads=1)
@@ -89,6 +85,21 @@ class NativeSession(BaseSession):
             return out
 
         return score
+
+
+def _open(network: Network, variants: list[Variant], path: Path) -> tuple[ctypes.CDLL, Variant]:
+    """Return the library of the last variant that works, as a compiler or system may lack the newest ones."""
+    for variant in reversed(variants):
+        try:
+            source = library_source(network, fast=bool(variant.flags))
+            library = _load(compile_library(source, variant, path), path)
+        except (MissingExtraError, ModelError):
+            if variant is variants[0]:
+                raise
+            continue
+        if library.fmnist_ready():
+            return library, variant
+    raise ModelError(f"{path}: this system does not let it use {variants[0].name}")
 
 
 def _load(library: Path, path: Path) -> ctypes.CDLL:

@@ -1,4 +1,4 @@
-"""Compiles C that fmnist wrote into a library in the user's cache, once."""
+"""Compiles C that fmnist wrote into a library: once into the user's cache, or for a bundle."""
 
 from __future__ import annotations
 
@@ -43,11 +43,22 @@ VARIANTS = {
     ),
     "aarch64": (
         Variant("", ()),
-        Variant(DOT_PRODUCT, ("-march=armv8.2-a+dotprod",)),
-        Variant("int8 matrix product", ("-march=armv8.2-a+dotprod+i8mm",)),
+        Variant(DOT_PRODUCT, ("-mcpu=generic+dotprod",)),
+        Variant("int8 matrix product", ("-mcpu=generic+dotprod+i8mm",)),
     ),
 }
-"""By machine, the fastest last."""
+"""By machine, the fastest last; others have only the plain one."""
+_DEVICES = {
+    "aarch64": ("-target", "aarch64-linux-gnu.2.28"),
+    "x86_64": ("-target", "x86_64-linux-gnu.2.28"),
+    "armv7l": ("-target", "arm-linux-gnueabihf.2.28", "-mcpu=cortex_a7"),
+    "armv6l": ("-target", "arm-linux-gnueabihf.2.28", "-mcpu=arm1176jzf_s"),
+    "riscv64": ("-target", "riscv64-linux-gnu.2.28"),
+}
+"""By machine: the target of ziglang's compiler, with the oldest glibc that the engines' wheels take, too."""
+_INSTALLED = Path(sys.prefix, "share", "fmnist", "native")
+"""Where a bundle's install.sh puts libraries, beside our own code, which is trusted as much."""
+_ZIG = (sys.executable, "-m", "ziglang", "cc")
 _TIMEOUT_S = 600
 _REASON = re.compile("error|will not fit|overflowed")
 """What a line says that tells why a compiler or linker fails."""
@@ -57,11 +68,41 @@ def usable_variants() -> list[Variant]:
     """Return the variants that this processor runs, the fastest last."""
     machine = platform.machine()
     found = {"", *processor_features(Path("/"), machine)}
-    return [variant for variant in VARIANTS.get(machine, (Variant("", ()),)) if variant.name in found]
+    return [variant for variant in variants_of(machine) if variant.name in found]
+
+
+def variants_of(machine: str) -> tuple[Variant, ...]:
+    """Return the variants for a machine, as `platform.machine` names it."""
+    return VARIANTS.get(machine, (Variant("", ()),))
+
+
+def library_name(source: str, variant: Variant, machine: str) -> str:
+    """Return the name of the library of a source for a machine in a bundle."""
+    return f"{hashlib.sha256(repr((source, variant.flags, machine)).encode()).hexdigest()[:32]}.so"
+
+
+def compile_for_device(source: str, variant: Variant, machine: str, name: object) -> bytes:
+    """Return the library of a source for another machine.
+
+    Raises:
+        MissingExtraError: ziglang is not installed.
+        ModelError: The compiler fails.
+    """
+    if find_spec("ziglang") is None:
+        raise MissingExtraError(
+            f"{name}: compiling for {machine} needs ziglang, which is not installed: "
+            "pip install 'fmnist[native]'"
+        )
+    with tempfile.TemporaryDirectory(prefix="fmnist-") as work:
+        text, made = Path(work, "model.c"), Path(work, "model.so")
+        text.write_text(source, encoding="ascii")
+        command = [*_ZIG, *_DEVICES[machine], *_FLAGS, *variant.flags, str(text), "-o", str(made)]
+        run_compiler(command, name)
+        return made.read_bytes()
 
 
 def compile_library(source: str, variant: Variant, name: object) -> Path:
-    """Return the shared library of a C source, which is compiled unless the cache has it.
+    """Return the shared library of a C source: one that was installed, one in the cache, or a new one.
 
     Args:
         source: C that is trusted.
@@ -73,6 +114,9 @@ def compile_library(source: str, variant: Variant, name: object) -> Path:
         OutputError: The cache cannot be written.
         ModelError: The compiler fails.
     """
+    installed = _INSTALLED / library_name(source, variant, platform.machine())
+    if installed.is_file():
+        return installed
     compiler, flags = find_compiler(), (*_FLAGS, *variant.flags)
     folder = cache_folder() / "native"
     key = hashlib.sha256(repr((source, compiler, flags)).encode()).hexdigest()[:32]
@@ -118,7 +162,7 @@ def find_compiler() -> tuple[str, ...]:
         MissingExtraError: There is neither.
     """
     if find_spec("ziglang"):
-        return (sys.executable, "-m", "ziglang", "cc", "-mcpu=baseline")
+        return (*_ZIG, "-mcpu=baseline")
     for name in ("cc", "gcc", "clang"):
         if found := shutil.which(name):
             return (found,)

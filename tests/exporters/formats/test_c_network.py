@@ -15,7 +15,12 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 from keras import layers
 from support import DATA, run_fmnist
-from support.c_models import metadata_for, portable_scores, sanitized_scores
+from support.c_models import (
+    emulated_library_scores,
+    metadata_for,
+    portable_scores,
+    sanitized_scores,
+)
 from support.networks import train
 
 from fmnist_exporters.formats import tflite
@@ -26,7 +31,7 @@ from fmnist_runtime.data.datasets import load_dataset
 from fmnist_runtime.engines.native import NativeSession
 from fmnist_runtime.engines.session_options import SessionOptions
 from fmnist_runtime.errors import UnsupportedError
-from fmnist_runtime.native.compiler import usable_variants
+from fmnist_runtime.native.compiler import VARIANTS, usable_variants
 from fmnist_runtime.native.network import write_network
 from fmnist_runtime.native.source import c_file
 
@@ -160,6 +165,18 @@ def test_all_instructions_give_the_same_bits(converted, tmp_path):
     for variant in usable_variants():
         with NativeSession(SessionOptions(path), variant) as session:
             assert session.scores(converted.images).tobytes() == expected.tobytes(), variant.name
+
+
+@pytest.mark.parametrize("converted", ["int8"], indirect=True)
+@pytest.mark.parametrize("variant", VARIANTS["aarch64"], ids=lambda variant: variant.name or "plain")
+def test_the_instructions_of_arm_give_the_same_bits_emulated(converted, variant, tmp_path):
+    if shutil.which("qemu-aarch64-static") is None:
+        pytest.skip("qemu-user-static is not installed")
+    network = converted.network()
+    images = converted.images[:40]
+    expected = portable_scores(network, images)
+    scores = emulated_library_scores(network, images, "aarch64", variant.flags, tmp_path)
+    assert scores.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])

@@ -306,7 +306,9 @@ def test_every_other_machine_uses_the_systems_numpy(bundles, device, tmp_path):
     machine = device(bundles / "any", python=_system_with_numpy())
     result = machine.install()
     assert result.returncode == 0, result.stderr
-    assert result.stderr.startswith("for any machine: NumPy of the system runs the npz artifact\n")
+    assert result.stderr.startswith(
+        "for any machine: NumPy of the system runs the npz artifact, and .c artifacts bring their libraries\n"
+    )
     assert not list(machine.folder.glob(".venv/lib/python3*/site-packages/numpy"))
     here = models(run_fmnist(tmp_path, "eval", TINY, "--json", "-").stdout)
     there = models(machine.fmnist("eval", "--json", "-").stdout)

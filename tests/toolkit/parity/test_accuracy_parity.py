@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,12 +13,17 @@ from typing import Any
 import numpy as np
 import pytest
 from support import run_fmnist
+from support.c_models import emulated_library_scores, portable_scores, sanitized_scores
 
 from fmnist.devices.emulation.targets import TARGETS
 from fmnist_exporters.recipes import FLOAT32_DIFFERENCE, RECIPES
 from fmnist_runtime import load
 from fmnist_runtime.artifact.container import read_container
+from fmnist_runtime.engines.native import NativeSession
+from fmnist_runtime.engines.session_options import SessionOptions
 from fmnist_runtime.errors import MissingExtraError
+from fmnist_runtime.native.compiler import VARIANTS, usable_variants
+from fmnist_runtime.native.source import read_c
 from fmnist_runtime.recorded import read_reference, write_reference
 
 FLOAT32 = [("tflite", "float32"), ("onnx", "float32"), ("npz", "float32"), ("c", "float32")]
@@ -231,3 +237,33 @@ def test_c_takes_little_memory_on_a_microcontroller(full):
     footprint = json.loads((full.folder / "memory.json").read_text())["footprint"]
     assert footprint["flash"] <= 110_000
     assert footprint["ram"] + footprint["stack"] <= 2_000
+
+
+@pytest.mark.parametrize("variant", VARIANTS["aarch64"], ids=lambda variant: variant.name or "plain")
+def test_the_instructions_of_arm_give_the_same_bits(full, variant, t10k, tmp_path):
+    if shutil.which("qemu-aarch64-static") is None:
+        pytest.skip("qemu-user-static is not installed")
+    path = full.folder / "runs" / "fashion-mnist" / "export" / "model-int8.c"
+    with load(path) as session:
+        expected = session.scores(t10k.images)
+    network = read_c(path.read_bytes(), path)
+    scores = emulated_library_scores(network, t10k.images, "aarch64", variant.flags, tmp_path)
+    assert scores.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("variant", usable_variants(), ids=lambda variant: variant.name or "plain")
+def test_the_instructions_of_this_processor_give_the_same_bits(full, variant, t10k):
+    path = full.folder / "runs" / "fashion-mnist" / "export" / "model-int8.c"
+    portable = portable_scores(read_c(path.read_bytes(), path), t10k.images)
+    with NativeSession(SessionOptions(path), variant) as session:
+        assert session.scores(t10k.images).tobytes() == portable.tobytes()
+
+
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_no_fault_in_memory_or_arithmetic_on_any_image(full, compiler, t10k, tmp_path):
+    if shutil.which(compiler) is None:
+        pytest.skip(f"{compiler} is not installed")
+    path = full.folder / "runs" / "fashion-mnist" / "export" / "model-int8.c"
+    network = read_c(path.read_bytes(), path)
+    scores = sanitized_scores(network, t10k.images, tmp_path, compiler)
+    assert scores.tobytes() == portable_scores(network, t10k.images).tobytes()

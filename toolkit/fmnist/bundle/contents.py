@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import BinaryIO
 
-from fmnist.bundle.run_files import ExportedFile, artifacts_for, run_files, test_files
+from fmnist.bundle.run_files import ExportedFile, artifacts_for, libraries, run_files, test_files
 from fmnist.bundle.wheels import fetch_wheels, installed_bytes, own_wheel
 from fmnist.devices.targets import ENGINE_EXTRAS, Target, requirements
 from fmnist.results.write import plain
@@ -129,13 +129,13 @@ def make_bundle(
         ResultError: The run has no such artifact, or is damaged.
         DatasetError: Its test images are missing, or not the ones of the run.
         DeviceError: A wheel cannot be downloaded.
-        MissingExtraError: pip is missing.
+        MissingExtraError: pip is missing, or for C artifacts ziglang.
         OutputError: The cache of wheels cannot be written.
     """
     artifacts = artifacts_for(run, target, formats)
     carried = {artifact.format for artifact in artifacts}
     home = f"runs/{_run_name(run)}"
-    contents = run_files(run, artifacts, home)
+    contents = run_files(run, artifacts, home) | libraries(artifacts, target)
     if data:
         contents |= test_files(run, data_dir)
     for name in contents:

@@ -98,7 +98,7 @@ if free < bundle["installed_bytes"]:
          % (bundle["installed_bytes"] / 1e6 + 1, free / 1e6))
 
 if anywhere:
-    sys.stderr.write("for any machine: NumPy of the system runs the npz artifact\n")
+    sys.stderr.write("for any machine: NumPy of the system runs the npz artifact, and .c artifacts bring their libraries\n")
 if system:
     print("--system-site-packages")
 END
@@ -143,6 +143,9 @@ else
 	.venv/bin/python -m pip install --no-deps --ignore-installed --no-compile \
 		--disable-pip-version-check --quiet --requirement .venv/requirements.txt ||
 		fail "pip could not fetch and install the packages; its own words stand above"
+fi
+if [ -d native ]; then  # libraries of the .c artifacts, which no compiler has to make here
+	{ mkdir -p .venv/share/fmnist && cp -R native .venv/share/fmnist/; } || fail "native: cannot be copied into .venv"
 fi
 trap - EXIT HUP INT TERM
 

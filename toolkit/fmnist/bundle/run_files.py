@@ -16,6 +16,8 @@ from fmnist_runtime.artifact.container import MANIFEST
 from fmnist_runtime.data.datasets import KNOWN, find_files
 from fmnist_runtime.errors import DeviceError, ResultError
 from fmnist_runtime.files import require_file, sha256_file
+from fmnist_runtime.native.compiler import compile_for_device, library_name, variants_of
+from fmnist_runtime.native.source import library_source, read_c
 
 
 @dataclass(frozen=True)
@@ -45,9 +47,11 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
         ResultError: There is none, or one has changed since the export.
         DeviceError: The target cannot run any of those formats.
     """
-    possible = [name for name in formats if target.has_engines or name == "npz"]
+    possible = [name for name in formats if target.has_engines or name in ("npz", "c")]
     if not possible:
-        raise DeviceError(f"{target}: there are no engines for {', '.join(formats)}; use --format npz")
+        raise DeviceError(
+            f"{target}: there are no engines for {', '.join(formats)}; use --format npz or --format c"
+        )
     paths = select_artifacts([run.folder]).paths
     entries = {entry["file"]: entry for entry in read_json(run.exports / MANIFEST)["artifacts"]}
     for name in (path.name for path in paths):
@@ -85,6 +89,26 @@ def run_files(run: Run, artifacts: Sequence[ExportedFile], home: str) -> dict[st
         f"{home}/{run.exports.name}/{MANIFEST}": (json.dumps(manifest, indent=1) + "\n").encode(),
         **{f"{home}/{run.exports.name}/{artifact.path.name}": artifact.path for artifact in artifacts},
     }
+
+
+def libraries(artifacts: Sequence[ExportedFile], target: Target) -> dict[str, Path | bytes]:
+    """Return the libraries of C artifacts for a target's machines, by their paths in the bundle.
+
+    Raises:
+        MissingExtraError: ziglang is not installed.
+        ModelError: An artifact cannot be compiled.
+    """
+    found: dict[str, Path | bytes] = {}
+    for artifact in artifacts:
+        if artifact.format != "c":
+            continue
+        network = read_c(artifact.path.read_bytes(), artifact.path)
+        for machine in target.machines:
+            for variant in variants_of(machine):
+                source = library_source(network, fast=bool(variant.flags))
+                name = library_name(source, variant, machine)
+                found[f"native/{name}"] = compile_for_device(source, variant, machine, artifact.path)
+    return found
 
 
 def test_files(run: Run, data_dir: Path | None) -> dict[str, Path | bytes]:

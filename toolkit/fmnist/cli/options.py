@@ -298,7 +298,7 @@ _THREADS = typer.Option(metavar="N", min=1, max=256, help="Threads that one infe
 Threads = Annotated[int, _THREADS]
 ManyThreads = Annotated[list[int], _THREADS]
 _ENGINE = "Engine that runs the artifacts; null skips inference, to show the time of everything else."
-EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "native", "null"]
+EngineName = Literal["auto", "tflite", "onnxruntime", "numpy", "tflm", "native", "null"]
 ManyEngines = Annotated[
     list[str],  # Typer knows no list of choices
     typer.Option(

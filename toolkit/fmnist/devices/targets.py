@@ -30,6 +30,13 @@ class Target:
         """Whether the engines have wheels for it; otherwise NumPy runs the network."""
         return self.platform != "any"
 
+    @property
+    def machines(self) -> tuple[str, ...]:
+        """The machines that it may be, as `platform.machine` names them."""
+        if self.platform == "any":
+            return ("armv7l", "armv6l", "riscv64", "aarch64")
+        return (self.platform.removeprefix("linux-"),)
+
     def __str__(self) -> str:
         return f"{self.platform}, Python {self.python}" if self.has_engines else "any platform"
 
