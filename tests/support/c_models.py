@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 from itertools import count
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.artifact.metadata import Golden, Metadata
+from fmnist_runtime.data.datasets import cache_folder
 from fmnist_runtime.native.kernels import WINDOW
 from fmnist_runtime.native.network import Layer, Network, NetworkTensor, write_network
 from fmnist_runtime.native.source import (
@@ -193,8 +195,13 @@ def emulated_library_scores(
     main = _LIBRARY_MAIN.replace("UPPER", network.name.upper()).replace("BLOCK", "20")
     main = main.replace("PATCH", str(patch_floats(network, PATCHES)))
     (folder / "main.c").write_text(library_source(network, fast=bool(flags)) + main)
-    command = [sys.executable, "-m", "ziglang", "cc", "-O3", "-std=gnu99", "-ffp-contract=off", "-static"]
-    subprocess.run([*command, "-target", triple, *flags, "main.c", "-o", "program"], cwd=folder, check=True)
+    zig = [sys.executable, "-m", "ziglang", "cc", "-target", triple]
+    flags = ("-O3", "-std=gnu99", "-ffp-contract=off", *flags)
+    subprocess.run([*zig, *flags, "-c", "main.c", "-o", "main.o"], cwd=folder, check=True)
+    plain = {"aarch64": "generic", "x86_64": "baseline"}[machine]
+    caches = {f"ZIG_{kind}_CACHE_DIR": str(cache_folder() / "zig") for kind in ("GLOBAL", "LOCAL")}
+    link = [f"-mcpu={plain}", "-static", "main.o", "-o", "program"]
+    subprocess.run([*zig, *link], cwd=folder, check=True, env={**os.environ, **caches})
     (folder / "images").write_bytes(images.tobytes())
     subprocess.run([*emulator, folder / "program"], cwd=folder, check=True)
     return np.fromfile(folder / "scores", np.float32).reshape(len(images), network.classes)

@@ -180,6 +180,7 @@ def _export_c(origin: Origin, path: Path, force: bool, on_artifact: Callable[[Ar
     """Write the C of a TFLite model; it has the scheme of the model."""
     from fmnist_exporters.c_of_tflite import export_c
     from fmnist_exporters.export import Artifact
+    from fmnist_exporters.manifest import MANIFEST_FILE, write_manifest
 
     require_file(origin.model, "a TFLite model", ModelError)
     labels = None
@@ -187,11 +188,14 @@ def _export_c(origin: Origin, path: Path, force: bool, on_artifact: Callable[[Ar
         read = read_distinct_labels(origin.labels)
         say_notes(read.notes)
         labels = read.names
+    require_writable(path.parent / MANIFEST, MANIFEST_FILE, force)
     splits = Splits(origin.dataset, origin.data_dir)
     how = Execution(input_range=origin.input_range, labels=labels)
     session, dataset = open_on(origin.model, how, splits.of)
     with session:
         metadata = export_c(session, dataset, path, preparation_of(dataset.name, origin.data_dir), force)
+    if (path.parent / MANIFEST).is_file():
+        write_manifest(path.parent)
     recipe = Recipe("c", metadata.scheme, False, 0.0, "C99 for any device")
     artifact = Artifact(path, recipe, metadata, path.stat().st_size, kept=False)
     on_artifact(artifact)

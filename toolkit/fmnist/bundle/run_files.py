@@ -52,6 +52,15 @@ def artifacts_for(run: Run, target: Target, formats: Sequence[str]) -> list[Expo
         raise DeviceError(
             f"{target}: there are no engines for {', '.join(formats)}; use --format npz or --format c"
         )
+    return exported_as(run, possible)
+
+
+def exported_as(run: Run, possible: Sequence[str]) -> list[ExportedFile]:
+    """Return a run's artifacts of some formats.
+
+    Raises:
+        ResultError: There is none, or one has changed since the export.
+    """
     paths = select_artifacts([run.folder]).paths
     entries = {entry["file"]: entry for entry in read_json(run.exports / MANIFEST)["artifacts"]}
     for name in (path.name for path in paths):

@@ -50,6 +50,13 @@ def bundle(
     format: options.Format = "all",
     *,
     machine: _TargetOptions,
+    program: Annotated[
+        Literal["x86_64", "aarch64", "armv7", "armv6", "riscv64"] | None,
+        typer.Option(
+            help="With --format c: no bundle, but a static program for this processor, which reads raw "
+            "pixels and prints class and probability."
+        ),
+    ] = None,
     no_data: Annotated[bool, typer.Option("--no-data", help="Leave out the test images.")] = False,
     wheels: Annotated[
         Literal["all", "none"],
@@ -63,6 +70,8 @@ def bundle(
     The bundle is one folder or archive. Its install.sh needs no network.
     """
     from fmnist.bundle.contents import bundle_name, make_bundle
+    from fmnist.bundle.program import write_program
+    from fmnist.bundle.run_files import exported_as
     from fmnist.bundle.writing import bundle_text, require_free, write_bundle
     from fmnist.cli.output import say_run_and_stale, tell
     from fmnist.runs.run import select_run
@@ -72,8 +81,14 @@ def bundle(
     options.require_choice("--format", format, (*formats(), "all"))
     if str(out) == "-":
         raise typer.BadParameter("a bundle is a file or folder; give a name", param_hint="--out")
-    chosen = _target(*machine)
     selected = select_run(run)
+    if program:
+        if format != "c" or options.given(machine) or no_data or wheels != "all":
+            raise typer.BadParameter("takes --format c, --out and --force alone", param_hint="--program")
+        say_run_and_stale(selected)
+        tell(write_program(exported_as(selected, ["c"]), program, out, force))
+        return
+    chosen = _target(*machine)
     say_run_and_stale(selected)
     assumed = not machine.python and machine.platform != "any"
     say(f"for {chosen}{', of the present Raspberry Pi OS' if assumed else ''}")

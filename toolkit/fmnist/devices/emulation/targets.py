@@ -27,6 +27,8 @@ class LinuxTarget:
     """Name of the compiler's target."""
     cpu: str
     """Name of its processor."""
+    library: str
+    """Name of the processor that its C library is for."""
     emulator: str
     """Name of QEMU's program."""
 
@@ -39,12 +41,19 @@ class LinuxTarget:
         _require_zig(self.name)
         _require_program(self.emulator, self.name, "qemu-user-static")
 
-    def build(self, source: Path, program: str, folder: Path) -> Path:
-        """Compile a model, and return the program."""
-        main, made = folder / "main.c", folder / "program"
-        main.write_text(_main("linux.c", source, program), encoding="ascii")
-        command = [*_ZIG, "-target", self.triple, f"-mcpu={self.cpu}", "-static", *_FLAGS, str(main)]
-        run_compiler([*command, "-o", str(made)], source)
+    def require_compiler(self) -> None:
+        """Check that its compiler is installed; see `require`."""
+        _require_zig(self.name)
+
+    def build(self, source: Path, program: str, folder: Path, main: Path = _FOLDER / "linux.c") -> Path:
+        """Compile a model with a main function, and return the program."""
+        text, compiled, made = (folder / name for name in ("main.c", "main.o", "program"))
+        text.write_text(_main(main, source, program), encoding="ascii")
+        compiler = [*_ZIG, "-target", self.triple]
+        run_compiler([*compiler, f"-mcpu={self.cpu}", *_FLAGS, "-c", str(text), "-o", str(compiled)], source)
+        # The C library is compiled once for each processor, which takes a minute.
+        link = [f"-mcpu={self.library}", "-static", "-s", str(compiled), "-o", str(made)]
+        run_compiler([*compiler, *link], source)
         return made
 
     def command(self, program: Path) -> list[str]:
@@ -78,7 +87,7 @@ class CortexTarget:
             ModelError: It does not fit into the board's memory, or cannot be compiled.
         """
         main, made = folder / "main.c", folder / "program.elf"
-        main.write_text(_main("cortex_m.c", source, program), encoding="ascii")
+        main.write_text(_main(_FOLDER / "cortex_m.c", source, program), encoding="ascii")
         names = ("FLASH_START", "FLASH_SIZE", "RAM_START", "RAM_SIZE")
         memory = dict(zip(names, (*self.flash, *self.ram), strict=True))
         layout = (_FOLDER / "cortex_m.ld").read_text(encoding="ascii")
@@ -148,10 +157,10 @@ _M7 = ("-mcpu=cortex-m7", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard")
 _M33 = ("-mcpu=cortex-m33", "-mthumb", "-mfpu=fpv5-sp-d16", "-mfloat-abi=hard")
 _MPS2_FLASH, _MPS2_RAM = (0, 0x400000), (0x20000000, 0x400000)
 _TARGETS: tuple[Target, ...] = (
-    LinuxTarget("aarch64", "aarch64-linux-musl", "generic", "qemu-aarch64-static"),
-    LinuxTarget("armv7", "arm-linux-musleabihf", "cortex_a7", "qemu-arm-static"),
-    LinuxTarget("armv6", "arm-linux-musleabihf", "arm1176jzf_s", "qemu-arm-static"),
-    LinuxTarget("riscv64", "riscv64-linux-musl", "baseline_rv64", "qemu-riscv64-static"),
+    LinuxTarget("aarch64", "aarch64-linux-musl", "generic", "generic", "qemu-aarch64-static"),
+    LinuxTarget("armv7", "arm-linux-musleabihf", "cortex_a7", "arm1176jzf_s", "qemu-arm-static"),
+    LinuxTarget("armv6", "arm-linux-musleabihf", "arm1176jzf_s", "arm1176jzf_s", "qemu-arm-static"),
+    LinuxTarget("riscv64", "riscv64-linux-musl", "baseline_rv64", "baseline_rv64", "qemu-riscv64-static"),
     # The BBC micro:bit; the others are Arm's MPS2 boards (https://www.qemu.org/docs/master/system/arm/mps2.html).
     CortexTarget("cortex-m0", ("-mcpu=cortex-m0", "-mthumb"), "microbit", (0, 0x40000), (0x20000000, 0x4000)),
     CortexTarget("cortex-m3", ("-mcpu=cortex-m3", "-mthumb"), "mps2-an385", _MPS2_FLASH, _MPS2_RAM),
@@ -162,11 +171,16 @@ _TARGETS: tuple[Target, ...] = (
 )
 TARGETS = {target.name: target for target in _TARGETS}
 """By name."""
+PROGRAMS = {
+    "x86_64": LinuxTarget("x86_64", "x86_64-linux-musl", "baseline", "baseline", "qemu-x86_64-static"),
+    **{target.name: target for target in _TARGETS if isinstance(target, LinuxTarget)},
+}
+"""Processors with Linux, by name."""
 
 
-def _main(name: str, source: Path, program: str) -> str:
+def _main(main: Path, source: Path, program: str) -> str:
     """Return the C of a program that includes a model."""
-    text = (_FOLDER / name).read_text(encoding="ascii")
+    text = main.read_text(encoding="ascii")
     return f'#include "{source.absolute()}"\n' + text.replace("UPPER", program.upper()).replace(
         "NAME", program
     )
