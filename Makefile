@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 DEVICE := .venv-device
 # The shortest first: from seconds to minutes.
 BENCHMARKS := harness_cost help_start percentile_coverage parity_coverage predict_memory beside_polygraphy \
-	compare_coverage parity_cost runtime read_pictures unlike repeatability emulated_pi exports training \
+	compare_coverage microcontroller native parity_cost runtime read_pictures unlike repeatability emulated_pi exports training \
 	export_memory architectures
 
 # Everything that a device's verbs use, and the verbs whose tests need no other program.

@@ -173,7 +173,7 @@ def library_source(network: Network, fast: bool) -> str:
     parts = [
         _declarations(network, False, False),
         fast_source("begin"),
-        _functions(arranged, fast),
+        _functions(arranged, True),
         _scores(network),
         end,
         *_constants(arranged),

@@ -99,8 +99,6 @@ def test_a_bundle_brings_libraries_that_are_used_without_a_compiler(run, tmp_pat
         "np.save('scores.npy', scores)\n"
     )
     np.save(tmp_path / "images.npy", t10k.images[:300])
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", code],
         cwd=tmp_path,

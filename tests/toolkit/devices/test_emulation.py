@@ -74,6 +74,7 @@ def test_inspect_says_what_memory_it_takes(model, tmp_path, target):
     assert 63 * 21 + 21 * 8 + 22 * 5 * 4 < footprint["flash"] < 10_000
     assert 24 + 4 * 21 + 4 * 5 <= footprint["ram"] <= 24 + 4 * 21 + 8 * 5
     assert 0 < footprint["stack"] < 1000
+    assert 63 * 21 < footprint["instructions"] < 40 * 63 * 21
     assert re.search(rf"^{target} +[\d,]+ bytes", result.stdout, re.MULTILINE)
 
 

@@ -40,9 +40,9 @@ def inspection_text(inspection: Inspection) -> str:
 
 
 def _footprint(footprint: Footprint) -> str:
-    header = ["on", "flash", "RAM besides the image", "deepest stack"]
+    header = ["on", "flash", "RAM besides the image", "deepest stack", "instructions"]
     sizes = [f"{size:,} bytes" for size in (footprint.flash, footprint.ram, footprint.stack)]
-    return table(header, [[footprint.target, *sizes]])
+    return table(header, [[footprint.target, *sizes, f"{footprint.instructions:,}"]])
 
 
 def _layers(contents: ModelContents) -> str:

@@ -1,6 +1,23 @@
 /* Fully connected, with the instructions that the library is compiled for. Sums of integers do not depend on
-   their order, so that all give the same bits. Weights are packed: in panels of at most 8 vectors, each of 16
-   units, [panel][group of 4 inputs][vector][16 units][4 inputs], with zeros at the end of units and inputs. */
+   their order, so that all give the same bits. */
+#if !(defined __AVX2__ || defined __ARM_FEATURE_DOTPROD || defined __ARM_FEATURE_MATMUL_INT8)
+/* This loop compilers turn into vectors. */
+static void dense_u8(int32_t rows, int32_t inputs, int32_t units, const uint8_t *in, const int8_t *weights,
+                     const int32_t *biases, const float *scales, int32_t zero_point, int32_t low, int32_t high,
+                     uint8_t *out)
+{
+    for (int32_t row = 0; row < rows; row++, in += inputs) {
+        const int8_t *weight = weights;
+        for (int32_t unit = 0; unit < units; unit++, weight += inputs) {
+            int32_t sum = biases[unit];
+            for (int32_t i = 0; i < inputs; i++) sum += in[i] * weight[i];
+            *out++ = rounded((float)sum * scales[unit], zero_point, low, high);
+        }
+    }
+}
+#else
+/* Weights are packed: in panels of at most 8 vectors, each of 16 units,
+   [panel][group of 4 inputs][vector][16 units][4 inputs], with zeros at the end of units and inputs. */
 #define PANEL 8
 
 struct dense_u8 {
@@ -287,3 +304,4 @@ static void dense_u8(int32_t rows, int32_t inputs, int32_t units, const uint8_t 
         row += some;
     }
 }
+#endif

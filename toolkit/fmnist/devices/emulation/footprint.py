@@ -1,4 +1,4 @@
-"""Memory that a C model takes on a microcontroller: flash, RAM, and the deepest use of the stack."""
+"""What a C model takes on a microcontroller: flash, RAM, stack and instructions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.native.source import patch_floats, read_c, scratch_floats
 
+_NS = 10**9
+"""Nanoseconds in a second; QEMU counts one for each instruction."""
+
 
 @dataclass(frozen=True)
 class Footprint:
-    """Memory of a C model on a microcontroller, in bytes."""
+    """What a C model takes on a microcontroller; memory is in bytes."""
 
     target: str
     """Name of the processor."""
@@ -28,6 +31,9 @@ class Footprint:
     """What the caller gives to that function besides the image: scratch and probabilities."""
     stack: int
     """Deepest use of the stack in the emulated run of a golden image."""
+    instructions: int
+    """Instructions of the same run, to within what the board's timer resolves. They are no time: a board's
+    clock cycles for each depend on its core and its flash."""
 
 
 def measure_footprint(path: Path, name: str) -> Footprint:
@@ -54,10 +60,11 @@ def measure_footprint(path: Path, name: str) -> Footprint:
         linked = target.link_alone(path, network.name, folder)
         flash = _flash(target.size_command(linked), path)
         program = target.build(path, network.name, folder)
-        run_program(target.command(program), network, folder, path, metadata.golden.images[:1])
-        stack = int(np.fromfile(folder / "stack", "<u4")[0])
+        command = target.command(program, counting=True)
+        run_program(command, network, folder, path, metadata.golden.images[:1])
+        stack, ticks = map(int, np.fromfile(folder / "cost", "<u4"))
     floats = scratch_floats(network) + patch_floats(network) + network.classes
-    return Footprint(target.name, flash, 4 * floats, stack)
+    return Footprint(target.name, flash, 4 * floats, stack, ticks * (_NS // target.clock_hz))
 
 
 def _flash(command: list[str], path: Path) -> int:

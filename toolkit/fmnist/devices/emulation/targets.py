@@ -74,14 +74,22 @@ class CortexTarget:
     """Start and size of the board's flash, or of the memory that programs run from."""
     ram: tuple[int, int]
     """Start and size of the board's RAM."""
+    clock_hz: int
+    """Frequency of the board's timer."""
 
     def require(self) -> None:
         """Check that what it needs is installed; see `LinuxTarget.require`."""
         for program in (_GCC, _SIZE, _QEMU):
             _require_program(program, self.name, _ARM_PACKAGES)
 
-    def build(self, source: Path, program: str, folder: Path) -> Path:
+    def build(self, source: Path, program: str, folder: Path, more: tuple[str, ...] = ()) -> Path:
         """Compile a model, and return the program.
+
+        Args:
+            source: The model's C.
+            program: Prefix of its names.
+            folder: Where the program is made.
+            more: Further flags of the compiler.
 
         Raises:
             ModelError: It does not fit into the board's memory, or cannot be compiled.
@@ -96,7 +104,9 @@ class CortexTarget:
         (folder / "board.ld").write_text(layout, encoding="ascii")
         link = ("-nostartfiles", "-T", str(folder / "board.ld"), "-Wl,--gc-sections", "-ffunction-sections")
         try:
-            run_compiler([_GCC, *_FLAGS, *self.flags, *link, str(main), "-o", str(made)], source)
+            run_compiler(
+                [_GCC, *_FLAGS, *self.flags, *more, *link, str(main), "-o", str(made), "-lm"], source
+            )
         except ModelError as error:
             if "will not fit in region" in str(error) or "overflowed" in str(error):
                 sizes = f"{self.flash[1] / 1e3:,.0f} kB of flash and {self.ram[1] / 1e3:,.0f} kB of RAM"
@@ -106,21 +116,28 @@ class CortexTarget:
             raise
         return made
 
-    def link_alone(self, source: Path, program: str, folder: Path) -> Path:
-        """Link the function that scores an image, and what it needs, without anything else."""
+    def link_alone(self, source: Path, program: str, folder: Path, more: tuple[str, ...] = ()) -> Path:
+        """Link the function that scores an image, and what it needs, alone; arguments as of `build`."""
         made = folder / "alone.elf"
         sections = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", f"-Wl,-e,{program}_scores")
-        command = [_GCC, *_FLAGS, *self.flags, "-nostartfiles", *sections, str(source), "-o", str(made)]
-        run_compiler(command, source)
+        flags = (*_FLAGS, *self.flags, *more, "-nostartfiles", *sections)
+        run_compiler([_GCC, *flags, str(source), "-o", str(made), "-lm"], source)
         return made
 
     def size_command(self, program: Path) -> list[str]:
         """Return what prints the sizes of a program's sections."""
         return [_SIZE, str(program)]
 
-    def command(self, program: Path) -> list[str]:
-        """Return what runs a program."""
-        options = ("-nographic", "-monitor", "none", "-serial", "none")
+    def command(self, program: Path, counting: bool = False) -> list[str]:
+        """Return what runs a program; with ``counting``, in a time in which each instruction takes 1 ns."""
+        options = (
+            "-nographic",
+            "-monitor",
+            "none",
+            "-serial",
+            "none",
+            *(("-icount", "0") if counting else ()),
+        )
         semihosting = ("-semihosting-config", "enable=on,target=native")
         return [_QEMU, "-M", self.machine, *options, *semihosting, "-kernel", str(program)]
 
@@ -162,11 +179,22 @@ _TARGETS: tuple[Target, ...] = (
     LinuxTarget("armv6", "arm-linux-musleabihf", "arm1176jzf_s", "arm1176jzf_s", "qemu-arm-static"),
     LinuxTarget("riscv64", "riscv64-linux-musl", "baseline_rv64", "baseline_rv64", "qemu-riscv64-static"),
     # The BBC micro:bit; the others are Arm's MPS2 boards (https://www.qemu.org/docs/master/system/arm/mps2.html).
-    CortexTarget("cortex-m0", ("-mcpu=cortex-m0", "-mthumb"), "microbit", (0, 0x40000), (0x20000000, 0x4000)),
-    CortexTarget("cortex-m3", ("-mcpu=cortex-m3", "-mthumb"), "mps2-an385", _MPS2_FLASH, _MPS2_RAM),
-    CortexTarget("cortex-m4", _M4, "mps2-an386", _MPS2_FLASH, _MPS2_RAM),
-    CortexTarget("cortex-m7", _M7, "mps2-an500", _MPS2_FLASH, _MPS2_RAM),
-    CortexTarget("cortex-m33", _M33, "mps2-an505", (0x10000000, 0x400000), (0x38000000, 0x200000)),
+    CortexTarget(
+        "cortex-m0",
+        ("-mcpu=cortex-m0", "-mthumb"),
+        "microbit",
+        (0, 0x40000),
+        (0x20000000, 0x4000),
+        16_000_000,
+    ),
+    CortexTarget(
+        "cortex-m3", ("-mcpu=cortex-m3", "-mthumb"), "mps2-an385", _MPS2_FLASH, _MPS2_RAM, 25_000_000
+    ),
+    CortexTarget("cortex-m4", _M4, "mps2-an386", _MPS2_FLASH, _MPS2_RAM, 25_000_000),
+    CortexTarget("cortex-m7", _M7, "mps2-an500", _MPS2_FLASH, _MPS2_RAM, 25_000_000),
+    CortexTarget(
+        "cortex-m33", _M33, "mps2-an505", (0x10000000, 0x400000), (0x38000000, 0x200000), 20_000_000
+    ),
     WasmTarget("wasm"),
 )
 TARGETS = {target.name: target for target in _TARGETS}
