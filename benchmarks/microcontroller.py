@@ -17,7 +17,7 @@ from side_by_side import report
 from trained import DATA, artifacts, named_or_trained
 
 from fmnist.devices.emulation.footprint import Footprint, measure_footprint
-from fmnist.devices.emulation.targets import TARGETS, CortexTarget
+from fmnist.devices.emulation.targets import TARGETS, CheckedModel, CortexTarget
 from fmnist_runtime.data.datasets import load_dataset
 
 MEASURED = ("cortex-m0", "cortex-m4", "cortex-m7")
@@ -90,19 +90,18 @@ def _emlearn(npz: Path, name: str, image: bytes) -> dict[str, int]:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         headers = emlearn_code.write(npz, folder / "theirs.h")
-        source = folder / "model.c"
-        source.write_text(EMLEARN)
+        model = CheckedModel(folder / "model.c", "model", EMLEARN.encode())
         include = f"-I{headers}"
-        alone = target.link_alone(source, "model", folder, (include, "-w"))
+        alone = target.link_alone(model, folder, (include, "-w"))
         command = target.size_command(alone)
         printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         text, data, bss, *_ = map(int, printed.splitlines()[1].split()[:3])
-        program = target.build(source, "model", folder, (include, "-w"))
+        program = target.build(model, folder, (include, "-w"))
         (folder / "images").write_bytes(image)
         subprocess.run(
             target.command(program, counting=True), cwd=folder, stdin=subprocess.DEVNULL, check=True
         )
-        stack, ticks = map(int, np.fromfile(folder / "cost", "<u4"))
+        stack, ticks, _ = map(int, np.fromfile(folder / "cost", "<u4"))
     ram = data + bss + 4 * (784 + 10)
     return {
         "flash": text + data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +30,28 @@ SAME = Gate(max_drop=0.001, max_difference=None, min_agreement=0.999)
 which moves a score that lies between two levels."""
 
 
-def export_c(session: Session, dataset: Dataset, path: Path, preparation: str, force: bool) -> Metadata:
+@dataclass(frozen=True)
+class Wishes:
+    """What the C of a model is to be like."""
+
+    labels: tuple[str, ...]
+    """Class names."""
+    preparation: str
+    """How a picture becomes its input; empty if nobody says."""
+    gate: Gate = SAME
+    """How far its answers may be from the model's."""
+    force: bool = False
+    """Whether to replace a file that is not ours."""
+
+
+def export_c(session: Session, dataset: Dataset, path: Path, wishes: Wishes) -> Metadata:
     """Write the C of a TFLite model.
 
     Args:
         session: The open model, with a known input range.
         dataset: Labelled test images.
         path: Path of the C file.
-        preparation: How a picture becomes its input; empty if nobody says.
-        force: Replace a file that is not ours.
+        wishes: What it is to be like.
 
     Returns:
         The metadata of the file.
@@ -49,7 +62,7 @@ def export_c(session: Session, dataset: Dataset, path: Path, preparation: str, f
         OutputError: The path holds a file that we did not make, or cannot be written.
     """
     info = session.info
-    require_writable(path, ARTIFACT, force)
+    require_writable(path, ARTIFACT, wishes.force)
     if info.order:
         raise UnsupportedError(
             f"{info.path}: C keeps the order of the file's classes; name them with --labels"
@@ -70,19 +83,19 @@ def export_c(session: Session, dataset: Dataset, path: Path, preparation: str, f
     metadata = Metadata(
         format="c",
         scheme=scheme,
-        labels=info.labels,
+        labels=wishes.labels,
         dataset=dataset_reference(dataset.name),
         dataset_digest=dataset.digest,
         source_sha256=known.source_sha256 if known else sha256_file(info.path),
         source_range=contract.range or "",
         calibration=known.calibration if known else {},
-        gate=asdict(SAME),
+        gate=asdict(wishes.gate),
         versions={"fmnist": package_version(), "engine": info.engine},
-        preparation=info.preparation or preparation,
+        preparation=info.preparation or wishes.preparation,
     )
     with Draft(path) as draft:
         draft.write(embed(model, metadata))
-        metadata = _proved(draft.path, metadata, images, dataset.targets, expected)
+        metadata = _proved(draft.path, metadata, images, dataset.targets, expected, wishes.gate)
         draft.write(embed(model, metadata))
         proof.finish(draft, metadata)
     return metadata
@@ -94,11 +107,12 @@ def _proved(
     images: NDArray[np.uint8],
     targets: NDArray[np.uint8],
     expected: NDArray[np.float32],
+    gate: Gate,
 ) -> Metadata:
     """Run the C, and return the metadata with golden samples, statistics and proof."""
     with load(draft) as made:
         scores = made.scores(images)
-    parity = compare(expected, scores, targets, SAME)
+    parity = compare(expected, scores, targets, gate)
     chosen = choose_golden(images, targets, expected)
     figures: dict[str, Any] = {
         "split": "test",

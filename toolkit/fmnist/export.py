@@ -21,7 +21,7 @@ from fmnist_runtime.artifact.container import MANIFEST, format_suffix
 from fmnist_runtime.artifact.contract import RAW
 from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.data.datasets import Dataset, dataset_reference, load_dataset, preparation_of
-from fmnist_runtime.data.labels import read_distinct_labels
+from fmnist_runtime.data.labels import is_numbered, read_distinct_labels
 from fmnist_runtime.engines import ENGINES, KERAS_ENDINGS
 from fmnist_runtime.errors import (
     DatasetError,
@@ -92,18 +92,17 @@ def plan_targets(model: Path, recipes: list[Recipe], out: Path | None) -> dict[R
     """Return the file that each recipe writes.
 
     ``out`` is a file of the recipe's suffix, if there is one recipe; else a folder; ``export`` beside the
-    original if None.
+    original if None, or for the C of a TFLite model the model's own folder.
 
     Raises:
         OutputError: ``out`` names one file for several artifacts, or one of another format.
     """
     if out is not None and not os.path.isdir(out):  # noqa: PTH112 - Path raises where a name is too long
         require_writable(out)
-    if format_suffix(model) == ".tflite":  # its scheme is the model's own
-        folder = out if out is not None and out.is_dir() else model.parent
-        file = folder / model.with_suffix(".c").name
-        return {recipes[0]: file if out is None or out.is_dir() else out}
+    foreign = format_suffix(model) == ".tflite"  # it keeps its own scheme
     if out is None or out.suffix.lstrip(".") not in formats() or out.is_dir():
+        if foreign:
+            return {recipes[0]: (out or model.parent) / model.with_suffix(".c").name}
         folder = model.parent / "export" if out is None else out
         return {recipe: _default(recipe, model, folder) for recipe in recipes}
     if len(recipes) > 1:
@@ -178,7 +177,7 @@ def export_model(
 
 def _export_c(origin: Origin, path: Path, force: bool, on_artifact: Callable[[Artifact], None]) -> Export:
     """Write the C of a TFLite model; it has the scheme of the model."""
-    from fmnist_exporters.c_of_tflite import export_c
+    from fmnist_exporters.c_of_tflite import SAME, Wishes, export_c
     from fmnist_exporters.export import Artifact
     from fmnist_exporters.manifest import MANIFEST_FILE, write_manifest
 
@@ -192,8 +191,13 @@ def _export_c(origin: Origin, path: Path, force: bool, on_artifact: Callable[[Ar
     splits = Splits(origin.dataset, origin.data_dir)
     how = Execution(input_range=origin.input_range, labels=labels)
     session, dataset = open_on(origin.model, how, splits.of)
+    own = session.info.labels
+    if labels is None and is_numbered(own) and len(own) == len(dataset.labels):
+        labels = dataset.labels
+    preparation = preparation_of(dataset.name, origin.data_dir)
     with session:
-        metadata = export_c(session, dataset, path, preparation_of(dataset.name, origin.data_dir), force)
+        gate = replace(SAME, **origin.limits)
+        metadata = export_c(session, dataset, path, Wishes(labels or own, preparation, gate, force))
     if (path.parent / MANIFEST).is_file():
         write_manifest(path.parent)
     recipe = Recipe("c", metadata.scheme, False, 0.0, "C99 for any device")

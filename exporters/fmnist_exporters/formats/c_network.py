@@ -20,7 +20,8 @@ from fmnist_runtime.artifact.contract import RAW, InputContract, parse_range
 from fmnist_runtime.artifact.metadata import Head
 from fmnist_runtime.engines.quantization import pixel_writer
 from fmnist_runtime.errors import UnsupportedError
-from fmnist_runtime.native.kernels import WINDOW, check_network
+from fmnist_runtime.native.check import check_network
+from fmnist_runtime.native.kernels import WINDOW
 from fmnist_runtime.native.network import Layer, Network, NetworkTensor
 from fmnist_runtime.safety.flatbuffer import root
 from fmnist_runtime.safety.tflite.graph import (
@@ -148,7 +149,9 @@ class _Reader:
     def _weights(self, index: int) -> NDArray[Any]:
         values = self._constant(index)
         if values is None:
-            raise ValueError("its weights are computed")
+            tensor = self._graph.tensors[index]
+            what = type_name(tensor.kind).lower() if tensor.constant else "computed"
+            raise ValueError(f"its weights are {what}")
         return values
 
     def _input(self, index: int) -> int:
@@ -282,6 +285,8 @@ class _Reader:
         place = self._input(operator.inputs[0])
         if self._tensors[place].elements != math.prod(self._shape(operator.outputs[0])):
             raise ValueError("it mixes images")
+        if self._tensors[place].kind == "uint8" and self._graph.tensors[operator.outputs[0]].scales:
+            self._require_same_scale(operator.inputs[0], operator.outputs[0])
         self._places[operator.outputs[0]] = place
 
     def _limits(self, index: int, activation: str) -> dict[str, Any]:
@@ -431,7 +436,7 @@ class _Reader:
         if kind == "u8":
             self._require_same_scale(source, output)
         if operator.name == "AVERAGE_POOL_2D" and kind == "u8":
-            limits["zero"] = _SIGNED
+            limits["zero"] = _SIGNED if self._graph.tensors[source].kind == INT8 else 0
         kernel = "average_pool" if operator.name == "AVERAGE_POOL_2D" else "max_pool"
         note = f"{filters[0]}×{filters[1]}"
         self._places[output] = self._add(

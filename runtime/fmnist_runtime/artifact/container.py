@@ -155,7 +155,7 @@ def find_container(path: Path, content: Content) -> Container | None:
 
 def _is_misnamed(content: Content) -> bool:
     """Return whether an artifact of ours has the suffix of another format."""
-    for read in (_read_zip, _read_onnx):
+    for read in (_read_zip, _read_onnx, _read_c):
         try:
             if read(content):
                 return True

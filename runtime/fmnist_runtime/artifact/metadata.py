@@ -113,7 +113,7 @@ class Metadata:
     dataset_digest: str
     """Digest of that data set's test split."""
     source_sha256: str
-    """SHA-256 of the Keras file it was made from."""
+    """SHA-256 of the file it was made from: Keras, or for a C model of somebody else's, TFLite."""
     source_range: str
     """Pixel range of the original itself: ``0-255``, or another range that was put in front of it (see
     `fmnist_runtime.artifact.contract`)."""

@@ -42,7 +42,7 @@ from fmnist_runtime.safety.tflite.operators import LSTM, MOVING
 from fmnist_runtime.safety.zip import open_archive
 
 _BROKEN = (
-    *(ValueError, LookupError, TypeError, OSError, OverflowError, RuntimeError),
+    *(ValueError, LookupError, TypeError, AttributeError, OSError, OverflowError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error),
 )
 """What reading a damaged file may raise."""

@@ -37,8 +37,8 @@ class NativeSession(BaseSession):
         image = ImageTensor(network.image.shape, np.dtype(np.uint8))
         engine = f"native {package_version()}{f' ({chosen.name})' if chosen.name else ''}"
         info = options.info("c", engine, image, network.classes, threads=1)
-        largest = max(tensor.elements for tensor in network.tensors)
-        super().__init__(info, min(block_size(_image_bytes(network)), 2**31 // largest), "none")
+        largest = max(scratch_floats(network), *(tensor.elements for tensor in network.tensors))
+        super().__init__(info, min(block_size(_image_bytes(network)), (2**31 - 1) // largest), "none")
 
     def _prepare(self, shape: tuple[int, ...]) -> Plan:
         pixels = np.empty(shape, np.uint8)

@@ -119,7 +119,7 @@ def compile_library(source: str, variant: Variant, name: object) -> Path:
         return installed
     compiler, flags = find_compiler(), (*_FLAGS, *variant.flags)
     folder = cache_folder() / "native"
-    key = hashlib.sha256(repr((source, compiler, flags)).encode()).hexdigest()[:32]
+    key = hashlib.sha256(repr((source, compiler, flags, platform.machine())).encode()).hexdigest()[:32]
     library = folder / f"{key}.so"
     if library.is_file():
         return library
@@ -144,14 +144,24 @@ def run_compiler(command: Sequence[str], name: object) -> None:
         ModelError: It fails.
     """
     caches = {key: str(cache_folder() / "zig") for key in ("ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR")}
-    result = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **caches}, timeout=_TIMEOUT_S, check=False
-    )
+    program = "ziglang" if list(command[:3]) == list(_ZIG[:3]) else Path(command[0]).name
+    try:
+        result = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            env={**os.environ, **caches},
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise ModelError(f"{name}: takes {program} more than {_TIMEOUT_S} s to compile") from error
     if result.returncode:
         lines = [line for line in result.stderr.splitlines() if _REASON.search(line)] or [
             f"exit {result.returncode}"
         ]
-        raise ModelError(f"{name}: cannot be compiled by {command[0]} ({lines[0].strip()})")
+        raise ModelError(f"{name}: cannot be compiled by {program} ({lines[0].strip()})")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The kernels: for each its C, how a layer calls it, and what a layer must have, so that it stays in bounds.
+"""The kernels: for each its C, how a layer calls it, and how its sizes fit together.
 
 A kernel's C lies in ``kernels/NAME.c``. One for both types of numbers is written once, with KIND for ``u8``
 and ``f32`` and TYPE for ``uint8_t`` and ``float``.
@@ -7,7 +7,6 @@ and ``f32`` and TYPE for ``uint8_t`` and ``float``.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -17,19 +16,17 @@ from string import Formatter
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist_runtime.native.network import Kind, Layer, Network, NetworkTensor
+from fmnist_runtime.native.network import Layer, Network, NetworkTensor
 
 _FOLDER, _FAST = (Path(__file__).parent / name for name in ("kernels", "fast"))
 _PANEL, _VECTOR, _GROUP = 8, 16, 4
 """Vectors of a panel, units of a vector, and inputs of a group in ``fast/dense_u8.c``."""
 _TYPES = {"u8": "uint8_t", "f32": "float"}
-_MAX = 2**24
 WINDOW = (
     *("in_height", "in_width", "channels", "out_height", "out_width", "filter_height", "filter_width"),
     *("stride_y", "stride_x", "dilation_y", "dilation_x", "top", "left"),
 )
 """Numbers of a layer that moves a filter, in the order of ``kernels/window.c``."""
-_REQUANTISED = "{zero_point}, {low}, {high}"
 _PER_UNIT = ("biases", "scales")
 
 
@@ -197,123 +194,6 @@ KERNELS = {
     "pair_f32": Kernel("{images}, {in0}, {out}", (), _one),
 }
 """All kernels, by name."""
-
-
-_ARRAY_TYPES = {
-    "u8": {"weights": "int8", "biases": "int32", "scales": "float32", "table": "uint8", "b": "uint8"},
-    "f32": {"weights": "float32", "biases": "float32", "table": "float32", "b": "float32"},
-}
-_READS: dict[str, Kind] = {"pixels_f32": "uint8", "float_f32": "uint8", "quantize_u8": "float32"}
-"""Types of numbers of kernels that read others than they write."""
-_BYTES = ("zero_point", "low", "high", "zero", "a_zero", "b_zero", "empty")
-"""Numbers that are values of uint8 in kernels of it."""
-_SIGNED = (*_BYTES, "top", "left", "offset", "bias", "a_factor", "b_factor", "shift", "b_step")
-"""Numbers that may be 0 or negative; others count something."""
-_MOST_WORK = 2**34
-"""Multiplications for an image. A processor does a billion or more a second."""
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,59}")
-_NOTE = re.compile(r"[\w ×→.,:;()+-]{0,100}", re.ASCII)
-
-
-def check_network(network: Network) -> None:
-    """Check that the C of a network stays within its arrays and its integers, whoever made it.
-
-    Raises:
-        ValueError: It does not.
-    """
-    if not _NAME.fullmatch(network.name) or not network.layers or not network.tensors:
-        raise ValueError("it has no name, or no layers")
-    for tensor in network.tensors:
-        if (
-            tensor.kind not in ("uint8", "float32")
-            or not 0 < tensor.elements <= _MAX
-            or min(tensor.shape) < 1
-        ):
-            raise ValueError(f"a tensor of {tensor.kind} of shape {tensor.shape}")
-    if network.image.kind != "uint8":
-        raise ValueError("its image is not of bytes")
-    written, work = {0}, 0
-    for number, layer in enumerate(network.layers, 1):
-        try:
-            work += _check_layer(network, layer, written)
-        except (LookupError, ValueError, TypeError, AttributeError) as error:
-            raise ValueError(f"layer {number} ({layer.kernel}) does not fit ({error})") from error
-        written.add(layer.output)
-    if network.tensors[network.output].kind != "float32" or work > _MOST_WORK:
-        raise ValueError("its output is no probabilities, or takes too long")
-
-
-def _check_layer(network: Network, layer: Layer, written: set[int]) -> int:
-    """Check a layer, and return its multiplications."""
-    kernel, kind = KERNELS[layer.kernel], layer.kernel.rpartition("_")[2]
-    if not _NOTE.fullmatch(layer.note):
-        raise ValueError("its note could end a comment")
-    own = [*layer.numbers, *layer.reals, *layer.arrays]
-    if "{window}" in kernel.call:
-        own = [name for name in own if name not in WINDOW]
-        for name in WINDOW:
-            layer.numbers[name]
-    named = set(own) | ({"b"} if "{b}" in kernel.call else set())
-    if len(own) != len(set(own)) or named != kernel.fields:
-        raise ValueError(f"it has {sorted(own)}")
-    second = "{b}" in kernel.call and "b" not in layer.arrays
-    if len(layer.inputs) != 1 + second or not written.issuperset(layer.inputs) or layer.output < 1:
-        raise ValueError("it reads what nothing writes")
-    ins, out = [network.tensors[index] for index in layer.inputs], network.tensors[layer.output]
-    wanted: Kind = "uint8" if kind == "u8" else "float32"
-    if any(each.kind != _READS.get(layer.kernel, wanted) for each in ins) or out.kind != wanted:
-        raise ValueError("it reads or writes another type")
-    types = _ARRAY_TYPES[kind] | ({"table": "float32"} if layer.kernel == "softmax_u8" else {})
-    for name, array in layer.arrays.items():
-        if array.dtype.name != types[name] or not np.isfinite(array).all():
-            raise ValueError(f"its {name} are {array.dtype}, or not finite")
-    _check_numbers(layer, kind)
-    if not kernel.check(layer, ins, out):
-        raise ValueError("its sizes do not fit together")
-    _check_sums(layer)
-    return out.elements * (
-        taps(layer) if "filter_height" in layer.numbers else layer.numbers.get("inputs", 1)
-    )
-
-
-def _check_numbers(layer: Layer, kind: str) -> None:
-    for name, value in layer.numbers.items():
-        least, most = (-(2**31) + 1, 2**31 - 1) if name in _SIGNED else (1, _MAX)
-        if name in ("top", "left"):
-            least, most = -_MAX, _MAX
-        if name == "shift":
-            least, most = 0, 30
-        if name in _BYTES and (kind == "u8" or name == "zero_point"):
-            least, most = 0, 255
-        if not least <= value <= most:
-            raise ValueError(f"its {name} is {value}")
-    for name, real in layer.reals.items():
-        if not math.isfinite(real) or np.float32(real) != real:
-            raise ValueError(f"its {name} is {real}")
-    if layer.numbers.get("low", 0) > layer.numbers.get("high", 255):
-        raise ValueError("its limits are in the wrong order")
-
-
-def _check_sums(layer: Layer) -> None:
-    """Check that no sum of integers leaves int32."""
-    numbers, most = layer.numbers, 0
-    if layer.kernel in ("dense_u8", "conv_u8", "depthwise_u8"):
-        biases, weights = (layer.arrays[name].astype(np.int64) for name in ("biases", "weights"))
-        if layer.kernel == "depthwise_u8":
-            weights = weights.reshape(-1, biases.size).T
-        most = int((255 * np.abs(weights.reshape(biases.size, -1)).sum(axis=1) + np.abs(biases)).max())
-    elif layer.kernel == "add_u8":
-        most = abs(numbers["bias"]) + 255 * (abs(numbers["a_factor"]) + abs(numbers["b_factor"]))
-    elif layer.kernel == "mean_u8":
-        most = 255 * numbers["places"]
-    elif layer.kernel == "average_pool_u8":
-        most = 256 * numbers["filter_height"] * numbers["filter_width"]
-    elif layer.kernel == "softmax_u8":
-        table = layer.arrays["table"]
-        exact = table[255] == 1 and table.min() >= 0 and table.max() <= 1
-        most = 0 if exact and layer.reals["scale"] >= 2**-16 else 2**31
-    if most > 2**31 - 2**9:
-        raise ValueError("its sums can leave the 32 bits of an integer")
 
 
 @cache

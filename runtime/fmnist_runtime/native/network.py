@@ -22,11 +22,13 @@ Kind = Literal["uint8", "float32"]
 _SIZES = {"uint8": 1, "float32": 4}
 _ARRAYS = {"uint8": "u1", "int8": "i1", "int32": "<i4", "float32": "<f4"}
 """Types of constants, and how they are stored."""
-MAX_BYTES = 2**26
-"""Largest network that a C file holds: 64 MB, far more than any device's flash."""
-_MAX_VALUES = 2**24
-"""Largest tensor."""
-_MAX_LAYERS = 2000
+MAX_BYTES = 2**24
+"""Largest network that a C file holds: 16 MB, more than any microcontroller's flash."""
+MOST_VALUES = 2**22
+"""Largest tensor or constant: the pixels of 100 images for a small classifier."""
+_MAX_HEADER = 2**20
+"""Longest description of the layers."""
+_MAX_DIMENSIONS = 8
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def read_network(text: str | bytes) -> Network:
     """Read a network from text that is not trusted. `check_network` says whether its layers fit together.
 
     Raises:
-        ValueError: It is no such text. So are KeyError and TypeError.
+        ValueError: It is no such text. So are other exceptions of damaged JSON; see `source.read_c`.
     """
     try:
         stream = zlib.decompressobj()
@@ -136,6 +138,8 @@ def read_network(text: str | bytes) -> Network:
     except zlib.error as error:
         raise ValueError(f"its network cannot be decompressed ({error})") from error
     length = int.from_bytes(content[:4], "little")
+    if length > _MAX_HEADER:
+        raise ValueError(f"its layers are described by {length:,} bytes")
     header = json.loads(content[4 : 4 + length])
     at = 4 + length
     layers = []
@@ -162,15 +166,24 @@ def read_network(text: str | bytes) -> Network:
     if at != len(content):
         raise ValueError("it has more weights than layers")
     tensors = tuple(
-        NetworkTensor(
-            tuple(map(int, each["shape"])), each["kind"], float(each["scale"]), int(each["zero_point"])
-        )
+        NetworkTensor(_sizes(each["shape"]), each["kind"], float(each["scale"]), int(each["zero_point"]))
         for each in header["tensors"]
     )
     return Network(str(header["name"]), tensors, tuple(layers))
 
 
 def _elements(shape: Sequence[int]) -> int:
-    if not all(isinstance(size, int) and 0 < size <= _MAX_VALUES for size in shape):
-        raise ValueError(f"an array of shape {shape}")
-    return math.prod(shape)
+    sizes = _sizes(shape)
+    if not all(0 < size <= MOST_VALUES for size in sizes) or math.prod(sizes) > MAX_BYTES:
+        raise ValueError(f"an array of {len(sizes)} dimensions that is empty or too large")
+    return math.prod(sizes)
+
+
+def _sizes(shape: Sequence[int]) -> tuple[int, ...]:
+    """Return a shape as integers that are not absurd."""
+    if len(shape) > _MAX_DIMENSIONS:
+        raise ValueError(f"an array of {len(shape):,} dimensions")
+    sizes = tuple(map(int, shape))
+    if any(abs(size) > MAX_BYTES for size in sizes):
+        raise ValueError("an array with an absurd size")
+    return sizes

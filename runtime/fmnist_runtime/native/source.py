@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from fmnist_runtime.artifact.container import C_END, C_MARKS, seal
 from fmnist_runtime.artifact.metadata import Golden, parse_metadata
 from fmnist_runtime.errors import ModelError
+from fmnist_runtime.native.check import check_network
 from fmnist_runtime.native.kernels import (
     KERNELS,
     WINDOW,
-    check_network,
     fast_source,
     kernel_source,
     packed,
@@ -61,12 +61,14 @@ def c_file(network_text: str, metadata_text: str) -> bytes:
     """
     network, metadata = read_network(network_text), parse_metadata(metadata_text, Path("model.c"))
     check_network(network)
+    golden = metadata.golden
+    if golden is not None and golden.images[0].size != network.image.elements:
+        raise ValueError("its golden images are of another size")
     if len(metadata.labels) != network.classes:
         raise ValueError(f"it has {network.classes} classes and {len(metadata.labels)} names")
     data = re.sub(r"[^ -)+-.0-~]", "_", f"{metadata.dataset}, {metadata.scheme}".lstrip(", "))
     text = c_source(network, metadata.labels, metadata.golden, f"{network.name}, {data}")
-    # The JSON may hold the ends of comments, which a backslash inside breaks without changing it.
-    held = metadata_text.replace("*/", "*\\/").replace("/*", "\\/*")
+    held = metadata_text.replace("*", "\\u002a")  # the same JSON, which cannot end the comment
     lines = "\n".join(textwrap.wrap(network_text, _WIDTH))
     parts = [f"{text}\n/* Data for fmnist. Do not edit.".encode()]
     parts += [mark + part.encode() for mark, part in zip(C_MARKS, (lines, held, ""), strict=True)]
@@ -245,6 +247,9 @@ int32_t {name}_class(const float *scores);
 #ifdef __FAST_MATH__
 #error "compile it without -ffast-math, which changes the answers"
 #endif
+#if defined __FLT_EVAL_METHOD__ && (__FLT_EVAL_METHOD__ == 1 || __FLT_EVAL_METHOD__ == 2)
+#error "wider arithmetic of floats changes the answers; compile it with -msse2 -mfpmath=sse"
+#endif
 /* A product and a sum are rounded one after the other, also where a processor has an instruction for both. */
 #ifdef __clang__
 #pragma STDC FP_CONTRACT OFF
@@ -381,24 +386,24 @@ def _class(network: Network) -> str:
 def _self_test(network: Network, golden: Golden) -> str:
     images, scores = golden.images[:GOLDEN_IMAGES], golden.artifact[:GOLDEN_IMAGES]
     pixels, classes = network.image.elements, network.classes
-    return f"""static const uint8_t golden_images[{len(images)} * {pixels}];
-static const float golden_scores[{len(images)} * {classes}];
+    return f"""static const uint8_t images_of_test[{len(images)} * {pixels}];
+static const float scores_of_test[{len(images)} * {classes}];
 
 int32_t {network.name}_self_test(float *scratch)
 {{
     float scores[{classes}];
     for (int32_t image = 0; image < {len(images)}; image++) {{
-        {network.name}_scores(1, golden_images + {pixels} * image, scratch, scores);
+        {network.name}_scores(1, images_of_test + {pixels} * image, scratch, scores);
         for (int32_t i = 0; i < {classes}; i++) {{
-            const float golden = golden_scores[{classes} * image + i];
+            const float golden = scores_of_test[{classes} * image + i];
             if (!(scores[i] >= golden && scores[i] <= golden)) return image + 1;
         }}
     }}
     return 0;
 }}
 
-{_constant("golden_images", images.reshape(-1))}
-{_constant("golden_scores", scores.astype(np.float32).reshape(-1))}"""
+{_constant("images_of_test", images.reshape(-1))}
+{_constant("scores_of_test", scores.astype(np.float32).reshape(-1))}"""
 
 
 def _labels(network: Network, labels: Sequence[str]) -> str:

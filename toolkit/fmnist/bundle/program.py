@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 from fmnist.bundle.run_files import ExportedFile
-from fmnist.devices.emulation.targets import PROGRAMS
+from fmnist.devices.emulation.targets import PROGRAMS, CheckedModel
 from fmnist.text.tables import size
 from fmnist_runtime.files import FORCE_OR_OUT, NOT_OURS, Draft, FileKind, require_writable
 from fmnist_runtime.native.source import read_c
@@ -34,11 +34,12 @@ def write_program(artifacts: list[ExportedFile], machine: str, out: Path | None,
     artifact = next((item for item in artifacts if item.scheme == "int8"), artifacts[0])
     place = out or Path(f"classify-{machine}")
     require_writable(place, _PROGRAM, force)
-    network = read_c(artifact.path.read_bytes(), artifact.path)
+    content = artifact.path.read_bytes()
+    network = read_c(content, artifact.path)
     target = PROGRAMS[machine]
     target.require_compiler()
     with Draft(place) as draft, tempfile.TemporaryDirectory(prefix="fmnist-") as folder:
-        built = target.build(artifact.path, network.name, Path(folder), _SOURCE)
+        built = target.build(CheckedModel(artifact.path, network.name, content), Path(folder), _SOURCE)
         draft.write(built.read_bytes())
         draft.path.chmod(0o755)
         draft.rename(place)

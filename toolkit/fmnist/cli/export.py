@@ -33,7 +33,10 @@ def export(
     ] = "none",
     out: Annotated[
         Path | None,
-        typer.Option(metavar="PATH", help="File, or folder for several. Default: export/ beside the model."),
+        typer.Option(
+            metavar="PATH",
+            help="File, or folder for several. Default: export/ beside the model; for a .tflite, beside it.",
+        ),
     ] = None,
     *,
     data: options.DataOptions,
@@ -68,6 +71,10 @@ def export(
         say_run(Run(model))
         Run(model).require_original()
         model = Run(model).model
+    if model.suffix.lower() == ".tflite" and format == "c" and quantize != "none":
+        raise typer.BadParameter(
+            "a .tflite model keeps its own scheme; leave it out", param_hint="--quantize"
+        )
     targets = plan_targets(model, recipes, out)
     progress = Progress("export", len(targets))
     origin = Origin(model, *data, labels, input_range, gate.limits(), allow_chance)

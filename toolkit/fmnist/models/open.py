@@ -16,7 +16,7 @@ from fmnist.devices.emulation.targets import HOST
 from fmnist.results.model_file import ModelFile
 from fmnist.text.progress import Progress, say, say_notes
 from fmnist_runtime import Session, load
-from fmnist_runtime.artifact.container import format_suffix
+from fmnist_runtime.artifact.container import REJECTED, format_suffix
 from fmnist_runtime.artifact.contract import RAW, parse_range
 from fmnist_runtime.engines import ENGINES, KERAS_SUFFIXES
 from fmnist_runtime.engines.session_options import SEAL, USER, SessionOptions
@@ -236,7 +236,14 @@ def _emulated(path: Path, how: Execution) -> Session:
             f"{path}: only a C model runs on {how.target}; make one with: fmnist export MODEL --format c"
         )
     require_file(path, "a C model", ModelError)
-    return EmulatedSession(SessionOptions(path, labels=how.labels, order=how.order), how.target)
+    if how.engine != "auto" or how.output:
+        raise ModelError(f"{path}: runs on {how.target} by itself; leave out --engine and --output")
+    session = EmulatedSession(SessionOptions(path, labels=how.labels, order=how.order), how.target)
+    metadata = session.info.metadata
+    if metadata is not None and metadata.rejected and path.suffix != REJECTED:
+        session.close()
+        raise ModelError(f"{path}: was rejected when it was made, {metadata.rejected}; export it again")
+    return session
 
 
 def known_preparation(info: ModelInfo) -> str:

@@ -42,7 +42,8 @@ def inspection_text(inspection: Inspection) -> str:
 def _footprint(footprint: Footprint) -> str:
     header = ["on", "flash", "RAM besides the image", "deepest stack", "instructions"]
     sizes = [f"{size:,} bytes" for size in (footprint.flash, footprint.ram, footprint.stack)]
-    return table(header, [[footprint.target, *sizes, f"{footprint.instructions:,}"]])
+    count = f"{footprint.instructions:,}" if footprint.instructions else ABSENT
+    return table(header, [[footprint.target, *sizes, count]])
 
 
 def _layers(contents: ModelContents) -> str:

@@ -3,7 +3,7 @@
 static float exponential(float x)
 {
     union { int32_t bits; float value; } power;
-    if (!(x >= -87.0f)) return 0.0f;
+    if (!(x >= -87.0f)) return x < -87.0f ? 0.0f : x; /* what is no number stays none */
     const float k = (x * 1.44269504f + 12582912.0f) - 12582912.0f;
     const float r = (x - k * 0.693359375f) + k * 2.12194440e-4f;
     float sum = 1.9875691500e-4f;

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fmnist.devices.emulation.session import find_target, run_program
-from fmnist.devices.emulation.targets import TARGETS, CortexTarget
+from fmnist.devices.emulation.targets import TARGETS, CheckedModel, CortexTarget
 from fmnist_runtime.artifact.container import read_metadata
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.native.source import patch_floats, read_c, scratch_floats
@@ -31,9 +31,9 @@ class Footprint:
     """What the caller gives to that function besides the image: scratch and probabilities."""
     stack: int
     """Deepest use of the stack in the emulated run of a golden image."""
-    instructions: int
-    """Instructions of the same run, to within what the board's timer resolves. They are no time: a board's
-    clock cycles for each depend on its core and its flash."""
+    instructions: int | None
+    """Instructions of the same run, to within what the board's timer resolves; None if it counts no so many.
+    They are no time: a board's clock cycles for each depend on its core and its flash."""
 
 
 def measure_footprint(path: Path, name: str) -> Footprint:
@@ -52,19 +52,22 @@ def measure_footprint(path: Path, name: str) -> Footprint:
             f"{path}: only a C model runs on {name}; make one with: fmnist export MODEL --format c"
         )
     target.require()
-    network, metadata = read_c(path.read_bytes(), path), read_metadata(path)
+    content = path.read_bytes()
+    network, metadata = read_c(content, path), read_metadata(path)
     if metadata is None or metadata.golden is None:
         raise ModelError(f"{path}: has no golden images to run; export it again")
     with tempfile.TemporaryDirectory(prefix="fmnist-") as name_of_folder:
         folder = Path(name_of_folder)
-        linked = target.link_alone(path, network.name, folder)
+        model = CheckedModel(path, network.name, content)
+        linked = target.link_alone(model, folder)
         flash = _flash(target.size_command(linked), path)
-        program = target.build(path, network.name, folder)
+        program = target.build(model, folder)
         command = target.command(program, counting=True)
         run_program(command, network, folder, path, metadata.golden.images[:1])
-        stack, ticks = map(int, np.fromfile(folder / "cost", "<u4"))
+        stack, ticks, wrapped = map(int, np.fromfile(folder / "cost", "<u4"))
     floats = scratch_floats(network) + patch_floats(network) + network.classes
-    return Footprint(target.name, flash, 4 * floats, stack, ticks * (_NS // target.clock_hz))
+    instructions = None if wrapped else ticks * (_NS // target.clock_hz)
+    return Footprint(target.name, flash, 4 * floats, stack, instructions)
 
 
 def _flash(command: list[str], path: Path) -> int:

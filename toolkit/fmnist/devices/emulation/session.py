@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fmnist.devices.emulation.targets import HOST, TARGETS, Target, WasmTarget
+from fmnist.devices.emulation.targets import HOST, TARGETS, CheckedModel, Target, WasmTarget
 from fmnist.text.progress import Progress
 from fmnist_runtime.engines.base import BaseSession
 from fmnist_runtime.engines.native import NativeSession
@@ -41,7 +41,8 @@ class EmulatedSession(BaseSession):
         """
         target = find_target(name, options.path)
         options = options.checked()
-        network = read_c(bytes(options.file.content), options.path)
+        content = bytes(options.file.content)
+        network = read_c(content, options.path)
         target.require()
         self.identical: int | None = 0
         """Images of the last call whose scores were those of this machine, bit for bit; None if it has no
@@ -53,7 +54,9 @@ class EmulatedSession(BaseSession):
             self.identical = None
         self._network, self._engine = network, target
         self._folder = tempfile.TemporaryDirectory(prefix="fmnist-")
-        self._scorer = _scorer(target, options.path, network, Path(self._folder.name))
+        self._scorer = _scorer(
+            target, CheckedModel(options.path, network.name, content), network, Path(self._folder.name)
+        )
         image = ImageTensor(network.image.shape, np.dtype(np.uint8))
         info = options.info("c", f"{target.name}, emulated", image, network.classes, threads=1)
         super().__init__(info, _BLOCK, "none")
@@ -105,12 +108,12 @@ def find_target(name: str, path: Path) -> Target:
     return TARGETS[name]
 
 
-def _scorer(target: Target, source: Path, network: Network, folder: Path) -> Scorer:
+def _scorer(target: Target, model: CheckedModel, network: Network, folder: Path) -> Scorer:
     """Compile a model, and return what runs it."""
-    program = target.build(source, network.name, folder)
+    program = target.build(model, folder)
     if isinstance(target, WasmTarget):
         return _wasm_scorer(program, network)
-    return partial(run_program, target.command(program), network, folder, source)
+    return partial(run_program, target.command(program), network, folder, model.path)
 
 
 def run_program(
@@ -124,15 +127,20 @@ def run_program(
     answers = folder / "scores"
     answers.unlink(missing_ok=True)
     (folder / "images").write_bytes(images.tobytes())
-    result = subprocess.run(
-        command,
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=_TIMEOUT_S,
-        check=False,
-    )
+    try:
+        result = subprocess.run(
+            command,
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_TIMEOUT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        name = Path(command[0]).name
+        raise ModelError(f"{source}: takes {name} more than {_TIMEOUT_S} s") from error
     held = np.fromfile(answers, "<f4") if answers.is_file() else np.empty(0, np.float32)
     if result.returncode or held.size != len(images) * network.classes:
         reason = result.stderr.strip().splitlines()[-1:] or [f"exit {result.returncode}"]

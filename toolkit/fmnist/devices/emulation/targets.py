@@ -19,6 +19,24 @@ _ARM_PACKAGES = "gcc-arm-none-eabi libnewlib-arm-none-eabi qemu-system-arm"
 
 
 @dataclass(frozen=True)
+class CheckedModel:
+    """A C model that was read and checked."""
+
+    path: Path
+    """Where it was read, for messages."""
+    name: str
+    """Prefix of its names."""
+    content: bytes
+    """Its bytes, which alone are compiled: the file may have changed since."""
+
+    def write(self, folder: Path) -> Path:
+        """Write it into a folder."""
+        place = folder / "model.c"
+        place.write_bytes(self.content)
+        return place
+
+
+@dataclass(frozen=True)
 class LinuxTarget:
     """A processor with Linux: static programs of the compiler of ziglang, run by QEMU."""
 
@@ -45,15 +63,17 @@ class LinuxTarget:
         """Check that its compiler is installed; see `require`."""
         _require_zig(self.name)
 
-    def build(self, source: Path, program: str, folder: Path, main: Path = _FOLDER / "linux.c") -> Path:
-        """Compile a model with a main function, and return the program."""
+    def build(self, model: CheckedModel, folder: Path, main: Path = _FOLDER / "linux.c") -> Path:
+        """Compile a model with a main function in a folder, and return the program."""
         text, compiled, made = (folder / name for name in ("main.c", "main.o", "program"))
-        text.write_text(_main(main, source, program), encoding="ascii")
+        text.write_text(_main(main, model, folder), encoding="ascii")
         compiler = [*_ZIG, "-target", self.triple]
-        run_compiler([*compiler, f"-mcpu={self.cpu}", *_FLAGS, "-c", str(text), "-o", str(compiled)], source)
+        run_compiler(
+            [*compiler, f"-mcpu={self.cpu}", *_FLAGS, "-c", str(text), "-o", str(compiled)], model.path
+        )
         # The C library is compiled once for each processor, which takes a minute.
         link = [f"-mcpu={self.library}", "-static", "-s", str(compiled), "-o", str(made)]
-        run_compiler([*compiler, *link], source)
+        run_compiler([*compiler, *link], model.path)
         return made
 
     def command(self, program: Path) -> list[str]:
@@ -82,12 +102,11 @@ class CortexTarget:
         for program in (_GCC, _SIZE, _QEMU):
             _require_program(program, self.name, _ARM_PACKAGES)
 
-    def build(self, source: Path, program: str, folder: Path, more: tuple[str, ...] = ()) -> Path:
+    def build(self, model: CheckedModel, folder: Path, more: tuple[str, ...] = ()) -> Path:
         """Compile a model, and return the program.
 
         Args:
-            source: The model's C.
-            program: Prefix of its names.
+            model: The model.
             folder: Where the program is made.
             more: Further flags of the compiler.
 
@@ -95,7 +114,7 @@ class CortexTarget:
             ModelError: It does not fit into the board's memory, or cannot be compiled.
         """
         main, made = folder / "main.c", folder / "program.elf"
-        main.write_text(_main(_FOLDER / "cortex_m.c", source, program), encoding="ascii")
+        main.write_text(_main(_FOLDER / "cortex_m.c", model, folder), encoding="ascii")
         names = ("FLASH_START", "FLASH_SIZE", "RAM_START", "RAM_SIZE")
         memory = dict(zip(names, (*self.flash, *self.ram), strict=True))
         layout = (_FOLDER / "cortex_m.ld").read_text(encoding="ascii")
@@ -104,24 +123,28 @@ class CortexTarget:
         (folder / "board.ld").write_text(layout, encoding="ascii")
         link = ("-nostartfiles", "-T", str(folder / "board.ld"), "-Wl,--gc-sections", "-ffunction-sections")
         try:
-            run_compiler(
-                [_GCC, *_FLAGS, *self.flags, *more, *link, str(main), "-o", str(made), "-lm"], source
-            )
+            flags = (*_FLAGS, *self.flags, *more, *link)
+            run_compiler([_GCC, *flags, str(main), "-o", str(made), "-lm"], model.path)
         except ModelError as error:
             if "will not fit in region" in str(error) or "overflowed" in str(error):
                 sizes = f"{self.flash[1] / 1e3:,.0f} kB of flash and {self.ram[1] / 1e3:,.0f} kB of RAM"
                 raise ModelError(
-                    f"{source}: does not fit into the emulated {self.machine}, {sizes}"
+                    f"{model.path}: does not fit into the emulated {self.machine}, {sizes}"
                 ) from error
             raise
         return made
 
-    def link_alone(self, source: Path, program: str, folder: Path, more: tuple[str, ...] = ()) -> Path:
+    def link_alone(self, model: CheckedModel, folder: Path, more: tuple[str, ...] = ()) -> Path:
         """Link the function that scores an image, and what it needs, alone; arguments as of `build`."""
         made = folder / "alone.elf"
-        sections = ("-ffunction-sections", "-fdata-sections", "-Wl,--gc-sections", f"-Wl,-e,{program}_scores")
+        sections = (
+            "-ffunction-sections",
+            "-fdata-sections",
+            "-Wl,--gc-sections",
+            f"-Wl,-e,{model.name}_scores",
+        )
         flags = (*_FLAGS, *self.flags, *more, "-nostartfiles", *sections)
-        run_compiler([_GCC, *flags, str(source), "-o", str(made), "-lm"], source)
+        run_compiler([_GCC, *flags, str(model.write(folder)), "-o", str(made), "-lm"], model.path)
         return made
 
     def size_command(self, program: Path) -> list[str]:
@@ -156,12 +179,12 @@ class WasmTarget:
                 f"--on {self.name} needs wasmtime, which is not installed: pip install wasmtime"
             )
 
-    def build(self, source: Path, program: str, folder: Path) -> Path:
+    def build(self, model: CheckedModel, folder: Path) -> Path:
         """Compile a model, and return the module, which has the model's functions."""
         made = folder / "model.wasm"
-        exports = [f"-Wl,--export={program}_scores", "-Wl,--export=__heap_base", "-Wl,--no-entry"]
+        exports = [f"-Wl,--export={model.name}_scores", "-Wl,--export=__heap_base", "-Wl,--no-entry"]
         flags = ("-target", "wasm32-freestanding", "-mcpu=generic+simd128", "-nostdlib", "-O2", "-std=gnu99")
-        run_compiler([*_ZIG, *flags, *exports, str(source.absolute()), "-o", str(made)], source)
+        run_compiler([*_ZIG, *flags, *exports, str(model.write(folder)), "-o", str(made)], model.path)
         return made
 
 
@@ -206,12 +229,11 @@ PROGRAMS = {
 """Processors with Linux, by name."""
 
 
-def _main(main: Path, source: Path, program: str) -> str:
-    """Return the C of a program that includes a model."""
+def _main(main: Path, model: CheckedModel, folder: Path) -> str:
+    """Return the C of a program that includes a model, which is written into the same folder."""
     text = main.read_text(encoding="ascii")
-    return f'#include "{source.absolute()}"\n' + text.replace("UPPER", program.upper()).replace(
-        "NAME", program
-    )
+    included = f'#include "{model.write(folder).name}"\n'
+    return included + text.replace("NAME", model.name).replace("UPPER", model.name.upper())
 
 
 def _require_zig(name: str) -> None:
