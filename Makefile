@@ -20,8 +20,9 @@ DEVICE_TESTS := tests/runtime tests/toolkit/devices tests/toolkit/predict $(pats
 # NumPy's OpenBLAS has kernels for AVX2, for AVX-512 and for older processors. By default it uses the processor's own.
 KERNELS := Haswell SkylakeX Prescott
 PRODUCT := import numpy; numpy.eye(99, dtype="f") @ numpy.eye(99, dtype="f")
-# test_hostile.py is left out: rounding does not change whether a mutant is refused.
-KERNEL_TESTS := tests/runtime tests/exporters --ignore tests/runtime/safety/test_hostile.py
+# test_hostile.py is left out: rounding does not change whether a mutant is refused. C models do not use NumPy's kernels.
+KERNEL_TESTS := tests/runtime tests/exporters $(patsubst %,--ignore tests/%, \
+	runtime/safety/test_hostile.py runtime/native exporters/formats/test_c_network.py)
 PYTEST := -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test test-kernels test-device test-arm64 emulated-pi lint format docs bench clean

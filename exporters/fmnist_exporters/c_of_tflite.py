@@ -1,4 +1,4 @@
-"""TFLite model → C: any model whose layers C has, compared with it on labelled images."""
+"""TFLite model → C: any model whose layers C has, compared on labelled images. Loads no TensorFlow."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_exporters import proof
-from fmnist_exporters.formats.c import c_name, embed
-from fmnist_exporters.formats.c_network import read_tflite
+from fmnist_exporters.formats.c_network import c_name, read_tflite
 from fmnist_exporters.manifest import ARTIFACT
 from fmnist_exporters.recipes import INTEGER_LEVEL
 from fmnist_exporters.samples import choose_golden, statistics_of
@@ -23,6 +22,7 @@ from fmnist_runtime.errors import UnsupportedError
 from fmnist_runtime.files import Draft, require_writable, sha256_file
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.native.network import write_network
+from fmnist_runtime.native.source import c_file
 from fmnist_runtime.parity import Gate, compare
 
 SAME = Gate(max_drop=0.001, max_difference=None, min_agreement=0.999)
@@ -73,7 +73,7 @@ def export_c(session: Session, dataset: Dataset, path: Path, wishes: Wishes) -> 
         network = read_tflite(content, c_name(path.stem), contract, info.input_shape, info.head)
     except UnsupportedError as error:
         raise UnsupportedError(f"{info.path}: {error}") from error
-    model = write_network(network).encode()
+    model = write_network(network)
     images = dataset.images.reshape(-1, *info.input_shape)
     expected = session.scores(images)
     known, scheme = info.metadata, info.scheme
@@ -94,9 +94,9 @@ def export_c(session: Session, dataset: Dataset, path: Path, wishes: Wishes) -> 
         preparation=info.preparation or wishes.preparation,
     )
     with Draft(path) as draft:
-        draft.write(embed(model, metadata))
+        draft.write(c_file(model, metadata.to_json()))
         metadata = _proved(draft.path, metadata, images, dataset.targets, expected, wishes.gate)
-        draft.write(embed(model, metadata))
+        draft.write(c_file(model, metadata.to_json()))
         proof.finish(draft, metadata)
     return metadata
 

@@ -68,11 +68,11 @@ class Device:
         return self.pi.run(*command, *arguments, home=self.home, env=data, stdin=stdin)
 
 
-def bring(pi: EmulatedPi, home: Path, workstation: Path, run: Path = TINY) -> Device:
+def bring(pi: EmulatedPi, home: Path, workstation: Path, run: Path = TINY, *options: str) -> Device:
     """Bundle a run for a board, and copy that and the tiny run's artifacts into a home."""
     is_32_bit = pi.system.architecture == "armhf"
     target = ["any"] if is_32_bit else ["linux-aarch64", "--python", pi.system.python]
-    made = run_fmnist(workstation, "bundle", run, "--platform", *target, "--out", "bundle")
+    made = run_fmnist(workstation, "bundle", run, "--platform", *target, *options, "--out", "bundle")
     assert made.returncode == 0, made.stderr
     shutil.copytree(workstation / "bundle", home / "my bundle")
     shutil.copytree(TINY, home / "tiny")

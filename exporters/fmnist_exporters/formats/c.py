@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from fmnist_exporters.formats import tflite
-from fmnist_exporters.formats.c_network import read_tflite
+from fmnist_exporters.formats.c_network import c_name, read_tflite
 from fmnist_exporters.original.classifier import Classifier
 from fmnist_runtime.artifact.contract import RAW, InputContract
 from fmnist_runtime.artifact.metadata import Metadata
@@ -32,12 +30,6 @@ def convert(classifier: Classifier, scheme: str, calibration: NDArray[np.uint8] 
     contract = InputContract(RAW, "", image.layout, image.dtype.name, image.shape)
     name = c_name(f"model_{scheme}")
     return write_network(read_tflite(content, name, contract, image.image_shape, "none")).encode()
-
-
-def c_name(text: str) -> str:
-    """Return a prefix for names in C, from the name of a file."""
-    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
-    return name[:60] if name[:1].isalpha() else f"model_{name}"[:60].strip("_")
 
 
 def embed(model: bytes, metadata: Metadata) -> bytes:

@@ -9,6 +9,7 @@ schema that `fmnist_runtime.safety.tflite.graph` names.
 from __future__ import annotations
 
 import math
+import re
 import struct
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -74,6 +75,12 @@ def read_tflite(
     except (ValueError, LookupError) as error:
         raise UnsupportedError(f"C cannot hold it: {error}") from error
     return network
+
+
+def c_name(text: str) -> str:
+    """Return a prefix for names in C, from the name of a file."""
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
+    return name[:60] if name[:1].isalpha() else f"model_{name}"[:60].strip("_")
 
 
 class _Reader:
