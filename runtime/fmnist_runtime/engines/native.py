@@ -72,7 +72,9 @@ class NativeSession(BaseSession):
         def run(
             images: NDArray[np.uint8], out: NDArray[np.float32] | None, _owners: object = (call, scratch)
         ) -> NDArray[np.float32]:
-            if not function(images.tobytes(), held):  # takes a quarter of the time of finding its address
+            # A copy of one image takes a quarter of the time of finding its address, and one of many images
+            # brings them into the cache in order, which is faster than reading them where they are.
+            if not function(images.tobytes(), held):
                 raise NonFiniteScoresError(
                     f"{path}: answers NaN or infinity instead of probabilities; export it again"
                 )

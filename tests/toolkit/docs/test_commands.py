@@ -16,6 +16,7 @@ from fmnist.cli.main import app
 
 NOT_RUN = {
     "deploy-to-a-pi.md": ["it needs a host", "on the Pi"],
+    "microcontroller.md": ["it installs packages of the system"],
     "own-images.md": ["it needs a camera"],
     "tutorial.md": ["it installs TensorFlow, which takes minutes"],
 }
@@ -69,6 +70,8 @@ def test_fences_are_all_of_a_known_kind():
     for page in pages():
         assert "```" not in prose(read(page)), page
         assert {block.language for block in blocks(read(page))} <= {
+            "c",
+            "cmake",
             "console",
             "json",
             "mermaid",
