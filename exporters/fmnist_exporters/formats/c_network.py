@@ -287,7 +287,7 @@ class _Reader:
         scales = quantized.scales.reshape(shape)
         return np.asarray((stored.astype(np.float32) - (quantized.zero_point - signed)) * scales, np.float32)
 
-    def _alias(self, operator: TfliteOperator) -> None:
+    def alias(self, operator: TfliteOperator) -> None:
         """A reshape: the same numbers in the same order."""
         place = self._input(operator.inputs[0])
         if self._tensors[place].elements != math.prod(self._shape(operator.outputs[0])):
@@ -342,7 +342,7 @@ class _Reader:
         ).sum(axis=1)
         return linear | {"biases": _int32(biases)}
 
-    def _dense(self, operator: TfliteOperator) -> None:
+    def dense(self, operator: TfliteOperator) -> None:
         source, weights, output = operator.inputs[0], operator.inputs[1], operator.outputs[0]
         place = self._input(source)
         units, inputs = self._graph.tensors[weights].shape
@@ -383,7 +383,7 @@ class _Reader:
         values = (height, width, channels, out_height, out_width, *filters, *strides, *dilation, *pads)
         return dict(zip(WINDOW, values, strict=True))
 
-    def _conv(self, operator: TfliteOperator) -> None:
+    def conv(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         units, *filters, channels = self._graph.tensors[operator.inputs[1]].shape
         if channels != self._shape(source)[2]:
@@ -409,7 +409,7 @@ class _Reader:
             f"conv_{kind}", [place], self._tensor(output), note, units=units, **window, **own
         )
 
-    def _depthwise(self, operator: TfliteOperator) -> None:
+    def depthwise(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         _, height, width, units = self._graph.tensors[operator.inputs[1]].shape
         options = operator.options
@@ -432,7 +432,7 @@ class _Reader:
             **self._limits(output, activation),
         )
 
-    def _pool(self, operator: TfliteOperator) -> None:
+    def pool(self, operator: TfliteOperator) -> None:
         source, output, options = operator.inputs[0], operator.outputs[0], operator.options
         if options is None:
             raise ValueError("it has no settings")
@@ -455,7 +455,7 @@ class _Reader:
         if taken.scales[0] != given.scales[0] or taken.zero_point != given.zero_point:
             raise ValueError("its output is scaled otherwise than its input")
 
-    def _mean(self, operator: TfliteOperator) -> None:
+    def mean(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         shape, axes = self._graph.tensors[source].shape, self._constant(operator.inputs[1])
         if axes is None or sorted(int(axis) % len(shape) for axis in axes.reshape(-1)) != [
@@ -476,7 +476,7 @@ class _Reader:
             f"mean_{kind}", [self._input(source)], self._tensor(output), "", **own
         )
 
-    def _two(self, operator: TfliteOperator) -> None:
+    def two(self, operator: TfliteOperator) -> None:
         """ADD, SUB and MUL of two tensors, or of one and a constant."""
         first, second, output = *operator.inputs, operator.outputs[0]
         negative = operator.name == "SUB"
@@ -515,7 +515,7 @@ class _Reader:
     def _sizes(self, index: int) -> int:
         return self._graph.tensors[index].elements
 
-    def _pad(self, operator: TfliteOperator) -> None:
+    def pad(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         pads = self._constant(operator.inputs[1])
         shape = self._shape(source)
@@ -536,7 +536,7 @@ class _Reader:
             f"pad_{kind}", [self._input(source)], self._tensor(output), "", empty=empty, **window
         )
 
-    def _concatenate(self, operator: TfliteOperator) -> None:
+    def concatenate(self, operator: TfliteOperator) -> None:
         output, options = operator.outputs[0], operator.options
         if self._activation(operator, 1):
             raise ValueError("it has an activation")
@@ -568,7 +568,7 @@ class _Reader:
         tensor = NetworkTensor(held.shape, "uint8", wanted.scale, wanted.zero_point)
         return self._add("lookup_u8", [source], tensor, "to another scale", length=held.elements, table=table)
 
-    def _quantize(self, operator: TfliteOperator) -> None:
+    def quantize(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         place, tensor = self._input(source), self._tensor(output)
         if not self._is_float(source):
@@ -578,19 +578,19 @@ class _Reader:
         own = {"length": tensor.elements, "factor": factor, "zero_point": tensor.zero_point}
         self._places[output] = self._add("quantize_u8", [place], tensor, "", **own)
 
-    def _dequantize(self, operator: TfliteOperator) -> None:
+    def dequantize(self, operator: TfliteOperator) -> None:
         place, tensor = self._input(operator.inputs[0]), self._tensor(operator.outputs[0])
         held = self._tensors[place]
         own = {"length": tensor.elements, "zero_point": held.zero_point, "scale": held.scale}
         self._places[operator.outputs[0]] = self._add("float_f32", [place], tensor, "", **own)
 
-    def _cast(self, operator: TfliteOperator) -> None:
+    def cast(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         if self._graph.tensors[source].scales or not self._is_float(output):
             raise ValueError("it is no cast of integers to float32")
-        self._dequantize(operator)
+        self.dequantize(operator)
 
-    def _unary(self, operator: TfliteOperator) -> None:
+    def unary(self, operator: TfliteOperator) -> None:
         """A function of each number: computed in float32, a table for integers."""
         source, output = operator.inputs[0], operator.outputs[0]
         place, tensor = self._input(source), self._tensor(output)
@@ -609,7 +609,7 @@ class _Reader:
         own = {"slope": slope} if name == "leaky_relu" else {}
         self._places[output] = self._add(f"{name}_f32", [place], tensor, "", length=length, **own)
 
-    def _softmax(self, operator: TfliteOperator) -> None:
+    def softmax(self, operator: TfliteOperator) -> None:
         source, output = operator.inputs[0], operator.outputs[0]
         place, tensor = self._input(source), self._tensor(output)
         if not operator.options or operator.options.number(0, "I") != _ONE:
@@ -625,20 +625,20 @@ class _Reader:
 
 
 _OPERATORS: dict[str, Callable[[_Reader, TfliteOperator], None]] = {
-    **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _Reader._alias),
-    **dict.fromkeys(("ADD", "SUB", "MUL"), _Reader._two),
-    **dict.fromkeys(("PAD", "PADV2"), _Reader._pad),
-    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), _Reader._pool),
-    **dict.fromkeys(("RELU", "RELU6", "LEAKY_RELU", "HARD_SWISH", "LOGISTIC", "TANH"), _Reader._unary),
-    "FULLY_CONNECTED": _Reader._dense,
-    "CONV_2D": _Reader._conv,
-    "DEPTHWISE_CONV_2D": _Reader._depthwise,
-    "MEAN": _Reader._mean,
-    "CONCATENATION": _Reader._concatenate,
-    "QUANTIZE": _Reader._quantize,
-    "DEQUANTIZE": _Reader._dequantize,
-    "CAST": _Reader._cast,
-    "SOFTMAX": _Reader._softmax,
+    **dict.fromkeys(("RESHAPE", "SQUEEZE", "EXPAND_DIMS"), _Reader.alias),
+    **dict.fromkeys(("ADD", "SUB", "MUL"), _Reader.two),
+    **dict.fromkeys(("PAD", "PADV2"), _Reader.pad),
+    **dict.fromkeys(("MAX_POOL_2D", "AVERAGE_POOL_2D"), _Reader.pool),
+    **dict.fromkeys(("RELU", "RELU6", "LEAKY_RELU", "HARD_SWISH", "LOGISTIC", "TANH"), _Reader.unary),
+    "FULLY_CONNECTED": _Reader.dense,
+    "CONV_2D": _Reader.conv,
+    "DEPTHWISE_CONV_2D": _Reader.depthwise,
+    "MEAN": _Reader.mean,
+    "CONCATENATION": _Reader.concatenate,
+    "QUANTIZE": _Reader.quantize,
+    "DEQUANTIZE": _Reader.dequantize,
+    "CAST": _Reader.cast,
+    "SOFTMAX": _Reader.softmax,
 }
 
 

@@ -108,7 +108,9 @@ def test_folders(tmp_path):
     ):
         load(TINY)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ModelError, match=r"a model file ends in \.tflite or \.onnx or \.npz, not this"):
+    with pytest.raises(
+        ModelError, match=r"a model file ends in \.tflite or \.onnx or \.npz or \.c, not this"
+    ):
         load(tmp_path / "empty")
 
 

@@ -32,7 +32,7 @@ def test_an_engine_can_be_named(name, engine, t10k):
 
 @pytest.mark.parametrize("engine", ["onnxruntime", "tensorflow", ""])
 def test_an_engine_that_does_not_run_the_file_is_refused(engine):
-    message = f"engine '{engine}' does not run it; tflite or numpy or null does"
+    message = f"engine '{engine}' does not run it; tflite or numpy or tflm or null does"
     with pytest.raises(ModelError, match=message):
         load(EXPORT / "model-int8.tflite", engine=engine)
 

@@ -283,8 +283,8 @@ def damaged(folder: Path, name: str) -> Path:
         ("random.tflite", "not a TFLite classifier"),
         ("swapped.onnx", "is a TFLite model; give it a name that ends in .tflite"),
         ("swapped.tflite", "not a TFLite classifier"),
-        ("model.txt", "a model file ends in .tflite or .onnx or .npz, not .txt"),
-        ("none", "a model file ends in .tflite or .onnx or .npz, not this"),
+        ("model.txt", "a model file ends in .tflite or .onnx or .npz or .c, not .txt"),
+        ("none", "a model file ends in .tflite or .onnx or .npz or .c, not this"),
     ],
 )
 def test_a_broken_file_is_named_in_one_line(tmp_path, name, complaint):

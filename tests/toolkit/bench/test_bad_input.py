@@ -134,7 +134,7 @@ def test_nothing_timed_is_no_result(fmnist, tmp_path):
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("train.json", "a model file ends in .tflite or .onnx or .npz, not .json"),
+        ("train.json", "a model file ends in .tflite or .onnx or .npz or .c, not .json"),
         ("reference.npz", "not an npz model that fmnist export wrote"),
         ("export", "is a directory; give the path of a model file"),
     ],

@@ -40,7 +40,7 @@ def left(folder: Path) -> set[str]:
         (["--target", "pi4", "--platform", "any"], "cannot be combined with --target"),
         (["--target", "pi6"], "'pi6' is not one of pi5, pi4, pi3, zero2w"),
         (["--python", "3.10"], "'3.10' is not one of 3.11, 3.12, 3.13, 3.14"),
-        (["--format", "tfjs"], "'tfjs' is not one of tflite, onnx, npz, all"),
+        (["--format", "tfjs"], "'tfjs' is not one of tflite, onnx, npz, c, all"),
         (["--platform", "windows"], "'windows' is not one of 'linux-aarch64', 'linux-x86_64', 'any'"),
         (["--wheels", "some"], "'some' is not one of 'all', 'none'"),
     ],
@@ -74,14 +74,14 @@ def test_not_exported_in_that_format(fmnist, tiny):
     record["artifacts"] = [entry for entry in record["artifacts"] if entry["format"] == "tflite"]
     manifest.write_text(json.dumps(record))
     assert last(fmnist("bundle", "--platform", "any", *OPTIONS)) == (
-        "runs/tiny: nothing is exported as npz; run: fmnist export runs/tiny --format npz --quantize all"
+        "runs/tiny: nothing is exported as npz or c; run: fmnist export runs/tiny --format all --quantize all"
     )
     assert fmnist("bundle", *OPTIONS).returncode == 0
 
 
 def test_an_engine_where_there_is_none(fmnist):
     line = last(fmnist("bundle", TINY, "--platform", "any", "--format", "tflite", *OPTIONS))
-    assert line == "any platform: there are no engines for tflite; use --format npz"
+    assert line == "any platform: there are no engines for tflite; use --format npz or --format c"
 
 
 def test_an_artifact_that_was_changed(fmnist, tiny):

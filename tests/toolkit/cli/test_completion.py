@@ -20,7 +20,7 @@ from fmnist_exporters.recipes import formats, schemes
 from fmnist_runtime.data.datasets import KNOWN
 
 VERBS = list(get_command(app).commands)
-ENGINES = ["auto", "tflite", "onnxruntime", "numpy", "null"]
+ENGINES = ["auto", "tflite", "onnxruntime", "numpy", "tflm", "native", "null"]
 SHELLS = ["bash", "zsh", "fish"]
 LOADED = """
 import sys
@@ -72,7 +72,7 @@ def complete(fmnist):
         (["deploy", "--host", "pi", "--format", "o"], ["onnx"]),
         (["export", "--quantize", "int"], ["int8", "int8-full"]),
         (["eval", "--engine", ""], ENGINES),
-        (["bench", "--engine", "auto", "--engine", "n"], ["numpy", "null"]),
+        (["bench", "--engine", "auto", "--engine", "n"], ["numpy", "native", "null"]),
         (["bench", "--scenario", "c"], ["cold-start"]),
         (["parity", "--input-range", "0"], ["0-255", "0-1"]),
         (["predict", "m.tflite", "i.png", "--as", ""], ["table", "csv", "jsonl"]),
@@ -188,7 +188,7 @@ def test_a_bash_that_starts_after_installing(home):
         f"source ~/.bashrc; ask() {{ {asked}; }}; ask exp; ask export --quantize dy; ask export --format ="
     )
     result = in_bash(script, home)
-    assert result.stdout.splitlines() == ["export", "dynamic", "tflite onnx npz all"]
+    assert result.stdout.splitlines() == ["export", "dynamic", "tflite onnx npz c all"]
     assert result.stderr == ""
 
 

@@ -25,7 +25,7 @@ def test_an_engine_that_does_not_run_the_file(verb, fmnist):
     result = fmnist(verb, path, "--engine", "onnxruntime")
     assert (result.returncode, result.stdout) == (1, "")
     assert result.stderr == (
-        f"fmnist: {path}: engine 'onnxruntime' does not run it; tflite or numpy or null does\n"
+        f"fmnist: {path}: engine 'onnxruntime' does not run it; tflite or numpy or tflm or null does\n"
     )
 
 

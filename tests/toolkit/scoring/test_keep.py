@@ -104,8 +104,12 @@ def test_models_that_say_nothing_are_refused_before_anything_is_written(tmp_path
     run = Path(shutil.copytree(TINY, tmp_path / "runs" / "own"))
     own = tmp_path / "own"
     own.mkdir()
-    (own / "t10k-images-idx3-ubyte").write_bytes(idx_header(t10k.images[:50]) + t10k.images[:50].tobytes())
-    (own / "t10k-labels-idx1-ubyte").write_bytes(idx_header(t10k.targets[:50]) + t10k.targets[:50].tobytes())
+    (own / "t10k-images-idx3-ubyte").write_bytes(
+        idx_header(t10k.images[:50].shape) + t10k.images[:50].tobytes()
+    )
+    (own / "t10k-labels-idx1-ubyte").write_bytes(
+        idx_header(t10k.targets[:50].shape) + t10k.targets[:50].tobytes()
+    )
     train = json.loads((run / "train.json").read_text())
     train["settings"]["dataset"], train["test_digest"] = str(own), ""
     (run / "train.json").write_text(json.dumps(train))
