@@ -208,8 +208,9 @@ def test_c_gives_the_same_bits_on_every_processor(full, target):
         TARGETS[target].require()
     except MissingExtraError as error:
         pytest.skip(str(error))
-    model = "runs/fashion-mnist/export/model-int8.c"
-    result = run_fmnist(full.folder, "parity", model, "--on", target, "--json", f"{target}.json")
+    model = "runs/fashion-mnist/export/model-int8"
+    arguments = (f"{model}.c", "--reference", f"{model}.tflite", "--on", target, "--json", f"{target}.json")
+    result = run_fmnist(full.folder, "parity", *arguments)
     assert result.returncode == 0, result.stderr
     [found] = json.loads((full.folder / f"{target}.json").read_text())["candidates"]
     assert found["identical_rows"] == found["answers"]["images"] == 10_000
