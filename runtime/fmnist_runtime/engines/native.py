@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fmnist_runtime.engines.base import BaseSession
-from fmnist_runtime.engines.plan import Plan, Run, block_size
+from fmnist_runtime.engines.plan import Plan, Run, block_size, non_finite
 from fmnist_runtime.engines.session_options import ImageTensor, SessionOptions
-from fmnist_runtime.errors import MissingExtraError, ModelError, NonFiniteScoresError
+from fmnist_runtime.errors import MissingExtraError, ModelError
 from fmnist_runtime.machine.environment import package_version
 from fmnist_runtime.native.compiler import Variant, compile_library, usable_variants
 from fmnist_runtime.native.network import Network
@@ -63,7 +63,7 @@ class NativeSession(BaseSession):
         return scores, _Call(images, scratch.ctypes.data, scores.ctypes.data), scratch
 
     def _run(self, shape: tuple[int, ...]) -> Run:
-        """Return the run for a shape. The library reads the images where they are, and checks the scores."""
+        """Return the run for a shape. The library itself checks the scores."""
         if self._info.order:
             return super()._run(shape)
         scores, call, scratch = self._memory(shape[0])
@@ -75,9 +75,7 @@ class NativeSession(BaseSession):
             # A copy of one image takes a quarter of the time of finding its address, and one of many images
             # brings them into the cache in order, which is faster than reading them where they are.
             if not function(images.tobytes(), held):
-                raise NonFiniteScoresError(
-                    f"{path}: answers NaN or infinity instead of probabilities; export it again"
-                )
+                raise non_finite(path)
             if out is None:
                 return copy()
             out[...] = scores

@@ -124,6 +124,11 @@ def in_turn(invoke: Callable[[], object], read: Callable[[], object] | None) -> 
     return invoke_and_read
 
 
+def non_finite(path: Path) -> NonFiniteScoresError:
+    """Return the error for scores that are NaN or infinite."""
+    return NonFiniteScoresError(f"{path}: answers NaN or infinity instead of probabilities; export it again")
+
+
 def as_run(plan: Plan, path: Path) -> Run:
     """Return a plan as one call, which checks the scores and returns a copy."""
     write, invoke, scores = plan
@@ -136,9 +141,7 @@ def as_run(plan: Plan, path: Path) -> Run:
         invoke()
         isfinite(scores, finite)
         if as_bytes() != all_finite:  # for a few classes, it takes a fifth of the time of all()
-            raise NonFiniteScoresError(
-                f"{path}: answers NaN or infinity instead of probabilities; export it again"
-            )
+            raise non_finite(path)
         if out is None:
             return copy()
         out[...] = scores

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from fmnist_runtime.artifact.container import C_END, C_MARKS, seal
 from fmnist_runtime.artifact.metadata import Golden, parse_metadata
+from fmnist_runtime.artifact.wrong_file import explain_wrong_file
 from fmnist_runtime.errors import ModelError
 from fmnist_runtime.native.check import check_network
 from fmnist_runtime.native.kernels import (
@@ -87,12 +88,11 @@ def read_c(content: bytes, path: Path) -> Network:
         ModelError: It is not, or is damaged.
     """
     places = [content.rfind(mark) for mark in C_MARKS]
-    if not 0 < places[0] < places[1] < places[2]:
-        raise ModelError(
-            f"{path}: is not C that fmnist wrote, and only that is compiled here; make it with: "
-            "fmnist export MODEL --format c"
-        )
     made = re.search(rb"written by fmnist \(generator (\d+)\)", content[:1000])
+    if not 0 < places[0] < places[1] < places[2]:
+        what = "is cut off; copy it again" if made else explain_wrong_file(path)
+        stranger = "is not C that fmnist wrote, and only that is compiled here; make it with: "
+        raise ModelError(f"{path}: {what or stranger + 'fmnist export MODEL --format c'}")
     if made and int(made[1]) != GENERATOR:
         raise ModelError(
             f"{path}: another version of fmnist wrote it (generator {int(made[1])}, this has {GENERATOR}); "
@@ -157,12 +157,12 @@ def c_source(network: Network, labels: Sequence[str], golden: Golden | None, tit
 def library_source(network: Network, fast: bool) -> str:
     """Return the C of the library that the engine runs.
 
+    It computes the same bits, with the instructions that it is compiled for, and weights in the order in
+    which those read them.
+
     Args:
         network: A network that was checked.
         fast: Whether the library is compiled for other instructions than those that every processor has.
-
-    It computes the same bits, with the instructions that it is compiled for, and weights in the order in
-    which those read them.
     """
     layers = []
     for layer in network.layers:

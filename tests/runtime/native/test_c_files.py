@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support import run_fmnist
+from support import TINY, run_fmnist
 from support.c_models import (
     STRICT,
     dense_network,
@@ -181,6 +181,19 @@ def test_a_strangers_c_is_not_compiled(tmp_path, cache):
     with pytest.raises(ModelError, match="is not C that fmnist wrote, and only that is compiled here"):
         load(stranger)
     assert sorted(cache.rglob("*.so")) == before
+
+
+def test_a_file_that_is_cut_off_says_so(model):
+    model.write_bytes(model.read_bytes()[:5000])
+    with pytest.raises(ModelError, match=r"made\.c: is cut off; copy it again"):
+        load(model)
+
+
+def test_a_tflite_file_of_this_suffix_is_named(tmp_path):
+    wrong = tmp_path / "wrong.c"
+    wrong.write_bytes((TINY / "export" / "model-int8.tflite").read_bytes())
+    with pytest.raises(ModelError, match=r"is a TFLite model; give it a name that ends in \.tflite"):
+        load(wrong)
 
 
 def test_another_generators_file_is_told_apart(model):

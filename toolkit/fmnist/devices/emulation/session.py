@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,9 @@ class EmulatedSession(BaseSession):
         )
         image = ImageTensor(network.image.shape, np.dtype(np.uint8))
         info = options.info("c", f"{target.name}, emulated", image, network.classes, threads=1)
+        if self._host is None:
+            note = f"{options.path}: its answers are not compared with this machine's, which has no compiler"
+            info = replace(info, notes=(*info.notes, note))
         super().__init__(info, _BLOCK, "none")
 
     def scores(
